@@ -1,0 +1,1 @@
+"""Two cores side by side: lockstep, comparison, signatures, the minimiser."""

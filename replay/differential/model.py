@@ -1,0 +1,107 @@
+"""What lockstep produces: verdicts, differences, signatures and cases.
+
+All are immutable values; how they come about is in lockstep.py, compare.py and signature.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from replay.streams.model import Stream
+from replay.targets.base import Failure, Outcome
+
+
+class Verdict(StrEnum):
+    """What one step showed. Never a bool: a core that failed neither agrees nor diverges."""
+
+    AGREE = "agree"
+    BOTH_REFUSE = "both refuse"
+    DIVERGE = "diverge"
+    SHADOW_FAILED = "shadow failed"
+    AUTHORITY_FAILED = "authority failed"
+
+
+class DifferenceKind(StrEnum):
+    """In what way two values differ."""
+
+    LAST_DIGIT = "last digit"
+    SIGN = "sign"
+    MAGNITUDE = "magnitude"
+    MISSING = "missing"
+    EXTRA = "extra"
+    ORDER = "order"
+    TEXT = "text"
+    TYPE = "type"
+    REFUSAL = "refusal"
+
+
+class Difference(NamedTuple):
+    """One place where the shadow's answer is not the authority's.
+
+    `path` is like `state.orders[0].price`, `actions[1].reason`, `violations[0]`; a value that is
+    not there is ABSENT.
+    """
+
+    path: str
+    kind: DifferenceKind
+    authority: Any
+    shadow: Any
+
+
+class Absent:
+    """Stands for a value that one side does not have; None is a value."""
+
+    def __repr__(self) -> str:
+        return "(absent)"
+
+
+ABSENT = Absent()
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What makes two divergences (or failures) the same bug.
+
+    `event` is the event's class name or the method; `rule` what the authority did ("exit fill",
+    "orphan s1_timeout"); `field` the most upstream field that differs, indices and ids erased;
+    `kind` a DifferenceKind value, or a FailureKind value for a failure. No values.
+    """
+
+    event: str
+    rule: str
+    field: str
+    kind: str
+    failure: bool = False
+
+    @property
+    def id(self) -> str:
+        """Short and the same on every machine: `d-3f9a2c1b`; `f-...` for a core that failed."""
+        text = "\x1f".join((self.event, self.rule, self.field, self.kind))
+        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+        return f"{'f' if self.failure else 'd'}-{digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A step on which the shadow did not answer as the authority did, with all it takes to see it
+    again.
+
+    `case` is a stream whose last step is the one in question. `line` is where that step stood in
+    `case.origin`, 0 if it came from no file.
+    """
+
+    signature: Signature
+    verdict: Verdict
+    case: Stream
+    differences: tuple[Difference, ...]
+    authority: Outcome | Failure
+    shadow: Outcome | Failure
+    line: int = 0
+
+    @property
+    def id(self) -> str:
+        """The signature's."""
+        return self.signature.id

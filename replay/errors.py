@@ -1,0 +1,74 @@
+"""Every failure that doge-replay can name, as types with data, and the exit code each one means.
+
+The command line turns an error into one line on standard error and its exit code; nothing else
+in the package prints or exits. A failure that is not one of these is a bug in doge-replay.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process tells its caller (README, "Exit codes")."""
+
+    CLEAN = 0
+    DIVERGENCE = 1
+    BAD_INPUT = 2
+    CORE_FAILED = 3
+    PROVES_NOTHING = 4
+    CANNOT_TEST = 125
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class ReplayError(Exception):
+    """Base of all errors of this project.
+
+    `message` is one line for a person; `data` holds what it is about, for `--json`.
+    """
+
+    exit_code: ExitCode = ExitCode.CORE_FAILED
+
+    def __init__(self, message: str, **data: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.data = data
+
+
+class UsageError(ReplayError):
+    """The caller asked for something that does not exist or does not fit together."""
+
+    exit_code = ExitCode.BAD_INPUT
+
+
+class InputError(ReplayError):
+    """A file cannot be used at all (missing, unreadable, of an unknown kind)."""
+
+    exit_code = ExitCode.BAD_INPUT
+
+
+class DamagedError(InputError):
+    """A file of our own (corpus stream, database) is damaged or was cut off."""
+
+
+class ForeignDatabaseError(InputError):
+    """The database was made by a newer doge-replay or by another program; it is left untouched."""
+
+
+class EnvironmentFailure(ReplayError):
+    """The machine does not let us work: no space left, no permission, something not installed."""
+
+
+class TargetError(ReplayError):
+    """A core cannot be loaded or started at all."""
+
+
+class FailureStorm(TargetError):
+    """A core failed so often in a row that going on would prove nothing."""
+
+
+class ProvesNothing(ReplayError):
+    """The run compared nothing, or would not have noticed a fault."""
+
+    exit_code = ExitCode.PROVES_NOTHING

@@ -1,0 +1,1 @@
+"""What was found: the store, its migrations, reports and export."""

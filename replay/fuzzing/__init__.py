@@ -1,0 +1,1 @@
+"""Generated streams: strategies, expansion, mutation, and the campaign that runs them."""

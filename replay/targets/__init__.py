@@ -1,0 +1,1 @@
+"""Targets: the adapters through which a core is run, whatever it is made of."""

@@ -1,0 +1,166 @@
+"""What every target offers, and what it answers: the one interface between cores and comparison.
+
+A target takes *work* (some steps of one stream) and answers each step with an *outcome* in the
+compact form of docs/replay-method.md. Work is submitted and collected apart, so that an
+executable can be kept busy while the authority runs ahead in this process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+import msgpack
+
+from replay.streams.model import Start, Step
+
+Outcome: TypeAlias = list[Any]
+"""An answer `[delta, actions, violations]` or a refusal `[kind, path]`."""
+
+
+class RefusalKind(StrEnum):
+    """Why a core refused a step. ERROR is any other way in which a core raised: a bot's own module,
+    or an executable that only says `error`; it cannot be compared with the typed kinds."""
+
+    UNREADABLE = "unreadable"
+    UNKNOWN_EVENT = "unknown_event"
+    ARITHMETIC = "arithmetic"
+    ERROR = "error"
+
+
+class FailureKind(StrEnum):
+    """How a core can fail instead of answering (protocol.md, part 1: "has failed")."""
+
+    UNSTARTABLE = "unstartable"
+    EXITED = "exited"
+    TIMEOUT = "timeout"
+    GARBAGE = "garbage"
+    TRUNCATED = "truncated"
+    OVERSIZE = "oversize"
+    STDERR_FLOOD = "stderr_flood"
+    MISSING_KEY = "missing_key"
+    TOO_MUCH = "too_much"
+    OUT_OF_ORDER = "out_of_order"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A core gave no usable answer to a step. `detail` is one line, bounded in length."""
+
+    kind: FailureKind
+    detail: str
+
+
+StepResult: TypeAlias = "Outcome | Failure"
+
+
+def is_refusal(outcome: Outcome) -> bool:
+    """Tells a refusal from an answer."""
+    return len(outcome) == 2
+
+
+@dataclass(frozen=True, slots=True)
+class CoreIdentity:
+    """Which core exactly: stored with every run and finding.
+
+    `kind` is "python", "module" or "executable"; `path` what the user gave; `sha256` of the file
+    (for a Python core: of all its own source files, in order); `revision` the git revision, or
+    "unknown"; `methods` what an executable says it knows.
+    """
+
+    kind: str
+    path: str
+    sha256: str
+    version: str
+    revision: str
+    methods: tuple[str, ...] = ()
+
+
+class Work(NamedTuple):
+    """Some steps of one stream, to be answered in order.
+
+    `session` names the stream; `start` is set where it begins (or begins anew), `last` where it
+    ends. `guide` has the authority's outcomes, for a shadow: each step then starts from the
+    authority's state. Without it a core goes on from its own answers.
+    """
+
+    session: int
+    start: Start | None
+    steps: Sequence[Step]
+    last: bool
+    guide: Sequence[Outcome] | None = None
+
+
+@dataclass(slots=True)
+class Reply:
+    """The outcomes of one Work, one for each step.
+
+    `blob` is the canonical encoding of all outcomes back to back, where the target has it and
+    nothing failed: equal blobs are equal outcomes, and nothing needs decoding. `results` are
+    decoded when first asked for.
+    """
+
+    blob: bytes | None
+    _results: list[StepResult] | None = None
+    _decode: Callable[[bytes], list[StepResult]] = field(default=lambda blob: decode_outcomes(blob))
+
+    @property
+    def results(self) -> list[StepResult]:
+        """One outcome or failure for each step."""
+        if self._results is None:
+            assert self.blob is not None
+            self._results = self._decode(self.blob)
+        return self._results
+
+
+class Target(Protocol):
+    """A core that can be run. Not shared between threads or processes.
+
+    `submit` may block while the core is busy; `collect` gives the reply to the oldest work not
+    yet collected. Failures of single steps are results, not exceptions; FailureStorm is raised
+    where going on is pointless.
+    """
+
+    @property
+    def identity(self) -> CoreIdentity:
+        """Which core exactly."""
+        ...
+
+    @property
+    def depth(self) -> int:
+        """How many works it pays to have submitted before collecting: 1 where the core runs in
+        this very process."""
+        ...
+
+    def submit(self, work: Work) -> None:
+        """Hands over work; the core may begin on it at once."""
+        ...
+
+    def collect(self) -> Reply:
+        """Waits for the reply to the oldest work that was submitted and not yet collected."""
+        ...
+
+    def close(self) -> None:
+        """Ends the core and frees what it holds; may be called twice."""
+        ...
+
+
+def encode_outcomes(outcomes: Sequence[Outcome]) -> bytes:
+    """The canonical bytes of outcomes, back to back (docs/replay-method.md, "Answer body")."""
+    packed: bytes = msgpack.packb(outcomes, use_bin_type=True)
+    count = len(outcomes)
+    return packed[1 if count < 16 else 3 if count < 65536 else 5 :]
+
+
+def decode_outcomes(blob: bytes) -> list[StepResult]:
+    """Takes an answer body apart. Raises ValueError where it is cut off or no MessagePack."""
+    unpacker = msgpack.Unpacker(raw=False, strict_map_key=True, max_buffer_size=len(blob) + 1)
+    unpacker.feed(blob)
+    outcomes: list[StepResult] = list(unpacker)
+    if unpacker.tell() != len(blob):
+        left = len(blob) - unpacker.tell()
+        raise ValueError(f"{left} bytes are left over behind the last outcome")
+    return outcomes
