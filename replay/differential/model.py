@@ -35,6 +35,7 @@ class DifferenceKind(StrEnum):
     ORDER = "order"
     TEXT = "text"
     TYPE = "type"
+    FLAG = "flag"
     REFUSAL = "refusal"
 
 

@@ -6,6 +6,7 @@ decimal digits (docs/replay-method.md, "Values").
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgpack
@@ -47,3 +48,38 @@ def unpack(data: bytes) -> Any:
         )
     except (msgpack.UnpackException, msgpack.ExtraData, RecursionError) as error:
         raise ValueError(f"not one MessagePack value: {type(error).__name__}") from error
+
+
+def unpack_all(data: bytes) -> list[Any]:
+    """The values that stand back to back in `data`. Raises ValueError where it is cut off."""
+    unpacker = msgpack.Unpacker(
+        raw=False,
+        strict_map_key=True,
+        ext_hook=_unpack_extension,
+        use_list=True,
+        max_buffer_size=len(data) + 1,
+    )
+    unpacker.feed(data)
+    try:
+        values = list(unpacker)
+    except (msgpack.UnpackException, RecursionError) as error:
+        raise ValueError(f"not MessagePack values: {type(error).__name__}") from error
+    if unpacker.tell() != len(data):
+        raise ValueError(f"{len(data) - unpacker.tell()} bytes are left over behind the last value")
+    return values
+
+
+def pack_canonical(value: Any) -> bytes:
+    """Packs a JSON value so that equal documents give equal bytes: the keys of its maps are sorted.
+
+    1 and 1.0 are different documents, and so are 0.0 and -0.0. Raises what `pack` raises.
+    """
+    return pack(_sorted(value))
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    if isinstance(value, list | tuple):
+        return [_sorted(item) for item in value]
+    return value

@@ -44,6 +44,8 @@ class FailureKind(StrEnum):
     TOO_MUCH = "too_much"
     OUT_OF_ORDER = "out_of_order"
     REFUSED = "refused"
+    UNSTEADY = "unsteady"
+    """Asked the same again, it answered something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,17 @@ class Failure:
 
 
 StepResult: TypeAlias = "Outcome | Failure"
+
+
+class Missing:
+    """Stands in an outcome for a field that a core's answer left out; None is a value."""
+
+    def __repr__(self) -> str:
+        return "(missing)"
+
+
+MISSING = Missing()
+"""The one such marker. It has no encoding: outcomes with it are compared as values."""
 
 
 def is_refusal(outcome: Outcome) -> bool:
@@ -100,12 +113,14 @@ class Reply:
 
     `blob` is the canonical encoding of all outcomes back to back, where the target has it and
     nothing failed: equal blobs are equal outcomes, and nothing needs decoding. `results` are
-    decoded when first asked for.
+    decoded when first asked for. `incidents` are failures that were noticed at a step (its index)
+    whose true answer was then found by asking again: they stand beside the results.
     """
 
     blob: bytes | None
     _results: list[StepResult] | None = None
     _decode: Callable[[bytes], list[StepResult]] = field(default=lambda blob: decode_outcomes(blob))
+    incidents: Sequence[tuple[int, Failure]] = ()
 
     @property
     def results(self) -> list[StepResult]:

@@ -1,0 +1,305 @@
+"""Compares two outcomes of one step, exactly, and says where and how they differ.
+
+Equality is the contract's (protocol.md, part 2): the same structure and the same double bits, but
+0.0 equals -0.0 and NaN equals NaN. Records in lists are matched by their ids, so that one order too
+many does not make all those behind it look different.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from replay.differential.model import ABSENT, Absent, Difference, DifferenceKind
+from replay.streams.model import CYCLES, RECORD_FIELDS, STATE_FIELDS
+from replay.targets.base import MISSING, Outcome, RefusalKind, is_refusal
+from replay.targets.compact import ACTION_FIELDS, ACTION_NAMES
+
+_PRICES = frozenset({"price", "entry_price", "exit_price", "market_price"})
+_LAST_BITS = 8
+"""Up to how many units in the last place two doubles count as differing in the last digit."""
+
+_IDENTITY_OF_CYCLE = (0, 1, 2, 4, 12)
+"""trade_id, cycle, entry_price, volume, entry_time: a cycle that differs in two of these is another
+cycle, not the same one with a wrong figure."""
+
+
+def equal(one: Any, other: Any) -> bool:
+    """Whether two values are equal by the contract: a bool is no number, 1 is 1.0."""
+    if one is other:
+        return True
+    if isinstance(one, bool) or isinstance(other, bool):
+        return isinstance(one, bool) and isinstance(other, bool) and one == other
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(equal, one, other))
+    if isinstance(one, float) and isinstance(other, float):
+        return one == other or (one != one and other != other)
+    return type(one is None) is type(other is None) and bool(one == other)
+
+
+def compare(
+    authority: Outcome, shadow: Outcome, before: Sequence[Any] | None, price_decimals: int = 6
+) -> tuple[Difference, ...]:
+    """All differences between two outcomes of a step that started from `before`.
+
+    `before` is the plain compact state before the call (None where none could be read); it fills in
+    the fields that only one of the deltas names. Two refusals agree unless both say why, and
+    say it differently. Empty where the outcomes are equal.
+    """
+    if is_refusal(authority) or is_refusal(shadow):
+        return _compare_refusals(authority, shadow)
+    kind_of = _classifier(price_decimals)
+    differences = [
+        *_states(authority[0], shadow[0], before, kind_of),
+        *_actions(authority[1], shadow[1], kind_of),
+        *_texts("violations", authority[2], shadow[2]),
+    ]
+    return tuple(differences)
+
+
+_TYPED = frozenset({RefusalKind.UNREADABLE, RefusalKind.UNKNOWN_EVENT, RefusalKind.ARITHMETIC})
+
+
+def _compare_refusals(authority: Outcome, shadow: Outcome) -> tuple[Difference, ...]:
+    if is_refusal(authority) and is_refusal(shadow):
+        both_say = authority[0] in _TYPED and shadow[0] in _TYPED
+        if not both_say or authority == shadow:
+            return ()
+    elif is_refusal(shadow):
+        return (Difference("refusal", DifferenceKind.REFUSAL, ABSENT, refusal_text(shadow)),)
+    else:
+        return (Difference("refusal", DifferenceKind.REFUSAL, refusal_text(authority), ABSENT),)
+    return (
+        Difference(
+            "refusal", DifferenceKind.REFUSAL, refusal_text(authority), refusal_text(shadow)
+        ),
+    )
+
+
+def refusal_text(refusal: Outcome) -> str:
+    """A refusal on one line: `unreadable orders[0].local_id`."""
+    return " ".join(str(part) for part in refusal if part)
+
+
+KindOf = Callable[[str, Any, Any], DifferenceKind]
+
+
+def _classifier(price_decimals: int) -> KindOf:
+    """Names the kind of difference of two values of a field, given the config's decimals."""
+    try:
+        last_digit = 10.0**-price_decimals
+    except OverflowError:
+        last_digit = 0.0
+
+    def kind_of(field: str, authority: Any, shadow: Any) -> DifferenceKind:
+        if shadow is MISSING or shadow is ABSENT or (shadow is None and authority is not None):
+            return DifferenceKind.MISSING
+        if authority is ABSENT or (authority is None and shadow is not None):
+            return DifferenceKind.EXTRA
+        if isinstance(authority, bool) and isinstance(shadow, bool):
+            return DifferenceKind.FLAG
+        if isinstance(authority, str) and isinstance(shadow, str):
+            return DifferenceKind.TEXT
+        if not (_is_number(authority) and _is_number(shadow)):
+            return DifferenceKind.TYPE
+        if authority == -shadow:
+            return DifferenceKind.SIGN
+        if not (math.isfinite(authority) and math.isfinite(shadow)):
+            return DifferenceKind.MAGNITUDE
+        try:
+            distance = abs(authority - shadow)
+            unit = _LAST_BITS * math.ulp(float(authority))
+        except OverflowError:
+            return DifferenceKind.MAGNITUDE
+        if isinstance(authority, int) and isinstance(shadow, int):
+            unit = 0.0
+        elif field in _PRICES:
+            unit = max(unit, 1.5 * last_digit)
+        return DifferenceKind.LAST_DIGIT if distance <= unit else DifferenceKind.MAGNITUDE
+
+    return kind_of
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _states(
+    authority: Sequence[Any], shadow: Sequence[Any], before: Sequence[Any] | None, kind_of: KindOf
+) -> list[Difference]:
+    ours = dict(zip(authority[::2], authority[1::2], strict=True))
+    theirs = dict(zip(shadow[::2], shadow[1::2], strict=True))
+    found: list[Difference] = []
+    for index in sorted({*ours, *theirs}):
+        name = STATE_FIELDS[index]
+        one = _next_value(ours, index, before)
+        other = _next_value(theirs, index, before)
+        if index == CYCLES:
+            found += _histories(one, other, before, kind_of)
+        elif index in RECORD_FIELDS and isinstance(one, list | tuple):
+            found += _records(f"state.{name}", RECORD_FIELDS[index], one, other, kind_of)
+        elif not equal(one, other):
+            found.append(Difference(f"state.{name}", kind_of(name, one, other), one, other))
+    return found
+
+
+def _next_value(delta: dict[int, Any], index: int, before: Sequence[Any] | None) -> Any:
+    """The value after the step: the delta's, or where it does not name the field, the former."""
+    if index in delta:
+        return delta[index]
+    if before is None:
+        return ABSENT
+    return [len(before[CYCLES]), []] if index == CYCLES else before[index]
+
+
+def _histories(
+    one: Any, other: Any, before: Sequence[Any] | None, kind_of: KindOf
+) -> list[Difference]:
+    """Histories as `[keep, records]`: only what is behind the shorter common start is looked at."""
+    if not (_is_history(one) and _is_history(other)):
+        return [Difference("state.completed_cycles", kind_of("", one, other), one, other)]
+    former = before[CYCLES] if before is not None else ()
+    start = min(one[0], other[0])
+    ours = [*former[start : one[0]], *one[1]]
+    theirs = [*former[start : other[0]], *other[1]]
+    fields = RECORD_FIELDS[CYCLES]
+    found: list[Difference] = []
+    for offset in range(max(len(ours), len(theirs))):
+        path = f"state.completed_cycles[{start + offset}]"
+        mine = ours[offset] if offset < len(ours) else ABSENT
+        its = theirs[offset] if offset < len(theirs) else ABSENT
+        found += _record(path, fields, mine, its, kind_of, _IDENTITY_OF_CYCLE)
+    return found
+
+
+def _is_history(value: Any) -> bool:
+    return (
+        isinstance(value, list | tuple) and len(value) == 2 and isinstance(value[1], list | tuple)
+    )
+
+
+def _records(
+    path: str, fields: tuple[str, ...], ours: Sequence[Any], theirs: Any, kind_of: KindOf
+) -> list[Difference]:
+    """Two lists of records, matched by id where the ids are unique, else by place."""
+    if not isinstance(theirs, list | tuple):
+        return [Difference(path, kind_of("", ours, theirs), ours, theirs)]
+    our_ids, their_ids = _ids(ours), _ids(theirs)
+    if our_ids is None or their_ids is None:
+        found = []
+        for place in range(max(len(ours), len(theirs))):
+            mine = ours[place] if place < len(ours) else ABSENT
+            its = theirs[place] if place < len(theirs) else ABSENT
+            found += _record(f"{path}[{place}]", fields, mine, its, kind_of)
+        return found
+    found = []
+    for place, identifier in enumerate(our_ids):
+        its = theirs[their_ids.index(identifier)] if identifier in their_ids else ABSENT
+        found += _record(f"{path}[{place}]", fields, ours[place], its, kind_of)
+    for place, identifier in enumerate(their_ids):
+        if identifier not in our_ids:
+            found += _record(f"{path}[{place}]", fields, ABSENT, theirs[place], kind_of)
+    common = [identifier for identifier in our_ids if identifier in their_ids]
+    if common != [identifier for identifier in their_ids if identifier in our_ids]:
+        found.append(Difference(path, DifferenceKind.ORDER, our_ids, their_ids))
+    return found
+
+
+def _ids(records: Sequence[Any]) -> list[Any] | None:
+    """The ids of records, or None where they cannot serve to match them."""
+    ids = [record[0] if isinstance(record, list | tuple) and record else None for record in records]
+    if any(isinstance(i, bool) or not isinstance(i, int) for i in ids) or len(set(ids)) < len(ids):
+        return None
+    return ids
+
+
+def _record(
+    path: str,
+    fields: tuple[str, ...],
+    ours: Any,
+    theirs: Any,
+    kind_of: KindOf,
+    identity: tuple[int, ...] = (),
+) -> list[Difference]:
+    if isinstance(ours, Absent) or isinstance(theirs, Absent):
+        kind = DifferenceKind.EXTRA if isinstance(ours, Absent) else DifferenceKind.MISSING
+        return [Difference(path, kind, _named(fields, ours), _named(fields, theirs))]
+    if not isinstance(theirs, list | tuple) or len(theirs) != len(fields):
+        return [Difference(path, DifferenceKind.TYPE, _named(fields, ours), theirs)]
+    if sum(not equal(ours[place], theirs[place]) for place in identity) >= 2:
+        return [
+            Difference(path, DifferenceKind.ORDER, _named(fields, ours), _named(fields, theirs))
+        ]
+    return [
+        Difference(f"{path}.{name}", kind_of(name, mine, its), mine, its)
+        for name, mine, its in zip(fields, ours, theirs, strict=True)
+        if not equal(mine, its)
+    ]
+
+
+def _named(fields: tuple[str, ...], record: Any) -> Any:
+    if not isinstance(record, list | tuple) or len(record) != len(fields):
+        return record
+    return dict(zip(fields, record, strict=True))
+
+
+def _actions(ours: Sequence[Any], theirs: Sequence[Any], kind_of: KindOf) -> list[Difference]:
+    """Actions in order; where kinds do not line up, what is missing and what is extra."""
+    found: list[Difference] = []
+    mine, its = list(ours), list(theirs)
+    place = 0
+    while mine or its:
+        one = mine[0] if mine else ABSENT
+        other = its[0] if its else ABSENT
+        path = f"actions[{place}]"
+        if not isinstance(one, Absent) and _same_kind(one, other):
+            found += _action(path, one, other, kind_of)
+        elif mine and not any(_same_kind(one, later) for later in its):
+            found.append(Difference(path, DifferenceKind.MISSING, _action_named(one), ABSENT))
+            del mine[0]
+            place += 1
+            continue
+        elif its and not any(_same_kind(other, later) for later in mine):
+            found.append(Difference(path, DifferenceKind.EXTRA, ABSENT, _action_named(other)))
+            del its[0]
+            continue
+        else:
+            found.append(
+                Difference(path, DifferenceKind.ORDER, _action_named(one), _action_named(other))
+            )
+        del mine[:1], its[:1]
+        place += 1
+    return found
+
+
+def _same_kind(one: Any, other: Any) -> bool:
+    return isinstance(other, list | tuple) and bool(other) and bool(one[0] == other[0])
+
+
+def _action(path: str, ours: Any, theirs: Any, kind_of: KindOf) -> list[Difference]:
+    return _record(path, ACTION_FIELDS[ours[0]], list(ours[1:]), list(theirs[1:]), kind_of)
+
+
+def _action_named(action: Any) -> Any:
+    if not isinstance(action, list | tuple) or not action or action[0] not in range(4):
+        return action
+    fields = ACTION_FIELDS[action[0]]
+    return {"type": ACTION_NAMES[action[0]], **dict(zip(fields, action[1:], strict=False))}
+
+
+def _texts(path: str, ours: Sequence[Any], theirs: Sequence[Any]) -> list[Difference]:
+    """Two lists of violation texts: what is missing, what is extra, or another order."""
+    if list(ours) == list(theirs):
+        return []
+    found = [
+        Difference(f"{path}[{place}]", DifferenceKind.MISSING, text, ABSENT)
+        for place, text in enumerate(ours)
+        if text not in theirs
+    ]
+    found += [
+        Difference(f"{path}[{place}]", DifferenceKind.EXTRA, ABSENT, text)
+        for place, text in enumerate(theirs)
+        if text not in ours
+    ]
+    return found or [Difference(path, DifferenceKind.ORDER, list(ours), list(theirs))]

@@ -1,0 +1,222 @@
+"""The minimiser: makes a case as small as it gets while it shows the same bug.
+
+Every attempt goes through one choke point (`_Search.shows`), which counts, watches the clock and
+keeps the best case so far. A case counts as the same bug when running it gives a finding with the
+signature it started from; other signatures met on the way are not followed. Recorded and
+generated streams are treated alike.
+
+Both cores are pure, so most cases come down to their last event on the state just before it: that
+is tried first. Only where it does not show the bug (a core that remembers) are steps removed one
+by one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from replay.differential.lockstep import Lockstep, run_stream, walk
+from replay.differential.model import Finding, Signature
+from replay.differential.shrinkers import (
+    CaseDocument,
+    Path,
+    at,
+    case_document,
+    case_stream,
+    containers,
+    earlier,
+    replaced,
+    scalars,
+    simpler_values,
+    without,
+)
+from replay.streams.model import CallCode, Start, Step, Stream, segments_of
+from replay.targets.base import Failure, Target, Work
+from replay.targets.compact import state_document
+
+MAX_ATTEMPTS = 2000
+MAX_SECONDS = 10.0
+MAX_ROUNDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Minimised:
+    """The smallest case found, as a finding of its own, and what it took (wall-clock seconds)."""
+
+    finding: Finding
+    attempts: int
+    seconds: float
+
+
+def probe(authority: Target, shadow: Target, stream: Stream, session: int) -> list[Finding]:
+    """Runs a whole stream through both cores and gives everything found."""
+    return run_stream(Lockstep(authority, shadow), segments_of(stream, session))
+
+
+def minimise(
+    finding: Finding,
+    authority: Target,
+    shadow: Target,
+    *,
+    max_attempts: int = MAX_ATTEMPTS,
+    max_seconds: float = MAX_SECONDS,
+) -> Minimised | None:
+    """Shrinks a finding's case. None where running the case again does not show the bug at all.
+
+    The targets are used for nothing else meanwhile. Raises FailureStorm where a core fails so
+    often that nothing can be tried.
+    """
+    search = _Search(finding.signature, authority, shadow, max_attempts, max_seconds)
+    if not search.jump(finding.case) and not search.shows(finding.case):
+        return None
+    assert search.best is not None
+    if len(search.best.case.steps) > 1:
+        search.drop_steps()
+        search.jump(search.best.case)
+    search.simplify()
+    return Minimised(search.best, search.attempts, time.monotonic() - search.began)
+
+
+class _Search:
+    """The best case so far and the budget that is left."""
+
+    def __init__(
+        self,
+        signature: Signature,
+        authority: Target,
+        shadow: Target,
+        max_attempts: int,
+        max_seconds: float,
+    ) -> None:
+        self._signature = signature
+        self._authority = authority
+        self._shadow = shadow
+        self._max_attempts = max_attempts
+        self._max_seconds = max_seconds
+        self.began = time.monotonic()
+        self.attempts = 0
+        self.best: Finding | None = None
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the budget is spent."""
+        spent = time.monotonic() - self.began
+        return self.attempts >= self._max_attempts or spent >= self._max_seconds
+
+    def shows(self, candidate: Stream) -> bool:
+        """Tries a case; the one choke point. What shows the bug becomes the best so far."""
+        self.attempts += 1
+        for found in probe(self._authority, self._shadow, candidate, self.attempts):
+            if found.signature == self._signature:
+                self.best = found
+                return True
+        return False
+
+    def jump(self, case: Stream) -> bool:
+        """Tries just the last step on the authority's state before it."""
+        start = self._start_of_last(case)
+        return start is not None and self.shows(
+            Stream(start, (Step(case.steps[-1].call, None, case.steps[-1].line),), case.origin)
+        )
+
+    def _start_of_last(self, case: Stream) -> Start | None:
+        """All that the last step's call started from, with what was set just before it as it was
+        sent. None where the authority had no state to go on from."""
+        *earlier_steps, last = case.steps
+        inputs: dict[str, Any] = case.start._asdict()
+        if earlier_steps:
+            inputs["state"] = self._state_after(case.start, earlier_steps)
+        for step in case.steps:
+            changes = step.changes or {}
+            inputs |= {key: changes[key] for key in Start._fields[1:] if key in changes}
+        changes = last.changes or {}
+        state = changes.get("state", inputs["state"])
+        patch = changes.get("patch", {})
+        if isinstance(state, dict) and isinstance(patch, dict):
+            state = {**state, **patch}
+        return None if state is None else Start(**{**inputs, "state": state})
+
+    def _state_after(self, start: Start, steps: Sequence[Step]) -> dict[str, Any] | None:
+        """The authority's state after some steps."""
+        self._authority.submit(Work(-self.attempts - 1, start, steps, last=True))
+        outcomes = self._authority.collect().results
+        if any(isinstance(outcome, Failure) for outcome in outcomes):
+            return None
+        nothing_more = Step((int(CallCode.CHECK_INVARIANTS),))
+        *_, (state, _) = walk(start, None, [*steps, nothing_more], [*outcomes, [[], [], []]])
+        return None if state is None else state_document(state)
+
+    def drop_steps(self) -> None:
+        """Removes steps in halves, quarters and so on, from the front."""
+        assert self.best is not None
+        size = max(1, len(self.best.case.steps) // 2)
+        while size >= 1 and not self.exhausted:
+            place = 0
+            while place < len(self.best.case.steps) - 1 and not self.exhausted:
+                steps = self.best.case.steps
+                kept = (*steps[:place], *steps[min(place + size, len(steps) - 1) :])
+                if not self.shows(Stream(self.best.case.start, kept, self.best.case.origin)):
+                    place += size
+            size //= 2
+
+    def simplify(self) -> None:
+        """Takes away and shortens what it can, until a whole round changes nothing."""
+        for _ in range(MAX_ROUNDS):
+            before = self._document
+            self._move_times()
+            self._take_away()
+            self._shorten()
+            if self.exhausted or self._document == before:
+                return
+
+    @property
+    def _document(self) -> CaseDocument:
+        assert self.best is not None
+        return case_document(self.best.case)
+
+    def _try(self, document: CaseDocument) -> bool:
+        assert self.best is not None
+        return not self.exhausted and self.shows(case_stream(document, self.best.case))
+
+    def _move_times(self) -> None:
+        moved = earlier(self._document)
+        if moved is not None:
+            self._try(moved)
+
+    def _take_away(self) -> None:
+        """Fields, settings and records: all of an object or list at once, then ever fewer."""
+        if self._document["order_sizes"] is not None:
+            self._try({**self._document, "order_sizes": None})
+        tried: set[Path] = set()
+        while not self.exhausted:
+            path = next((p for p in containers(self._document) if p not in tried), None)
+            if path is None:
+                return
+            tried.add(path)
+            self._thin_out(path)
+
+    def _thin_out(self, path: Path) -> None:
+        size = len(at(self._document, path))
+        while size >= 1 and not self.exhausted:
+            place = 0
+            while not self.exhausted:
+                container = at(self._document, path)
+                keys: list[str | int] = list(
+                    container if isinstance(container, dict) else range(len(container))
+                )
+                if place >= len(keys):
+                    break
+                if not self._try(without(self._document, path, keys[place : place + size])):
+                    place += size
+            size //= 2
+
+    def _shorten(self) -> None:
+        """Numbers and texts, one by one, each to the simplest that still shows the bug."""
+        for path in list(scalars(self._document)):
+            if self.exhausted:
+                return
+            for candidate in simpler_values(at(self._document, path)):
+                if self._try(replaced(self._document, path, candidate)):
+                    break

@@ -1,0 +1,208 @@
+"""The schema of the store, as a list of named steps that only ever grows.
+
+A database records which steps it has been through; `user_version` is their number. Each step runs
+in one transaction with its record, so one that is interrupted leaves the version before it, and
+of two processes that open an old database at once, one migrates and the other waits for it.
+
+To change the schema, append a migration; one that was released is never edited. Timestamps
+belong to runs alone: everything else depends only on what was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
+
+from replay import __version__
+from replay.errors import DamagedError, ForeignDatabaseError
+from replay.findings.database import APPLICATION_ID, Connection, judge
+
+
+class Migration(NamedTuple):
+    """One step: a name that is never reused, and what it does to the database."""
+
+    name: str
+    apply: Callable[[Connection], None]
+
+
+Migrations: TypeAlias = Sequence[Migration]
+
+
+def migrate(connection: Connection, migrations: Migrations) -> None:
+    """Brings a database to the newest version; does nothing where it is there already."""
+    if judge(connection, len(migrations)) < len(migrations):
+        # Rebuilding a table breaks references for a moment; they are checked before the commit.
+        # The switch has no effect inside a transaction.
+        connection.execute("PRAGMA foreign_keys=OFF")
+        try:
+            while _one_step(connection, migrations):
+                pass
+        finally:
+            connection.execute("PRAGMA foreign_keys=ON")
+    _check_history(connection, migrations)
+
+
+def _one_step(connection: Connection, migrations: Migrations) -> bool:
+    """Applies the first migration that is due; false where none is."""
+    with connection.writing():
+        # Another process may have come first while this one waited for the lock.
+        version = judge(connection, len(migrations))
+        if version == len(migrations):
+            return False
+        migration = migrations[version]
+        if version == 0:
+            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            connection.execute(_HISTORY)
+        migration.apply(connection)
+        connection.execute(
+            "INSERT INTO migrations (number, name, tool_version) VALUES (?, ?, ?)",
+            version + 1,
+            migration.name,
+            __version__,
+        )
+        broken = connection.rows("PRAGMA foreign_key_check")
+        if broken:
+            raise DamagedError(
+                f"the database {connection.path} cannot be brought up to date: "
+                f"{len(broken)} rows of {broken[0]['table']} refer to nothing"
+            )
+        connection.execute(f"PRAGMA user_version={version + 1}")
+    return True
+
+
+def _check_history(connection: Connection, migrations: Migrations) -> None:
+    """Refuses a database that was migrated along another road to the same number."""
+    if not connection.value("SELECT count(*) FROM sqlite_master WHERE name = 'migrations'"):
+        raise DamagedError(f"the database {connection.path} is damaged: it lacks its own history")
+    rows = connection.rows("SELECT name FROM migrations ORDER BY number")
+    names = [row["name"] for row in rows]
+    if [migration.name for migration in migrations] != names:
+        raise ForeignDatabaseError(
+            f"the database {connection.path} has a schema of another doge-replay "
+            f"({', '.join(names)}); it is left untouched",
+            path=str(connection.path),
+        )
+
+
+_HISTORY = """
+CREATE TABLE migrations (
+    number       INTEGER PRIMARY KEY,
+    name         TEXT NOT NULL UNIQUE,
+    tool_version TEXT NOT NULL
+)"""
+
+_FIRST = (
+    # Which core exactly: unique by all that is known about it.
+    """
+    CREATE TABLE cores (
+        id       INTEGER PRIMARY KEY,
+        kind     TEXT NOT NULL,
+        path     TEXT NOT NULL,
+        sha256   TEXT NOT NULL,
+        version  TEXT NOT NULL,
+        revision TEXT NOT NULL,
+        methods  TEXT NOT NULL, -- JSON list
+        UNIQUE (sha256, path, kind, version, revision, methods)
+    )""",
+    # A run that has no `ended` is still going on, or was killed.
+    """
+    CREATE TABLE runs (
+        id           INTEGER PRIMARY KEY,
+        kind         TEXT NOT NULL,
+        authority    INTEGER NOT NULL REFERENCES cores (id),
+        shadow       INTEGER NOT NULL REFERENCES cores (id),
+        seed         TEXT, -- as text: a seed may have more than 64 bits
+        profile      TEXT,
+        settings     TEXT NOT NULL, -- JSON
+        tool_version TEXT NOT NULL,
+        started      TEXT NOT NULL, -- RFC 3339, UTC
+        ended        TEXT,
+        streams      INTEGER NOT NULL DEFAULT 0,
+        transitions  INTEGER NOT NULL DEFAULT 0,
+        seconds      REAL NOT NULL DEFAULT 0,
+        rejected     INTEGER NOT NULL DEFAULT 0,
+        exit         INTEGER,
+        canary       TEXT, -- JSON
+        control      TEXT  -- JSON
+    )""",
+    # Named after the SHA-256 of the packed content, so the same stream is stored once.
+    """
+    CREATE TABLE streams (
+        sha256 TEXT PRIMARY KEY,
+        steps  INTEGER NOT NULL,
+        size   INTEGER NOT NULL, -- of the packed content
+        blob   BLOB NOT NULL     -- zstd
+    )""",
+    # One row for each signature; the id is made from it. `failure`: a core gave no answer.
+    """
+    CREATE TABLE divergences (
+        id        TEXT PRIMARY KEY,
+        event     TEXT NOT NULL,
+        rule      TEXT NOT NULL,
+        field     TEXT NOT NULL,
+        kind      TEXT NOT NULL,
+        failure   INTEGER NOT NULL,
+        first_run INTEGER NOT NULL REFERENCES runs (id)
+    )""",
+    # What it takes to see a divergence again, and what was seen. The unshrunk case is written
+    # with the divergence and never replaced; the minimised one joins it.
+    """
+    CREATE TABLE cases (
+        divergence  TEXT NOT NULL REFERENCES divergences (id),
+        form        TEXT NOT NULL CHECK (form IN ('unshrunk', 'minimised')),
+        run         INTEGER NOT NULL REFERENCES runs (id),
+        stream      TEXT NOT NULL REFERENCES streams (sha256),
+        verdict     TEXT NOT NULL,
+        origin      TEXT NOT NULL,
+        line        INTEGER NOT NULL,
+        differences BLOB NOT NULL, -- this and the next two: MessagePack in zstd
+        authority   BLOB NOT NULL,
+        shadow      BLOB NOT NULL,
+        attempts    INTEGER, -- of the minimiser
+        seconds     REAL,
+        PRIMARY KEY (divergence, form)
+    )""",
+    # How often each run saw each divergence: every occurrence is counted here.
+    """
+    CREATE TABLE tallies (
+        run         INTEGER NOT NULL REFERENCES runs (id),
+        divergence  TEXT NOT NULL REFERENCES divergences (id),
+        occurrences INTEGER NOT NULL,
+        PRIMARY KEY (run, divergence)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX tallies_by_divergence ON tallies (divergence)",
+    # The places of the first few occurrences of each run; some have their stream.
+    """
+    CREATE TABLE occurrences (
+        id         INTEGER PRIMARY KEY,
+        divergence TEXT NOT NULL REFERENCES divergences (id),
+        run        INTEGER NOT NULL REFERENCES runs (id),
+        origin     TEXT NOT NULL,
+        line       INTEGER NOT NULL,
+        step       INTEGER NOT NULL,
+        count      INTEGER NOT NULL,
+        stream     TEXT REFERENCES streams (sha256),
+        UNIQUE (divergence, run, origin, line, step)
+    )""",
+    "CREATE INDEX kept_streams ON occurrences (divergence) WHERE stream IS NOT NULL",
+    # How often a core failed in each run, by class, with the words of the first time.
+    """
+    CREATE TABLE failures (
+        run       INTEGER NOT NULL REFERENCES runs (id),
+        role      TEXT NOT NULL CHECK (role IN ('authority', 'shadow')),
+        class     TEXT NOT NULL,
+        steps     INTEGER NOT NULL, -- that got no answer
+        incidents INTEGER NOT NULL, -- after which asking again gave the answer
+        detail    TEXT NOT NULL,
+        PRIMARY KEY (run, role, class)
+    ) WITHOUT ROWID""",
+)
+
+
+def _first_tables(connection: Connection) -> None:
+    for statement in _FIRST:
+        connection.execute(statement)
+
+
+MIGRATIONS: Migrations = (Migration("0001 runs, cores and divergences", _first_tables),)
+"""All migrations, oldest first."""

@@ -1,0 +1,278 @@
+"""The reading half of the store: the queries, and the rows turned into values (stored.py).
+
+Everything read is checked against its SHA-256 or its form on the way; what does not fit is
+reported as damage to the database, with the id of the finding it belongs to.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from replay.differential.model import Signature, Verdict
+from replay.errors import DamagedError, UsageError
+from replay.findings import encoding
+from replay.findings.database import Connection
+from replay.findings.stored import (
+    CorePair,
+    FailureCount,
+    Occurrence,
+    RunTotals,
+    Sightings,
+    StoredCase,
+    StoredFinding,
+    StoredRun,
+)
+from replay.streams.model import Document, Stream
+from replay.targets.base import CoreIdentity
+
+_FINDINGS = """
+SELECT d.*, s.steps, c.verdict, c.form,
+    (SELECT max(run) FROM tallies WHERE divergence = d.id) AS last_run,
+    (SELECT sum(occurrences) FROM tallies WHERE divergence = d.id) AS occurrences
+FROM divergences d
+LEFT JOIN cases c ON c.divergence = d.id AND c.form = (
+    SELECT min(form) FROM cases WHERE divergence = d.id) -- "minimised" sorts before "unshrunk"
+LEFT JOIN streams s ON s.sha256 = c.stream
+"""
+
+_RUNS = """
+SELECT runs.*,
+    (SELECT count(*) FROM tallies WHERE run = runs.id) AS findings,
+    (SELECT coalesce(sum(occurrences), 0) FROM tallies WHERE run = runs.id) AS occurrences
+FROM runs
+"""
+
+
+class Reader:
+    """The reading half of the store. All methods see what was committed when they are called."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def findings(
+        self,
+        *,
+        run: int | None = None,
+        event: str | None = None,
+        rule: str | None = None,
+        field: str | None = None,
+        kind: str | None = None,
+        failure: bool | None = None,
+    ) -> list[StoredFinding]:
+        """All findings that fit every filter given, oldest first; `run` is one that saw them."""
+        wanted = {"event": event, "rule": rule, "field": field, "kind": kind, "failure": failure}
+        wanted = {name: value for name, value in wanted.items() if value is not None}
+        where = [f"d.{name} = ?" for name in wanted]
+        values: list[object] = list(wanted.values())
+        if run is not None:
+            where.append("d.id IN (SELECT divergence FROM tallies WHERE run = ?)")
+            values.append(run)
+        sql = f"{_FINDINGS} {'WHERE' if where else ''} {' AND '.join(where)} ORDER BY d.rowid"
+        return [self._finding(row) for row in self._connection.rows(sql, *values)]
+
+    def finding(self, wanted: str) -> StoredFinding:
+        """The finding with this id, or the only one whose id begins so (`3f9` will do).
+
+        Raises UsageError where there is none, naming near ones, or more than one.
+        """
+        rows = self._connection.rows("SELECT id FROM divergences ORDER BY id")
+        identity = _resolve(encoding.clean(wanted), [row["id"] for row in rows])
+        row = self._connection.row(f"{_FINDINGS} WHERE d.id = ?", identity)
+        assert row is not None, "findings are never deleted"
+        return self._finding(row)
+
+    def runs(self) -> list[StoredRun]:
+        """All runs, oldest first."""
+        with self._connection.snapshot():
+            rows = self._connection.rows(f"{_RUNS} ORDER BY id")
+            return [self._run(row) for row in rows]
+
+    def run(self, run_id: int) -> StoredRun:
+        """One run. Raises UsageError where there is none with this id."""
+        row = self._connection.row(f"{_RUNS} WHERE id = ?", run_id)
+        if row is None:
+            raise UsageError(f"there is no run {run_id} in {self._connection.path}", run=run_id)
+        return self._run(row)
+
+    def stream(self, sha256: str) -> Stream:
+        """A stored stream by its full SHA-256, like that of an occurrence."""
+        row = self._connection.row("SELECT blob FROM streams WHERE sha256 = ?", sha256)
+        if row is None:
+            raise UsageError(f"there is no stream {encoding.clean(sha256)}", stream=sha256)
+        return self._unpack_stream(row["blob"], sha256, "", 0)
+
+    def stored_case(self, identity: str, form: str) -> StoredCase:
+        """One of the two cases of a finding. Raises DamagedError where it cannot be read."""
+        row = self._connection.row(
+            """SELECT c.*, s.blob, s.size FROM cases c
+            LEFT JOIN streams s ON s.sha256 = c.stream WHERE c.divergence = ? AND c.form = ?""",
+            identity,
+            form,
+        )
+        if row is None or row["blob"] is None:
+            raise DamagedError(
+                f"the database {self._connection.path} is damaged: the {form} case of {identity} "
+                "is missing",
+                id=identity,
+            )
+        stream = self._unpack_stream(row["blob"], row["stream"], row["origin"], row["line"])
+        try:
+            return StoredCase(
+                stream=stream,
+                sha256=row["stream"],
+                size=row["size"],
+                verdict=Verdict(row["verdict"]),
+                line=row["line"],
+                differences=encoding.unpack_differences(row["differences"]),
+                authority=encoding.unpack_result(row["authority"]),
+                shadow=encoding.unpack_result(row["shadow"]),
+                run=row["run"],
+                cores=self._cores_of_run(row["run"]),
+                attempts=row["attempts"],
+                seconds=row["seconds"],
+            )
+        except (ValueError, TypeError) as error:
+            raise DamagedError(
+                f"the database {self._connection.path} is damaged: the {form} case of {identity}: "
+                f"{error}",
+                id=identity,
+            ) from error
+
+    def cores_of(self, identity: str) -> tuple[CorePair, ...]:
+        """The pairs of cores on which a finding was seen, those of the first run first."""
+        rows = self._connection.rows(
+            """SELECT min(r.id) AS run FROM tallies t JOIN runs r ON r.id = t.run
+            WHERE t.divergence = ? GROUP BY r.authority, r.shadow ORDER BY run""",
+            identity,
+        )
+        return tuple(self._cores_of_run(row["run"]) for row in rows)
+
+    def sightings_of(self, identity: str) -> tuple[Sightings, ...]:
+        """How often each run saw a finding, oldest run first."""
+        sql = "SELECT run, occurrences FROM tallies WHERE divergence = ? ORDER BY run"
+        return tuple(Sightings(**row) for row in self._connection.rows(sql, identity))
+
+    def places_of(self, identity: str) -> tuple[Occurrence, ...]:
+        """The occurrences of a finding of which the place was kept, oldest first."""
+        sql = """SELECT run, origin, line, step, count AS times, stream FROM occurrences
+            WHERE divergence = ? ORDER BY id"""
+        return tuple(Occurrence(**row) for row in self._connection.rows(sql, identity))
+
+    def _finding(self, row: Mapping[str, Any]) -> StoredFinding:
+        signature = Signature(
+            row["event"], row["rule"], row["field"], row["kind"], bool(row["failure"])
+        )
+        if row["form"] is None or row["steps"] is None or row["occurrences"] is None:
+            raise DamagedError(
+                f"the database {self._connection.path} is damaged: {row['id']} has no case",
+                id=row["id"],
+            )
+        return StoredFinding(
+            id=row["id"],
+            signature=signature,
+            verdict=Verdict(row["verdict"]),
+            occurrences=row["occurrences"],
+            steps=row["steps"],
+            minimised=row["form"] == "minimised",
+            first_run=row["first_run"],
+            last_run=row["last_run"],
+            _reader=self,
+        )
+
+    def _run(self, row: Mapping[str, Any]) -> StoredRun:
+        cores = self._cores_of_run(row["id"])
+        failures = self._connection.rows(
+            """SELECT class AS kind, steps, detail, incidents, role FROM failures
+            WHERE run = ? ORDER BY role, class""",
+            row["id"],
+        )
+        totals = RunTotals(
+            streams=row["streams"],
+            transitions=row["transitions"],
+            seconds=row["seconds"],
+            rejected=row["rejected"],
+            exit=row["exit"],
+            canary=_document(row["canary"]),
+            control=_document(row["control"]),
+        )
+        return StoredRun(
+            id=row["id"],
+            kind=row["kind"],
+            authority=cores.authority,
+            shadow=cores.shadow,
+            seed=row["seed"],
+            profile=row["profile"],
+            settings=json.loads(row["settings"]),
+            tool_version=row["tool_version"],
+            started=row["started"],
+            ended=row["ended"],
+            totals=totals,
+            findings=row["findings"],
+            occurrences=row["occurrences"],
+            failures=tuple(FailureCount(**failure) for failure in failures),
+        )
+
+    def _cores_of_run(self, run_id: int) -> CorePair:
+        sql = "SELECT c.* FROM cores c JOIN runs r ON c.id = r.{} WHERE r.id = ?"
+        authority = self._connection.row(sql.format("authority"), run_id)
+        shadow = self._connection.row(sql.format("shadow"), run_id)
+        if authority is None or shadow is None:
+            raise DamagedError(
+                f"the database {self._connection.path} is damaged: run {run_id} lacks its cores"
+            )
+        return CorePair(_core(authority), _core(shadow))
+
+    def _unpack_stream(self, blob: bytes, sha256: str, origin: str, line: int) -> Stream:
+        try:
+            return encoding.unpack_stream(blob, sha256, origin, line)
+        except (ValueError, TypeError) as error:
+            raise DamagedError(
+                f"the database {self._connection.path} is damaged: stream {sha256}: {error}",
+                stream=sha256,
+            ) from error
+
+
+def _core(row: Mapping[str, Any]) -> CoreIdentity:
+    return CoreIdentity(
+        kind=row["kind"],
+        path=row["path"],
+        sha256=row["sha256"],
+        version=row["version"],
+        revision=row["revision"],
+        methods=tuple(json.loads(row["methods"])),
+    )
+
+
+def _document(text: str | None) -> Document:
+    document: Document = None if text is None else json.loads(text)
+    return document
+
+
+def _resolve(wanted: str, identities: list[str]) -> str:
+    """The one id that is meant: by itself, by its beginning, with or without its letter."""
+    text = wanted.strip().lower()
+    if text in identities:
+        return text
+    named = [
+        identity
+        for identity in identities
+        if text and (identity.startswith(text) or identity.partition("-")[2].startswith(text))
+    ]
+    if len(named) == 1:
+        return named[0]
+    if named:
+        raise UsageError(
+            f"{wanted!r} could be {_listed(named)}; give more of the id", id=wanted, near=named
+        )
+    near = difflib.get_close_matches(text, identities, n=3, cutoff=0.5)
+    hint = f"did you mean {_listed(near)}?" if near else "`doge-replay list` shows all ids"
+    raise UsageError(f"there is no finding {wanted!r}; {hint}", id=wanted, near=near)
+
+
+def _listed(identities: list[str]) -> str:
+    shown = identities[:5]
+    rest = len(identities) - len(shown)
+    return ", ".join(shown) + (f" or {rest} more" if rest else "")

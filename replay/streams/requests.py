@@ -1,0 +1,288 @@
+"""Plain transition requests (protocol.md, part 1), chained into streams again.
+
+A bot can log these without our recorder, but they name no slot, and each has its whole state.
+The core tells what state should come next; a request that has it goes on with that stream. Each
+request has all it needs, so a wrong guess costs space and never correctness.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from replay import core
+from replay.streams.buffering import Segmenter
+from replay.streams.calls import UnusableError, call_of_event
+from replay.streams.journal import call_of_method
+from replay.streams.model import STATE_FIELDS, Call, CallCode, Document, Start, Step
+from replay.streams.packing import pack, pack_canonical, unpack
+
+MAX_CHAINS = 64
+"""So many streams are open at once; the one that was silent for longest is closed first."""
+
+_PATCHED_BY_THE_BOT = frozenset(
+    ("orders", "recovery_orders", "completed_cycles", "next_order_id", "long_only", "short_only",
+     "mode_source", "profit_pct_runtime")
+)  # fmt: skip
+"""Ids from the exchange, removed and added orders, mode flags, the profit. The history is left
+out for its size only; its length counts."""
+
+_KEY_FIELDS = tuple(name for name in STATE_FIELDS if name not in _PATCHED_BY_THE_BOT)
+_SMALL = 256  # about what a step without its state takes
+
+_Key: TypeAlias = tuple[Any, ...]
+_Orders: TypeAlias = dict[tuple[int, str, float], str]
+
+
+@dataclass(slots=True)
+class _Settings:
+    """Config and sizes as a stream has them now; None where no request named them yet."""
+
+    documents: dict[str, Document]
+    packed: dict[str, bytes]
+
+
+@dataclass(slots=True)
+class _Chain:
+    """An open stream and the state that its next request should have."""
+
+    key: int
+    next_key: _Key
+    next_orders: _Orders
+    next_fields: dict[str, bytes]
+    settings: _Settings
+    steps: int
+
+
+class RequestReader:
+    """Takes requests one by one and hands their steps to a Segmenter.
+
+    A request goes on with the open stream whose next state it has, exactly. Otherwise with one
+    whose next state differs only in what the bot patches between transitions, the one with most
+    orders in common; the differing fields become the step's patch. Otherwise it begins a stream.
+    With `bound`, a stream of so many steps is ended and the next one begins where it stood.
+    """
+
+    def __init__(self, segments: Segmenter, name: str, bound: int | None = None) -> None:
+        """`name` is the file's name, for the origin of the streams."""
+        self._segments = segments
+        self._name = name
+        self._bound = bound
+        self._chains: OrderedDict[int, _Chain] = OrderedDict()
+        self._by_next: dict[_Key, list[_Chain]] = {}
+
+    def feed(self, document: Mapping[str, Any], line: int, weight: int) -> str | None:
+        """Takes a request of `weight` bytes. Gives the reason where it is set aside."""
+        try:
+            call, state, given = _parts(document)
+        except UnusableError as error:
+            return str(error)
+        try:
+            record = core.from_dict(state)
+        except core.UnreadableError:
+            # The core cannot tell what comes next, so nothing goes on from here.
+            key = self._open(state, given, line, weight)
+            self._segments.add(key, Step(call, None, line), _SMALL)
+            self._segments.close(key)
+            return None
+        fields = _packed_fields(state)
+        chain = self._match(record, fields)
+        if chain is None:
+            chain = self._begin(call, state, given, line, weight)
+        else:
+            self._forget(chain)
+            if self._bound is not None and chain.steps >= self._bound:
+                self._segments.close(chain.key)
+                given = {**chain.settings.documents, **given}
+                chain = self._begin(call, state, given, line, weight)
+            else:
+                self._go_on(chain, call, state, fields, given, line)
+        self._remember(chain, call, record, state)
+        return None
+
+    def _open(self, state: Document, given: dict[str, Document], line: int, weight: int) -> int:
+        start = Start(
+            state,
+            given.get("config", {}),
+            given.get("order_size_usd", core.EngineConfig().order_size_usd),
+            given.get("order_sizes"),
+        )
+        return self._segments.open(start, f"{self._name} from line {line}", weight)
+
+    def _begin(
+        self, call: Call, state: Document, given: dict[str, Document], line: int, weight: int
+    ) -> _Chain:
+        key = self._open(state, given, line, weight)
+        self._segments.add(key, Step(call, None, line), _SMALL)
+        settings = _Settings(dict(given), {name: pack(value) for name, value in given.items()})
+        # What comes next is filled in by `_remember`.
+        return _Chain(key, (), {}, {}, settings, 1)
+
+    def _go_on(
+        self,
+        chain: _Chain,
+        call: Call,
+        state: Document,
+        fields: dict[str, bytes],
+        given: dict[str, Document],
+        line: int,
+    ) -> None:
+        changes: dict[str, Document] = {}
+        weight = _SMALL
+        if fields != chain.next_fields:
+            assert isinstance(state, Mapping)
+            differing = {
+                name: state[name]
+                for name, packed in fields.items()
+                if packed != chain.next_fields.get(name)
+                and not _same(packed, chain.next_fields.get(name))
+            }
+            if fields.keys() != chain.next_fields.keys():
+                changes["state"] = state
+            elif differing:
+                changes["patch"] = differing
+            weight += sum(len(fields[name]) for name in differing)
+        for name, value in given.items():
+            packed = pack(value)
+            if packed != chain.settings.packed.get(name):
+                changes[name] = value
+                chain.settings.documents[name] = value
+                chain.settings.packed[name] = packed
+        self._segments.add(chain.key, Step(call, changes or None, line), weight)
+        chain.steps += 1
+
+    def _match(self, state: core.PairState, fields: dict[str, bytes]) -> _Chain | None:
+        candidates = self._by_next.get(_key(state), [])
+        for chain in candidates:
+            if chain.next_fields == fields:
+                return chain
+        best, best_score = None, -1
+        seen = _orders(state)
+        for chain in candidates:
+            score = _overlap(chain.next_orders, seen)
+            if score > best_score:
+                best, best_score = chain, score
+        return best
+
+    def _forget(self, chain: _Chain) -> None:
+        waiting = self._by_next[chain.next_key]
+        waiting.remove(chain)
+        if not waiting:
+            del self._by_next[chain.next_key]
+        del self._chains[chain.key]
+
+    def _remember(
+        self, chain: _Chain, call: Call, record: core.PairState, state: Document
+    ) -> None:
+        after = _next_state(record, call, chain.settings.documents)
+        chain.next_orders = _orders(after)
+        chain.next_key = _key(after)
+        chain.next_fields = _packed_fields(state if after is record else core.to_dict(after))
+        self._by_next.setdefault(chain.next_key, []).append(chain)
+        self._chains[chain.key] = chain
+        if len(self._chains) > MAX_CHAINS:
+            silent = next(iter(self._chains.values()))
+            self._forget(silent)
+            self._segments.close(silent.key)
+
+
+def _parts(document: Mapping[str, Any]) -> tuple[Call, Document, dict[str, Document]]:
+    """The call, the state, and the config and sizes that a request has. Raises UnusableError."""
+    method = document.get("method")
+    if method != "transition":
+        params = document.get("params")
+        call = call_of_method(method, params)
+        holder = params if call[0] == CallCode.APPLY_REGIME else document
+        return call, _required(holder, "state"), {}
+    state = _required(document, "state")
+    given = {name: _required(document, name) for name in ("config", "order_size_usd")}
+    given["order_sizes"] = document.get("order_sizes")
+    return call_of_event(_required(document, "event")), state, given
+
+
+def _required(holder: Any, name: str) -> Document:
+    if name not in holder:
+        raise UnusableError(f'is a request without "{name}"')
+    value: Document = holder[name]
+    return value
+
+
+def _next_state(
+    state: core.PairState, call: Call, settings: Mapping[str, Document]
+) -> core.PairState:
+    """What the core goes on from; the state as it was where it refuses."""
+    try:
+        if not isinstance(call, Mapping):
+            if call[0] == CallCode.CHECK_INVARIANTS:
+                return state
+            if call[0] == CallCode.APPLY_REGIME:
+                return core.apply_order_regime_at_entry(state, call[1], call[2])
+        after, _ = core.transition(
+            state,
+            _event(call),
+            core.config_from_dict(settings.get("config")),
+            core.order_size_from(settings.get("order_size_usd")),
+            core.order_sizes_from(settings.get("order_sizes")),
+        )
+    except (ValueError, ArithmeticError):
+        return state
+    return after
+
+
+def _event(call: Call) -> core.Event:
+    if isinstance(call, Mapping):
+        return core.event_from_dict(call)
+    return _EVENTS[call[0]](*call[1:])
+
+
+_EVENTS: tuple[Any, ...] = (
+    core.PriceTick,
+    core.TimerTick,
+    core.FillEvent,
+    core.RecoveryFillEvent,
+    core.RecoveryCancelEvent,
+)
+
+
+def _key(state: core.PairState) -> _Key:
+    """What the bot does not patch: equal in a predicted state and the one that came of it."""
+    return (*(getattr(state, name) for name in _KEY_FIELDS), len(state.completed_cycles))
+
+
+def _orders(state: core.PairState) -> _Orders:
+    """The exchange id of each order and recovery, by what stays the same in its life."""
+    orders = {(order.local_id, order.side, order.price): order.txid for order in state.orders}
+    for recovery in state.recovery_orders:
+        orders[(-recovery.recovery_id, recovery.side, recovery.price)] = recovery.txid
+    return orders
+
+
+def _overlap(predicted: _Orders, seen: _Orders) -> int:
+    """How much speaks for `seen` being `predicted` after a patch; below zero: another slot's.
+
+    An order with the same id, side and price speaks for it, the same exchange id more so, and
+    another exchange id, which never changes, against it.
+    """
+    if not predicted or not seen:
+        return 0
+    common = predicted.keys() & seen.keys()
+    score = 0 if common else -1
+    for order in common:
+        score += 1
+        if predicted[order] and seen[order]:
+            score += 2 if predicted[order] == seen[order] else -4
+    return score
+
+
+def _packed_fields(state: Document) -> dict[str, bytes]:
+    assert isinstance(state, Mapping)
+    return {name: pack(value) for name, value in state.items()}
+
+
+def _same(packed: bytes, other: bytes | None) -> bool:
+    """Whether two packed documents differ only in the order of their keys."""
+    if other is None or len(packed) != len(other):
+        return False
+    return pack_canonical(unpack(packed)) == pack_canonical(unpack(other))

@@ -1,0 +1,334 @@
+"""The file format of corpus streams: written and read in pieces, with no damage left unnoticed.
+
+A file is the MAGIC, one byte with the format version, and frames. A frame is a header (kind,
+encoding, length and CRC-32 of all of these and the payload) and the payload: MessagePack, plain or
+compressed with zstd, whichever is shorter. The frames of version 1, in this order:
+
+- `O`, one: the origin, a text;
+- `S`, one: `[state, config, order_size_usd, order_sizes]`;
+- `C`, any number: `[lines, steps]`, where `steps` are bytes: `[call]` or `[call, changes]` back to
+  back; `lines` is where each stood in its file, as differences to the one before, or nil;
+- `E`, one, at the very end: `{"steps", "calls", "sha256"}`, how many there are in all, how many
+  of each kind, and the id.
+
+The id, which is also the file's name, is the SHA-256 of `S` and all `steps`, with the keys of maps
+sorted. Origin, lines, compression and how steps are cut into chunks are not part of it: the same
+stream from two places is one stream.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import zstandard
+
+from replay.errors import DamagedError, InputError
+from replay.streams.model import (
+    CALL_NAMES,
+    CallCode,
+    Rejected,
+    Segment,
+    Start,
+    Step,
+    Stream,
+    call_name,
+)
+from replay.streams.packing import pack, pack_canonical, unpack, unpack_all
+
+MAGIC = b"\x89DOGESTR"
+FORMAT_VERSION = 1
+SUFFIX = ".stream"
+
+MAX_PAYLOAD = 256 * 1024 * 1024
+"""No frame is larger; a damaged length must not make us ask for all memory there is."""
+
+_HEADER = struct.Struct(">ccII")
+_HASHED_FIRST = b"doge-replay stream 1\n"
+_CHUNK_STEPS = 1024
+_CHUNK_BYTES = 1024 * 1024
+_PLAIN, _ZSTD = b"-", b"z"
+_ORIGIN, _START, _CHUNK, _END = b"O", b"S", b"C", b"E"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSummary:
+    """What a stream file is about. `calls` counts the steps by the names of their calls."""
+
+    id: str
+    origin: str
+    steps: int
+    calls: Mapping[str, int]
+
+
+# --- Writing ----------------------------------------------------------------------------------
+
+
+class StreamEncoder:
+    """Turns a stream into the bytes of its file, step by step; `write` gets them in pieces."""
+
+    def __init__(self, start: Start, origin: str, write: Callable[[bytes], object]) -> None:
+        self._write = write
+        self._hash = hashlib.sha256(_HASHED_FIRST)
+        self._steps: list[bytes] = []
+        self._lines: list[int] = []
+        self._bytes = 0
+        self._last_line = 0
+        self._total = 0
+        self._calls: Counter[str] = Counter()
+        write(MAGIC + bytes((FORMAT_VERSION,)))
+        write(_frame(_ORIGIN, pack(origin)))
+        packed = pack_canonical(list(start))
+        self._hash.update(packed)
+        write(_frame(_START, packed))
+
+    def add(self, step: Step) -> None:
+        """Adds one step."""
+        call, changes, line = step
+        if changes or not isinstance(call, tuple):
+            packed = pack_canonical([call, changes] if changes else [call])
+            self._calls[call_name(call)] += 1
+        else:
+            packed = pack((call,))
+            self._calls[_NAMES[call[0]]] += 1
+        self._steps.append(packed)
+        self._lines.append(line - self._last_line)
+        self._last_line = line
+        self._bytes += len(packed)
+        if len(self._steps) >= _CHUNK_STEPS or self._bytes >= _CHUNK_BYTES:
+            self._write_chunk()
+
+    def finish(self) -> StreamSummary:
+        """Writes what is left and the end. Nothing can be added any more."""
+        self._write_chunk()
+        digest = self._hash.hexdigest()
+        calls = dict(sorted(self._calls.items()))
+        end = {"steps": self._total, "calls": calls, "sha256": digest}
+        self._write(_frame(_END, pack(end)))
+        return StreamSummary(digest, "", self._total, calls)
+
+    def _write_chunk(self) -> None:
+        if not self._steps:
+            return
+        steps = b"".join(self._steps)
+        self._hash.update(steps)
+        lines = self._lines if any(self._lines) or self._last_line else None
+        self._write(_frame(_CHUNK, pack([lines, steps])))
+        self._total += len(self._steps)
+        self._steps.clear()
+        self._lines.clear()
+        self._bytes = 0
+
+
+_NAMES: dict[int, str] = {int(code): CALL_NAMES[code] for code in CallCode}
+
+
+def _frame(kind: bytes, payload: bytes) -> bytes:
+    if len(payload) > MAX_PAYLOAD:
+        raise InputError(f"a part of a stream is too large to keep ({len(payload)} bytes)")
+    packed = zstandard.ZstdCompressor(level=6).compress(payload)
+    encoding = _ZSTD if len(packed) < len(payload) else _PLAIN
+    stored = packed if encoding == _ZSTD else payload
+    checksum = zlib.crc32(stored, zlib.crc32(kind + encoding + len(stored).to_bytes(4, "big")))
+    return _HEADER.pack(kind, encoding, len(stored), checksum) + stored
+
+
+def stream_id(stream: Stream) -> str:
+    """The id that a stream has in every corpus."""
+    encoder = StreamEncoder(stream.start, "", lambda _: None)
+    for step in stream.steps:
+        encoder.add(step)
+    return encoder.finish().id
+
+
+# --- Reading ----------------------------------------------------------------------------------
+
+
+def is_stream_file(path: Path) -> bool:
+    """Whether a file begins as a stream file does. Raises InputError where it cannot be opened."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}", file=str(path)) from error
+
+
+def check_file(path: Path) -> StreamSummary:
+    """Reads a whole file and compares every checksum, count and the hash.
+
+    Raises DamagedError with the reason where anything is wrong, InputError where it cannot be
+    opened. The name of the file is not looked at.
+    """
+    hashed = hashlib.sha256(_HASHED_FIRST)
+    origin = ""
+    total = 0
+    calls: Counter[str] = Counter()
+    for kind, payload in _frames(path):
+        if kind == _ORIGIN:
+            origin = _value(path, payload)
+            if not isinstance(origin, str):
+                raise _damaged(path, "its origin is no text")
+        elif kind == _START:
+            _start(path, payload)
+            hashed.update(payload)
+        elif kind == _CHUNK:
+            for step in _steps(path, payload):
+                calls[call_name(step.call)] += 1
+                total += 1
+            hashed.update(_value(path, payload)[1])
+        else:
+            end = _value(path, payload)
+            counted = {"steps": total, "calls": dict(calls), "sha256": hashed.hexdigest()}
+            if end != counted:
+                raise _damaged(path, "its content is not what its end says")
+    return StreamSummary(hashed.hexdigest(), origin, total, dict(calls))
+
+
+def read_summary(path: Path) -> StreamSummary:
+    """The origin and end of a file, without reading the steps between them.
+
+    Raises DamagedError where the file is visibly damaged; `check_file` looks at all of it.
+    """
+    origin = ""
+    end: Any = None
+    for kind, payload in _frames(path, skip=(_START, _CHUNK)):
+        if kind == _ORIGIN:
+            origin = _value(path, payload)
+        elif kind == _END:
+            end = _value(path, payload)
+    return StreamSummary(end["sha256"], origin, end["steps"], end["calls"])
+
+
+def read_stream(path: Path) -> Stream:
+    """The stream of a file, checked as a whole. Raises what `check_file` raises."""
+    start, origin, steps = None, "", []
+    for segment in _segments(path, 0):
+        start = start or segment.start
+        origin = segment.origin
+        steps.extend(segment.steps)
+    assert start is not None
+    return Stream(start, tuple(steps), origin)
+
+
+def read_segments(path: Path, key: int) -> Iterator[Segment | Rejected]:
+    """The stream of a file in segments, or one Rejected where the file is damaged.
+
+    The whole file is checked first, so that nothing of a damaged stream is ever run.
+    """
+    try:
+        yield from _segments(path, key)
+    except DamagedError as error:
+        yield Rejected(str(path), 0, str(error.data["reason"]))
+
+
+def _segments(path: Path, key: int) -> Iterator[Segment]:
+    summary = check_file(path)
+    start: Start | None = None
+    held: Segment | None = None
+    for kind, payload in _frames(path):
+        if kind == _START:
+            start = _start(path, payload)
+        elif kind == _CHUNK:
+            if held is not None:
+                yield held
+            held = Segment(key, start, _steps(path, payload), False, summary.origin)
+            start = None
+    # A stream without steps has its start here.
+    last = held or Segment(key, start, (), True, summary.origin)
+    yield last._replace(last=True)
+
+
+def _frames(path: Path, skip: tuple[bytes, ...] = ()) -> Iterator[tuple[bytes, bytes]]:
+    """The frames of a file, each checked, their order too; the payloads of kinds in `skip` are
+    passed over."""
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}", file=str(path)) from error
+    with file:
+        head = _read(file, path, len(MAGIC) + 1)
+        if head[:-1] != MAGIC:
+            raise _damaged(path, "it does not begin as a stream file does")
+        if head[-1] != FORMAT_VERSION:
+            raise _damaged(path, f"its format version {head[-1]} is not known")
+        allowed = _ORIGIN
+        while True:
+            kind, encoding, length, checksum = _HEADER.unpack(_read(file, path, _HEADER.size))
+            if kind not in allowed or encoding not in (_PLAIN, _ZSTD) or length > MAX_PAYLOAD:
+                raise _damaged(path, "the header of one of its frames is damaged")
+            if kind in skip:
+                file.seek(length, 1)
+            else:
+                stored = _read(file, path, length)
+                expected = zlib.crc32(kind + encoding + length.to_bytes(4, "big"))
+                if zlib.crc32(stored, expected) != checksum:
+                    raise _damaged(path, "the checksum of one of its frames is wrong")
+                yield kind, _decoded(path, stored) if encoding == _ZSTD else stored
+            if kind == _END:
+                break
+            allowed = _START if kind == _ORIGIN else _CHUNK + _END
+        if file.read(1):
+            raise _damaged(path, "there is something behind its end")
+
+
+def _read(file: IO[bytes], path: Path, size: int) -> bytes:
+    try:
+        data = file.read(size)
+    except OSError as error:
+        raise _damaged(path, f"it cannot be read ({error.strerror})") from error
+    if len(data) < size:
+        raise _damaged(path, "it is cut off")
+    return data
+
+
+def _decoded(path: Path, stored: bytes) -> bytes:
+    try:
+        # The declared size is checked before any memory is asked for.
+        if not 0 <= zstandard.frame_content_size(stored) <= MAX_PAYLOAD:
+            raise _damaged(path, "a frame has no size or is too large")
+        return zstandard.ZstdDecompressor().decompress(stored)
+    except zstandard.ZstdError as error:
+        raise _damaged(path, f"a frame cannot be decompressed ({error})") from error
+
+
+def _value(path: Path, payload: bytes) -> Any:
+    try:
+        return unpack(payload)
+    except ValueError as error:
+        raise _damaged(path, f"a frame is {error}") from error
+
+
+def _start(path: Path, payload: bytes) -> Start:
+    value = _value(path, payload)
+    if not isinstance(value, list) or len(value) != 4:
+        raise _damaged(path, "its start has not four parts")
+    return Start(*value)
+
+
+def _steps(path: Path, payload: bytes) -> tuple[Step, ...]:
+    value = _value(path, payload)
+    try:
+        lines, packed = value
+        items = unpack_all(packed)
+        steps = []
+        line = 0
+        # Each chunk's lines go on from the one before; see `_absolute`.
+        for index, item in enumerate(items):
+            line = line + lines[index] if lines is not None else 0
+            call = item[0] if isinstance(item[0], dict) else tuple(item[0])
+            if isinstance(call, tuple):
+                _NAMES[call[0]]
+            steps.append(Step(call, item[1] if len(item) > 1 else None, line))
+    except (ValueError, TypeError, LookupError) as error:
+        raise _damaged(path, "a frame has no steps as they should be") from error
+    return tuple(steps)
+
+
+def _damaged(path: Path, reason: str) -> DamagedError:
+    return DamagedError(f"{path} is damaged: {reason}", file=str(path), reason=reason)

@@ -1,0 +1,132 @@
+"""Loads a bot checkout's modules apart from all others.
+
+Two checkouts have modules of the same names (`state_machine`, `config`, ...), and both must run in
+one process to be compared. So each checkout gets a module table of its own: while one of its
+modules is imported, then or later from within a function, `sys.modules` shows that table for the
+names that live in the checkout, and `sys.modules` is put back afterwards.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+
+class _PrivateLoader(SourceFileLoader):
+    """Gives a module builtins of its own, whose `__import__` knows the checkout's table."""
+
+    def __init__(self, name: str, path: str, private_builtins: dict[str, Any]) -> None:
+        super().__init__(name, path)
+        self._builtins = private_builtins
+
+    def exec_module(self, module: ModuleType) -> None:
+        # Functions keep the builtins of their globals from when they are made, so this must come
+        # before the code runs.
+        module.__dict__["__builtins__"] = self._builtins
+        super().exec_module(module)
+
+
+class Checkout:
+    """The modules below one directory, loaded privately. `modules` has those loaded so far."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        self.modules: dict[str, ModuleType] = {}
+        self._active = 0
+        self._builtins = dict(vars(builtins))
+        self._builtins["__import__"] = self._import
+
+    def load(self, name: str) -> ModuleType:
+        """Imports the dotted `name` from this checkout. Raises what the import raises."""
+        with self._activated():
+            return importlib.import_module(name)
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The meta path hook: only names that live in the checkout are ours."""
+        spec = PathFinder.find_spec(name, [str(self.root)] if path is None else path)
+        if spec is None or spec.origin is None or not self._is_ours(spec.origin):
+            return None
+        if isinstance(spec.loader, SourceFileLoader):
+            spec.loader = _PrivateLoader(name, spec.origin, self._builtins)
+        return spec
+
+    def _is_ours(self, origin: str) -> bool:
+        """Whether a file is the checkout's own, and not a library installed somewhere below it."""
+        path = Path(origin)
+        if not path.is_relative_to(self.root):
+            return False
+        return not {"site-packages", "dist-packages"} & set(path.relative_to(self.root).parts)
+
+    def _import(
+        self,
+        name: str,
+        globals: Mapping[str, object] | None = None,
+        locals: Mapping[str, object] | None = None,
+        fromlist: Sequence[str] | None = (),
+        level: int = 0,
+    ) -> ModuleType:
+        with self._activated():
+            return builtins.__import__(name, globals, locals, fromlist or (), level)
+
+    def _belongs(self, name: str) -> bool:
+        """Whether a module that is loaded stands in the way of one of the checkout's."""
+        top = name.partition(".")[0]
+        if top == "replay" or top in sys.stdlib_module_names:
+            return False
+        return (self.root / f"{top}.py").is_file() or (self.root / top).is_dir()
+
+    @contextmanager
+    def _activated(self) -> Iterator[None]:
+        if self._active:
+            yield
+            return
+        hidden = {name: module for name, module in sys.modules.items() if self._belongs(name)}
+        for name in hidden:
+            del sys.modules[name]
+        sys.modules.update(self.modules)
+        sys.meta_path.insert(0, self)
+        self._active += 1
+        try:
+            yield
+        finally:
+            self._active -= 1
+            sys.meta_path.remove(self)
+            for name, module in list(sys.modules.items()):
+                origin = getattr(module, "__file__", None)
+                if name in self.modules or (origin is not None and self._is_ours(origin)):
+                    if self._belongs(name):
+                        self.modules[name] = module
+                        del sys.modules[name]
+            sys.modules.update(hidden)
+
+
+def locate(spec: str, directories: Sequence[Path]) -> tuple[Path, str] | None:
+    """Where a module given by file or dotted name lives: (root directory, dotted name).
+
+    A file inside a package (folders with `__init__.py`) is named from the folder above the
+    package, so that its relative imports work. None where a dotted name is found nowhere.
+    """
+    if spec.endswith(".py"):
+        path = Path(spec).resolve()
+        parts = [path.stem] if path.stem != "__init__" else []
+        folder = path.parent
+        while (folder / "__init__.py").is_file():
+            parts.insert(0, folder.name)
+            folder = folder.parent
+        return folder, ".".join(parts)
+    relative = Path(*spec.split("."))
+    for directory in directories:
+        here = directory / relative
+        if here.with_suffix(".py").is_file() or (here / "__init__.py").is_file():
+            return directory, spec
+    return None

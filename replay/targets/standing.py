@@ -1,0 +1,122 @@
+"""Where a stream stands: the state before its next step and the settings in force.
+
+An executable that has to be restarted, or that knows only part 1 of the wire, must be told all of
+it. It is known exactly wherever the authority answered; where a step was refused, our own core's
+readers decide which of its inputs took effect (docs/replay-method.md, "Reading the inputs").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from replay.core import CoreError, config_from_dict, order_size_from, order_sizes_from
+from replay.streams.model import CYCLES, CallCode, Document, Start, Step
+from replay.targets.base import Outcome, StepResult
+from replay.targets.compact import (
+    ALL_FIELDS,
+    Plain,
+    apply_changes,
+    apply_delta,
+    blank,
+    delta_between,
+    read_state,
+    state_document,
+)
+
+_READERS = {
+    "config": config_from_dict,
+    "order_size_usd": order_size_from,
+    "order_sizes": order_sizes_from,
+}
+
+
+class Standing:
+    """The state and settings of one stream, step by step.
+
+    `plain` is None while no readable state was there; `state` is then the document that was sent.
+    `settings` are documents, as they came. `due` are the fields that the next answer's delta names
+    in any case.
+    """
+
+    def __init__(self, start: Start) -> None:
+        self.state: Document = start.state
+        self.plain: Plain | None = read_state(start.state)
+        self.settings: dict[str, Document] = {
+            "config": start.config,
+            "order_size_usd": start.order_size_usd,
+            "order_sizes": start.order_sizes,
+        }
+        self.due: frozenset[int] = ALL_FIELDS
+
+    def as_start(self) -> Start:
+        """All of it as a start, to open the stream anew."""
+        state: Document = self.state if self.plain is None else state_document(self.plain)
+        settings = self.settings
+        return Start(state, settings["config"], settings["order_size_usd"], settings["order_sizes"])
+
+    def go_on(self, step: Step, result: StepResult | None) -> None:
+        """Takes in what was answered to a step: by the authority where there is one.
+
+        A failure (or None) counts as a refusal.
+        """
+        answered = isinstance(result, list | tuple) and len(result) == 3
+        if step.changes:
+            self._take_settings(step, answered=answered)
+        if answered:
+            assert isinstance(result, list | tuple)
+            self._take_delta(result[0])
+        elif step.changes:
+            self.plain, touched = apply_changes(self.plain, step.changes)
+            self.due |= touched
+
+    def go_on_all(self, steps: Sequence[Step], results: Sequence[StepResult]) -> None:
+        """`go_on` for many steps; the ordinary ones cost two assignments or so."""
+        for step, result in zip(steps, results, strict=True):
+            if step.changes or self.due or self.plain is None or not isinstance(result, list):
+                self.go_on(step, result)
+            elif len(result) == 3:
+                delta = result[0]
+                plain = self.plain
+                for place in range(0, len(delta), 2):
+                    index = delta[place]
+                    if index == CYCLES:
+                        apply_delta(plain, delta[place : place + 2])
+                    else:
+                        plain[index] = delta[place + 1]
+
+    def _take_delta(self, delta: Sequence[Any]) -> None:
+        if self.plain is None:
+            self.plain = blank()
+        apply_delta(self.plain, delta)
+        self.due = frozenset()
+
+    def _take_settings(self, step: Step, *, answered: bool) -> None:
+        assert step.changes is not None
+        # These two calls do not read the settings, so their answers say nothing about them.
+        if not isinstance(step.call, Mapping) and step.call[0] in (
+            CallCode.APPLY_REGIME,
+            CallCode.CHECK_INVARIANTS,
+        ):
+            answered = False
+        for name, read in _READERS.items():
+            if name not in step.changes:
+                continue
+            document = step.changes[name]
+            if not answered:
+                try:
+                    read(document)
+                except CoreError:
+                    continue
+            self.settings[name] = document
+
+
+def with_delta_from(outcome: Outcome, before: Plain | None, due: frozenset[int]) -> Outcome:
+    """An answer with its delta written anew: against `before`, with exactly `due` named in any
+    case. For an answer to a stream that was opened anew, which names all thirty fields."""
+    if len(outcome) != 3:
+        return outcome
+    former = blank() if before is None else before
+    after = list(former)
+    apply_delta(after, outcome[0])
+    return [delta_between(former, after, due), *outcome[1:]]

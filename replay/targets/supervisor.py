@@ -1,0 +1,172 @@
+"""Starts an executable, again and again if need be, and knows when to give up.
+
+The Supervisor is what the executable's targets share: where the file is, how a child of it is
+started, the pause before the next start after failures, and the count of failures that becomes a
+FailureStorm.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from replay.errors import FailureStorm, TargetError
+from replay.targets.base import Failure, FailureKind
+from replay.targets.framing import ChildFault, FrameFraming, LineFraming
+from replay.targets.process import Child, Pump
+
+FIRST_PAUSE = 0.01
+LONGEST_PAUSE = 1.0
+"""Seconds before a restart; doubled from one to the other while no answer comes."""
+
+_ELF, _SCRIPT = b"\x7fELF", b"#!"
+_WRAPPER_CODES = "exited with code 126", "exited with code 127"
+
+
+class Wire(Enum):
+    """How the child's answers are framed."""
+
+    LINES = "lines"
+    FRAMES = "frames"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an executable may take.
+
+    `timeout` seconds for each answer, from when its request is the oldest unanswered one;
+    `answer_bytes` for one answer; `stderr_bytes` on standard error between two answers;
+    `storm_in_a_row` failures without one usable answer between them and `storm_total` failures in
+    all are a FailureStorm.
+    """
+
+    timeout: float = 5.0
+    answer_bytes: int = 64 << 20
+    stderr_bytes: int = 8 << 20
+    storm_in_a_row: int = 8
+    storm_total: int = 200
+
+
+class Supervisor:
+    """Starts children of one executable. Not shared between threads."""
+
+    def __init__(self, path: str, limits: Limits, arguments: Sequence[str] = ("--server",)) -> None:
+        """Raises TargetError where `path` is no executable file."""
+        self.path = path
+        self.limits = limits
+        self.pump = Pump()
+        self._argv = _argv(path, arguments)
+        self._children: list[Child] = []
+        self._pause = 0.0
+        self._in_a_row = self._total = 0
+
+    def start(self, wire: Wire) -> Child:
+        """A new child, after a pause where the last ones failed.
+
+        Raises ChildFault UNSTARTABLE where the system refuses.
+        """
+        if self._pause:
+            time.sleep(self._pause)
+        limits = self.limits
+        make = LineFraming if wire is Wire.LINES else FrameFraming
+        try:
+            child = Child(
+                self._argv,
+                self.pump,
+                make(limits.answer_bytes),
+                timeout=limits.timeout,
+                stderr_limit=limits.stderr_bytes,
+                hold_limit=limits.answer_bytes + (16 << 20),
+            )
+        except OSError as error:
+            self._pause = min(max(2 * self._pause, FIRST_PAUSE), LONGEST_PAUSE)
+            reason = error.strerror or type(error).__name__
+            raise ChildFault(FailureKind.UNSTARTABLE, f"cannot be started: {reason}") from error
+        self._children.append(child)
+        return child
+
+    def discard(self, child: Child, fault: ChildFault | None = None) -> None:
+        """Kills a child. With its fault, the next start waits a little longer than the last."""
+        child.kill()
+        if child in self._children:
+            self._children.remove(child)
+        if fault is not None:
+            self._pause = min(max(2 * self._pause, FIRST_PAUSE), LONGEST_PAUSE)
+
+    def judged(self, child: Child, fault: ChildFault) -> ChildFault:
+        """The fault as it is to be reported: a wrapper that could not start the executable is no
+        exit of the executable."""
+        if (
+            fault.kind is FailureKind.EXITED
+            and self._argv[0] != os.path.abspath(self.path)
+            and fault.detail.startswith(_WRAPPER_CODES)
+            and child.stderr_tail.lstrip().startswith(b"setpriv:")
+        ):
+            said = child.stderr_tail.decode("utf-8", "replace").strip().rpartition(": ")[2]
+            return ChildFault(FailureKind.UNSTARTABLE, f"cannot be started: {said}")
+        return fault
+
+    def answered(self) -> None:
+        """A usable answer came: what failed before no longer counts as being in a row."""
+        self._in_a_row = 0
+        self._pause = 0.0
+
+    def failed(self, failure: Failure) -> None:
+        """Counts a failure. Raises FailureStorm where going on would prove nothing."""
+        self._in_a_row += 1
+        self._total += 1
+        limits = self.limits
+        last = f"{failure.kind}: {failure.detail}"
+        if self._in_a_row >= limits.storm_in_a_row:
+            raise FailureStorm(
+                f"{self.path} failed {self._in_a_row} times in a row, last: {last}",
+                path=self.path,
+                failures=self._total,
+                last=last,
+            )
+        if self._total >= limits.storm_total:
+            raise FailureStorm(
+                f"{self.path} failed {self._total} times in this run, last: {last}",
+                path=self.path,
+                failures=self._total,
+                last=last,
+            )
+
+    def close(self) -> None:
+        """Kills all children; may be called twice."""
+        for child in self._children:
+            child.kill()
+        self._children.clear()
+        self.pump.close()
+
+
+def _argv(path: str, arguments: Sequence[str]) -> list[str]:
+    """The command, through `setpriv` where there is one, so that the child dies when we are killed
+    (its parent-death signal, without running Python code between fork and exec).
+
+    The signal is bound to the thread that starts the child, so that thread must live on.
+    """
+    file = Path(path)
+    if file.is_dir():
+        raise TargetError(f"{path} is a folder, not an executable", path=path)
+    if not file.exists():
+        raise TargetError(f"there is no executable {path}", path=path)
+    if not os.access(file, os.X_OK):
+        raise TargetError(f"{path} is not executable", path=path)
+    command = [os.path.abspath(path), *arguments]
+    try:
+        with file.open("rb") as stream:
+            start = stream.read(4)
+    except OSError as error:
+        raise TargetError(f"cannot read {path}: {error.strerror}", path=path) from error
+    # Anything else is left to the system alone: with a wrapper a shell would try to run it.
+    if start.startswith((_ELF, _SCRIPT)):
+        wrapper = shutil.which("setpriv")
+        if wrapper is not None:
+            return [wrapper, "--pdeathsig", "KILL", "--", *command]
+    return command
