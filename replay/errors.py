@@ -72,3 +72,9 @@ class ProvesNothing(ReplayError):
     """The run compared nothing, or would not have noticed a fault."""
 
     exit_code = ExitCode.PROVES_NOTHING
+
+
+class Terminated(ReplayError):
+    """A signal asked the process to end."""
+
+    exit_code = ExitCode.TERMINATED

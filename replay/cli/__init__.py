@@ -1,1 +1,4 @@
-"""The command line: one file for each command; the only place that prints, reads the environment or exits."""
+"""The command line: a file for each command.
+
+The only place that prints, reads the environment or exits.
+"""

@@ -9,7 +9,7 @@ caller with all it takes to see it again.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -90,13 +90,17 @@ class Lockstep:
 
     `feed` hands over the next segment of a stream and gives what was found meanwhile, which may be
     about earlier segments; `finish` waits for all that is under way. `tally` counts what has been
-    compared. Raises FailureStorm where a core fails again and again.
+    compared. `on_end`, where set, is told of each stream that has ended: its key, the authority's
+    last state (None where none could be read) and its last outcome; `on_answered` of each segment
+    that the authority has answered. Raises FailureStorm where a core fails again and again.
     """
 
     def __init__(self, authority: Target, shadow: Target) -> None:
         self.authority = authority
         self.shadow = shadow
         self.tally = Tally()
+        self.on_end: Callable[[int, Plain | None, Outcome], None] | None = None
+        self.on_answered: Callable[[Segment, Sequence[Outcome]], None] | None = None
         self._positions: dict[int, _Position] = {}
         self._asked: deque[Segment] = deque()
         self._pending: deque[_Pending] = deque()
@@ -136,6 +140,8 @@ class Lockstep:
         self._pending.append(_Pending(segment, position, reply))
         outcomes: Any = reply.results
         self.shadow.submit(Work(segment.key, segment.start, segment.steps, segment.last, outcomes))
+        if self.on_answered is not None:
+            self.on_answered(segment, outcomes)
         self._advance(segment, outcomes)
         return []
 
@@ -161,10 +167,11 @@ class Lockstep:
 
     def _advance(self, segment: Segment, outcomes: Sequence[Outcome]) -> None:
         """Moves the stream's position behind the segment."""
+        position = self._positions[segment.key]
         if segment.last:
             del self._positions[segment.key]
-            return
-        position = self._positions[segment.key]
+            if self.on_end is None:
+                return
         for step, outcome in zip(segment.steps, outcomes, strict=True):
             if step.changes is not None:
                 _take_in(position, step.changes)
@@ -172,6 +179,8 @@ class Lockstep:
                 if position.plain is None:
                     position.plain = blank()
                 apply_delta(position.plain, outcome[0])
+        if segment.last and self.on_end is not None and outcomes:
+            self.on_end(segment.key, position.plain, outcomes[-1])
 
     def _settle(self) -> list[Finding]:
         """Takes the shadow's oldest answer and compares it with the authority's."""

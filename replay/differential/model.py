@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from replay.streams.model import Stream
+from replay.streams.model import Stream, call_name
 from replay.targets.base import Failure, Outcome
 
 
@@ -106,3 +106,8 @@ class Finding:
     def id(self) -> str:
         """The signature's."""
         return self.signature.id
+
+    @property
+    def event(self) -> str:
+        """The event's class name, or the method, of the step in question."""
+        return call_name(self.case.steps[-1].call)

@@ -30,16 +30,18 @@ Migrations: TypeAlias = Sequence[Migration]
 
 def migrate(connection: Connection, migrations: Migrations) -> None:
     """Brings a database to the newest version; does nothing where it is there already."""
-    if judge(connection, len(migrations)) < len(migrations):
-        # Rebuilding a table breaks references for a moment; they are checked before the commit.
-        # The switch has no effect inside a transaction.
-        connection.execute("PRAGMA foreign_keys=OFF")
-        try:
-            while _one_step(connection, migrations):
-                pass
-        finally:
-            connection.execute("PRAGMA foreign_keys=ON")
-    _check_history(connection, migrations)
+    version = judge(connection, len(migrations))
+    _check_history(connection, migrations[:version])
+    if version == len(migrations):
+        return
+    # Rebuilding a table breaks references for a moment; they are checked before the commit.
+    # The switch has no effect inside a transaction.
+    connection.execute("PRAGMA foreign_keys=OFF")
+    try:
+        while _one_step(connection, migrations):
+            pass
+    finally:
+        connection.execute("PRAGMA foreign_keys=ON")
 
 
 def _one_step(connection: Connection, migrations: Migrations) -> bool:
@@ -71,10 +73,15 @@ def _one_step(connection: Connection, migrations: Migrations) -> bool:
 
 
 def _check_history(connection: Connection, migrations: Migrations) -> None:
-    """Refuses a database that was migrated along another road to the same number."""
+    """Refuses a database that came to its version by another road than these migrations."""
+    if not migrations:
+        return
     if not connection.value("SELECT count(*) FROM sqlite_master WHERE name = 'migrations'"):
         raise DamagedError(f"the database {connection.path} is damaged: it lacks its own history")
-    rows = connection.rows("SELECT name FROM migrations ORDER BY number")
+    # Those beyond are from a process that migrated it between the look at its version and this.
+    rows = connection.rows(
+        "SELECT name FROM migrations WHERE number <= ? ORDER BY number", len(migrations)
+    )
     names = [row["name"] for row in rows]
     if [migration.name for migration in migrations] != names:
         raise ForeignDatabaseError(

@@ -16,6 +16,7 @@ from hypothesis.strategies import DrawFn
 
 T = TypeVar("T")
 
+
 class Choices(Protocol):
     """Answers the questions a maker of documents has. First options and small numbers are the
     simplest: Hypothesis shrinks towards them."""

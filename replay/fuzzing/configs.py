@@ -86,12 +86,12 @@ def live_sizes(
 ) -> tuple[float, dict[str, float] | None]:
     """A size in USD that buys what the exchange takes at least, and often one for each trade."""
     least = max(config.get("min_volume", 13.0) * price, config.get("min_cost_usd", 0.0))
-    size = _cents(least * choices.pick((1.3, 1.03, 1.15, 2.0, 5.0)))
+    size = cents(least * choices.pick((1.3, 1.03, 1.15, 2.0, 5.0)))
     if choices.chance(35):
         return size, None
     return size, {
-        "A": _cents(size * choices.pick((1.0, 1.1, 1.5, 0.97))),
-        "B": _cents(size * choices.pick((1.0, 1.1, 1.5, 0.97))),
+        "A": cents(size * choices.pick((1.0, 1.1, 1.5, 0.97))),
+        "B": cents(size * choices.pick((1.0, 1.1, 1.5, 0.97))),
     }
 
 
@@ -160,5 +160,6 @@ def setting(config: Mapping[str, Any], name: str) -> float:
         return INF
 
 
-def _cents(value: float) -> float:
-    return math.ceil(value * 100.0) / 100.0
+def cents(value: float) -> float:
+    """`value` rounded up to a cent, as a bot's sizes are; itself where cents mean nothing."""
+    return math.ceil(value * 100.0) / 100.0 if abs(value) < 1e12 else value

@@ -22,8 +22,12 @@ from replay.fuzzing.values import (
     EDGE_DOUBLES,
     EDGE_INTS,
     FINITE_DOUBLES,
+    HUGE,
+    INF,
+    NAN,
     ODD_TEXTS,
     REGIMES,
+    TINY,
     around,
     down,
     fit,
@@ -94,9 +98,27 @@ class EdgeSource:
             call[2], call[3] = choices.pick(ODD_TEXTS), choices.pick(("buy", "sell"))
         return Step(tuple(call))
 
+    def _extreme_fill(self, state: StateView) -> Step:
+        """A fill whose follow-up order cannot be rounded or counted, or only just."""
+        choices = self.choices
+        records = [order for order in state.orders if order.role == "exit"] or state.orders
+        if not records:
+            return self._unknown(state)
+        call = self.ordinary.fill(choices.pick(records), 0.15, self._time(state))
+        market = choices.pick((HUGE, 1e-300, TINY, 1e300, NAN, INF, 0.15))
+        changes: dict[str, Any] = {"patch": {"market_price": market}}
+        if choices.chance(50):
+            size = choices.pick((1e300, HUGE, TINY, INF, NAN, 2.0, -HUGE))
+            changes.update(order_size_usd=size, order_sizes=None)
+        if choices.chance(30):
+            self.config["price_decimals"] = choices.pick((-308, -307, -1, 6, 320))
+            changes["config"] = dict(self.config)
+        return Step(call, changes)
+
     def _close_price(self, record: Any) -> float:
         price: float = record.price
-        return self.choices.pick((price, up(price), down(price), record.entry_price))
+        entered: float = record.entry_price
+        return self.choices.pick((price, up(price), down(price), entered))
 
     def _unknown(self, state: StateView) -> Step:
         """An id that is not there, or is there under another kind of record."""
@@ -257,5 +279,6 @@ _KINDS = (
     EdgeSource._price_tick, EdgeSource._price_tick, EdgeSource._price_tick,
     EdgeSource._timer_tick, EdgeSource._timer_tick, EdgeSource._timer_tick,
     EdgeSource._known_fill, EdgeSource._known_fill, EdgeSource._known_fill,
-    EdgeSource._unknown, EdgeSource._recovery_cancel, EdgeSource._regime, EdgeSource._check,
+    EdgeSource._extreme_fill, EdgeSource._unknown, EdgeSource._recovery_cancel,
+    EdgeSource._regime, EdgeSource._check,
 )  # fmt: skip

@@ -123,9 +123,7 @@ class HostileSource:
         """An event as a document, which is told apart by the fields it has."""
         choices = self.choices
         call = self._call(state)
-        document: dict[str, Any] = dict(
-            zip(EVENT_FIELDS[CallCode(call[0])], call[1:], strict=True)
-        )
+        document: dict[str, Any] = dict(zip(EVENT_FIELDS[CallCode(call[0])], call[1:], strict=True))
         if choices.chance(10):
             return document
         if choices.chance(20):

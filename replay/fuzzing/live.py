@@ -190,7 +190,7 @@ class LiveSource:
         if random() < 0.03:
             price = market  # not as a maker
         if random() < 0.03:
-            volume = max(1.0, math.floor(volume * random()))
+            volume = max(1.0, volume * random() // 1.0)
         fee = price * volume * self._fee
         if random() < 0.3:
             fee = round(fee, 8)

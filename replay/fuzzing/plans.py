@@ -20,7 +20,7 @@ from hypothesis.strategies import SearchStrategy
 from replay.fuzzing import plan as pools
 from replay.fuzzing.plan import Plan, Profile
 
-BATCH = 60
+BATCH = 200
 """Plans drawn in one go; a fresh batch forgets what Hypothesis learnt in the one before."""
 
 VARIANTS = 6

@@ -154,7 +154,9 @@ class _Maker:
         trade = choices.pick(("A", "B"))
         away = choices.number(0.005, 0.03)
         side, price = (
-            ("buy", self.market * (1 - away)) if trade == "A" else ("sell", self.market * (1 + away))
+            ("buy", self.market * (1 - away))
+            if trade == "A"
+            else ("sell", self.market * (1 + away))
         )
         entered = fit(price * (1 + self.profit_part), self.decimals)
         orphaned = self.now - choices.integer(0, 5000)
@@ -224,6 +226,12 @@ TOTAL_FIELDS = (
 )  # fmt: skip
 
 
+_STRETCHED_FIELDS = (
+    *TIME_FIELDS[:-1], *COUNTER_FIELDS, *TOTAL_FIELDS, "long_only", "short_only",
+    "last_refresh_direction_a", "last_refresh_direction_b",
+)  # fmt: skip
+
+
 def stretch_state(choices: Choices, state: Document, changes: int) -> Document:
     """`state` with so many changes to extreme but readable values; the document given is used."""
     for _ in range(changes):
@@ -254,8 +262,7 @@ def edge_field(choices: Choices, name: str, state: Mapping[str, Any]) -> Any:
 
 
 def _stretch_field(choices: Choices, state: Document) -> None:
-    name = choices.pick((*TIME_FIELDS[:-1], *COUNTER_FIELDS, *TOTAL_FIELDS, "long_only",
-                         "short_only", "last_refresh_direction_a", "last_refresh_direction_b"))  # fmt: skip
+    name = choices.pick(_STRETCHED_FIELDS)
     state[name] = edge_field(choices, name, state)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from replay.fuzzing.configs import setting
+from replay.fuzzing.configs import cents, setting
 from replay.fuzzing.plan import Plan, Profile
 from replay.fuzzing.source import StateView, order_document, recovery_document, snapshot
 from replay.fuzzing.states import txid_of
@@ -43,16 +43,14 @@ class Upkeep:
         self._least = max(setting(config, "min_volume"), 0.0)
         self._least_cost = setting(config, "min_cost_usd")
 
-    def changes(
-        self, state: StateView, market: float
-    ) -> tuple[dict[str, Any] | None, list[Step]]:
+    def changes(self, state: StateView, market: float) -> tuple[dict[str, Any] | None, list[Step]]:
         """What is set from outside before the next step (None mostly), and calls that follow it."""
         random = self._random.random
         plan = self._plan
         chance = random() * 100.0
         if chance < plan.restarts:
             return self._restart(state), []
-        if self._short and chance > 70.0:
+        if self._short and chance > 40.0:
             # The price left the size behind: an entry could not be paid for.
             self._short = False
             return self._resize(market), []
@@ -69,7 +67,7 @@ class Upkeep:
             if not order.txid:
                 unbound = True
                 break
-        if (unbound or wanted) and random() * 100.0 < plan.patches:
+        if (unbound or wanted) and random() * 100.0 < (85 if wanted else plan.patches):
             documents = [order_document(order) for order in orders]
             for document in documents:
                 if not document["txid"]:
@@ -209,10 +207,10 @@ class Upkeep:
         """New sizes, as they grow with the profit."""
         random = self._random
         base = max(self._least * market, self._least_cost)
-        size = math.ceil(base * random.choice((1.1, 1.3, 1.5, 2.0)) * 100.0) / 100.0
+        size = cents(base * random.choice((1.1, 1.3, 1.5, 2.0)))
         if random.random() < 0.3:
             self._sizes = (size, None)
         else:
-            other = math.ceil(base * random.choice((1.1, 1.3, 2.0)) * 100.0) / 100.0
+            other = cents(base * random.choice((1.1, 1.3, 2.0)))
             self._sizes = (size, {"A": size, "B": other})
         return {"order_size_usd": self._sizes[0], "order_sizes": self._sizes[1]}

@@ -1,1 +1,1 @@
-"""Streams of events: what they are, how they are read from files, and the corpus that keeps them."""
+"""Streams of events: what they are, how files are read as such, and the corpus that keeps them."""

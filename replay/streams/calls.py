@@ -114,7 +114,7 @@ def call_of_typed_event(event: Document) -> Call:
     told_apart = code_of_document(payload)
     if told_apart != code:
         raise UnusableError(
-            f"the type of its event is {ascii(kind[:40])}, "
+            f"the type of its event is {kind[:40]!a}, "
             f"but the fields of the payload make {_article(told_apart)}"
         )
     return payload

@@ -30,6 +30,7 @@ MAX_SLOTS = 1024
 
 _FULL = ("state", "config", "order_size_usd", "order_sizes")
 _SETTINGS = ("config", "order_size_usd", "order_sizes")
+_CHANGES = frozenset(CHANGE_KEYS)
 _SHORT_LINE = 1024
 
 
@@ -116,8 +117,8 @@ class JournalReader:
     ) -> str | None:
         texts = has_number_texts(data)
         call = _call(document, texts)
-        # Most lines have six keys and change nothing.
-        changes = _changes(document, texts) if len(document) > 6 else None
+        # Most lines change nothing.
+        changes = None if _CHANGES.isdisjoint(document) else _changes(document, texts)
         counts_on = seq == slot.seq + 1
         full = changes is not None and all(name in changes for name in _FULL)
         if full:

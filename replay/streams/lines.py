@@ -145,7 +145,11 @@ def _decompressed(file: IO[bytes], path: Path) -> Iterator[bytes]:
         elif head.startswith(_ZSTD):
             chunks = _inflate(chunks, "zstd", _ZSTD_FEED)
         else:
-            if not head and path.suffix in COMPRESSED_ENDINGS and os.fstat(file.fileno()).st_size == 0:
+            if (
+                not head
+                and path.suffix in COMPRESSED_ENDINGS
+                and os.fstat(file.fileno()).st_size == 0
+            ):
                 raise Damage(f"the file is empty, which no {path.suffix} file can be")
             yield from chunks
             return

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NamedTuple, TypeAlias
 
-Document: TypeAlias = "None | bool | int | float | str | Sequence[Document] | Mapping[str, Document]"
+Document: TypeAlias = (
+    "bool | int | float | str | Sequence[Document] | Mapping[str, Document] | None"
+)
 
 STATE_FIELDS: tuple[str, ...] = (
     "market_price", "now", "orders", "recovery_orders", "completed_cycles",

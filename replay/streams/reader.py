@@ -147,9 +147,7 @@ class _Router:
             return self._feed_list(document, line)
         return self._route(document, line, data)
 
-    def _feed_list(
-        self, entries: list[Any], line: Line
-    ) -> Iterator[Segment | Rejected]:
+    def _feed_list(self, entries: list[Any], line: Line) -> Iterator[Segment | Rejected]:
         if not entries:
             yield Rejected(self._file, line.number, "is an empty list")
         for index, entry in enumerate(entries):

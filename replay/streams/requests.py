@@ -173,9 +173,7 @@ class RequestReader:
             del self._by_next[chain.next_key]
         del self._chains[chain.key]
 
-    def _remember(
-        self, chain: _Chain, call: Call, record: core.PairState, state: Document
-    ) -> None:
+    def _remember(self, chain: _Chain, call: Call, record: core.PairState, state: Document) -> None:
         after = _next_state(record, call, chain.settings.documents)
         chain.next_orders = _orders(after)
         chain.next_key = _key(after)
@@ -194,7 +192,7 @@ def _parts(document: Mapping[str, Any]) -> tuple[Call, Document, dict[str, Docum
     if method != "transition":
         params = document.get("params")
         call = call_of_method(method, params)
-        holder = params if call[0] == CallCode.APPLY_REGIME else document
+        holder = params if method == "apply_order_regime_at_entry" else document
         return call, _required(holder, "state"), {}
     state = _required(document, "state")
     given = {name: _required(document, name) for name in ("config", "order_size_usd")}
@@ -214,7 +212,7 @@ def _next_state(
 ) -> core.PairState:
     """What the core goes on from; the state as it was where it refuses."""
     try:
-        if not isinstance(call, Mapping):
+        if isinstance(call, tuple):
             if call[0] == CallCode.CHECK_INVARIANTS:
                 return state
             if call[0] == CallCode.APPLY_REGIME:
@@ -234,7 +232,8 @@ def _next_state(
 def _event(call: Call) -> core.Event:
     if isinstance(call, Mapping):
         return core.event_from_dict(call)
-    return _EVENTS[call[0]](*call[1:])
+    event: core.Event = _EVENTS[call[0]](*call[1:])
+    return event
 
 
 _EVENTS: tuple[Any, ...] = (
@@ -253,7 +252,9 @@ def _key(state: core.PairState) -> _Key:
 
 def _orders(state: core.PairState) -> _Orders:
     """The exchange id of each order and recovery, by what stays the same in its life."""
-    orders = {(order.local_id, order.side, order.price): order.txid for order in state.orders}
+    orders: _Orders = {
+        (order.local_id, order.side, order.price): order.txid for order in state.orders
+    }
     for recovery in state.recovery_orders:
         orders[(-recovery.recovery_id, recovery.side, recovery.price)] = recovery.txid
     return orders

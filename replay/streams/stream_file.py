@@ -7,7 +7,8 @@ compressed with zstd, whichever is shorter. The frames of version 1, in this ord
 - `O`, one: the origin, a text;
 - `S`, one: `[state, config, order_size_usd, order_sizes]`;
 - `C`, any number: `[lines, steps]`, where `steps` are bytes: `[call]` or `[call, changes]` back to
-  back; `lines` is where each stood in its file, as differences to the one before, or nil;
+  back; `lines` is where each stood in its file, as differences to the one before in the chunk, or
+  nil;
 - `E`, one, at the very end: `{"steps", "calls", "sha256"}`, how many there are in all, how many
   of each kind, and the id.
 
@@ -51,7 +52,7 @@ MAX_PAYLOAD = 256 * 1024 * 1024
 
 _HEADER = struct.Struct(">ccII")
 _HASHED_FIRST = b"doge-replay stream 1\n"
-_CHUNK_STEPS = 1024
+_CHUNK_STEPS = 512
 _CHUNK_BYTES = 1024 * 1024
 _PLAIN, _ZSTD = b"-", b"z"
 _ORIGIN, _START, _CHUNK, _END = b"O", b"S", b"C", b"E"
@@ -118,11 +119,12 @@ class StreamEncoder:
             return
         steps = b"".join(self._steps)
         self._hash.update(steps)
-        lines = self._lines if any(self._lines) or self._last_line else None
+        lines = self._lines if any(self._lines) else None
         self._write(_frame(_CHUNK, pack([lines, steps])))
         self._total += len(self._steps)
         self._steps.clear()
         self._lines.clear()
+        self._last_line = 0
         self._bytes = 0
 
 
@@ -159,11 +161,11 @@ def is_stream_file(path: Path) -> bool:
         raise InputError(f"{path}: {error.strerror}", file=str(path)) from error
 
 
-def check_file(path: Path) -> StreamSummary:
+def check_file(path: Path, expected_id: str | None = None) -> StreamSummary:
     """Reads a whole file and compares every checksum, count and the hash.
 
-    Raises DamagedError with the reason where anything is wrong, InputError where it cannot be
-    opened. The name of the file is not looked at.
+    Raises DamagedError with the reason where anything is wrong or the stream is another one than
+    expected, InputError where it cannot be opened. The name of the file is not looked at.
     """
     hashed = hashlib.sha256(_HASHED_FIRST)
     origin = ""
@@ -187,10 +189,11 @@ def check_file(path: Path) -> StreamSummary:
             counted = {"steps": total, "calls": dict(calls), "sha256": hashed.hexdigest()}
             if end != counted:
                 raise _damaged(path, "its content is not what its end says")
-    return StreamSummary(hashed.hexdigest(), origin, total, dict(calls))
+    summary = StreamSummary(hashed.hexdigest(), origin, total, dict(calls))
+    return _expected(path, summary, expected_id)
 
 
-def read_summary(path: Path) -> StreamSummary:
+def read_summary(path: Path, expected_id: str | None = None) -> StreamSummary:
     """The origin and end of a file, without reading the steps between them.
 
     Raises DamagedError where the file is visibly damaged; `check_file` looks at all of it.
@@ -202,13 +205,25 @@ def read_summary(path: Path) -> StreamSummary:
             origin = _value(path, payload)
         elif kind == _END:
             end = _value(path, payload)
-    return StreamSummary(end["sha256"], origin, end["steps"], end["calls"])
+    try:
+        summary = StreamSummary(end["sha256"], origin, end["steps"], end["calls"])
+    except (LookupError, TypeError) as error:
+        raise _damaged(path, "its end has not what it should") from error
+    return _expected(path, summary, expected_id)
 
 
-def read_stream(path: Path) -> Stream:
+def _expected(path: Path, summary: StreamSummary, expected_id: str | None) -> StreamSummary:
+    if expected_id not in (None, summary.id):
+        raise _damaged(path, f"its content is that of stream {summary.id}")
+    return summary
+
+
+def read_stream(path: Path, expected_id: str | None = None) -> Stream:
     """The stream of a file, checked as a whole. Raises what `check_file` raises."""
-    start, origin, steps = None, "", []
-    for segment in _segments(path, 0):
+    start: Start | None = None
+    origin = ""
+    steps: list[Step] = []
+    for segment in _segments(path, 0, expected_id):
         start = start or segment.start
         origin = segment.origin
         steps.extend(segment.steps)
@@ -216,19 +231,21 @@ def read_stream(path: Path) -> Stream:
     return Stream(start, tuple(steps), origin)
 
 
-def read_segments(path: Path, key: int) -> Iterator[Segment | Rejected]:
+def read_segments(
+    path: Path, key: int, expected_id: str | None = None
+) -> Iterator[Segment | Rejected]:
     """The stream of a file in segments, or one Rejected where the file is damaged.
 
     The whole file is checked first, so that nothing of a damaged stream is ever run.
     """
     try:
-        yield from _segments(path, key)
+        yield from _segments(path, key, expected_id)
     except DamagedError as error:
         yield Rejected(str(path), 0, str(error.data["reason"]))
 
 
-def _segments(path: Path, key: int) -> Iterator[Segment]:
-    summary = check_file(path)
+def _segments(path: Path, key: int, expected_id: str | None) -> Iterator[Segment]:
+    summary = check_file(path, expected_id)
     start: Start | None = None
     held: Segment | None = None
     for kind, payload in _frames(path):
@@ -318,7 +335,6 @@ def _steps(path: Path, payload: bytes) -> tuple[Step, ...]:
         items = unpack_all(packed)
         steps = []
         line = 0
-        # Each chunk's lines go on from the one before; see `_absolute`.
         for index, item in enumerate(items):
             line = line + lines[index] if lines is not None else 0
             call = item[0] if isinstance(item[0], dict) else tuple(item[0])

@@ -127,8 +127,8 @@ def blank() -> Plain:
 def apply_delta(plain: Plain, delta: Sequence[Any]) -> None:
     """Sets the fields that a delta names (docs/replay-method.md, "Answer body").
 
-    Raises ValueError where it keeps more records than there are. Values that are no lists of
-    records (from a core whose answer was odd) are taken as they are.
+    Values that are no lists of records (from a core whose answer was odd) are taken as they are;
+    one that keeps more records than there are keeps all.
     """
     for place in range(0, len(delta), 2):
         index, value = delta[place], delta[place + 1]
@@ -143,7 +143,7 @@ def _history_after(history: Any, value: Any) -> Any:
         return value
     keep, records = value
     before = history if isinstance(history, History) else History()
-    return before.extended(keep, records)
+    return before.extended(max(0, min(keep, len(before))), records)
 
 
 def delta_between(before: Plain, after: Plain, due: Collection[int]) -> list[Any]:
@@ -236,6 +236,29 @@ def action_document(action: Any) -> Any:
         return action
     names = ACTION_FIELDS[action[0]]
     return {n: v for n, v in zip(names, action[1:], strict=False) if v is not MISSING}
+
+
+def action_name(action: Any) -> str:
+    """The class of a compact action; its text where it is of no kind."""
+    if isinstance(action, list | tuple) and action and action[0] in range(4):
+        return ACTION_NAMES[action[0]]
+    return str(action)
+
+
+def delta_document(delta: Sequence[Any]) -> dict[str, Any]:
+    """The fields that a delta names, by name; of the history only what it adds, by its place."""
+    document: dict[str, Any] = {}
+    for index, value in zip(delta[::2], delta[1::2], strict=True):
+        name = STATE_FIELDS[index]
+        if index == CYCLES and isinstance(value, list | tuple) and len(value) == 2:
+            keep, records = value
+            for place, record in enumerate(records, keep):
+                document[f"{name}[{place}]"] = record_document(index, record)
+        elif index in RECORD_FIELDS and isinstance(value, list | tuple):
+            document[name] = [record_document(index, record) for record in value]
+        else:
+            document[name] = value
+    return document
 
 
 def compact_state(document: Mapping[str, Any]) -> Plain:

@@ -38,11 +38,14 @@ class Message(NamedTuple):
 
 
 class Framing(Protocol):
-    """What a child's bytes are fed to. `pending` is the size of what is unfinished, in bytes;
-    `ready` are the whole messages."""
+    """What a child's bytes are fed to. `ready` are the whole messages."""
 
     ready: deque[Message]
-    pending: int
+
+    @property
+    def pending(self) -> int:
+        """The size of what is unfinished, in bytes."""
+        ...
 
     def feed(self, chunk: bytes) -> None:
         """Takes bytes in. Raises ChildFault for an answer over the limit."""

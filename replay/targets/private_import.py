@@ -103,10 +103,10 @@ class Checkout:
             sys.meta_path.remove(self)
             for name, module in list(sys.modules.items()):
                 origin = getattr(module, "__file__", None)
-                if name in self.modules or (origin is not None and self._is_ours(origin)):
-                    if self._belongs(name):
-                        self.modules[name] = module
-                        del sys.modules[name]
+                ours = name in self.modules or (origin is not None and self._is_ours(origin))
+                if ours and self._belongs(name):
+                    self.modules[name] = module
+                    del sys.modules[name]
             sys.modules.update(hidden)
 
 

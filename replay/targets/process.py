@@ -152,6 +152,22 @@ class Child:
                 self._pump.modify(self._stdout, select.EPOLLIN)
         return message
 
+    def receive_rest(self, most: int, settling: float) -> list[bytes]:
+        """Up to `most` lines that still come, waiting no longer than `settling` seconds for each:
+        to see what went wrong, before killing it."""
+        lines: list[bytes] = []
+        while len(lines) < most:
+            if not self._framing.ready:
+                if self._fault is not None or self._output_ended or self._exited:
+                    break
+                before = self._held
+                self._pump.wait(settling)
+                if self._held == before:
+                    break
+                continue
+            lines.append(self._framing.ready.popleft().line)
+        return lines
+
     def expect_silence(self) -> None:
         """Raises ChildFault TOO_MUCH where something is there that nobody asked for."""
         self._pump.wait(0)

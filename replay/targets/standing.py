@@ -15,6 +15,7 @@ from replay.streams.model import CYCLES, CallCode, Document, Start, Step
 from replay.targets.base import Outcome, StepResult
 from replay.targets.compact import (
     ALL_FIELDS,
+    INDEX_OF,
     Plain,
     apply_changes,
     apply_delta,
@@ -34,13 +35,15 @@ _READERS = {
 class Standing:
     """The state and settings of one stream, step by step.
 
-    `plain` is None while no readable state was there; `state` is then the document that was sent.
-    `settings` are documents, as they came. `due` are the fields that the next answer's delta names
-    in any case.
+    `plain` is None while no readable state was there. Until the first answer the state is
+    `untouched`: it is sent as the document `state`, as it came, readable or not. `settings` are
+    documents, as they came, too. `due` are the fields that the next answer's delta names in any
+    case.
     """
 
     def __init__(self, start: Start) -> None:
         self.state: Document = start.state
+        self.untouched = True
         self.plain: Plain | None = read_state(start.state)
         self.settings: dict[str, Document] = {
             "config": start.config,
@@ -51,7 +54,9 @@ class Standing:
 
     def as_start(self) -> Start:
         """All of it as a start, to open the stream anew."""
-        state: Document = self.state if self.plain is None else state_document(self.plain)
+        state: Document = self.state
+        if not self.untouched and self.plain is not None:
+            state = state_document(self.plain)
         settings = self.settings
         return Start(state, settings["config"], settings["order_size_usd"], settings["order_sizes"])
 
@@ -67,8 +72,7 @@ class Standing:
             assert isinstance(result, list | tuple)
             self._take_delta(result[0])
         elif step.changes:
-            self.plain, touched = apply_changes(self.plain, step.changes)
-            self.due |= touched
+            self._take_changes(step.changes)
 
     def go_on_all(self, steps: Sequence[Step], results: Sequence[StepResult]) -> None:
         """`go_on` for many steps; the ordinary ones cost two assignments or so."""
@@ -85,11 +89,25 @@ class Standing:
                     else:
                         plain[index] = delta[place + 1]
 
+    def _take_changes(self, changes: Mapping[str, Document]) -> None:
+        """What was set at a step that was refused."""
+        self.plain, touched = apply_changes(self.plain, changes)
+        self.due |= touched
+        if touched >= ALL_FIELDS:
+            self.state, self.untouched = changes["state"], True
+        patch = changes.get("patch")
+        if self.untouched and touched and isinstance(patch, Mapping):
+            assert isinstance(self.state, Mapping)
+            _, named = apply_changes(self.plain, {"patch": patch})
+            known = {name: patch[name] for name in patch if INDEX_OF.get(name) in named}
+            self.state = {**self.state, **known}
+
     def _take_delta(self, delta: Sequence[Any]) -> None:
         if self.plain is None:
             self.plain = blank()
         apply_delta(self.plain, delta)
         self.due = frozenset()
+        self.untouched = False
 
     def _take_settings(self, step: Step, *, answered: bool) -> None:
         assert step.changes is not None

@@ -1,0 +1,84 @@
+"""What all commands share: their options, and opening what they work on."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+
+from replay.cli.settings import Settings, load_settings
+from replay.findings.store import Store
+from replay.targets.pair import PairSpec
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def core_options(command: F) -> F:
+    """--authority, --shadow, --db and --json, which every command takes."""
+    for option in reversed(
+        (
+            click.option(
+                "--authority",
+                metavar="CORE",
+                help="The core that is right: `python` (ours, the default), a .py file, a module, "
+                "or an executable.",
+            ),
+            click.option(
+                "--shadow",
+                metavar="CORE",
+                help="The core under test; default DOGE_CORE_EXE, then build/doge-core-exe.",
+            ),
+            click.option(
+                "--db",
+                metavar="FILE",
+                help="The database; default DOGE_REPLAY_DB, then divergences.db.",
+            ),
+            click.option("--json", "as_json", is_flag=True, help="Pure JSON on standard output."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def corpus_option(command: F) -> F:
+    """--corpus, which may be given several times."""
+    return click.option(
+        "--corpus",
+        metavar="DIR",
+        multiple=True,
+        help="A corpus directory; may be given several times, new streams go to the last.",
+    )(command)
+
+
+def settings_of(
+    authority: str | None, shadow: str | None, db: str | None, corpus: tuple[str, ...] = ()
+) -> Settings:
+    """The settings of a command line."""
+    return load_settings(authority=authority, shadow=shadow, db=db, corpus=corpus)
+
+
+def pair_of(settings: Settings) -> PairSpec:
+    """The two cores. Raises TargetError where there is no shadow."""
+    return PairSpec(settings.authority, settings.needed_shadow, settings.timeout)
+
+
+def repro_command(settings: Settings) -> Callable[[str], str]:
+    """What makes the command to copy from a finding's ID: with whatever was not the default."""
+    options = [f"--{name} {shlex.quote(value)}" for name, value in settings.explicit.items()]
+
+    def command(finding: str) -> str:
+        return " ".join(["doge-replay", "repro", finding, *options])
+
+    return command
+
+
+@contextmanager
+def reading(settings: Settings) -> Iterator[Store]:
+    """The database, for reading only. Raises InputError where there is none."""
+    with Store.open(settings.db, readonly=True) as store:
+        yield store

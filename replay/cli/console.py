@@ -1,0 +1,124 @@
+"""What the commands print with: plain text that data cannot break out of, tables, progress.
+
+Every text that comes from data goes through `clean`: terminal escapes, other control characters and
+the marks that turn the direction of writing are shown, not sent. Markup in data stays text.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+MAX_TEXT = 400
+WIDTH = 120
+"""Columns where the output is no terminal: nothing is cut off in a log."""
+
+
+def clean(value: object, limit: int = MAX_TEXT) -> str:
+    """A value as text on one line that is safe in a terminal and not endless."""
+    text = str(value)
+    safe = "".join(_escaped(character) for character in text[: limit + 1])
+    return safe if len(text) <= limit else f"{safe[:limit]}... ({len(text)} characters)"
+
+
+def _escaped(character: str) -> str:
+    if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
+        code = ord(character)
+        return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+    return character
+
+
+def say(text: str = "") -> None:
+    """One line on standard output."""
+    click.echo(text)
+
+
+def note(text: str) -> None:
+    """One line on standard error."""
+    click.echo(text, err=True)
+
+
+def say_json(document: Any) -> None:
+    """Pure JSON on standard output. What JSON has no number for is a text (formats.md)."""
+    click.echo(json.dumps(json_safe(document), ensure_ascii=True, indent=2, allow_nan=False))
+
+
+def json_safe(value: Any) -> Any:
+    """A value that strict JSON can hold: non-finite numbers as texts, objects by their text."""
+    if isinstance(value, dict):
+        return {str(key): json_safe(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_safe(inner) for inner in value]
+    if isinstance(value, float) and value != value:
+        return "NaN"
+    if isinstance(value, float) and value in (float("inf"), float("-inf")):
+        return "Infinity" if value > 0 else "-Infinity"
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return str(value)
+
+
+def say_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table on standard output; every cell is data."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else Text(clean(cell)) for cell in row))
+    say_rich(table)
+
+
+def say_rich(renderable: Any) -> None:
+    """Something of rich's, in colour only on a terminal that wants it (NO_COLOR)."""
+    tty = sys.stdout.isatty()
+    console = Console(
+        file=sys.stdout,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        width=None if tty else WIDTH,
+        no_color="NO_COLOR" in os.environ or not tty,
+    )
+    console.print(renderable)
+
+
+class Progress:
+    """One line on standard error that is kept up to date, where that is a terminal.
+
+    Nothing is shown in the first two seconds: what is over by then needs no progress.
+    """
+
+    def __init__(self, label: str, quiet: bool = False) -> None:
+        self._label = label
+        self._shown = not quiet and sys.stderr.isatty()
+        self._next = time.monotonic() + 2.0
+        self._began = time.monotonic()
+        self._written = False
+
+    def update(self, done: int, what: str = "transitions") -> None:
+        """Shows a count, a few times a second at most."""
+        now = time.monotonic()
+        if not self._shown or now < self._next:
+            return
+        self._next = now + 0.2
+        rate = done / (now - self._began)
+        line = f"{self._label}: {done:,} {what}, {rate:,.0f}/s"
+        sys.stderr.write(f"\r\x1b[K{line}")
+        sys.stderr.flush()
+        self._written = True
+
+    def end(self) -> None:
+        """Takes the line away."""
+        if self._written:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()

@@ -1,0 +1,169 @@
+"""`doge-replay corpus`: taking logs in, listing, verifying."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from replay.cli.common import core_options, corpus_option, settings_of
+from replay.cli.console import clean, say, say_json, say_table
+from replay.errors import ExitCode
+from replay.streams.corpus import Corpus, Entry
+from replay.streams.model import Rejected
+
+MAX_REJECTED_SHOWN = 20
+
+
+@click.group()
+def corpus() -> None:
+    """Import, list and verify the streams that are kept.
+
+    \b
+    Example:
+      doge-replay corpus import logs/
+    """
+
+
+@corpus.command(
+    "import",
+    epilog="""\b
+Example:
+  doge-replay corpus import logs/events_20261122.jsonl.gz""",
+)
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@corpus_option
+@core_options
+def import_command(
+    inputs: tuple[str, ...],
+    corpus: tuple[str, ...],
+    authority: str | None,
+    shadow: str | None,
+    db: str | None,
+    as_json: bool,
+) -> int:
+    """Take journals, requests and parity cases into the corpus. Twice adds nothing."""
+    settings = settings_of(authority, shadow, db, corpus)
+    directory = settings.corpus[-1]
+    rejected: list[Rejected] = []
+    count = Corpus(directory).import_inputs(inputs, on_rejected=rejected.append)
+    if as_json:
+        say_json(
+            {
+                "corpus": str(directory),
+                "added": count.added,
+                "known": count.known,
+                "steps": count.steps,
+                "rejected": [one._asdict() for one in rejected],
+            }
+        )
+    else:
+        say(f"{directory}: {count.added} streams added, {count.known} known, {count.steps:,} steps")
+        for one in rejected[:MAX_REJECTED_SHOWN]:
+            say(f"  set aside {clean(one.file)}:{one.line}: {clean(one.reason)}")
+        if len(rejected) > MAX_REJECTED_SHOWN:
+            say(f"  ... and {len(rejected) - MAX_REJECTED_SHOWN:,} more (--json has them)")
+    nothing = count.added + count.known == 0
+    return int(ExitCode.BAD_INPUT if nothing else ExitCode.CLEAN)
+
+
+@corpus.command(
+    "list",
+    epilog="""\b
+Example:
+  doge-replay corpus list --json""",
+)
+@corpus_option
+@core_options
+def list_streams(
+    corpus: tuple[str, ...],
+    authority: str | None,
+    shadow: str | None,
+    db: str | None,
+    as_json: bool,
+) -> int:
+    """List the streams of the corpus."""
+    settings = settings_of(authority, shadow, db, corpus)
+    entries = [(d, entry) for d in existing(settings.corpus) for entry in Corpus(d).entries()]
+    if as_json:
+        say_json([_entry_document(directory, entry) for directory, entry in entries])
+        return 0
+    say_table(
+        ("stream", "steps", "events", "bytes", "origin"),
+        (
+            (entry.id[:12], entry.steps, _calls(entry), entry.size, entry.origin)
+            for _, entry in entries
+            if isinstance(entry, Entry)
+        ),
+    )
+    for _, entry in entries:
+        if isinstance(entry, Rejected):
+            say(f"damaged: {clean(entry.file)}: {clean(entry.reason)}")
+    return 0
+
+
+def existing(directories: tuple[Path, ...]) -> list[Path]:
+    """The corpora that are there: an own one is made by the first stream that joins it."""
+    return [directory for directory in directories if directory.is_dir()] or [directories[-1]]
+
+
+def _calls(entry: Entry) -> str:
+    return ", ".join(f"{clean(name)} {count}" for name, count in entry.calls.items())
+
+
+def _entry_document(directory: Path, entry: Entry | Rejected) -> dict[str, object]:
+    if isinstance(entry, Rejected):
+        return {"file": entry.file, "damaged": entry.reason}
+    return {
+        "stream": entry.id,
+        "corpus": str(directory),
+        "steps": entry.steps,
+        "calls": dict(entry.calls),
+        "bytes": entry.size,
+        "origin": entry.origin,
+    }
+
+
+@corpus.command(
+    "verify",
+    epilog="""\b
+Example:
+  doge-replay corpus verify --corpus corpus""",
+)
+@corpus_option
+@core_options
+def verify(
+    corpus: tuple[str, ...],
+    authority: str | None,
+    shadow: str | None,
+    db: str | None,
+    as_json: bool,
+) -> int:
+    """Read every file of the corpus and report all that is not a good stream.
+
+    Exits 2 where a stream is damaged.
+    """
+    settings = settings_of(authority, shadow, db, corpus)
+    checked = [(directory, Corpus(directory).verify()) for directory in existing(settings.corpus)]
+    sound = all(verification.is_sound for _, verification in checked)
+    if as_json:
+        say_json(
+            [
+                {
+                    "corpus": str(directory),
+                    "good": verification.good,
+                    "sound": verification.is_sound,
+                    "faults": [
+                        {"kind": fault.kind, "file": fault.file, "reason": fault.reason}
+                        for fault in verification.faults
+                    ],
+                }
+                for directory, verification in checked
+            ]
+        )
+    else:
+        for directory, verification in checked:
+            say(f"{directory}: {verification.good} good streams, {len(verification.faults)} faults")
+            for fault in verification.faults:
+                say(f"  {fault.kind}: {clean(fault.file)}: {clean(fault.reason)}")
+    return int(ExitCode.CLEAN if sound else ExitCode.BAD_INPUT)

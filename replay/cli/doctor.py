@@ -1,0 +1,148 @@
+"""`doge-replay doctor`: what is installed, what the cores can do, whether all data is sound."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sqlite3
+import subprocess
+from importlib import metadata
+from typing import Any
+
+import click
+
+from replay import __version__
+from replay.cli.common import core_options, corpus_option, settings_of
+from replay.cli.console import clean, say, say_json
+from replay.cli.settings import Settings
+from replay.cli.summary import core_line
+from replay.errors import ExitCode, ReplayError
+from replay.findings.report import core_document
+from replay.findings.store import Store
+from replay.streams.corpus import Corpus
+from replay.targets.open import open_target
+
+LIBRARIES = (*("click", "hypothesis", "msgpack", "msgspec", "rich", "sqlite-utils", "zstandard"),)
+TOOLS = ("ghc", "cabal", "git", "jq")
+
+
+@click.command(
+    epilog="""\b
+Example:
+  doge-replay doctor"""
+)
+@corpus_option
+@core_options
+def doctor(
+    corpus: tuple[str, ...],
+    authority: str | None,
+    shadow: str | None,
+    db: str | None,
+    as_json: bool,
+) -> int:
+    """Check the installation: libraries and tools, both cores, the corpus, the database.
+
+    Exits 0 where everything is in order, 2 where the database or the corpus is damaged, 3 where a
+    core cannot run.
+    """
+    settings = settings_of(authority, shadow, db, corpus)
+    document, code = examine(settings)
+    if as_json:
+        say_json({**document, "exit": int(code)})
+        return int(code)
+    say(f"doge-replay {__version__}, Python {platform.python_version()}, "
+        f"SQLite {sqlite3.sqlite_version}")  # fmt: skip
+    for group in ("libraries", "tools"):
+        found = ", ".join(f"{name} {clean(version)}" for name, version in document[group].items())
+        say(f"{group:10} {found}")
+    for group in ("authority", "shadow", "database", "corpus"):
+        for line in document[group]["lines"]:
+            say(f"{group:10} {clean(line, 1000)}")
+    say("all in order" if code is ExitCode.CLEAN else "not in order, see above")
+    return int(code)
+
+
+def examine(settings: Settings) -> tuple[dict[str, Any], ExitCode]:
+    """Looks at everything; gives what was found and the exit code."""
+    checks = {
+        "authority": _core(settings.authority),
+        "shadow": _core(settings.shadow),
+        "database": _database(settings),
+        "corpus": _corpus(settings),
+    }
+    document: dict[str, Any] = {
+        "version": __version__,
+        "python": platform.python_version(),
+        "sqlite": sqlite3.sqlite_version,
+        "libraries": {name: metadata.version(name) for name in LIBRARIES},
+        "tools": {name: _tool(name) for name in TOOLS},
+        **{name: found for name, (found, _) in checks.items()},
+    }
+    codes = {code for _, code in checks.values()} - {ExitCode.CLEAN}
+    if ExitCode.CORE_FAILED in codes:
+        return document, ExitCode.CORE_FAILED
+    return document, next(iter(codes), ExitCode.CLEAN)
+
+
+def _tool(name: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        return "not found"
+    flag = "--numeric-version" if name in ("ghc", "cabal") else "--version"
+    try:
+        done = subprocess.run([path, flag], capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return "does not answer"
+    return done.stdout.strip().splitlines()[0] if done.stdout.strip() else "does not answer"
+
+
+def _core(spec: str | None) -> tuple[dict[str, Any], ExitCode]:
+    if spec is None:
+        lines = ["none: give --shadow, set DOGE_CORE_EXE, or run scripts/build-core"]
+        return {"lines": lines, "error": lines[0]}, ExitCode.CORE_FAILED
+    try:
+        target = open_target(spec)
+    except ReplayError as error:
+        return {"lines": [error.message], "error": error.message}, ExitCode.CORE_FAILED
+    try:
+        identity = target.identity
+    finally:
+        target.close()
+    lines = [core_line(identity)]
+    if identity.methods:
+        lines.append(f"knows {', '.join(identity.methods)}")
+    return {"lines": lines, **core_document(identity)}, ExitCode.CLEAN
+
+
+def _database(settings: Settings) -> tuple[dict[str, Any], ExitCode]:
+    path = settings.db
+    if not path.exists():
+        return {"lines": [f"{path}: not there yet"], "path": str(path)}, ExitCode.CLEAN
+    try:
+        with Store.open(path, readonly=True) as store:
+            soundness = store.check()
+    except ReplayError as error:
+        return {"lines": [error.message], "error": error.message}, error.exit_code
+    state = "sound" if soundness.sound else "NOT SOUND"
+    lines = [
+        f"{path}: {state}, {soundness.findings} findings, {soundness.runs} runs "
+        f"({soundness.unfinished_runs} never ended), {soundness.streams} streams",
+        *soundness.problems,
+    ]
+    code = ExitCode.CLEAN if soundness.sound else ExitCode.BAD_INPUT
+    return {"lines": lines, "path": str(path), "sound": soundness.sound}, code
+
+
+def _corpus(settings: Settings) -> tuple[dict[str, Any], ExitCode]:
+    lines: list[str] = []
+    good = damaged = 0
+    for directory in settings.corpus:
+        if not directory.is_dir():
+            lines.append(f"{directory}: not there yet")
+            continue
+        verification = Corpus(directory).verify()
+        faults = [fault for fault in verification.faults if fault.kind == "damaged"]
+        good, damaged = good + verification.good, damaged + len(faults)
+        lines.append(f"{directory}: {verification.good} good streams, {len(faults)} damaged")
+    code = ExitCode.BAD_INPUT if damaged else ExitCode.CLEAN
+    return {"lines": lines, "good": good, "damaged": damaged}, code

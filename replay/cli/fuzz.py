@@ -1,0 +1,132 @@
+"""`doge-replay fuzz`: generated streams through both cores until the budget is spent."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from pathlib import Path
+
+import click
+
+from replay.cli.common import core_options, corpus_option, settings_of
+from replay.cli.console import Progress
+from replay.cli.running import Running, finish, running
+from replay.differential.lockstep import Tally
+from replay.errors import UsageError
+from replay.findings.store import RunKind
+from replay.fuzzing.campaign import CampaignResult, run_campaign
+from replay.fuzzing.units import Mix
+from replay.fuzzing.worker import Job
+
+DEFAULT_SECONDS = 60.0
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  doge-replay fuzz --seconds 30
+  doge-replay fuzz --max-transitions 100000 --profile edge --seed 7 --jobs 2"""
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0.1),
+    help=f"How long to generate; default {DEFAULT_SECONDS:.0f} unless --max-transitions is given.",
+)
+@click.option(
+    "--max-transitions",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Stop after the streams planned for N transitions; gives the same streams each time.",
+)
+@click.option(
+    "--profile",
+    type=click.Choice([mix.value for mix in Mix]),
+    help="live, edge, hostile, or all of them and mutated corpus streams (the default).",
+)
+@click.option("--seed", type=click.IntRange(min=0), help="Default: a new one, printed.")
+@click.option("--jobs", type=click.IntRange(1, 256), help="Workers; default one for each CPU.")
+@corpus_option
+@core_options
+def fuzz(
+    seconds: float | None,
+    max_transitions: int | None,
+    profile: str | None,
+    seed: int | None,
+    jobs: int | None,
+    corpus: tuple[str, ...],
+    authority: str | None,
+    shadow: str | None,
+    db: str | None,
+    as_json: bool,
+) -> int:
+    """Generate event streams, replay them through both cores, store where they differ."""
+    settings = settings_of(authority, shadow, db, corpus)
+    if seconds is None and max_transitions is None:
+        seconds = DEFAULT_SECONDS
+    chosen_seed = new_seed() if seed is None else seed
+    mix = mix_of(profile or settings.profile)
+    jobs = jobs or settings.jobs
+    details = {"seconds": seconds, "max_transitions": max_transitions, "jobs": jobs}
+    with running(RunKind.FUZZ, settings, details, seed=chosen_seed, profile=mix.value) as under_way:
+        under_way.check()
+        result = campaign(
+            under_way,
+            mix,
+            chosen_seed,
+            jobs,
+            None if seconds is None else time.monotonic() + seconds,
+            max_transitions,
+            quiet=as_json,
+        )
+        report = under_way.report
+        report.tally, report.seconds, report.storm = result.tally, result.seconds, result.storm
+        report.features = result.features
+    return finish(report, as_json)
+
+
+def new_seed() -> int:
+    """A seed that nobody has used: short enough to type."""
+    return secrets.randbelow(2**32)
+
+
+def mix_of(profile: str) -> Mix:
+    """The mix of a profile's name. Raises UsageError for an unknown one in the settings."""
+    try:
+        return Mix(profile)
+    except ValueError:
+        known = ", ".join(Mix)
+        raise UsageError(f"there is no profile {profile!r} (there are {known})") from None
+
+
+def campaign(
+    under_way: Running,
+    mix: Mix,
+    seed: int,
+    jobs: int,
+    deadline: float | None,
+    transitions: int | None,
+    known_features: frozenset[str] = frozenset(),
+    *,
+    quiet: bool,
+) -> CampaignResult:
+    """Runs a campaign for a command, with progress."""
+    progress = Progress("fuzz", quiet=quiet)
+
+    def show(tally: Tally) -> None:
+        progress.update(tally.transitions)
+
+    job = Job(
+        cores=under_way.cores,
+        mix=mix,
+        seed=seed,
+        number=0,
+        of=1,
+        deadline=deadline,
+        transitions=transitions,
+        corpus=tuple(Path(one) for one in under_way.settings.corpus if one.is_dir()),
+        known_features=known_features,
+    )
+    try:
+        return run_campaign(job, jobs, under_way.collector, show)
+    finally:
+        progress.end()

@@ -1,0 +1,88 @@
+"""`doge-replay`: the group of commands, and the one place that turns errors into exit codes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from replay import __version__
+from replay.cli.common import CONTEXT
+from replay.cli.console import clean, note
+from replay.cli.corpus import corpus
+from replay.cli.doctor import doctor
+from replay.cli.export import export
+from replay.cli.fuzz import fuzz
+from replay.cli.list import list_command
+from replay.cli.nightly import nightly
+from replay.cli.repro import repro
+from replay.cli.run import run
+from replay.cli.show import show
+from replay.errors import ExitCode, ReplayError, Terminated
+
+
+@click.group(context_settings=CONTEXT)
+@click.version_option(__version__, "-V", "--version", prog_name="doge-replay")
+def cli() -> None:
+    """Replays recorded and generated event streams through two cores of a trading bot and finds
+    where they differ.
+
+    \b
+    Example:
+      doge-replay run logs/events_20261122.jsonl.gz --shadow ./doge-core-exe
+      doge-replay repro d-3f9a2c1b
+
+    Exit codes: 0 clean, 1 divergence, 2 usage or bad input, 3 a core or the environment failed,
+    4 the run proves nothing, 130 and 143 on signals.
+    """
+
+
+for command in (run, fuzz, nightly, repro, list_command, show, export, corpus, doctor):
+    cli.add_command(command)
+
+
+def _terminated(number: int, frame: FrameType | None) -> NoReturn:
+    raise Terminated("ended by a signal; what was found until then is stored")
+
+
+def main() -> None:
+    """The entry point: runs the command line and exits with its code."""
+    signal.signal(signal.SIGTERM, _terminated)
+    sys.exit(run_cli(sys.argv[1:]))
+
+
+def run_cli(arguments: list[str]) -> int:
+    """Runs a command line and gives its exit code; one line on standard error where it fails."""
+    try:
+        result = cli.main(arguments, prog_name="doge-replay", standalone_mode=False)
+        sys.stdout.flush()
+        return int(result) if isinstance(result, int) else int(ExitCode.CLEAN)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return int(ExitCode.BAD_INPUT)
+    except click.ClickException as error:
+        note(f"doge-replay: {clean(error.format_message())}{_hint(error)}")
+        return int(ExitCode.BAD_INPUT)
+    except (KeyboardInterrupt, click.Abort):
+        note("doge-replay: interrupted; what was found until then is stored")
+        return int(ExitCode.INTERRUPTED)
+    except ReplayError as error:
+        note(f"doge-replay: {clean(error.message, 1000)}")
+        return int(error.exit_code)
+    except BrokenPipeError:
+        # Whoever read our output has gone; say nothing more, and nothing at shutdown either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(ExitCode.CORE_FAILED)
+    except OSError as error:
+        note(f"doge-replay: {clean(error)}")
+        return int(ExitCode.CORE_FAILED)
+
+
+def _hint(error: click.ClickException) -> str:
+    """Where to read more, for an error in how a command was called."""
+    context = getattr(error, "ctx", None)
+    return "" if context is None else f" (try `{context.command_path} -h`)"

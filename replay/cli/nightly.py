@@ -1,0 +1,153 @@
+"""`doge-replay nightly`: the corpus, every stored divergence again, then fuzzing; the report."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from pathlib import Path
+
+import click
+
+from replay.cli.common import core_options, corpus_option, settings_of
+from replay.cli.console import Progress, json_safe, note
+from replay.cli.fuzz import campaign, mix_of, new_seed
+from replay.cli.run import corpus_items
+from replay.cli.running import Running, finish, running
+from replay.cli.settings import Settings
+from replay.findings.render import write_reports
+from replay.findings.store import RunKind
+from replay.fuzzing.replaying import replay_all, rerun
+from replay.fuzzing.units import Mix
+from replay.fuzzing.worker import Candidate
+from replay.streams.corpus import Corpus
+
+MAX_NEW_STREAMS = 50
+"""Streams that may join the corpus in one night, so that it does not outgrow the nights."""
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  doge-replay nightly --minutes 60 --report-dir reports
+  doge-replay nightly --minutes 10 --import logs/"""
+)
+@click.option(
+    "--minutes", type=click.FloatRange(min=0.01), default=10.0, show_default=True, metavar="M"
+)
+@click.option("--report-dir", type=click.Path(file_okay=False, path_type=Path), metavar="DIR")
+@click.option(
+    "--import",
+    "imports",
+    multiple=True,
+    metavar="PATH",
+    help="Logs to take into the corpus first; may be given several times.",
+)
+@click.option("--profile", type=click.Choice([mix.value for mix in Mix]))
+@click.option("--seed", type=click.IntRange(min=0), help="Default: a new one, printed.")
+@click.option("--jobs", type=click.IntRange(1, 256), help="Workers; default one for each CPU.")
+@corpus_option
+@core_options
+def nightly(
+    minutes: float,
+    report_dir: Path | None,
+    imports: tuple[str, ...],
+    profile: str | None,
+    seed: int | None,
+    jobs: int | None,
+    corpus: tuple[str, ...],
+    authority: str | None,
+    shadow: str | None,
+    db: str | None,
+    as_json: bool,
+) -> int:
+    """Hunt for divergences for M minutes and write a report.
+
+    Replays the corpus, runs every stored divergence again, then generates streams for the rest of
+    the time. Streams that reach something new join the corpus. The report directory gets
+    report.md, junit.xml and report.json.
+    """
+    settings = settings_of(authority, shadow, db, corpus)
+    deadline = time.monotonic() + minutes * 60.0
+    mix = mix_of(profile or settings.profile)
+    chosen_seed = new_seed() if seed is None else seed
+    jobs = jobs or settings.jobs
+    details = {"minutes": minutes, "jobs": jobs}
+    with running(
+        RunKind.NIGHTLY, settings, details, seed=chosen_seed, profile=mix.value
+    ) as under_way:
+        report = under_way.report
+        _import_logs(under_way, (*map(Path, imports), *settings.logs))
+        known = _corpus(under_way, quiet=as_json)
+        _stored(under_way)
+        if report.storm is None:
+            under_way.check()
+        if report.storm is None:
+            result = campaign(
+                under_way, mix, chosen_seed, jobs, deadline, None, known, quiet=as_json
+            )
+            report.tally.add(result.tally)
+            report.seconds += result.seconds
+            report.storm = result.storm
+            report.features |= result.features
+            report.new_streams = _join(settings, result.candidates, known)
+    written = write_reports(report, report_dir or settings.report_dir, json_safe)
+    note(f"report: {written}")
+    return finish(report, as_json)
+
+
+def _import_logs(under_way: Running, logs: tuple[Path, ...]) -> None:
+    """Takes live logs into the corpus; what cannot be used is in the report."""
+    if not logs:
+        return
+    report = under_way.report
+    Corpus(under_way.settings.corpus[-1]).import_inputs(logs, on_rejected=report.reject)
+
+
+def _corpus(under_way: Running, *, quiet: bool) -> frozenset[str]:
+    """Replays the corpus; gives the features that it reaches."""
+    progress = Progress("corpus", quiet=quiet)
+    report = under_way.report
+    result = replay_all(
+        corpus_items(under_way.settings.corpus, itertools.count()),
+        under_way.authority,
+        under_way.shadow,
+        under_way.collector,
+        under_way.open_minimisers,
+        on_progress=lambda tally: progress.update(tally.transitions),
+        with_features=True,
+    )
+    progress.end()
+    report.tally.add(result.tally)
+    report.seconds += result.seconds
+    report.storm = result.storm
+    for rejected in result.rejected:
+        report.reject(rejected)
+    report.features = result.features
+    return result.features
+
+
+def _stored(under_way: Running) -> None:
+    """Runs every stored finding again."""
+    report = under_way.report
+    if report.storm is not None:
+        return
+    began = time.monotonic()
+    tally, report.resolved, report.storm = rerun(
+        under_way.store.findings(), under_way.authority, under_way.shadow, under_way.collector
+    )
+    report.tally.add(tally)
+    report.seconds += time.monotonic() - began
+
+
+def _join(settings: Settings, candidates: list[Candidate], known: frozenset[str]) -> int:
+    """Keeps the streams that reach what neither the corpus nor one before them does."""
+    corpus = Corpus(settings.corpus[-1])
+    reached = set(known)
+    joined = 0
+    for candidate in candidates:
+        if candidate.features <= reached or joined >= MAX_NEW_STREAMS:
+            continue
+        reached |= candidate.features
+        corpus.add(candidate.stream)
+        joined += 1
+    return joined

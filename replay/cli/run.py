@@ -1,0 +1,113 @@
+"""`doge-replay run`: replays files, directories, corpus streams, or the whole corpus."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from replay.cli.common import core_options, corpus_option, settings_of
+from replay.cli.console import Progress
+from replay.cli.running import finish, running
+from replay.cli.settings import Settings
+from replay.errors import InputError
+from replay.findings.store import RunKind
+from replay.fuzzing.replaying import Expectations, replay_all
+from replay.streams.corpus import Corpus
+from replay.streams.model import Rejected, Segment
+from replay.streams.reader import open_inputs
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  doge-replay run logs/events_20261122.jsonl.gz
+  doge-replay run cases/ --authority ../bot/state_machine.py --shadow ./doge-core-exe
+  doge-replay run                      (the whole corpus)"""
+)
+@click.argument("inputs", nargs=-1, metavar="[INPUT]...")
+@corpus_option
+@core_options
+def run(
+    inputs: tuple[str, ...],
+    corpus: tuple[str, ...],
+    authority: str | None,
+    shadow: str | None,
+    db: str | None,
+    as_json: bool,
+) -> int:
+    """Replay INPUTs through both cores and store where they differ.
+
+    An INPUT is a journal, a file of requests, a parity case, a corpus stream (a file or its ID),
+    or a directory of these. Without any, the whole corpus is replayed.
+    """
+    settings = settings_of(authority, shadow, db, corpus)
+    expectations = Expectations()
+    items = stream_items(settings, inputs, expectations)
+    with running(RunKind.RUN, settings, {"inputs": list(inputs)}) as under_way:
+        report = under_way.report
+        progress = Progress("run", quiet=as_json)
+        result = replay_all(
+            items,
+            under_way.authority,
+            under_way.shadow,
+            under_way.collector,
+            under_way.open_minimisers,
+            expectations,
+            lambda tally: progress.update(tally.transitions),
+        )
+        progress.end()
+        report.tally, report.seconds, report.storm = result.tally, result.seconds, result.storm
+        report.rejected, report.rejected_count = result.rejected, result.rejected_count
+        report.misses = expectations.misses
+        under_way.check()
+    return finish(report, as_json)
+
+
+def stream_items(
+    settings: Settings, inputs: tuple[str, ...], expectations: Expectations
+) -> Iterator[Segment | Rejected]:
+    """The segments of all inputs, or of the whole corpus. Raises InputError for an input that
+    is neither a path nor the ID of a corpus stream, before anything is run."""
+    keys = itertools.count()
+    if not inputs:
+        return corpus_items(settings.corpus, keys)
+    files: list[str] = []
+    for given in inputs:
+        if Path(given).exists():
+            files.append(given)
+        else:
+            files.append(str(_corpus_file(settings, given)))
+    # Asked for at once, so that a missing path is told before the run begins.
+    return open_inputs(files, on_case=expectations.add)
+
+
+def corpus_items(
+    directories: tuple[Path, ...], keys: Iterator[int]
+) -> Iterator[Segment | Rejected]:
+    """All streams of all corpora that are there; a stream in two of them once."""
+    seen: set[str] = set()
+    for directory in directories:
+        if not directory.is_dir():
+            continue
+        corpus = Corpus(directory)
+        for stream in corpus.streams():
+            if stream not in seen:
+                seen.add(stream)
+                yield from corpus.segments(stream, next(keys))
+
+
+def _corpus_file(settings: Settings, given: str) -> Path:
+    matches = {
+        stream: Corpus(directory).path_of(stream)
+        for directory in settings.corpus
+        if directory.is_dir()
+        for stream in Corpus(directory).streams()
+        if len(given) >= 6 and stream.startswith(given)
+    }
+    if len(matches) != 1:
+        how = "is no file, directory or corpus stream" if not matches else "fits several streams"
+        raise InputError(f"{given} {how}", input=given)
+    return next(iter(matches.values()))

@@ -1,0 +1,161 @@
+"""Where settings come from: the command line, the environment, `[tool.doge-replay]`, defaults.
+
+In that order; the first that says something wins. The only place that reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import replay
+from replay.errors import TargetError, UsageError
+
+TABLE = "doge-replay"
+KNOWN = frozenset(
+    {"authority", "shadow", "db", "corpus", "timeout", "jobs", "profile", "report_dir", "logs"}
+)
+DEFAULT_TIMEOUT = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What all commands share. `corpus` are directories that are all read; the last one is
+    written to. `explicit` has the options a command to copy must repeat, by name."""
+
+    authority: str
+    shadow: str | None
+    db: Path
+    corpus: tuple[Path, ...]
+    timeout: float
+    jobs: int
+    profile: str
+    report_dir: Path
+    logs: tuple[Path, ...]
+    explicit: Mapping[str, str]
+
+    @property
+    def needed_shadow(self) -> str:
+        """The shadow. Raises TargetError where none is given and none has been built."""
+        if self.shadow is None:
+            raise TargetError(
+                "there is no shadow to run: give --shadow, set DOGE_CORE_EXE, "
+                "or build ours with scripts/build-core"
+            )
+        return self.shadow
+
+
+def load_settings(
+    *,
+    authority: str | None = None,
+    shadow: str | None = None,
+    db: str | None = None,
+    corpus: tuple[str, ...] = (),
+    environment: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+) -> Settings:
+    """Puts the settings together. Raises UsageError for values that make no sense."""
+    env = os.environ if environment is None else environment
+    here = Path.cwd() if directory is None else directory
+    file, table = _table(here)
+    base = file.parent if file is not None else here
+    paths = [here / name for name in corpus] or [
+        base / name for name in _names(table, "corpus", ["corpus"], file)
+    ]
+    jobs = _number(table, "jobs", os.cpu_count() or 1, file)
+    timeout = _timeout(env.get("DOGE_CORE_TIMEOUT_SEC"), table, file)
+    explicit = {
+        option: value
+        for option, value in (("authority", authority), ("shadow", shadow), ("db", db))
+        if value is not None
+    }
+    return Settings(
+        authority=authority or _text(table, "authority", file, base) or "python",
+        shadow=shadow
+        or env.get("DOGE_CORE_EXE")
+        or _text(table, "shadow", file, base)
+        or _built(here),
+        db=Path(db or env.get("DOGE_REPLAY_DB") or _text(table, "db", file, base)
+                or "divergences.db"),
+        corpus=tuple(paths),
+        timeout=timeout,
+        jobs=max(1, int(jobs)),
+        profile=str(table.get("profile", "all")),
+        report_dir=Path(_text(table, "report_dir", file, base) or "reports"),
+        logs=tuple(base / name for name in _names(table, "logs", [], file)),
+        explicit=explicit,
+    )  # fmt: skip
+
+
+def _table(here: Path) -> tuple[Path | None, Mapping[str, Any]]:
+    """The nearest pyproject.toml, from here upwards, that has our table."""
+    for folder in (here, *here.parents):
+        file = folder / "pyproject.toml"
+        if not file.is_file():
+            continue
+        try:
+            table = tomllib.loads(file.read_text("utf-8")).get("tool", {}).get(TABLE)
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{file}: {error}", file=str(file)) from error
+        if table is not None:
+            unknown = sorted(set(table) - KNOWN)
+            if unknown:
+                known = ", ".join(sorted(KNOWN))
+                raise UsageError(
+                    f"{file}: [tool.{TABLE}] has no setting {unknown[0]!r} (it knows {known})",
+                    file=str(file),
+                )
+            return file, table
+    return None, {}
+
+
+def _text(table: Mapping[str, Any], name: str, file: Path | None, base: Path) -> str | None:
+    """A text setting; one that is a path is meant from where the file is."""
+    value = table.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value:
+        raise UsageError(f"{file}: {name} must be a text", file=str(file))
+    from_file = base / value
+    return str(from_file) if "/" in value or value.endswith(".db") else value
+
+
+def _names(table: Mapping[str, Any], name: str, default: list[str], file: Path | None) -> list[str]:
+    value = table.get(name, default)
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise UsageError(f"{file}: {name} must be a list of texts", file=str(file))
+    return value
+
+
+def _number(table: Mapping[str, Any], name: str, default: float, file: Path | None) -> float:
+    value = table.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        raise UsageError(f"{file}: {name} must be a positive number", file=str(file))
+    return value
+
+
+def _timeout(text: str | None, table: Mapping[str, Any], file: Path | None) -> float:
+    if text is None:
+        return float(_number(table, "timeout", DEFAULT_TIMEOUT, file))
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0.0 < value < 86_400.0:
+        raise UsageError(f"DOGE_CORE_TIMEOUT_SEC must be seconds above 0, not {text!r}")
+    return value
+
+
+def _built(here: Path) -> str | None:
+    """The executable that the project built: here, or where this package was checked out."""
+    for folder in (here, Path(replay.__file__).resolve().parents[1]):
+        built = folder / "build" / "doge-core-exe"
+        if built.is_file():
+            return str(built)
+    return None

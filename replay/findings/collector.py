@@ -1,0 +1,141 @@
+"""Takes what a run finds into the store: the unshrunk case first, then minimised, then counted.
+
+The first occurrence of a bucket in a run is stored before anything else is done with it; further
+ones are counted and flushed now and then, so thousands of them cost next to nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from replay.differential.minimise import Minimised, minimise
+from replay.differential.model import Finding
+from replay.findings.report import FindingLine
+from replay.findings.store import FailureCount, Store
+from replay.targets.base import Failure, Target
+
+OpenPair = Callable[[], tuple[Target, Target]]
+"""Opens an authority and a shadow that are used for nothing but minimising."""
+
+FLUSH_SECONDS = 2.0
+MAX_MINIMISED = 200
+"""Buckets minimised in one run; a core that is wrong everywhere must not take all night."""
+
+
+@dataclass(slots=True)
+class _Bucket:
+    smallest: Finding
+    new: bool
+    occurrences: int = 1
+    minimised: bool = False
+
+
+@dataclass(slots=True)
+class Collector:
+    """The findings of one run, on their way into the store.
+
+    `command` makes the command to copy from a finding's ID. `on_found` is told of each bucket the
+    first time the run sees it, after it has been stored.
+    """
+
+    store: Store
+    run_id: int
+    command: Callable[[str], str]
+    on_found: Callable[[Finding, bool], None] = lambda finding, new: None
+    _buckets: dict[str, _Bucket] = field(default_factory=dict)
+    _flushed: float = field(default_factory=time.monotonic)
+
+    def knows(self, finding_id: str) -> bool:
+        """Whether this run has seen the bucket already."""
+        return finding_id in self._buckets
+
+    def take(self, finding: Finding) -> bool:
+        """Stores or counts one occurrence; true where it is this run's first of its bucket."""
+        bucket = self._buckets.get(finding.id)
+        if bucket is not None:
+            self.count(finding, 1)
+            return False
+        recorded = self.store.record(self.run_id, finding)
+        self._buckets[finding.id] = _Bucket(finding, recorded.is_new)
+        self.on_found(finding, recorded.is_new)
+        return True
+
+    def count(self, finding: Finding, times: int) -> None:
+        """Counts occurrences of a bucket that was taken before; they are stored within seconds."""
+        self._buckets[finding.id].occurrences += times
+        self.store.count(
+            self.run_id,
+            finding.id,
+            times,
+            origin=finding.case.origin,
+            line=finding.line,
+            step=len(finding.case.steps) - 1,
+        )
+        if time.monotonic() - self._flushed > FLUSH_SECONDS:
+            self.store.flush()
+            self._flushed = time.monotonic()
+
+    def take_minimised(self, minimised: Minimised) -> None:
+        """Stores a smaller case of a bucket, where it is smaller than what is there."""
+        finding = minimised.finding
+        self.store.store_minimised(
+            self.run_id, finding.id, finding, minimised.attempts, minimised.seconds
+        )
+        bucket = self._buckets[finding.id]
+        if not bucket.minimised or size_of(finding) < size_of(bucket.smallest):
+            bucket.smallest, bucket.minimised = finding, True
+
+    def minimise_all(self, findings: list[Finding], open_pair: OpenPair) -> None:
+        """Minimises the first occurrences of buckets, with a pair of cores of their own."""
+        if not findings:
+            return
+        authority, shadow = open_pair()
+        try:
+            for finding in findings[:MAX_MINIMISED]:
+                smaller = minimise(finding, authority, shadow)
+                if smaller is not None:
+                    self.take_minimised(smaller)
+        finally:
+            authority.close()
+            shadow.close()
+
+    def failure_counts(self) -> list[FailureCount]:
+        """How often cores failed, by class, for the run's record."""
+        counts: dict[str, FailureCount] = {}
+        for bucket in self._buckets.values():
+            for role, result in (
+                ("authority", bucket.smallest.authority),
+                ("shadow", bucket.smallest.shadow),
+            ):
+                if isinstance(result, Failure):
+                    kind = str(result.kind)
+                    former = counts.get(kind, FailureCount(kind, 0, result.detail, role=role))
+                    steps = former.steps + bucket.occurrences
+                    counts[kind] = former._replace(steps=steps)
+        return list(counts.values())
+
+    def lines(self) -> list[FindingLine]:
+        """The buckets of this run, divergences before failures, in the order of their IDs."""
+        return [
+            FindingLine(
+                id=finding_id,
+                event=bucket.smallest.event,
+                rule=bucket.smallest.signature.rule,
+                kind=bucket.smallest.signature.kind,
+                fields=tuple(sorted({d.path for d in bucket.smallest.differences})),
+                occurrences=bucket.occurrences,
+                steps=len(bucket.smallest.case.steps),
+                new=bucket.new,
+                failure=bucket.smallest.signature.failure,
+                command=self.command(finding_id),
+            )
+            for finding_id, bucket in sorted(self._buckets.items())
+        ]
+
+
+def size_of(finding: Finding) -> tuple[int, int, str]:
+    """A total order of cases of one bucket: steps, then how much there is to read."""
+    text = repr((finding.case.start, [step[:2] for step in finding.case.steps]))
+    return len(finding.case.steps), len(text), text

@@ -1,0 +1,95 @@
+"""Would this run have noticed anything? The canary and the control, made with the run's own cores.
+
+The canary plants faults in the shadow's answers, one after the other, and runs streams of ordinary
+trading until each is found and minimised. The control runs each core against another instance of
+itself, where nothing can be found. A run whose canary is missed or whose control finds something
+proves nothing (design: a run that cannot detect is not green).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+
+from replay.differential.lockstep import Lockstep
+from replay.differential.minimise import minimise
+from replay.differential.model import Finding
+from replay.findings.report import Check
+from replay.fuzzing.generate import run_source
+from replay.fuzzing.units import Mix, Unit, units
+from replay.streams.model import Stream
+from replay.targets.base import Target
+from replay.targets.planted import PLANTED, PlantedTarget
+
+CANARY_SEED = 20250530
+STREAMS = 4
+"""Streams of ordinary trading that each planted fault has to be found in."""
+
+MAX_STEPS = 2
+"""A planted fault that cannot be minimised to this many steps counts as missed."""
+
+Open = Callable[[], Target]
+
+
+def check_canary(open_authority: Open, open_shadow: Open) -> Check:
+    """Plants each fault in the shadow's answers and tells whether all of them are found."""
+    found: dict[str, str | None] = {}
+    for name, fault in PLANTED.items():
+        authority = open_authority()
+        try:
+            shadow = PlantedTarget(open_shadow(), fault)
+            try:
+                found[name] = _find(authority, shadow)
+            finally:
+                shadow.close()
+        finally:
+            authority.close()
+    missed = [name for name, finding in found.items() if finding is None]
+    return Check(not missed, {"planted": len(found), "found": len(found) - len(missed),
+                              "missed": missed})  # fmt: skip
+
+
+def _find(authority: Target, shadow: Target) -> str | None:
+    for finding in _run(authority, shadow, STREAMS):
+        if finding.signature.failure:
+            continue
+        smaller = minimise(finding, authority, shadow, max_attempts=60)
+        if smaller is not None and len(smaller.finding.case.steps) <= MAX_STEPS:
+            return finding.id
+        return None
+    return None
+
+
+def check_control(open_authority: Open, open_shadow: Open) -> Check:
+    """Runs each core against itself and tells whether it agrees with itself."""
+    differing: dict[str, list[str]] = {}
+    for role, opener in (("authority", open_authority), ("shadow", open_shadow)):
+        one = opener()
+        try:
+            other = opener()
+            try:
+                findings = _run(one, other, STREAMS)
+            finally:
+                other.close()
+        finally:
+            one.close()
+        if findings:
+            differing[role] = sorted({finding.id for finding in findings})
+    return Check(not differing, {"differs_from_itself": differing})
+
+
+def _run(authority: Target, shadow: Target, streams: int) -> list[Finding]:
+    lockstep = Lockstep(authority, shadow)
+    found: list[Finding] = []
+    for unit in islice(units(Mix.LIVE, CANARY_SEED, (), _no_corpus), streams):
+        found += _run_unit(lockstep, unit)
+    return found + lockstep.finish()
+
+
+def _run_unit(lockstep: Lockstep, unit: Unit) -> list[Finding]:
+    start, source = unit.open()
+    return run_source(lockstep, unit.number, start, source, unit.origin).found
+
+
+def _no_corpus(stream: str) -> Stream:
+    raise LookupError(stream)

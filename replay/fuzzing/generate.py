@@ -1,0 +1,108 @@
+"""Runs one generated stream in lockstep while it is being made.
+
+The source is asked for a handful of steps at a time and is shown the state that the authority has
+anyway (source.py); the shadow gets them in segments like those of any other stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from replay.differential.lockstep import Lockstep
+from replay.differential.model import Finding
+from replay.fuzzing.features import Features
+from replay.fuzzing.source import CompactState, StepSource
+from replay.streams.model import Segment, Start, Step, Stream
+from replay.targets.base import Failure, Reply, StepResult, Work, is_refusal
+from replay.targets.python_module import PythonTarget, python_reply
+
+HANDFUL = 16
+"""Steps decided on one look at the state."""
+
+SEGMENT = 256
+
+
+class Generated(NamedTuple):
+    """A stream as it was run, what was found on it so far, and what the authority did."""
+
+    stream: Stream
+    found: list[Finding]
+    features: frozenset[str]
+
+
+def run_source(
+    lockstep: Lockstep, key: int, start: Start, source: StepSource, origin: str
+) -> Generated:
+    """Makes and runs a stream to its end, or to where the authority fails.
+
+    What the shadow has not answered yet is found by a later call of the lockstep's.
+    """
+    run = _Run(lockstep, key, start, origin)
+    while handful := source.steps(run.state, HANDFUL):
+        if not run.take(handful):
+            break
+    run.end()
+    return Generated(Stream(start, tuple(run.steps), origin), run.found, run.features.found)
+
+
+class _Run:
+    def __init__(self, lockstep: Lockstep, key: int, start: Start, origin: str) -> None:
+        self._lockstep = lockstep
+        self._authority = lockstep.authority
+        self._key = key
+        self._start: Start | None = start
+        self._origin = origin
+        self._compact = CompactState()
+        self._segment: list[Step] = []
+        self._results: list[StepResult] = []
+        self._failed = False
+        self.steps: list[Step] = []
+        self.found: list[Finding] = []
+        self.features = Features(start)
+        self._ask(start, ())
+
+    @property
+    def state(self) -> Any:
+        """What the source may look at: the authority's own state, or None."""
+        if isinstance(self._authority, PythonTarget):
+            return self._authority.state_of(self._key)
+        return self._compact if self._compact.known else None
+
+    def take(self, steps: Sequence[Step]) -> bool:
+        """Runs some steps on the authority; false where it failed."""
+        results = self._ask(None, steps)
+        self.steps += steps
+        self._segment += steps
+        self._results += results
+        self.features.add(steps, results)
+        if any(isinstance(result, Failure) for result in results):
+            self._failed = True
+            return False
+        if not isinstance(self._authority, PythonTarget):
+            for result in results:
+                if not isinstance(result, Failure) and not is_refusal(result):
+                    self._compact.apply(result[0])
+        if len(self._segment) >= SEGMENT:
+            self._pass_on(last=False)
+        return True
+
+    def end(self) -> None:
+        """Passes on what is left."""
+        if not self._failed:
+            self._ask(None, (), last=True)
+        self._pass_on(last=True)
+
+    def _ask(
+        self, start: Start | None, steps: Sequence[Step], *, last: bool = False
+    ) -> list[StepResult]:
+        self._authority.submit(Work(self._key, start, steps, last))
+        return self._authority.collect().results
+
+    def _pass_on(self, *, last: bool) -> None:
+        segment = Segment(self._key, self._start, self._segment, last, self._origin)
+        results: Any = self._results
+        reply = Reply(None, results) if self._failed else python_reply(results)
+        self.found += self._lockstep.pass_on(segment, reply)
+        self.found += self._lockstep.settle()
+        self._start, self._segment, self._results = None, [], []

@@ -1,0 +1,148 @@
+"""Replays streams that exist: files, directories, the corpus, and stored findings.
+
+In this process and streaming, so that a journal of any length takes the same memory.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from replay.differential.lockstep import Lockstep, Tally
+from replay.differential.minimise import probe
+from replay.differential.model import Finding
+from replay.errors import FailureStorm
+from replay.findings.collector import Collector, OpenPair
+from replay.findings.report import MAX_REJECTED
+from replay.findings.store import StoredFinding
+from replay.fuzzing.features import Features
+from replay.streams.cases import ParityCase, expected_misses
+from replay.streams.model import Rejected, Segment
+from replay.targets.base import Outcome, Target, is_refusal
+from replay.targets.compact import Plain, state_document
+
+
+@dataclass(slots=True)
+class ReplayResult:
+    """What replaying did; `seconds` include reading the input."""
+
+    tally: Tally = field(default_factory=Tally)
+    seconds: float = 0.0
+    rejected: list[Rejected] = field(default_factory=list)
+    rejected_count: int = 0
+    storm: str | None = None
+    features: frozenset[str] = frozenset()
+
+    def reject(self, rejected: Rejected) -> None:
+        """Notes a line that could not be used."""
+        self.rejected_count += 1
+        if len(self.rejected) < MAX_REJECTED:
+            self.rejected.append(rejected)
+
+
+@dataclass(slots=True)
+class Expectations:
+    """What parity cases expect of the authority's final state, and where it was not so."""
+
+    misses: list[str] = field(default_factory=list)
+    _cases: dict[int, ParityCase] = field(default_factory=dict)
+
+    def add(self, key: int, case: ParityCase) -> None:
+        """Notes what the stream with this key is expected to end in."""
+        if case.expected:
+            self._cases[key] = case
+
+    def check(self, key: int, plain: Plain | None, last: Outcome) -> None:
+        """Checks a stream that has ended; `last` is the outcome of its last step."""
+        case = self._cases.pop(key, None)
+        if case is None:
+            return
+        if plain is None:
+            self.misses.append(f"{case.name}: the authority could not read the state")
+            return
+        violations = [] if is_refusal(last) else last[2]
+        for miss in expected_misses(case.expected, state_document(plain), violations):
+            self.misses.append(f"{case.name}: {miss}")
+
+
+def replay_all(
+    items: Iterable[Segment | Rejected],
+    authority: Target,
+    shadow: Target,
+    collector: Collector,
+    open_minimisers: OpenPair,
+    expectations: Expectations | None = None,
+    on_progress: Callable[[Tally], None] = lambda tally: None,
+    *,
+    with_features: bool = False,
+) -> ReplayResult:
+    """Runs everything through both cores; stores, then minimises, what is found.
+
+    A storm of failures ends it, and is told in the result; so are the features that the
+    authority reached, where asked for.
+    """
+    result = ReplayResult()
+    lockstep = Lockstep(authority, shadow)
+    if expectations is not None:
+        lockstep.on_end = expectations.check
+    reached = _Reached() if with_features else None
+    if reached is not None:
+        lockstep.on_answered = reached.add
+    fresh: list[Finding] = []
+    began = time.monotonic()
+    try:
+        for item in items:
+            if isinstance(item, Rejected):
+                result.reject(item)
+                continue
+            fresh += [found for found in lockstep.feed(item) if collector.take(found)]
+            on_progress(lockstep.tally)
+        fresh += [found for found in lockstep.finish() if collector.take(found)]
+    except FailureStorm as storm:
+        result.storm = storm.message
+    result.seconds = time.monotonic() - began
+    result.tally = lockstep.tally
+    if reached is not None:
+        result.features = reached.features
+    collector.minimise_all(fresh, open_minimisers)
+    return result
+
+
+class _Reached:
+    """What the authority was seen to do, over all streams."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, Features] = {}
+        self.features: frozenset[str] = frozenset()
+
+    def add(self, segment: Segment, outcomes: Sequence[Outcome]) -> None:
+        """Takes in a segment that the authority has answered."""
+        if segment.start is not None:
+            self._open[segment.key] = Features(segment.start)
+        features = self._open[segment.key]
+        features.add(segment.steps, outcomes)
+        if segment.last:
+            self.features |= features.found
+            del self._open[segment.key]
+
+
+def rerun(
+    findings: Iterable[StoredFinding], authority: Target, shadow: Target, collector: Collector
+) -> tuple[Tally, list[str], str | None]:
+    """Runs stored cases again: the counts, the IDs of those that now agree, and the storm that
+    ended it, if one did. Those that still diverge are counted in this run."""
+    tally = Tally()
+    agreed: list[str] = []
+    for session, stored in enumerate(findings):
+        try:
+            found = probe(authority, shadow, stored.case, session)
+        except FailureStorm as storm:
+            return tally, agreed, storm.message
+        tally.streams += 1
+        tally.transitions += len(stored.case.steps)
+        for finding in found:
+            collector.take(finding)
+        if not found:
+            agreed.append(stored.id)
+    return tally, agreed, None

@@ -1,0 +1,196 @@
+"""One worker of a campaign: a process with its own pair of cores and its share of the units.
+
+It sends what it finds to the parent at once, the unshrunk case before it begins to minimise, and
+its counts after each unit. It never touches the database, so a worker that dies loses nothing that
+was stored.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NamedTuple
+
+from replay.differential.lockstep import Lockstep, Tally
+from replay.differential.minimise import MAX_SECONDS, Minimised, minimise
+from replay.differential.model import Finding
+from replay.errors import DamagedError, FailureStorm, ReplayError
+from replay.fuzzing.generate import run_source
+from replay.fuzzing.units import Mix, Unit, units
+from replay.streams.corpus import Corpus
+from replay.streams.model import Stream
+from replay.targets.base import Target
+from replay.targets.pair import PairSpec
+
+MAX_CANDIDATES = 400
+"""Streams that one worker offers to the corpus; what reaches something new gets rare quickly."""
+
+MAX_MINIMISED = 100
+"""Buckets that one worker minimises; a core that is wrong everywhere must not take all night."""
+
+MIN_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a worker is to do: every `of`-th unit from `number` on, until a deadline
+    (time.monotonic of this machine) or the first unit past the planned transitions."""
+
+    cores: PairSpec
+    mix: Mix
+    seed: int
+    number: int
+    of: int
+    deadline: float | None
+    transitions: int | None
+    corpus: tuple[Path, ...] = ()
+    known_features: frozenset[str] = frozenset()
+
+
+class Candidate(NamedTuple):
+    """A stream that reached what its worker had not seen before."""
+
+    unit: int
+    stream: Stream
+    features: frozenset[str]
+
+
+class Progress(NamedTuple):
+    """What happened since the last message: counts, and repeated occurrences by finding."""
+
+    tally: Tally
+    repeated: list[tuple[Finding, int]]
+    features: frozenset[str]
+
+
+class Found(NamedTuple):
+    """The first occurrence of a bucket in this worker."""
+
+    finding: Finding
+
+
+class Shrunk(NamedTuple):
+    """A minimised case of a bucket that was sent before."""
+
+    minimised: Minimised
+
+
+class Ended(NamedTuple):
+    """The worker is done; `error` where it could not go on."""
+
+    error: ReplayError | None = None
+
+
+Message = Candidate | Progress | Found | Shrunk | Ended
+
+
+def work(job: Job, parent: Connection) -> None:
+    """The worker's main function, in a process of its own."""
+    # The parent decides when to stop; a Ctrl-C that reaches the whole group is its business.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        _Worker(job, parent).run()
+        parent.send(Ended())
+    except ReplayError as error:
+        parent.send(Ended(error))
+    except (BrokenPipeError, EOFError):
+        os._exit(0)
+
+
+@dataclass(slots=True)
+class _Worker:
+    job: Job
+    parent: Connection
+    _seen: Counter[str] = field(default_factory=Counter)
+    _features: set[str] = field(default_factory=set)
+    _offered: int = 0
+    _repeated: dict[str, tuple[Finding, int]] = field(default_factory=dict)
+    _minimisers: tuple[Target, Target] | None = None
+
+    def run(self) -> None:
+        self._features = set(self.job.known_features)
+        authority, shadow = self.job.cores.open()
+        try:
+            lockstep = Lockstep(authority, shadow)
+            for unit in self._units():
+                self._run_unit(lockstep, unit)
+            self._handle(lockstep.finish())
+            self._report(lockstep, frozenset())
+        except FailureStorm:
+            self._report(lockstep, frozenset())
+            raise
+        finally:
+            for target in (authority, shadow, *(self._minimisers or ())):
+                target.close()
+
+    def _units(self) -> Iterator[Unit]:
+        """This worker's share, within the budget. Which units there are does not depend on how
+        long they take, only how many of them are reached by the deadline."""
+        job = self.job
+        corpora = [Corpus(directory) for directory in job.corpus]
+        where = {stream: corpus for corpus in corpora for stream in corpus.streams()}
+        planned = 0
+        for unit in units(job.mix, job.seed, sorted(where), lambda s: where[s].read(s)):
+            if job.transitions is not None and planned >= job.transitions:
+                return
+            planned += unit.planned
+            if unit.number % job.of != job.number:
+                continue
+            if job.deadline is not None and time.monotonic() >= job.deadline:
+                return
+            yield unit
+
+    def _run_unit(self, lockstep: Lockstep, unit: Unit) -> None:
+        try:
+            start, source = unit.open()
+        except DamagedError:
+            return  # a corpus stream that the replay of the corpus has already reported
+        stream, found, reached = run_source(lockstep, unit.number, start, source, unit.origin)
+        self._handle(found)
+        new = reached - self._features
+        self._features |= new
+        if new and self._offered < MAX_CANDIDATES:
+            self._offered += 1
+            self.parent.send(Candidate(unit.number, stream, new))
+        self._report(lockstep, new)
+
+    def _handle(self, found: list[Finding]) -> None:
+        """Sends each bucket's first occurrence and minimises it; counts the others."""
+        for finding in found:
+            self._seen[finding.id] += 1
+            if self._seen[finding.id] > 1:
+                self._repeated[finding.id] = (
+                    finding,
+                    self._repeated.get(finding.id, (finding, 0))[1] + 1,
+                )
+                continue
+            self.parent.send(Found(finding))
+            if len(self._seen) <= MAX_MINIMISED:
+                self._minimise(finding)
+
+    def _minimise(self, finding: Finding) -> None:
+        if self._minimisers is None:
+            self._minimisers = self.job.cores.open(minimising=True)
+        try:
+            smaller = minimise(finding, *self._minimisers, max_seconds=self._patience())
+        except FailureStorm:
+            return  # the unshrunk case is stored, and that must do
+        if smaller is not None:
+            self.parent.send(Shrunk(smaller))
+
+    def _patience(self) -> float:
+        """Seconds for minimising one bucket: what is found at the last moment is still shrunk."""
+        if self.job.deadline is None:
+            return MAX_SECONDS
+        return min(MAX_SECONDS, max(MIN_SECONDS, (self.job.deadline - time.monotonic()) / 4))
+
+    def _report(self, lockstep: Lockstep, features: frozenset[str]) -> None:
+        tally, lockstep.tally = lockstep.tally, Tally()
+        self.parent.send(Progress(tally, list(self._repeated.values()), features))
+        self._repeated.clear()

@@ -1,0 +1,291 @@
+"""An executable that knows the `replay` method: many steps in one request (part 2 of the wire).
+
+Requests are sent ahead, so that the executable works while the authority and the comparison do.
+Every answer carries the id of its request, so none can be taken for another's. When one fails, the
+executable is started again and the steps of that work are asked one at a time, each from the state
+where the stream stands.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from itertools import count
+
+from replay.errors import UsageError
+from replay.streams.model import CallCode, Start, Step
+from replay.targets.base import (
+    CoreIdentity,
+    Failure,
+    FailureKind,
+    RefusalKind,
+    Reply,
+    StepResult,
+    Work,
+)
+from replay.targets.batch_wire import (
+    MAX_BODY,
+    checked_outcomes,
+    count_outcomes,
+    frame,
+    read_head,
+    request_body,
+)
+from replay.targets.compact import ALL_FIELDS, named_fields
+from replay.targets.framing import ChildFault
+from replay.targets.process import Child
+from replay.targets.recovery import AskAgain
+from replay.targets.standing import Standing, with_delta_from
+from replay.targets.supervisor import Supervisor, Wire
+
+MOST_SESSIONS = 60
+"""The method allows 64 open ones."""
+
+_LOOK = Step((int(CallCode.CHECK_INVARIANTS),))
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A work that is not collected yet. `id` is None while it is not sent; `fault` says why."""
+
+    work: Work
+    id: int | None = None
+    fault: ChildFault | None = None
+
+
+class BatchTarget:
+    """Runs works on an executable by the `replay` method; see base.Target."""
+
+    depth = 2
+
+    def __init__(self, identity: CoreIdentity, supervisor: Supervisor, child: Child | None) -> None:
+        """`child` is a running one in frames, idle; without it one is started when needed."""
+        self.identity = identity
+        self._supervisor = supervisor
+        self._child = child
+        self._pending: deque[_Pending] = deque()
+        self._started: set[int] = set()
+        self._standings: dict[int, Standing] = {}
+        """Of each stream, where its oldest pending work begins."""
+        self._open: dict[int, None] = {}
+        """Streams that the child has open, the one used last at the end."""
+        self._expected: deque[int] = deque()
+        """Ids of what was sent to the child and not answered."""
+        self._ids = count(1)
+        self._steps_asked = 0
+        """Of this child."""
+
+    # --- The Target protocol ------------------------------------------------------------------
+
+    def submit(self, work: Work) -> None:
+        """Sends the work. Raises UsageError for a stream that was never started."""
+        if work.start is not None:
+            self._started.add(work.session)
+        elif work.session not in self._started:
+            raise UsageError(f"stream {work.session} was never started", session=work.session)
+        if work.last:
+            self._started.discard(work.session)
+        pending = _Pending(work)
+        self._pending.append(pending)
+        self._send_work(pending)
+
+    def collect(self) -> Reply:
+        """The reply to the oldest work. Raises FailureStorm."""
+        pending = self._pending[0]
+        work = pending.work
+        if work.start is not None:
+            self._standings[work.session] = Standing(work.start)
+        if pending.id is None:
+            reply = self._ask_one_by_one(work, pending.fault)
+        else:
+            try:
+                reply = self._whole_reply(work, pending.id)
+            except ChildFault as fault:
+                reply = self._ask_one_by_one(work, fault)
+        self._pending.popleft()
+        if work.last:
+            self._standings.pop(work.session, None)
+        for later in self._pending:
+            if later.id is None:
+                self._send_work(later)
+        return reply
+
+    def close(self) -> None:
+        """Ends the executable; may be called twice."""
+        self._child = None
+        self._pending.clear()
+        self._standings.clear()
+        self._supervisor.close()
+
+    # --- Many steps at once -------------------------------------------------------------------
+
+    def _send_work(self, pending: _Pending) -> None:
+        """Sends a work where that can be done now; else it is asked one by one when its turn
+        comes."""
+        work = pending.work
+        pending.fault = None
+        try:
+            child = self._running()
+            if not self._expected:
+                child.expect_silence()
+        except ChildFault as fault:
+            pending.fault = fault
+            self._stop(fault)
+            return
+        if work.start is None and work.session not in self._open:
+            standing = self._standings.get(work.session)
+            first = next(p for p in self._pending if p.work.session == work.session)
+            if standing is None or standing.due or first is not pending:
+                return
+            self._send_opening(child, work.session, standing.as_start())
+        body = request_body(work.session, work.last, work.start, work.steps, work.guide)
+        if len(body) > MAX_BODY:
+            self._open.pop(work.session, None)
+            return
+        self._make_room(child, work.session)
+        pending.id = self._send(child, body)
+        self._steps_asked += len(work.steps)
+        self._open.pop(work.session, None)
+        if not work.last:
+            self._open[work.session] = None
+
+    def _whole_reply(self, work: Work, request: int) -> Reply:
+        blob = self._answer(request)
+        outcomes = count_outcomes(blob)
+        if outcomes != len(work.steps):
+            kind = FailureKind.TOO_MUCH if outcomes > len(work.steps) else FailureKind.TRUNCATED
+            raise ChildFault(kind, f"answered {outcomes} outcomes to {len(work.steps)} steps")
+        self._supervisor.answered()
+        reply = Reply(blob, _decode=checked_outcomes)
+        if not work.last:
+            followed = reply.results if work.guide is None else work.guide
+            self._standings[work.session].go_on_all(work.steps, followed)
+        return reply
+
+    def _answer(self, request: int) -> bytes:
+        """The body of the answer to a request; what was sent before it is answered on the way.
+
+        Raises ChildFault, REFUSED where the answer is an error.
+        """
+        assert self._child is not None
+        while True:
+            expected = self._expected.popleft()
+            message = self._child.receive()
+            error = read_head(message, expected)
+            if error is not None:
+                raise ChildFault(FailureKind.REFUSED, error)
+            if expected == request:
+                return message.body or b""
+
+    # --- One step at a time -------------------------------------------------------------------
+
+    def _ask_one_by_one(self, work: Work, fault: ChildFault | None) -> Reply:
+        """The replies to the steps of a work, each asked for alone."""
+        if fault is not None or self._expected:
+            self._stop(fault)
+        for pending in self._pending:
+            # Its answer died with the child, or would come in between.
+            pending.id = None
+        standing = self._standings[work.session]
+        again = AskAgain(
+            self._supervisor,
+            lambda index: self._ask_alone(work, index, standing),
+            lambda: self._child is None or self._steps_asked == 0,
+            self._stop,
+        )
+        results: list[StepResult] = []
+        for index, step in enumerate(work.steps):
+            result = again.step(index)
+            results.append(result)
+            standing.go_on(step, result if work.guide is None else work.guide[index])
+        if fault is not None and not (
+            fault.kind is FailureKind.REFUSED and any(map(_is_error, results))
+        ):
+            again.explain(0, fault.failure, results)
+        return Reply(None, results, incidents=tuple(again.incidents))
+
+    def _ask_alone(self, work: Work, index: int, standing: Standing) -> StepResult:
+        child = self._running()
+        session, step = work.session, work.steps[index]
+        start: Start | None = None
+        if session not in self._open:
+            start = standing.as_start()
+            if not standing.due:
+                self._answer(self._send_opening(child, session, start))
+                start = None
+        guide = None if work.guide is None else work.guide[index : index + 1]
+        last = work.last and index + 1 == len(work.steps)
+        body = request_body(session, last, start, [step], guide)
+        if len(body) > MAX_BODY:
+            return Failure(FailureKind.OVERSIZE, f"the request would have {len(body)} bytes")
+        self._make_room(child, session)
+        request = self._send(child, body)
+        self._steps_asked += 1
+        try:
+            blob = self._answer(request)
+        except ChildFault as fault:
+            if fault.kind is not FailureKind.REFUSED:
+                raise
+            # Where the stream stands in the executable after an error is not said anywhere.
+            self._stop(None)
+            return [str(RefusalKind.ERROR), fault.detail]
+        self._open.pop(session, None)
+        if not last:
+            self._open[session] = None
+        outcomes = count_outcomes(blob)
+        if outcomes != 1:
+            kind = FailureKind.TOO_MUCH if outcomes else FailureKind.TRUNCATED
+            raise ChildFault(kind, f"answered {outcomes} outcomes to one step")
+        child.expect_silence()
+        result = checked_outcomes(blob)[0]
+        if isinstance(result, Failure):
+            raise ChildFault(result.kind, result.detail)
+        if start is not None and standing.due != ALL_FIELDS:
+            due = standing.due | named_fields(step.changes)
+            result = with_delta_from(result, standing.plain, due)
+        return result
+
+    # --- The child ----------------------------------------------------------------------------
+
+    def _running(self) -> Child:
+        if self._child is None:
+            self._child = self._supervisor.start(Wire.FRAMES)
+            self._open.clear()
+            self._expected.clear()
+            self._steps_asked = 0
+        return self._child
+
+    def _stop(self, fault: ChildFault | None) -> None:
+        if self._child is not None:
+            self._supervisor.discard(self._child, fault)
+            self._child = None
+        self._open.clear()
+        self._expected.clear()
+        self._steps_asked = 0
+
+    def _send(self, child: Child, body: bytes) -> int:
+        request = next(self._ids)
+        self._expected.append(request)
+        child.send(frame(request, body))
+        return request
+
+    def _send_opening(self, child: Child, session: int, start: Start) -> int:
+        """Opens a stream where it stands. The look at its state brings the thirty fields that the
+        next step's delta would name."""
+        self._make_room(child, session)
+        self._open[session] = None
+        return self._send(child, request_body(session, False, start, [_LOOK], None))
+
+    def _make_room(self, child: Child, session: int) -> None:
+        """Closes the stream used least recently where one more could be too many."""
+        if session in self._open or len(self._open) < MOST_SESSIONS:
+            return
+        busy = {pending.work.session for pending in self._pending}
+        idle = next((s for s in self._open if s not in busy), None)
+        if idle is not None:
+            del self._open[idle]
+            self._send(child, request_body(idle, True, None, [], None))
+
+
+def _is_error(result: StepResult) -> bool:
+    return isinstance(result, list) and len(result) == 2 and result[0] == RefusalKind.ERROR

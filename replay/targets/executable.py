@@ -1,0 +1,112 @@
+"""Opens an executable: asks what it can do and picks the way of talking to it.
+
+Any `doge-core-exe` will do, ours, an older one or one that a bot already runs. Only what answers
+`capabilities` with the `replay` method gets many steps at a time (part 2 of the wire); every other
+one is asked step by step (part 1).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from replay.errors import TargetError
+from replay.targets.base import CoreIdentity, FailureKind, Target
+from replay.targets.batch import BatchTarget
+from replay.targets.batch_wire import ENCODING
+from replay.targets.framing import ChildFault, one_line
+from replay.targets.process import Child
+from replay.targets.single import SingleTarget
+from replay.targets.supervisor import Limits, Supervisor, Wire
+
+PART_1_METHODS = ("transition", "check_invariants", "apply_order_regime_at_entry")
+DEFAULT_LIMITS = Limits()
+
+
+def open_executable(
+    path: str,
+    *,
+    timeout: float = DEFAULT_LIMITS.timeout,
+    part1_only: bool = False,
+    limits: Limits | None = None,
+) -> Target:
+    """Starts the executable at `path` as a target.
+
+    `timeout` is in seconds for each answer; `limits` sets it and all other limits instead.
+    `part1_only` keeps to part 1 of the wire whatever the executable offers. Raises TargetError
+    where the file is missing, not executable or no program.
+    """
+    supervisor = Supervisor(path, limits or Limits(timeout=timeout))
+    try:
+        digest = _sha256(path)
+        child: Child | None = supervisor.start(Wire.FRAMES)
+        assert child is not None
+        try:
+            offered = _capabilities(child)
+        except ChildFault as fault:
+            fault = supervisor.judged(child, fault)
+            if fault.kind is FailureKind.UNSTARTABLE:
+                raise fault from None
+            # An older one may do anything when asked something it does not know.
+            supervisor.discard(child)
+            child, offered = None, {}
+    except ChildFault as fault:
+        supervisor.close()
+        raise TargetError(f"{path} {fault.detail}", path=path) from fault
+    except BaseException:
+        supervisor.close()
+        raise
+    identity = CoreIdentity(
+        kind="executable",
+        path=path,
+        sha256=digest,
+        version=_text(offered.get("version")),
+        revision=_text(offered.get("revision")),
+        methods=_methods(offered),
+    )
+    encodings = offered.get("replay_encodings")
+    if (
+        not part1_only
+        and "replay" in identity.methods
+        and isinstance(encodings, list)
+        and ENCODING in encodings
+    ):
+        return BatchTarget(identity, supervisor, child)
+    if child is not None:
+        supervisor.discard(child)
+    return SingleTarget(identity, supervisor)
+
+
+def _capabilities(child: Child) -> dict[str, Any]:
+    """What the executable says of itself; empty where it does not know the question."""
+    child.send(b'{"method":"capabilities"}\n', requests=0)
+    message = child.receive()
+    try:
+        answer = json.loads(message.line)
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        raise ChildFault(FailureKind.GARBAGE, "answered no JSON object")
+    child.expect_silence()
+    return answer if "methods" in answer else {}
+
+
+def _methods(offered: dict[str, Any]) -> tuple[str, ...]:
+    methods = offered.get("methods")
+    if not isinstance(methods, list):
+        return PART_1_METHODS
+    return tuple(one_line(method, 60) for method in methods if isinstance(method, str))
+
+
+def _text(value: object) -> str:
+    return one_line(value, 100) if isinstance(value, str) and value else "unknown"
+
+
+def _sha256(path: str) -> str:
+    try:
+        with Path(path).open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise TargetError(f"cannot read {path}: {error.strerror}", path=path) from error

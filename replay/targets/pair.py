@@ -1,0 +1,54 @@
+"""The two cores of a run as plain values, which can be sent to a worker and opened there."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+from replay.targets.base import Target
+from replay.targets.open import open_target
+from replay.targets.supervisor import Limits
+
+MINIMISING_TIMEOUT = 1.0
+"""Seconds: the minimiser makes many attempts, and a core that hangs would cost the whole deadline
+in each that succeeds."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairSpec:
+    """What the user gave for the authority and the shadow, and the deadline of a request in
+    seconds."""
+
+    authority: str
+    shadow: str
+    timeout: float = 5.0
+
+    def open(self, *, minimising: bool = False) -> tuple[Target, Target]:
+        """Opens both. Raises UsageError or TargetError as `open_target` does.
+
+        For minimising, a core may fail as often as it likes, and has less time to answer.
+        """
+        limits = self._limits(minimising)
+        authority = open_target(self.authority, role="authority", limits=limits)
+        try:
+            return authority, open_target(self.shadow, limits=limits)
+        except BaseException:
+            authority.close()
+            raise
+
+    def open_authority(self) -> Target:
+        """Another instance of the authority alone."""
+        return open_target(self.authority, role="authority", limits=self._limits(False))
+
+    def open_shadow(self) -> Target:
+        """Another instance of the shadow alone."""
+        return open_target(self.shadow, limits=self._limits(False))
+
+    def _limits(self, minimising: bool) -> Limits:
+        if not minimising:
+            return Limits(timeout=self.timeout)
+        return Limits(
+            timeout=min(self.timeout, MINIMISING_TIMEOUT),
+            storm_in_a_row=sys.maxsize,
+            storm_total=sys.maxsize,
+        )
