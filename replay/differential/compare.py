@@ -8,6 +8,7 @@ many does not make all those behind it look different.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -292,14 +293,23 @@ def _texts(path: str, ours: Sequence[Any], theirs: Sequence[Any]) -> list[Differ
     """Two lists of violation texts: what is missing, what is extra, or another order."""
     if list(ours) == list(theirs):
         return []
+    if not all(isinstance(text, str) for text in theirs):
+        return [Difference(path, DifferenceKind.TYPE, list(ours), list(theirs))]
+    missing, extra = Counter(ours) - Counter(theirs), Counter(theirs) - Counter(ours)
     found = [
         Difference(f"{path}[{place}]", DifferenceKind.MISSING, text, ABSENT)
         for place, text in enumerate(ours)
-        if text not in theirs
+        if _taken(missing, text)
     ]
     found += [
         Difference(f"{path}[{place}]", DifferenceKind.EXTRA, ABSENT, text)
         for place, text in enumerate(theirs)
-        if text not in ours
+        if _taken(extra, text)
     ]
     return found or [Difference(path, DifferenceKind.ORDER, list(ours), list(theirs))]
+
+
+def _taken(counts: Counter[str], text: str) -> bool:
+    """Takes one of a text from the counts, as long as there is one."""
+    counts[text] -= 1
+    return counts[text] >= 0

@@ -15,6 +15,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from replay.differential.compare import equal
 from replay.differential.model import Difference, DifferenceKind, Signature
 from replay.streams.model import (
     EVENT_FIELDS,
@@ -135,8 +136,8 @@ def divergence_signature(
     if root.kind is DifferenceKind.REFUSAL:
         return Signature(event, rule, f"refusal {_refusals(root)}", kind)
     if field.startswith("violations"):
-        text = root.authority if isinstance(root.authority, str) else root.shadow
-        return Signature(ANY_EVENT, "invariants", f"{field} {text}", kind)
+        texts = [text for text in (root.authority, root.shadow) if isinstance(text, str)]
+        return Signature(ANY_EVENT, "invariants", " ".join([field, *texts]), kind)
     if field.startswith("actions[]"):
         field = f"{field} {_action_type(root, authority)}"
     shared = _shared_rule(root, field, rule, authority)
@@ -163,7 +164,7 @@ def _acted(call: Call, before: Sequence[Any] | None, outcome: Outcome) -> bool |
         return True
     # A delta also names fields that were set from outside, so naming is not changing.
     return code is CallCode.PRICE_TICK and any(
-        index in _REFRESH_FIELDS and value != before[index]
+        index in _REFRESH_FIELDS and not equal(value, before[index])
         for index, value in zip(outcome[0][::2], outcome[0][1::2], strict=True)
     )
 

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
+from random import Random
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from replay.fuzzing import plan as pools
+from replay.fuzzing.choices import Seeded
 from replay.fuzzing.plan import Plan, Profile
 
 BATCH = 200
@@ -77,6 +79,15 @@ def plans(profile: Profile, seed: int) -> Iterator[Plan]:
     while True:
         yield from _batch(profile, seed, batch)
         batch += 1
+
+
+def plan_of_seed(profile: Profile, seed: int) -> Plan:
+    """One plan out of the same pools, decided by the seed alone: the same with any version of
+    Hypothesis, for what must be remade bit for bit."""
+    choices = Seeded(Random(seed))
+    fields = {name: choices.pick(pool) for name, pool in _SHAPE[profile].items()}
+    decided = tuple((name, choices.pick(pool)) for name, pool in pools.SETTINGS[profile].items())
+    return Plan(profile=profile, seed=seed, settings=decided, **fields)
 
 
 def _batch(profile: Profile, master: int, batch: int) -> list[Plan]:

@@ -97,12 +97,12 @@ def call_of_typed_event(event: Document) -> Call:
     The empty type and "unknown event" keep the payload as the document that it is. Raises
     UnusableError where the parts are missing, or where the type is not what the payload makes.
     """
-    if not isinstance(event, Mapping) or "type" not in event or "payload" not in event:
+    if not isinstance(event, dict) or "type" not in event or "payload" not in event:
         raise UnusableError('its event is no object with "type" and "payload"')
     kind, payload = event["type"], event["payload"]
     if not isinstance(kind, str):
         raise UnusableError("the type of its event is no text")
-    if not isinstance(payload, Mapping):
+    if not isinstance(payload, dict):
         raise UnusableError("the payload of its event is no object")
     if kind in UNNAMED_TYPES:
         return payload

@@ -198,9 +198,10 @@ class BatchTarget:
             result = again.step(index)
             results.append(result)
             standing.go_on(step, result if work.guide is None else work.guide[index])
-        if fault is not None and not (
+        explained = fault is None or (
             fault.kind is FailureKind.REFUSED and any(map(_is_error, results))
-        ):
+        )
+        if fault is not None and not explained:
             again.explain(0, fault.failure, results)
         return Reply(None, results, incidents=tuple(again.incidents))
 

@@ -90,9 +90,13 @@ def read_head(message: Message, request: int) -> str | None:
             return one_line(str(head["error"]))
         raise ChildFault(FailureKind.MISSING_KEY, f"left out id: {quoted(message.line)}")
     if type(head["id"]) is not int or head["id"] != request:
-        known = isinstance(head["id"], int) and 0 < head["id"] < request
-        kind = FailureKind.TOO_MUCH if known else FailureKind.OUT_OF_ORDER
-        raise ChildFault(kind, f"answered request {quoted(message.line)} instead of {request}")
+        if isinstance(head["id"], int) and 0 < head["id"] < request:
+            raise ChildFault(
+                FailureKind.TOO_MUCH, f"answered again: {quoted(message.line)} instead of {request}"
+            )
+        raise ChildFault(
+            FailureKind.OUT_OF_ORDER, f"answered {quoted(message.line)} instead of {request}"
+        )
     if "error" in head:
         return one_line(str(head["error"]))
     if message.body is None:

@@ -63,5 +63,7 @@ class AskAgain:
         """Records what was noticed in the batch, unless a step has failed in the same way."""
         kinds = {result.kind for result in results if isinstance(result, Failure)}
         kinds.update(incident.kind for _, incident in self.incidents)
-        if failure.kind not in kinds:
-            self.noticed(index, failure)
+        if not results:
+            self._supervisor.failed(failure)
+        elif failure.kind not in kinds:
+            self.noticed(min(index, len(results) - 1), failure)

@@ -265,8 +265,7 @@ class SingleTarget:
             place, failure = what_went_wrong(fault, window.lines, truth)
             if place is not None and place < len(sent):
                 noticed = sent[place][0]
-            if whole:
-                again.explain(min(noticed, len(whole) - 1), failure, whole)
+            again.explain(noticed, failure, whole)
         return Reply(None, whole, incidents=tuple(again.incidents))
 
     def _in_sequence(self, window: _Window) -> Reply:

@@ -20,7 +20,7 @@ checkInvariants s =
       [ ["duplicate order local_id" | hasDuplicate (map oLocalId orders)]
       , phaseViolations phase s
       , ["s2_entered_at must be null outside S2" | phase /= S2 && isJust (stS2EnteredAt s)]
-      , orderViolations orders
+      , concatMap orderViolations orders
       , ["cycle counters must be >= 1" | tsCycle (stA s) < 1 || tsCycle (stB s) < 1]
       ]
   where
@@ -62,18 +62,13 @@ countOrders = go (Counts 0 0 0 0)
       (Exit, Buy) -> Counts be se (bx + 1) sx
       (Exit, Sell) -> Counts be se bx (sx + 1)
 
--- | Point 4: looked at order by order, each text at most once, in the order they are met.
-orderViolations :: [OrderState] -> [String]
-orderViolations = go []
-  where
-    go _ [] = []
-    go seen (o : os) =
-      let new = filter (`notElem` seen) (ofOrder o)
-       in new ++ go (new ++ seen) os
-    ofOrder o =
-      ["order cycle must be >= 1" | oCycle o < 1]
-        ++ ["exit must carry entry_price" | oRole o == Exit && oEntryPrice o <= 0]
-        ++ ["order volume must be > 0" | not (oVolume o > 0)]
+-- | Point 4: looked at order by order, so that a text may come once for each order.
+orderViolations :: OrderState -> [String]
+orderViolations o =
+  ["order cycle must be >= 1" | oCycle o < 1]
+    ++ ["exit must carry entry_price" | oRole o == Exit && oEntryPrice o <= 0]
+    -- A NaN is not > 0 either.
+    ++ ["order volume must be > 0" | not (oVolume o > 0)]
 
 -- | States have a handful of orders; a set only pays for the ones made up to be large.
 hasDuplicate :: [Int] -> Bool

@@ -12,6 +12,7 @@ module DogeCore.MessagePack
   , document
   , arrayHeader
   , refuse
+  , remaining
   , atEnd
   , encodeDocument
   , buildDocument
@@ -86,6 +87,10 @@ runDecoder d input = case runAt d input 0 of
 -- | Not what it should be.
 refuse :: String -> Decoder a
 refuse message = Decoder $ \_ _ -> Failed message
+
+-- | All bytes that were not yet read.
+remaining :: Decoder ByteString
+remaining = Decoder $ \input i -> Done (Bytes.drop i input) (Bytes.length input)
 
 -- | Nothing may follow.
 atEnd :: Decoder ()

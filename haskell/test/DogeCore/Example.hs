@@ -18,6 +18,7 @@ module DogeCore.Example
   , vectorsFile
   ) where
 
+import Data.Maybe (fromMaybe)
 import qualified Data.Text as Text
 import System.Environment (lookupEnv)
 import Test.QuickCheck
@@ -200,4 +201,4 @@ genDocument = sized go
 vectorsFile :: FilePath -> IO FilePath
 vectorsFile name = do
   given <- lookupEnv "DOGE_VECTORS"
-  pure (maybe "../tests/vectors" id given ++ "/" ++ name)
+  pure (fromMaybe "../tests/vectors" given ++ "/" ++ name)

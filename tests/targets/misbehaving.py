@@ -1,0 +1,166 @@
+"""Makes misbehaving executables and runs streams through them."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fake_core import BAD_PRICE
+
+from replay.streams.model import Start, Step
+from replay.targets.base import Failure, Outcome, StepResult, Target, Work, is_refusal
+from replay.targets.executable import open_executable
+from replay.targets.python_module import open_python_target
+from replay.targets.supervisor import Limits
+
+HERE = Path(__file__).parent
+BAD_STEP = 10
+TIMEOUT = 2.0
+
+ORDER = {
+    "role": "entry", "price": 0.2, "volume": 25.0, "cycle": 1, "txid": "T", "placed_at": 0.0,
+    "entry_price": 0.0, "entry_fee": 0.0, "entry_filled_at": 0.0, "regime_at_entry": None,
+}  # fmt: skip
+STATE: dict[str, Any] = {
+    "market_price": 0.2,
+    "now": 1000.0,
+    "orders": [
+        {"local_id": 1, "side": "sell", "trade_id": "A", **ORDER},
+        {"local_id": 2, "side": "buy", "trade_id": "B", **ORDER},
+    ],
+    "next_order_id": 3,
+}
+START = Start(STATE, {"entry_pct": 0.2, "refresh_pct": 0.5}, 5.0, None)
+
+
+def ticks(count: int, bad: int | None = BAD_STEP) -> list[Step]:
+    """Price ticks, the one at `bad` at BAD_PRICE."""
+    return [
+        Step((0, BAD_PRICE if index == bad else 0.2 + 0.0001 * index, 1001.0 + index))
+        for index in range(count)
+    ]
+
+
+def make_fake(folder: Path, mode: str, when: str = "price", *, part2: bool) -> str:
+    """An executable that misbehaves; its processes leave their ids in `folder`."""
+    path = folder / f"core-{mode}-{when}"
+    path.write_text(
+        f"#!{sys.executable}\n"
+        f"import sys\n"
+        f"sys.path[:0] = {[str(HERE), str(HERE.parent.parent)]!r}\n"
+        f"from fake_core import main\n"
+        f"main({mode!r}, {when!r}, {str(folder)!r}, {part2!r})\n"
+    )
+    path.chmod(0o755)
+    return str(path)
+
+
+@dataclass
+class Ran:
+    """What came of a stream: results and incidents by index of the step in the stream."""
+
+    guide: list[Outcome]
+    results: list[StepResult] = field(default_factory=list)
+    incidents: list[tuple[int, Failure]] = field(default_factory=list)
+
+    def failures(self) -> dict[int, Failure]:
+        return {i: r for i, r in enumerate(self.results) if isinstance(r, Failure)}
+
+    def others_are_true(self, *but: int) -> bool:
+        """Whether every other step has the authority's answer."""
+        return len(self.results) == len(self.guide) and all(
+            index in but or plain(result) == plain(outcome)
+            for index, (result, outcome) in enumerate(zip(self.results, self.guide, strict=True))
+        )
+
+
+def plain(value: Any) -> Any:
+    """An outcome with lists for tuples; of a refusal only that it is one."""
+    if isinstance(value, list | tuple):
+        if len(value) == 2 and isinstance(value[0], str):
+            return "refusal"
+        return [plain(part) for part in value]
+    return value
+
+
+def authority(start: Start, steps: Sequence[Step]) -> list[Outcome]:
+    core = open_python_target("python")
+    core.submit(Work(0, start, steps, True))
+    results: Any = core.collect().results
+    return results
+
+
+def run(
+    target: Target,
+    steps: Sequence[Step],
+    start: Start = START,
+    *,
+    size: int = 8,
+    guided: bool = True,
+) -> Ran:
+    """Runs one stream as works of `size` steps, as many ahead as the target likes."""
+    ran = Ran(authority(start, steps))
+    begins = list(range(0, len(steps), size))
+    sent = 0
+    for done, begin in enumerate(begins):
+        while sent < len(begins) and sent <= done + target.depth - 1:
+            at = begins[sent]
+            guide = ran.guide[at : at + size] if guided else None
+            last = sent == len(begins) - 1
+            opening = start if sent == 0 else None
+            target.submit(Work(5, opening, steps[at : at + size], last, guide))
+            sent += 1
+        reply = target.collect()
+        ran.results += reply.results
+        ran.incidents += [(begin + index, failure) for index, failure in reply.incidents]
+    return ran
+
+
+def run_fake(
+    folder: Path,
+    mode: str,
+    when: str = "price",
+    *,
+    part2: bool,
+    guided: bool = True,
+    steps: Sequence[Step] | None = None,
+    limits: Limits | None = None,
+) -> Ran:
+    """Runs ticks through a misbehaving executable and sees that nothing is left of it."""
+    before = len(os.listdir("/proc/self/fd"))
+    limits = limits or Limits(timeout=TIMEOUT)
+    target = open_executable(make_fake(folder, mode, when, part2=part2), limits=limits)
+    try:
+        return run(target, steps or ticks(20), guided=guided)
+    finally:
+        target.close()
+        target.close()
+        assert_nothing_left(folder)
+        assert len(os.listdir("/proc/self/fd")) == before
+
+
+def assert_nothing_left(folder: Path) -> None:
+    """No process that the executable started is alive."""
+    until = time.monotonic() + 2.0
+    while alive := [p.name for p in folder.glob("pid-*") if _lives(int(p.name[4:]))]:
+        assert time.monotonic() < until, f"still alive: {alive}"
+        time.sleep(0.01)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    # A zombie of ours was not reaped; one of a grandchild is for whoever adopted it.
+    return state != "Z" or parent == os.getpid()
+
+
+def refused(ran: Ran) -> list[int]:
+    return [i for i, r in enumerate(ran.results) if not isinstance(r, Failure) and is_refusal(r)]
