@@ -72,8 +72,15 @@ class _Position:
     """Where a stream stands: for saying what a step started from."""
 
     raw: Document
-    plain: Plain | None
+    plain: Plain | Callable[[], Plain] | None
     inputs: _Inputs
+
+    @property
+    def state(self) -> Plain | None:
+        """The authority's state here, where it is known; only made when somebody asks."""
+        if callable(self.plain):
+            self.plain = self.plain()
+        return self.plain
 
 
 @dataclass(slots=True)
@@ -139,10 +146,11 @@ class Lockstep:
             return self._authority_failed(segment, position, reply)
         self._pending.append(_Pending(segment, position, reply))
         outcomes: Any = reply.results
-        self.shadow.submit(Work(segment.key, segment.start, segment.steps, segment.last, outcomes))
+        key, start, steps, last, _ = segment
+        self.shadow.submit(Work(key, start, steps, last, outcomes, reply.blob, reply.end))
         if self.on_answered is not None:
             self.on_answered(segment, outcomes)
-        self._advance(segment, outcomes)
+        self._advance(segment, outcomes, reply.end)
         return []
 
     def settle(self, limit: int | None = None) -> list[Finding]:
@@ -162,10 +170,15 @@ class Lockstep:
             self._positions[segment.key] = position
             self.tally.streams += 1
         position = self._positions[segment.key]
-        plain = None if position.plain is None else list(position.plain)
+        plain = list(position.plain) if isinstance(position.plain, list) else position.plain
         return _Position(position.raw, plain, position.inputs)
 
-    def _advance(self, segment: Segment, outcomes: Sequence[Outcome]) -> None:
+    def _advance(
+        self,
+        segment: Segment,
+        outcomes: Sequence[Outcome],
+        end: Callable[[], Plain] | None,
+    ) -> None:
         """Moves the stream's position behind the segment."""
         position = self._positions[segment.key]
         if segment.last:
@@ -175,12 +188,14 @@ class Lockstep:
         for step, outcome in zip(segment.steps, outcomes, strict=True):
             if step.changes is not None:
                 _take_in(position, step.changes)
-            if len(outcome) == 3:
-                if position.plain is None:
-                    position.plain = blank()
-                apply_delta(position.plain, outcome[0])
+            if end is None and len(outcome) == 3:
+                state = position.state
+                position.plain = state = blank() if state is None else state
+                apply_delta(state, outcome[0])
+        if end is not None:
+            position.plain = end
         if segment.last and self.on_end is not None and outcomes:
-            self.on_end(segment.key, position.plain, outcomes[-1])
+            self.on_end(segment.key, position.state, outcomes[-1])
 
     def _settle(self) -> list[Finding]:
         """Takes the shadow's oldest answer and compares it with the authority's."""
@@ -189,8 +204,7 @@ class Lockstep:
         steps = pending.segment.steps
         tally = self.tally
         tally.transitions += len(steps)
-        for step in steps:
-            tally.calls[step.call[0] if type(step.call) is tuple else -1] += 1
+        tally.calls.update([step[0][0] if type(step[0]) is tuple else -1 for step in steps])
         found = [self._failed_step(pending, index, failure) for index, failure in reply.incidents]
         for _, failure in reply.incidents:
             tally.failures[failure.kind] += 1
@@ -328,7 +342,7 @@ def walk(
 def _walk(pending: _Pending) -> Iterator[tuple[Plain | None, int]]:
     position = pending.position
     start = Start(position.raw, *position.inputs)
-    return walk(start, position.plain, pending.segment.steps, pending.reply.results)
+    return walk(start, position.state, pending.segment.steps, pending.reply.results)
 
 
 def _decimals(config: Document) -> int:
@@ -339,7 +353,7 @@ def _decimals(config: Document) -> int:
 def _case(pending: _Pending, index: int) -> Stream:
     """The segment up to a step as a stream of its own."""
     position = pending.position
-    state = position.raw if position.plain is None else state_document(position.plain)
+    state = position.raw if position.state is None else state_document(position.state)
     start = Start(state, *position.inputs)
     return Stream(start, tuple(pending.segment.steps[: index + 1]), pending.segment.origin)
 

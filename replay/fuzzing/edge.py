@@ -16,7 +16,7 @@ from replay.fuzzing.configs import edge_setting, edge_size, edge_sizes, setting
 from replay.fuzzing.live import LiveSource
 from replay.fuzzing.plan import Plan
 from replay.fuzzing.source import StateView, order_document, recovery_document, snapshot
-from replay.fuzzing.states import edge_field, stretch_state
+from replay.fuzzing.states import edge_field, live_state, stretch_state
 from replay.fuzzing.values import (
     DYADIC,
     EDGE_DOUBLES,
@@ -47,13 +47,16 @@ class EdgeSource:
         self.ordinary = LiveSource(plan, config, sizes, now)
         self.choices = Seeded(self.ordinary.random)
         self.config: dict[str, Any] = dict(config)
+        self._first = (dict(config), sizes)
 
     def steps(self, state: StateView | None, n: int) -> list[Step]:
         """The next handful (StepSource): short, since what is extreme changes the state."""
         ordinary = self.ordinary
         if ordinary.left <= 0:
             return []
-        if state is None or not self.choices.chance(self.plan.oddity):
+        if state is not None and self.choices.chance(_REVIVALS[min(len(state.orders), 2)]):
+            steps = [self._revival()]
+        elif state is None or not self.choices.chance(self.plan.oddity):
             steps = ordinary.handful(state, min(n, 6))
         else:
             steps = self.odd_steps(state, min(n, 3))
@@ -189,7 +192,7 @@ class EdgeSource:
         market = state.market_price
         if not math.isfinite(market) or not 1e-300 < abs(market) < 1e300:
             market = 0.15
-        guess = (math.floor(min(market / unit, 1e15)) + 0.5) * unit
+        guess = (math.floor(max(-1e15, min(market / unit, 1e15))) + 0.5) * unit
         return fit(guess, decimals + 1)
 
     def _time(self, state: StateView) -> float:
@@ -250,6 +253,30 @@ class EdgeSource:
             return {"order_size_usd": size, "order_sizes": sizes}
         return {"state": stretch_state(choices, snapshot(state), choices.integer(0, 3))}
 
+    def _revival(self) -> Step:
+        """Fresh orders in some phase, often under the settings of the start.
+
+        Extremes leave a slot without orders soon, and then no rule would be met any more.
+        """
+        choices = self.choices
+        changes: dict[str, Any] = {}
+        if choices.chance(60):
+            config, sizes = self._first
+            self.config = dict(config)
+            self.ordinary.set_config(config)
+            changes.update(config=config, order_size_usd=sizes[0], order_sizes=sizes[1])
+        whole = live_state(
+            choices,
+            self.config,
+            market=self.plan.price,
+            now=self.ordinary.now,
+            phase=choices.pick(("S2", "S1a", "S1b", "S2", "S0")),
+            recoveries=choices.pick((0, 1, 2, 3, 5)),
+            volume=float(choices.integer(13, 30)),
+        )
+        changes["patch"] = {name: whole[name] for name in _REVIVED}
+        return Step((1, self.ordinary.now), changes)
+
     def _patch(self, state: StateView) -> dict[str, Any]:
         choices = self.choices
         if choices.chance(35):
@@ -268,6 +295,14 @@ class EdgeSource:
             patch[name] = edge_field(choices, name, {"now": self.ordinary.now})
         return patch
 
+
+_REVIVALS = (30, 12, 2)
+"""How often, in percent, fresh orders come where there are none, one, or more."""
+
+_REVIVED = (
+    "market_price", "now", "orders", "recovery_orders", "next_order_id", "next_recovery_id",
+    "s2_entered_at", "cycle_a", "cycle_b", "long_only", "short_only", "cooldown_until_a",
+)  # fmt: skip
 
 _PLAIN_FIELDS = tuple(
     name

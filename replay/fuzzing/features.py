@@ -115,7 +115,7 @@ class Features:
         if before != self._phase and step.changes is None:
             found.add(f"phase {before} > {self._phase}")
         if did:
-            found.add(f"{name} in {before}: {', '.join(_counted(did))}")
+            found.add(f"{name} in {before}: {', '.join(dict.fromkeys(did))}")
         for place, value in _ONE_SIDED.items():
             if self._values.get(place) is True and (did or before != self._phase):
                 found.add(f"{value} {name} in {before}")
@@ -209,17 +209,6 @@ def _reason(action: Sequence[Any]) -> str:
     if action[0] == 0:
         return f" {action[3]} {action[9]}"
     return f" {action[3]}"
-
-
-def _counted(words: Sequence[str]) -> list[str]:
-    """Runs of the same word as one: `cancel x, cancel x` is `cancel x +`."""
-    merged: list[str] = []
-    for word in words:
-        if merged and merged[-1].removesuffix(" +") == word:
-            merged[-1] = f"{word} +"
-        else:
-            merged.append(word)
-    return merged
 
 
 def _merged(words: Sequence[str]) -> list[str]:

@@ -69,6 +69,11 @@ class _Run:
             return self._authority.state_of(self._key)
         return self._compact if self._compact.known else None
 
+    @property
+    def _end_state(self) -> Any:
+        """The authority's own state object, where it has one."""
+        return self.state if isinstance(self._authority, PythonTarget) else None
+
     def take(self, steps: Sequence[Step]) -> bool:
         """Runs some steps on the authority; false where it failed."""
         results = self._ask(None, steps)
@@ -89,9 +94,9 @@ class _Run:
 
     def end(self) -> None:
         """Passes on what is left."""
+        self._pass_on(last=True)
         if not self._failed:
             self._ask(None, (), last=True)
-        self._pass_on(last=True)
 
     def _ask(
         self, start: Start | None, steps: Sequence[Step], *, last: bool = False
@@ -102,7 +107,7 @@ class _Run:
     def _pass_on(self, *, last: bool) -> None:
         segment = Segment(self._key, self._start, self._segment, last, self._origin)
         results: Any = self._results
-        reply = Reply(None, results) if self._failed else python_reply(results)
+        reply = Reply(None, results) if self._failed else python_reply(results, self._end_state)
         self.found += self._lockstep.pass_on(segment, reply)
         self.found += self._lockstep.settle()
         self._start, self._segment, self._results = None, [], []

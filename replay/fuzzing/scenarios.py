@@ -198,6 +198,16 @@ def evictions(name: str) -> Script:
         play.timer(60.0, config={"s1_orphan_after_sec": 60.0, "max_recovery_slots": slots})
     play.patch(recovery_orders=crowd, market_price=0.0, orders=[exit_order(1, "buy", -1.0)])
     play.timer(60.0, config={"s1_orphan_after_sec": 60.0, "max_recovery_slots": 3})
+    play.patch(
+        recovery_orders=[recovery(8, "sell", 0.6, txid="")], orders=[exit_order(1, "buy", 0.1)]
+    )
+    play.timer(60.0, config={"s1_orphan_after_sec": 60.0, "max_recovery_slots": 1})
+    play.patch(
+        recovery_orders=[recovery(9, "sell", 0.6, txid="")],
+        orders=[exit_order(1, "buy", 0.1)],
+        market_price=0.2,
+    )
+    play.timer(60.0)
     negative = [recovery(6, "sell", -0.5), recovery(7, "buy", 0.0, entry_price=-1.0)]
     play.patch(recovery_orders=negative, market_price=-1.0, orders=[exit_order(1, "buy", -2.0)])
     play.timer(60.0, config={"s1_orphan_after_sec": 60.0, "max_recovery_slots": 1})
@@ -220,6 +230,7 @@ def recoveries(name: str) -> Script:
         play.recover(number)
     play.patch(s2_entered_at=EPOCH)
     play.cancel(9)
+    play.patch(s2_entered_at=EPOCH)
     play.cancel(4)
     play.fill(99)
     return play

@@ -34,7 +34,7 @@ def configs(draw: DrawFn, profile: Profile = Profile.LIVE) -> Document:
     pools = SETTINGS[profile]
     decided = {name: choices.pick(pool) for name, pool in pools.items() if choices.chance(30)}
     config: Document = make_config(choices, profile, decided)
-    if profile is Profile.HOSTILE and choices.chance(60):
+    if profile is Profile.HOSTILE and not choices.chance(30):
         config = damage(choices, config)
     return config
 
@@ -45,7 +45,7 @@ def sizes(draw: DrawFn, profile: Profile = Profile.LIVE, price: float = 0.15) ->
     choices = Drawn(draw)
     size, by_trade = make_sizes(choices, profile, price, {})
     pair: list[Document] = [size, by_trade]
-    if profile is Profile.HOSTILE and choices.chance(60):
+    if profile is Profile.HOSTILE and not choices.chance(30):
         place = choices.integer(0, 1)
         pair[place] = damage(choices, pair[place])
     return tuple(pair)
@@ -69,7 +69,7 @@ def states(
         history=choices.integer(0, 2),
         volume=float(choices.integer(13, 40)),
     )
-    if profile is Profile.HOSTILE and choices.chance(60):
+    if profile is Profile.HOSTILE and not choices.chance(30):
         state = damage(choices, state)
     return state
 
@@ -88,16 +88,20 @@ def events(profile: Profile = Profile.LIVE, state: Document = None) -> SearchStr
 @st.composite
 def streams(draw: DrawFn, profile: Profile = Profile.LIVE, max_steps: int = 12) -> Stream:
     """Small streams; a fill may meet an order of the start or one that came later."""
-    choices = Drawn(draw)
     config = draw(configs(profile))
     state = draw(states(profile, config))
     size, by_trade = draw(sizes(profile))
     known: Document = state if isinstance(state, Mapping) else {}
-    steps = []
-    for _ in range(choices.integer(0, max_steps)):
-        changes = _changes(choices, profile, known, config) if choices.chance(20) else None
-        steps.append(Step(_call(choices, profile, known), changes))
+    # A list, so that Hypothesis can drop any of them.
+    steps = draw(st.lists(_steps(profile, known, config), max_size=max_steps))
     return Stream(Start(state, config, size, by_trade), tuple(steps), f"drawn {profile}")
+
+
+@st.composite
+def _steps(draw: DrawFn, profile: Profile, state: Mapping[str, Any], config: Document) -> Step:
+    choices = Drawn(draw)
+    changes = _changes(choices, profile, state, config) if choices.chance(20) else None
+    return Step(_call(choices, profile, state), changes)
 
 
 def _call(choices: Drawn, profile: Profile, state: Mapping[str, Any]) -> Document:
@@ -179,7 +183,7 @@ def _changes(
     else:
         name = choices.pick(_PLAIN_FIELDS)
         changes = {"patch": {name: edge_field(choices, name, {"now": EPOCH})}}
-    if profile is Profile.HOSTILE and choices.chance(60):
+    if profile is Profile.HOSTILE and not choices.chance(30):
         name = choices.pick(tuple(changes))
         changes[name] = damage(choices, changes[name])
     return changes

@@ -7,7 +7,7 @@ Almost every answer is the expected one, so that is checked first and cheaply: t
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -29,6 +29,7 @@ from replay.targets.compact import (
     same,
 )
 from replay.targets.framing import ChildFault, one_line, quoted
+from replay.targets.standing import is_transition
 
 _TYPES: Mapping[str, Any] = {
     "d": float, "i": int, "b": bool, "t": str,
@@ -97,15 +98,11 @@ def is_expected(ask: Ask, line: bytes, verified: dict[int, tuple[Any, bytes]]) -
     actions = bytes(answer.actions)
     if actions == _NO_ACTIONS:
         # Part 1 answers `actions` to a transition only; where they are left out, that shows.
-        return not ask.guide[1] and (b'"actions"' in line or _asks_for_no_actions(ask))
+        return not ask.guide[1] and (b'"actions"' in line or not is_transition(ask.step.call))
     try:
         return same([compact_action(a) for a in msgspec.json.decode(actions)], ask.guide[1])
     except _UNREADABLE:
         return False
-
-
-def _asks_for_no_actions(ask: Ask) -> bool:
-    return isinstance(ask.step.call, Sequence) and ask.step.call[0] == 5
 
 
 def parse_object(line: bytes) -> dict[str, Any]:
@@ -116,6 +113,8 @@ def parse_object(line: bytes) -> dict[str, Any]:
         # Bare tokens for infinities and NaN, or nonsense.
         try:
             answer = json.loads(line)
+            # Half a character (a lone surrogate) can be neither stored nor sent on.
+            json.dumps(answer, ensure_ascii=False).encode()
         except (ValueError, RecursionError):
             answer = None
     if not isinstance(answer, dict):
@@ -141,7 +140,7 @@ def violations_in(answer: Mapping[str, Any]) -> list[Any]:
 def move_in(ask: Ask, answer: Mapping[str, Any]) -> Outcome:
     """The delta and actions of an answer to `ask.request`. Raises ChildFault."""
     document = _needed(answer, "state")
-    actions = [] if _asks_for_no_actions(ask) else _needed(answer, "actions")
+    actions = [] if not is_transition(ask.step.call) else _needed(answer, "actions")
     if not isinstance(document, dict):
         raise ChildFault(FailureKind.GARBAGE, f"the state is no object: {_shown(document)}")
     if not isinstance(actions, list):

@@ -15,7 +15,7 @@ from typing import Any
 from replay.streams.model import CYCLES, CallCode, Start, Step
 from replay.targets.base import Outcome, StepResult
 from replay.targets.compact import INDEX_OF, History, Plain, named_fields
-from replay.targets.standing import Standing
+from replay.targets.standing import Standing, is_transition
 from replay.targets.state_text import (
     SENT_RECORDS,
     StateText,
@@ -76,18 +76,18 @@ class Asker:
         due = standing.due | named_fields(changes) if changes else standing.due
         whole = CYCLES in due or plain is None or self._whole_history(plain, guide, final=final)
         state = self._state_text(step, whole=whole)
-        call = step.call
+        call: Any = step.call
         if self._snapshot is None and plain is not None:
             self._snapshot = list(plain)
         ask = Ask(step, guide, None, None, self._snapshot, due)
         if plain is not None and not whole:
             ask.cut = max(0, len(plain[CYCLES]) - SENT_RECORDS)
-        if not isinstance(call, Mapping) and call[0] == CallCode.CHECK_INVARIANTS:
-            ask.invariants = invariants_request(state)
-        elif not isinstance(call, Mapping) and call[0] == CallCode.APPLY_REGIME:
-            ask.request = regime_request(state, call)
-        else:
+        if is_transition(call):
             ask.request = transition_request(state, call, self._settings_text(step))
+        elif call[0] == CallCode.CHECK_INVARIANTS:
+            ask.invariants = invariants_request(state)
+        else:
+            ask.request = regime_request(state, call)
         return ask
 
     def go_on(self, ask: Ask, result: StepResult | None) -> None:
@@ -120,6 +120,15 @@ class Asker:
         ask.cycles = self._expected_cycles(ask, delta)
         if ask.request is not None:
             ask.invariants = invariants_request(self._text.text())
+
+    def saved(self) -> Standing:
+        """Where the stream stands, to `restore` it later."""
+        return self.standing.copied()
+
+    def restore(self, saved: Standing) -> None:
+        """Goes back to where the stream stood."""
+        self.standing = saved.copied()
+        self._text = self._settings = self._snapshot = self._cycles_of = None
 
     def _expected_cycles(self, ask: Ask, delta: Sequence[Any]) -> Sequence[Any]:
         """What the answer should have as history: the same list again while nothing changes."""

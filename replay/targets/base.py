@@ -97,7 +97,8 @@ class Work(NamedTuple):
 
     `session` names the stream; `start` is set where it begins (or begins anew), `last` where it
     ends. `guide` has the authority's outcomes, for a shadow: each step then starts from the
-    authority's state. Without it a core goes on from its own answers.
+    authority's state. Without it a core goes on from its own answers. `guide_blob` is their
+    encoding and `guide_end` gives the authority's state behind them, where these are at hand.
     """
 
     session: int
@@ -105,6 +106,8 @@ class Work(NamedTuple):
     steps: Sequence[Step]
     last: bool
     guide: Sequence[Outcome] | None = None
+    guide_blob: bytes | None = None
+    guide_end: Callable[[], list[Any]] | None = None
 
 
 @dataclass(slots=True)
@@ -114,13 +117,16 @@ class Reply:
     `blob` is the canonical encoding of all outcomes back to back, where the target has it and
     nothing failed: equal blobs are equal outcomes, and nothing needs decoding. `results` are
     decoded when first asked for. `incidents` are failures that were noticed at a step (its index)
-    whose true answer was then found by asking again: they stand beside the results.
+    whose true answer was then found by asking again: they stand beside the results. `end` gives
+    the plain state behind the last step where the target has it at hand and nothing was refused;
+    it saves applying every delta just to know where a stream stands.
     """
 
     blob: bytes | None
     _results: list[StepResult] | None = None
     _decode: Callable[[bytes], list[StepResult]] = field(default=lambda blob: decode_outcomes(blob))
     incidents: Sequence[tuple[int, Failure]] = ()
+    end: Callable[[], list[Any]] | None = None
 
     @property
     def results(self) -> list[StepResult]:

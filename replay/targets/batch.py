@@ -151,7 +151,8 @@ class BatchTarget:
 
     def _whole_reply(self, work: Work, request: int) -> Reply:
         blob = self._answer(request)
-        outcomes = count_outcomes(blob)
+        # The authority's own answer, byte for byte, has as many outcomes as it has.
+        outcomes = len(work.steps) if blob == work.guide_blob else count_outcomes(blob)
         if outcomes != len(work.steps):
             kind = FailureKind.TOO_MUCH if outcomes > len(work.steps) else FailureKind.TRUNCATED
             raise ChildFault(kind, f"answered {outcomes} outcomes to {len(work.steps)} steps")
@@ -159,7 +160,7 @@ class BatchTarget:
         reply = Reply(blob, _decode=checked_outcomes)
         if not work.last:
             followed = reply.results if work.guide is None else work.guide
-            self._standings[work.session].go_on_all(work.steps, followed)
+            self._standings[work.session].go_on_all(work.steps, followed, work.guide_end)
         return reply
 
     def _answer(self, request: int) -> bytes:
@@ -202,7 +203,7 @@ class BatchTarget:
             fault.kind is FailureKind.REFUSED and any(map(_is_error, results))
         )
         if fault is not None and not explained:
-            again.explain(0, fault.failure, results)
+            again.explain(None, fault.failure, results)
         return Reply(None, results, incidents=tuple(again.incidents))
 
     def _ask_alone(self, work: Work, index: int, standing: Standing) -> StepResult:

@@ -191,6 +191,9 @@ def common_start(former: Sequence[Any], records: Sequence[Any]) -> int:
 def same(one: Any, other: Any) -> bool:
     """IEEE equality of values and of all that lists hold: NaN differs from itself, 0.0 equals
     -0.0, a bool never equals a number, a double never an int."""
+    kind = type(one)
+    if kind is float or kind is int or kind is str:
+        return kind is type(other) and bool(one == other)
     if isinstance(one, list | tuple):
         return (
             isinstance(other, list | tuple)

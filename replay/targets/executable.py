@@ -45,10 +45,7 @@ def open_executable(
         assert child is not None
         try:
             offered = _capabilities(child)
-        except ChildFault as fault:
-            fault = supervisor.judged(child, fault)
-            if fault.kind is FailureKind.UNSTARTABLE:
-                raise fault from None
+        except ChildFault:
             # An older one may do anything when asked something it does not know.
             supervisor.discard(child)
             child, offered = None, {}

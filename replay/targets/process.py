@@ -238,11 +238,6 @@ class Child:
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         return f"; standard error: {one_line(' | '.join(lines[-3:])[-160:], 160)}" if lines else ""
 
-    @property
-    def stderr_tail(self) -> bytes:
-        """The last of what it wrote to standard error."""
-        return self._stderr_tail
-
     # --- Serving the pipes --------------------------------------------------------------------
 
     def _flush(self) -> None:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
@@ -38,7 +39,7 @@ from replay.streams.model import (
 )
 from replay.targets.base import CoreIdentity, Outcome, Reply, StepResult, Work, encode_outcomes
 from replay.targets.private_import import Checkout, locate
-from replay.targets.python_session import Bindings, PythonSession
+from replay.targets.python_session import Bindings, PythonSession, plain_of
 
 _ACTIONS = ("PlaceOrderAction", "CancelOrderAction", "OrphanOrderAction", "BookCycleAction")
 _EVENTS = ("PriceTick", "TimerTick", "FillEvent", "RecoveryFillEvent", "RecoveryCancelEvent")
@@ -72,7 +73,7 @@ class PythonTarget:
         outcomes = session.run(work.steps, work.guide)
         if work.last:
             del self._sessions[work.session]
-        self._replies.append(python_reply(outcomes))
+        self._replies.append(python_reply(outcomes, session.state))
 
     def collect(self) -> Reply:
         """The reply to the oldest work not yet collected."""
@@ -88,16 +89,23 @@ class PythonTarget:
         self._replies.clear()
 
 
-def python_reply(outcomes: list[Outcome]) -> Reply:
-    """The reply of a core in this process: outcomes and, where they can be encoded, their bytes.
+def python_reply(outcomes: list[Outcome], state: Any) -> Reply:
+    """The reply of a core in this process: outcomes, where they can be encoded their bytes, and
+    the state behind them (None where there is none).
 
     A bot's own module may answer values that have no encoding; then only values are compared.
     """
     results: list[StepResult] = list(outcomes)
+    known = state is not None and all(map(_is_answer, outcomes))
+    end = partial(plain_of, state) if known else None
     try:
-        return Reply(encode_outcomes(outcomes), results)
+        return Reply(encode_outcomes(outcomes), results, end=end)
     except (TypeError, OverflowError, ValueError):
-        return Reply(None, results)
+        return Reply(None, results, end=end)
+
+
+def _is_answer(outcome: Outcome) -> bool:
+    return len(outcome) == 3
 
 
 def open_python_target(spec: str) -> PythonTarget:

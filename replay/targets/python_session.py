@@ -29,6 +29,7 @@ from replay.streams.model import (
     Step,
 )
 from replay.targets.base import Outcome, RefusalKind, is_refusal
+from replay.targets.compact import History, Plain
 
 _INDICES = range(len(STATE_FIELDS))
 _INDEX_OF = {name: index for index, name in enumerate(STATE_FIELDS)}
@@ -36,6 +37,7 @@ _values_of = attrgetter(*STATE_FIELDS)
 _order_values = attrgetter(*ORDER_FIELDS)
 _recovery_values = attrgetter(*RECOVERY_FIELDS)
 _cycle_values = attrgetter(*CYCLE_FIELDS)
+_LISTS = (ORDERS, RECOVERIES, CYCLES)
 _TICK, _TIMER = int(CallCode.PRICE_TICK), int(CallCode.TIMER_TICK)
 _REGIME, _CHECK = int(CallCode.APPLY_REGIME), int(CallCode.CHECK_INVARIANTS)
 MAX_TEXT = 200
@@ -131,8 +133,64 @@ class PythonSession:
     def run(self, steps: Sequence[Step], guide: Sequence[Outcome] | None) -> list[Outcome]:
         """Answers each step; with a guide, each starts where the authority's last one ended."""
         if guide is None:
-            return [self._answer(step) for step in steps]
+            return self._run_alone(steps)
         return [self._guided(step, wanted) for step, wanted in zip(steps, guide, strict=True)]
+
+    def _run_alone(self, steps: Sequence[Step]) -> list[Outcome]:
+        """Answers steps one after the other.
+
+        The loop handles ticks between which nothing was set from outside, nearly all steps of any
+        stream, without a call that is not the core's own; all else goes through `_answer`. It
+        does the same for them as `_answer` does.
+        """
+        bindings = self._bindings
+        transition, check_invariants = bindings.transition, bindings.check_invariants
+        price_tick, timer_tick = bindings.price_tick, bindings.timer_tick
+        outcomes: list[Outcome] = []
+        for step in steps:
+            call: Any
+            call, changes, _ = step
+            if changes is not None or self._due or type(call) is not tuple or not self._ready:
+                outcomes.append(self._answer(step))
+                continue
+            code = call[0]
+            if code == _TICK and len(call) == 3 and type(call[1]) is type(call[2]) is float:
+                event = price_tick(call[1], call[2])
+            elif code == _TIMER and len(call) == 2 and type(call[1]) is float:
+                event = timer_tick(call[1])
+            else:
+                outcomes.append(self._answer(step))
+                continue
+            try:
+                state, actions = transition(
+                    self._state, event, self._config, self._size, self._sizes
+                )
+                violations = check_invariants(state)
+                values = _values_of(state)
+            except Exception as error:  # a bot's module may raise anything
+                outcomes.append(_refusal(error).outcome)
+                continue
+            former = self._values
+            delta: list[Any] = []
+            for index in compress(_INDICES, map(is_not, former, values)):
+                value = values[index]
+                if value != former[index]:
+                    if index in _LISTS:
+                        value = _compact_list(index, former[index], value)
+                    delta.append(index)
+                    delta.append(value)
+            self._state, self._values = state, values
+            outcomes.append(
+                [delta, self._compact_actions(actions) if actions else [], list(violations)]
+            )
+        return outcomes
+
+    @property
+    def _ready(self) -> bool:
+        """Whether all inputs that a transition needs could be read."""
+        return _Refused not in (
+            type(self._state), type(self._config), type(self._size), type(self._sizes)
+        )  # fmt: skip
 
     def _answer(self, step: Step) -> Outcome:
         """Takes in what was set from outside, makes the call, and goes on from its answer."""
@@ -268,13 +326,8 @@ class PythonSession:
             value, old = values[index], former[index]
             if index not in due and value == old:
                 continue
-            if index == ORDERS:
-                value = [_order_values(order) for order in value]
-            elif index == RECOVERIES:
-                value = [_recovery_values(recovery) for recovery in value]
-            elif index == CYCLES:
-                keep = 0 if index in due else _common_start(old, value)
-                value = [keep, [_cycle_values(record) for record in value[keep:]]]
+            if index in _LISTS:
+                value = _compact_list(index, () if index in due else old, value)
             delta.append(index)
             delta.append(value)
         return delta
@@ -312,6 +365,25 @@ class PythonSession:
         else:
             state = self._state
         self._set_state(replace(state, **fields), set())
+
+
+def _compact_list(index: int, former: tuple[Any, ...], records: tuple[Any, ...]) -> list[Any]:
+    """A list of records as a delta has it; of the history what follows its common start."""
+    if index == ORDERS:
+        return [_order_values(order) for order in records]
+    if index == RECOVERIES:
+        return [_recovery_values(recovery) for recovery in records]
+    keep = _common_start(former, records)
+    return [keep, [_cycle_values(record) for record in records[keep:]]]
+
+
+def plain_of(state: Any) -> Plain:
+    """The plain form of a core's own state object (compact.py)."""
+    plain: Plain = list(_values_of(state))
+    for index, values_of in ((ORDERS, _order_values), (RECOVERIES, _recovery_values)):
+        plain[index] = [values_of(record) for record in plain[index]]
+    plain[CYCLES] = History(_cycle_values(record) for record in plain[CYCLES])
+    return plain
 
 
 def _common_start(old: tuple[Any, ...], new: tuple[Any, ...]) -> int:

@@ -59,11 +59,17 @@ class AskAgain:
             self.incidents.append((index, failure))
             self._supervisor.failed(failure)
 
-    def explain(self, index: int, failure: Failure, results: list[StepResult]) -> None:
-        """Records what was noticed in the batch, unless a step has failed in the same way."""
-        kinds = {result.kind for result in results if isinstance(result, Failure)}
-        kinds.update(incident.kind for _, incident in self.incidents)
+    def explain(self, index: int | None, failure: Failure, results: list[StepResult]) -> None:
+        """Records what was noticed in the batch at a step (None: at one of them), unless that step
+        has failed when asked alone, or any other in the same way. Raises FailureStorm."""
         if not results:
             self._supervisor.failed(failure)
-        elif failure.kind not in kinds:
-            self.noticed(min(index, len(results) - 1), failure)
+            return
+        failed = [result for result in results if isinstance(result, Failure)]
+        kinds = {result.kind for result in failed}
+        kinds.update(incident.kind for _, incident in self.incidents)
+        if failure.kind in kinds or (index is None and failed):
+            return
+        index = min(index or 0, len(results) - 1)
+        if not isinstance(results[index], Failure):
+            self.noticed(index, failure)

@@ -14,21 +14,11 @@ steps are asked again one at a time, with a fence after every request, and those
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from itertools import count
 
 from replay.errors import UsageError
-from replay.streams.model import CallCode
-from replay.targets.answers import (
-    NO_VIOLATIONS,
-    fingerprint,
-    is_expected,
-    move_in,
-    parse_object,
-    refusal_of,
-    unread_delta,
-    violations_in,
-)
+from replay.targets.answers import NO_VIOLATIONS, fingerprint, is_expected, parse_object
 from replay.targets.asks import Ask, Asker
 from replay.targets.base import (
     CoreIdentity,
@@ -39,53 +29,27 @@ from replay.targets.base import (
     Work,
     is_refusal,
 )
-from replay.targets.compact import read_state, state_document
 from replay.targets.framing import ChildFault, quoted
 from replay.targets.misfits import what_went_wrong
 from replay.targets.process import Child
 from replay.targets.recovery import AskAgain
-from replay.targets.state_text import invariants_request, json_text, transition_request
+from replay.targets.state_text import invariants_request, json_text
 from replay.targets.supervisor import Supervisor, Wire
+from replay.targets.windows import (
+    FIRST_FENCE,
+    Lane,
+    Window,
+    comparable,
+    fence_request,
+    is_fence,
+    outcome_of,
+)
 
 LANES = 2
 """Processes that works are given to in turn. One is at work while another's answers are read."""
 
-_FIRST_FENCE = 1_000_000
 _SETTLING = 0.2
 """How long lines that may still come are waited for, in seconds, when something went wrong."""
-
-
-@dataclass(slots=True)
-class _Lane:
-    """A process that works are written to. `works` counts those not collected."""
-
-    child: Child | None = None
-    works: int = 0
-
-
-@dataclass(slots=True)
-class _Window:
-    """A work that is not collected yet. `lane` is None while it is not sent; `fault` says why.
-
-    `lines` are its answers so far, in the order of `requests`.
-    """
-
-    work: Work
-    asker: Asker
-    asks: list[Ask] = field(default_factory=list)
-    lane: _Lane | None = None
-    fence: int = 0
-    fault: ChildFault | None = None
-    lines: list[bytes] = field(default_factory=list)
-
-    def requests(self) -> list[tuple[int, bytes]]:
-        """All requests that can be written ahead, each with the index of its step."""
-        return [
-            (index, request)
-            for index, ask in enumerate(self.asks)
-            for request in (ask.request, ask.invariants)
-            if request is not None
-        ]
 
 
 class SingleTarget:
@@ -97,14 +61,13 @@ class SingleTarget:
         self.identity = identity
         self.depth = lanes + 1
         self._supervisor = supervisor
-        self._lanes = [_Lane() for _ in range(lanes)]
+        self._lanes = [Lane() for _ in range(lanes)]
         self._sound: Child | None = None
         """The process that is only ever asked for one thing at a time."""
         self._askers: dict[int, Asker] = {}
-        self._pending: deque[_Window] = deque()
+        self._pending: deque[Window] = deque()
         self._turn = 0
-        self._fences = count(_FIRST_FENCE)
-        self._fence_state = json_text(state_document(read_state({}) or []))
+        self._fences = count(FIRST_FENCE)
         self._fence_works: bool | None = None
         self._heard: list[bytes] = []
         """The answers of the sound process to the step that is asked for now."""
@@ -121,7 +84,7 @@ class SingleTarget:
         asker = self._askers[work.session]
         if work.last:
             del self._askers[work.session]
-        window = _Window(work, asker)
+        window = Window(work, asker)
         self._pending.append(window)
         if work.guide is not None:
             for index, (step, outcome) in enumerate(zip(work.steps, work.guide, strict=True)):
@@ -159,7 +122,7 @@ class SingleTarget:
 
     # --- All requests of a work at once -------------------------------------------------------
 
-    def _write(self, window: _Window) -> None:
+    def _write(self, window: Window) -> None:
         """Sends a work's requests and a fence to the next lane, where that can be done now."""
         window.fault = None
         window.lines.clear()
@@ -180,12 +143,12 @@ class SingleTarget:
         self._turn = (self._turn + 1) % len(self._lanes)
         window.fence = next(self._fences)
         requests = [request for _, request in window.requests()]
-        requests.append(self._fence_request(window.fence))
+        requests.append(fence_request(window.fence))
         lane.child.send(b"".join(requests), len(requests))
         lane.works += 1
         window.lane = lane
 
-    def _read_ahead(self, window: _Window) -> Reply:
+    def _read_ahead(self, window: Window) -> Reply:
         """The reply to a work whose requests were written at once."""
         lane = window.lane
         assert lane is not None
@@ -213,7 +176,7 @@ class SingleTarget:
                 ):
                     results.append(guide)
                     continue
-                outcome = _outcome(ask, first, second)
+                outcome = outcome_of(ask, first, second)
                 seen = fingerprint(outcome)
                 if is_refusal(guide) and is_refusal(outcome):
                     results.append(outcome)
@@ -223,15 +186,15 @@ class SingleTarget:
                     results.append(outcome)
                     doubtful.append((index, seen))
             line = child.receive().line
-            if not _is_fence(line, window.fence):
+            if not is_fence(line, window.fence):
                 lines.append(line)
                 raise ChildFault(
                     FailureKind.OUT_OF_ORDER, f"at the end of a work it answered {quoted(line)}"
                 )
             self._supervisor.answered()
             for index, seen in doubtful:
-                alone = self._ask_alone(window.asks[index], fenced=False)
-                if fingerprint(_comparable(alone, window.asks[index])) != seen:
+                alone = self._ask_alone(window.asks[index])
+                if fingerprint(comparable(alone, window.asks[index])) != seen:
                     raise ChildFault(
                         FailureKind.UNSTEADY, "asked again alone, it answered something else"
                     )
@@ -242,7 +205,7 @@ class SingleTarget:
 
     # --- One request at a time ----------------------------------------------------------------
 
-    def _ask_one_by_one(self, window: _Window, noticed: int, fault: ChildFault | None) -> Reply:
+    def _ask_one_by_one(self, window: Window, noticed: int, fault: ChildFault | None) -> Reply:
         """The reply to a work with a guide, each step asked for alone; the one at which something
         was noticed comes first, on a fresh process."""
         lane, sent = window.lane, window.requests()
@@ -268,21 +231,47 @@ class SingleTarget:
             again.explain(noticed, failure, whole)
         return Reply(None, whole, incidents=tuple(again.incidents))
 
-    def _in_sequence(self, window: _Window) -> Reply:
-        """The reply to a work without a guide: each step from this core's own last answer."""
-        work, asker = window.work, window.asker
+    def _in_sequence(self, window: Window) -> Reply:
+        """The reply to a work without a guide: each step from this core's own last answer.
+
+        One fence at the end shows that all was in step; otherwise the whole work is asked again,
+        with a fence after every request.
+        """
+        saved = window.asker.saved()
+        noticed: ChildFault | None = None
         results: list[StepResult] = []
+        try:
+            if self._fence_works is None:
+                self._fence_works = self._try_fence()
+            for _ in window.work.steps:
+                self._next_in_sequence(window, results, lambda i: self._ask_alone(window.asks[i]))
+            self._check_fence()
+            self._supervisor.answered()
+            return Reply(None, results)
+        except ChildFault as fault:
+            noticed = fault
+        self._stop_sound(noticed)
+        window.asker.restore(saved)
+        index = len(results)
+        window.asks.clear()
+        results.clear()
         again = self._again(window)
-        for index, step in enumerate(work.steps):
-            ask = asker.ask(step, None, final=work.last and index + 1 == len(work.steps))
-            window.asks.append(ask)
-            self._heard = []
-            result = again.step(index)
-            asker.go_on(ask, result)
-            results.append(result)
+        for _ in window.work.steps:
+            self._next_in_sequence(window, results, again.step)
+        again.explain(index, noticed.failure, results)
         return Reply(None, results, incidents=tuple(again.incidents))
 
-    def _again(self, window: _Window) -> AskAgain:
+    def _next_in_sequence(
+        self, window: Window, results: list[StepResult], asked: Callable[[int], StepResult]
+    ) -> None:
+        work, index = window.work, len(results)
+        final = work.last and index + 1 == len(work.steps)
+        window.asks.append(window.asker.ask(work.steps[index], None, final=final))
+        self._heard = []
+        results.append(asked(index))
+        window.asker.go_on(window.asks[index], results[index])
+
+    def _again(self, window: Window) -> AskAgain:
         return AskAgain(
             self._supervisor,
             lambda index: self._ask_alone(window.asks[index], fenced=True),
@@ -290,21 +279,19 @@ class SingleTarget:
             self._stop_sound,
         )
 
-    def _ask_alone(self, ask: Ask, *, fenced: bool) -> Outcome:
+    def _ask_alone(self, ask: Ask, *, fenced: bool = False) -> Outcome:
         """The answer to one step, with one request on its way at a time. Raises ChildFault."""
         first = None
         if ask.request is not None:
             first = self._ask(ask.request, fenced=fenced)
             answer = parse_object(first)
-            refusal = refusal_of(answer)
-            if refusal is not None:
-                return refusal
-            move_in(ask, answer)
+            if "error" in answer or not isinstance(answer.get("state"), dict):
+                return outcome_of(ask, first, None)
         request = ask.invariants
         if request is None:
             # The state that follows is known only now; it is looked at just as it was answered.
             request = invariants_request(json_text(answer["state"]))
-        return _outcome(ask, first, self._ask(request, fenced=fenced))
+        return outcome_of(ask, first, self._ask(request, fenced=fenced))
 
     def _ask(self, request: bytes, *, fenced: bool) -> bytes:
         if self._sound is None:
@@ -313,25 +300,25 @@ class SingleTarget:
         child.expect_silence()
         child.send(request)
         line = child.receive().line
-        if fenced and self._fence_works is not False:
-            fence = next(self._fences)
-            child.expect_silence()
-            child.send(self._fence_request(fence))
-            behind = child.receive().line
-            if not _is_fence(behind, fence):
-                raise ChildFault(
-                    FailureKind.TOO_MUCH, f"answered more than it was asked for: {quoted(behind)}"
-                )
+        if fenced:
+            self._check_fence()
         self._heard.append(line)
         return line
 
-    # --- Fences and processes -----------------------------------------------------------------
+    def _check_fence(self) -> None:
+        """Sees that the sound process has nothing more to say. Raises ChildFault."""
+        if self._fence_works is False or self._sound is None:
+            return
+        fence = next(self._fences)
+        self._sound.expect_silence()
+        self._sound.send(fence_request(fence))
+        behind = self._sound.receive().line
+        if not is_fence(behind, fence):
+            raise ChildFault(
+                FailureKind.TOO_MUCH, f"answered more than it was asked for: {quoted(behind)}"
+            )
 
-    def _fence_request(self, number: int) -> bytes:
-        tick = (int(CallCode.TIMER_TICK), -float(number))
-        return transition_request(
-            self._fence_state, tick, b'"config":{},"order_size_usd":1.0,"order_sizes":null'
-        )
+    # --- Fences and processes -----------------------------------------------------------------
 
     def _try_fence(self) -> bool:
         """Whether this core answers a fence as any should. Where it does not, nothing can be
@@ -340,13 +327,13 @@ class SingleTarget:
             self._sound = self._supervisor.start(Wire.LINES)
         try:
             fence = next(self._fences)
-            self._sound.send(self._fence_request(fence), requests=0)
-            return _is_fence(self._sound.receive().line, fence)
+            self._sound.send(fence_request(fence), requests=0)
+            return is_fence(self._sound.receive().line, fence)
         except ChildFault as fault:
             self._stop_sound(fault)
             raise
 
-    def _gather(self, window: _Window, wanted: int) -> None:
+    def _gather(self, window: Window, wanted: int) -> None:
         """Takes the lines that are still to come, to tell what went wrong."""
         lane = window.lane
         if lane is None or lane.child is None:
@@ -354,7 +341,7 @@ class SingleTarget:
         room = wanted + 2 - len(window.lines)
         window.lines += lane.child.receive_rest(room, _SETTLING)
 
-    def _stop_lane(self, lane: _Lane, fault: ChildFault | None) -> None:
+    def _stop_lane(self, lane: Lane, fault: ChildFault | None) -> None:
         if lane.child is not None:
             self._supervisor.discard(lane.child, fault)
             lane.child = None
@@ -369,38 +356,3 @@ class SingleTarget:
         if self._sound is not None:
             self._supervisor.discard(self._sound, fault)
             self._sound = None
-
-
-def _outcome(ask: Ask, first: bytes | None, second: bytes | None) -> Outcome:
-    """The outcome that one or two answers are; without violations where `second` is None.
-
-    Raises ChildFault where one is no answer.
-    """
-    if first is None:
-        move = [unread_delta(ask), []]
-    else:
-        answer = parse_object(first)
-        refusal = refusal_of(answer)
-        if refusal is not None:
-            return refusal
-        move = move_in(ask, answer)
-    if second is None:
-        return [*move, None]
-    answer = parse_object(second)
-    refusal = refusal_of(answer, "" if first is None else "check_invariants: ")
-    return [*move, violations_in(answer)] if refusal is None else refusal
-
-
-def _comparable(outcome: Outcome, ask: Ask) -> Outcome:
-    """An outcome asked for alone as it would look had its violations not been asked for."""
-    if ask.invariants is None and not is_refusal(outcome):
-        return [*outcome[:2], None]
-    return outcome
-
-
-def _is_fence(line: bytes, number: int) -> bool:
-    try:
-        state = parse_object(line).get("state")
-    except ChildFault:
-        return False
-    return isinstance(state, dict) and state.get("now") == -number

@@ -7,11 +7,11 @@ readers decide which of its inputs took effect (docs/replay-method.md, "Reading 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from replay.core import CoreError, config_from_dict, order_size_from, order_sizes_from
-from replay.streams.model import CYCLES, CallCode, Document, Start, Step
+from replay.streams.model import CYCLES, Call, CallCode, Document, Start, Step
 from replay.targets.base import Outcome, StepResult
 from replay.targets.compact import (
     ALL_FIELDS,
@@ -44,13 +44,28 @@ class Standing:
     def __init__(self, start: Start) -> None:
         self.state: Document = start.state
         self.untouched = True
-        self.plain: Plain | None = read_state(start.state)
+        self._plain: Plain | Callable[[], Plain] | None = read_state(start.state)
         self.settings: dict[str, Document] = {
             "config": start.config,
             "order_size_usd": start.order_size_usd,
             "order_sizes": start.order_sizes,
         }
         self.due: frozenset[int] = ALL_FIELDS
+
+    @property
+    def plain(self) -> Plain | None:
+        """The state, which is only made when somebody asks."""
+        if callable(self._plain):
+            self._plain = list(self._plain())
+        return self._plain
+
+    def copied(self) -> Standing:
+        """One of the same content that goes its own way."""
+        copy = Standing.__new__(Standing)
+        copy.state, copy.untouched, copy.due = self.state, self.untouched, self.due
+        copy._plain = None if self.plain is None else list(self.plain)
+        copy.settings = dict(self.settings)
+        return copy
 
     def as_start(self) -> Start:
         """All of it as a start, to open the stream anew."""
@@ -74,8 +89,21 @@ class Standing:
         elif step.changes:
             self._take_changes(step.changes)
 
-    def go_on_all(self, steps: Sequence[Step], results: Sequence[StepResult]) -> None:
-        """`go_on` for many steps; the ordinary ones cost two assignments or so."""
+    def go_on_all(
+        self,
+        steps: Sequence[Step],
+        results: Sequence[StepResult],
+        end: Callable[[], Plain] | None = None,
+    ) -> None:
+        """`go_on` for many steps. With `end`, which gives the state behind them where none of
+        them was refused, hardly anything is done for each step."""
+        if end is not None:
+            for step in steps:
+                if step.changes:
+                    self._take_settings(step, answered=True)
+            if steps:
+                self._plain, self.due, self.untouched = end, frozenset(), False
+            return
         for step, result in zip(steps, results, strict=True):
             if step.changes or self.due or self.plain is None or not isinstance(result, list):
                 self.go_on(step, result)
@@ -91,7 +119,7 @@ class Standing:
 
     def _take_changes(self, changes: Mapping[str, Document]) -> None:
         """What was set at a step that was refused."""
-        self.plain, touched = apply_changes(self.plain, changes)
+        self._plain, touched = apply_changes(self.plain, changes)
         self.due |= touched
         if touched >= ALL_FIELDS:
             self.state, self.untouched = changes["state"], True
@@ -104,7 +132,8 @@ class Standing:
 
     def _take_delta(self, delta: Sequence[Any]) -> None:
         if self.plain is None:
-            self.plain = blank()
+            self._plain = blank()
+        assert self.plain is not None
         apply_delta(self.plain, delta)
         self.due = frozenset()
         self.untouched = False
@@ -112,10 +141,7 @@ class Standing:
     def _take_settings(self, step: Step, *, answered: bool) -> None:
         assert step.changes is not None
         # These two calls do not read the settings, so their answers say nothing about them.
-        if not isinstance(step.call, Mapping) and step.call[0] in (
-            CallCode.APPLY_REGIME,
-            CallCode.CHECK_INVARIANTS,
-        ):
+        if not is_transition(step.call):
             answered = False
         for name, read in _READERS.items():
             if name not in step.changes:
@@ -127,6 +153,11 @@ class Standing:
                 except CoreError:
                     continue
             self.settings[name] = document
+
+
+def is_transition(call: Call) -> bool:
+    """Tells a transition from the two calls that read only the state."""
+    return not isinstance(call, tuple) or call[0] < CallCode.APPLY_REGIME
 
 
 def with_delta_from(outcome: Outcome, before: Plain | None, due: frozenset[int]) -> Outcome:

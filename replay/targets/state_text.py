@@ -106,8 +106,8 @@ def settings_text(settings: Mapping[str, Document]) -> bytes:
 
 def event_text(call: Call) -> bytes:
     """The event of a transition."""
-    if isinstance(call, Mapping):
-        return json_text(dict(call))
+    if not isinstance(call, tuple):
+        return json_text(call)
     if call[0] == CallCode.PRICE_TICK and len(call) == 3:
         return b'{"price":%b,"timestamp":%b}' % (json_text(call[1]), json_text(call[2]))
     if call[0] == CallCode.TIMER_TICK and len(call) == 2:

@@ -7,13 +7,16 @@ FailureStorm.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-import time
+import signal
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from time import sleep
 
 from replay.errors import FailureStorm, TargetError
 from replay.targets.base import Failure, FailureKind
@@ -25,7 +28,6 @@ LONGEST_PAUSE = 1.0
 """Seconds before a restart; doubled from one to the other while no answer comes."""
 
 _ELF, _SCRIPT = b"\x7fELF", b"#!"
-_WRAPPER_CODES = "exited with code 126", "exited with code 127"
 
 
 class Wire(Enum):
@@ -56,11 +58,11 @@ class Supervisor:
     """Starts children of one executable. Not shared between threads."""
 
     def __init__(self, path: str, limits: Limits, arguments: Sequence[str] = ("--server",)) -> None:
-        """Raises TargetError where `path` is no executable file."""
+        """Raises TargetError where `path` is no executable file, or none that can be started."""
         self.path = path
         self.limits = limits
-        self.pump = Pump()
         self._argv = _argv(path, arguments)
+        self.pump = Pump()
         self._children: list[Child] = []
         self._pause = 0.0
         self._in_a_row = self._total = 0
@@ -71,7 +73,7 @@ class Supervisor:
         Raises ChildFault UNSTARTABLE where the system refuses.
         """
         if self._pause:
-            time.sleep(self._pause)
+            sleep(self._pause)
         limits = self.limits
         make = LineFraming if wire is Wire.LINES else FrameFraming
         try:
@@ -97,19 +99,6 @@ class Supervisor:
             self._children.remove(child)
         if fault is not None:
             self._pause = min(max(2 * self._pause, FIRST_PAUSE), LONGEST_PAUSE)
-
-    def judged(self, child: Child, fault: ChildFault) -> ChildFault:
-        """The fault as it is to be reported: a wrapper that could not start the executable is no
-        exit of the executable."""
-        if (
-            fault.kind is FailureKind.EXITED
-            and self._argv[0] != os.path.abspath(self.path)
-            and fault.detail.startswith(_WRAPPER_CODES)
-            and child.stderr_tail.lstrip().startswith(b"setpriv:")
-        ):
-            said = child.stderr_tail.decode("utf-8", "replace").strip().rpartition(": ")[2]
-            return ChildFault(FailureKind.UNSTARTABLE, f"cannot be started: {said}")
-        return fault
 
     def answered(self) -> None:
         """A usable answer came: what failed before no longer counts as being in a row."""
@@ -164,9 +153,28 @@ def _argv(path: str, arguments: Sequence[str]) -> list[str]:
             start = stream.read(4)
     except OSError as error:
         raise TargetError(f"cannot read {path}: {error.strerror}", path=path) from error
+    _try_to_run(path, command)
     # Anything else is left to the system alone: with a wrapper a shell would try to run it.
     if start.startswith((_ELF, _SCRIPT)):
         wrapper = shutil.which("setpriv")
         if wrapper is not None:
             return [wrapper, "--pdeathsig", "KILL", "--", *command]
     return command
+
+
+def _try_to_run(path: str, command: Sequence[str]) -> None:
+    """Starts it once without the wrapper: only so the system says itself why it cannot be."""
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise TargetError(f"{path} cannot be started: {reason}", path=path) from error
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

@@ -172,7 +172,8 @@ class Fake:
         if self.mode == "count_more" and self.tick_in(body):
             results.append(results[-1])
         if self.mode == "odd_outcome" and self.tick_in(body):
-            results = [[[99, 1], [], []] for _ in results]
+            place = next(i for i, s in enumerate(steps) if s[0][1] == BAD_PRICE)
+            results[place] = [[99, 1], [], []]
         blob = encode_outcomes(results)
         size = len(blob)
         if self.tick_in(body):

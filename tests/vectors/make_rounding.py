@@ -13,6 +13,15 @@ SEED = 20250601
 DIGITS = [*range(-2, 10), 12, 15, 16, 17, 20, 22, 23]
 
 
+BOTH_ENDS = (math.inf, -math.inf)
+FAR_DIGITS = [300, 308, 322, 323, 324, 325, 400, 2**62]
+FAR_DIGITS += [-300, -307, -308, -309, -310, -400, -(2**62)]
+EDGES = [0.0, 5e-324, 1e-323, 2.5e-323, 2.2250738585072014e-308]
+EDGES += [1e300, 1.7976931348623157e308, 5e307, 1.5e308]
+EDGES += [2.0**52 + 0.5, 2.0**53, 2.0**53 + 2, 4503599627370497.5, 9007199254740993.0]
+EDGES += [0.5, 1.5, 2.5, 1e22, 1e23]
+
+
 def bits(x: float) -> str:
     return struct.pack(">d", x).hex()
 
@@ -27,7 +36,7 @@ def cases() -> list[tuple[float, int]]:
             for whole in (0, 1, 7, 1234, 2**30):
                 for x in (whole + tie, -(whole + tie)):
                     d = rng.choice((k - 1, k - 1, k - 1, k - 2, k, 0))
-                    found += [(x, d), (math.nextafter(x, math.inf), d), (math.nextafter(x, -math.inf), d)]
+                    found += [(y, d) for y in (x, *(math.nextafter(x, to) for to in BOTH_ENDS))]
     # Decimal near-ties: what a decimal tie is after it became a double.
     for _ in range(1500):
         d = rng.randrange(0, 9)
@@ -37,7 +46,8 @@ def cases() -> list[tuple[float, int]]:
     # Prices as the reducer makes them.
     for _ in range(1500):
         price = round(rng.uniform(0.01, 1.0), 6)
-        found.append((price * (1 - (rng.choice((0.1, 0.2, 0.25, 1.0)) * rng.choice((1.0, 1.5, 5.0))) / 100.0), 6))
+        distance = rng.choice((0.1, 0.2, 0.25, 1.0)) * rng.choice((1.0, 1.5, 5.0))
+        found.append((price * (1 - distance / 100.0), 6))
     found.append((0.12525 * 0.998, 6))
     # Any bits at all, at ordinary and at extreme numbers of decimals.
     for _ in range(1500):
@@ -47,10 +57,8 @@ def cases() -> list[tuple[float, int]]:
             exponent = math.floor(math.log10(abs(x))) if x else 0
             found.append((x, -exponent + rng.randrange(-1, 18)))
     # The ends of the range.
-    edges = [0.0, 5e-324, 1e-323, 2.5e-323, 2.2250738585072014e-308, 1e300, 1.7976931348623157e308, 5e307, 1.5e308]
-    edges += [2.0**52 + 0.5, 2.0**53, 2.0**53 + 2, 4503599627370497.5, 9007199254740993.0, 0.5, 1.5, 2.5, 1e22, 1e23]
-    for x in edges:
-        for d in [*DIGITS, 300, 308, 322, 323, 324, 325, 400, 2**62, -300, -307, -308, -309, -310, -400, -(2**62)]:
+    for x in EDGES:
+        for d in [*DIGITS, *FAR_DIGITS]:
             found += [(x, d), (-x, d)]
     return found
 

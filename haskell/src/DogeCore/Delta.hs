@@ -83,7 +83,8 @@ expandRecords names (DArray documents) = DArray <$> mapM expand documents
 expandRecords _ _ = Left "next with records that are no array"
 
 -- | A bit for each field to be shown: those due, and those that differ. IEEE equality, so that
--- a NaN differs from itself and zeros do not differ by their sign.
+-- a NaN differs from itself and zeros do not differ by their sign. Of the history the lengths are
+-- enough: a transition can only append to it.
 changedFields :: Word32 -> PairState -> PairState -> Word32
 changedFields due s s' =
   due
@@ -91,7 +92,7 @@ changedFields due s s' =
     .|. on 1 (stNow s /= stNow s')
     .|. on 2 (stOrders s /= stOrders s')
     .|. on 3 (stRecoveries s /= stRecoveries s')
-    .|. on 4 (History.commonStart (stHistory s) /= History.size (stHistory s'))
+    .|. on 4 (History.size (stHistory s) /= History.size (stHistory s'))
     .|. trades
     .|. on 7 (stNextOrderId s /= stNextOrderId s')
     .|. on 8 (stNextRecoveryId s /= stNextRecoveryId s')
@@ -128,7 +129,7 @@ buildDelta due shown s s' = buildArrayHeader (2 * popCount shown) <> go 0
       | otherwise = go (i + 1)
     value i
       | i == historyField =
-          let keep = if testBit due historyField then 0 else History.commonStart (stHistory s)
+          let keep = if testBit due historyField then 0 else History.size (stHistory s)
            in buildArrayHeader 2
                 <> buildInt keep
                 <> buildDocument (DArray (map (positional . cycleFields) (History.recordsFrom keep (stHistory s'))))

@@ -12,7 +12,6 @@ module DogeCore.Inputs
   , noFaults
   , startInputs
   , applyChanges
-  , allFields
   ) where
 
 import Data.Bits (setBit, (.|.))

@@ -41,7 +41,7 @@ module DogeCore.Types
 import Data.Text (Text)
 import qualified Data.Text as Text
 
-import DogeCore.History (History, Stored (..), emptyHistory)
+import DogeCore.History (History, emptyHistory)
 
 -- | @buy@ or @sell@.
 data Side = Buy | Sell
@@ -160,10 +160,6 @@ data CycleRecord = CycleRecord
   , cRegime :: !Regime
   }
   deriving (Eq, Show)
-
--- | A record with a NaN in it is the one thing that differs from itself.
-instance Stored CycleRecord where
-  equalsItself c = c == c
 
 -- | The part of a state that exists once for each trade.
 data TradeState = TradeState

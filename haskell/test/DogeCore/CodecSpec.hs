@@ -2,12 +2,13 @@
 -- "Reading a state": defaults, fallbacks, normalisation, and refusals with their paths.
 module DogeCore.CodecSpec (spec) where
 
+import Control.Monad (void)
 import qualified Data.ByteString.Char8 as Char8
 import Data.Text (Text)
 import qualified Data.Text as Text
-import Test.Hspec
+import Test.Hspec (Spec, it, shouldBe)
 import Test.Hspec.QuickCheck (prop)
-import Test.QuickCheck
+import Test.QuickCheck ((===), forAll)
 
 import DogeCore.Codec
 import DogeCore.Document
@@ -81,7 +82,7 @@ spec = do
 
   it "refuses what has the wrong type, with its path" $
     mapM_
-      (\(text, path) -> fmap (const ()) (state text) `shouldBe` Left (Text.pack path))
+      (\(text, path) -> void (state text) `shouldBe` Left (Text.pack path))
       [ ("{\"market_price\":null}", "market_price")
       , ("{\"now\":true}", "now")
       , ("{\"long_only\":1}", "long_only")
@@ -103,8 +104,8 @@ spec = do
       ]
 
   it "names the first of several faults in the order of serialisation" $ do
-    fmap (const ()) (state "{\"now\":[],\"market_price\":[]}") `shouldBe` Left (Text.pack "market_price")
-    fmap (const ()) (state "{\"cycle_a\":[],\"orders\":[{}]}") `shouldBe` Left (Text.pack "orders[0].local_id")
+    void (state "{\"now\":[],\"market_price\":[]}") `shouldBe` Left (Text.pack "market_price")
+    void (state "{\"cycle_a\":[],\"orders\":[{}]}") `shouldBe` Left (Text.pack "orders[0].local_id")
 
   it "tells events apart by their fields" $ do
     event "{\"timestamp\":1}" `shouldBe` Right (TimerTick 1)

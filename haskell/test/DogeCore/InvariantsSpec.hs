@@ -3,7 +3,7 @@
 module DogeCore.InvariantsSpec (spec) where
 
 import qualified Data.Text as Text
-import Test.Hspec
+import Test.Hspec (Spec, it, shouldBe)
 
 import DogeCore.Example
 import DogeCore.Invariants

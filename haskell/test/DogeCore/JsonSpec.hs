@@ -9,9 +9,9 @@ import qualified Data.ByteString.Lazy as Lazy
 import Data.Either (isLeft)
 import qualified Data.Text as Text
 import GHC.Float (castDoubleToWord64, castWord64ToDouble)
-import Test.Hspec
+import Test.Hspec (Spec, it, shouldBe, shouldSatisfy)
 import Test.Hspec.QuickCheck (prop)
-import Test.QuickCheck
+import Test.QuickCheck ((===), (==>), choose, forAll)
 
 import DogeCore.Decimal (buildDouble)
 import DogeCore.Document

@@ -6,9 +6,9 @@ import qualified Data.ByteString as Bytes
 import qualified Data.ByteString.Char8 as Char8
 import Data.Either (isLeft)
 import qualified Data.Text as Text
-import Test.Hspec
+import Test.Hspec (Spec, it, shouldBe, shouldSatisfy)
 import Test.Hspec.QuickCheck (prop)
-import Test.QuickCheck
+import Test.QuickCheck ((===), choose, forAll)
 
 import DogeCore.Document
 import DogeCore.Example

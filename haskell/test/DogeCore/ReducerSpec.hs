@@ -2,10 +2,11 @@
 -- Each rule of reducer.md by example, and properties that must hold for any stream.
 module DogeCore.ReducerSpec (spec) where
 
+import Data.Maybe (isNothing)
 import qualified Data.Text as Text
-import Test.Hspec
+import Test.Hspec (Spec, describe, it, shouldBe)
 import Test.Hspec.QuickCheck (prop)
-import Test.QuickCheck
+import Test.QuickCheck ((===), (.&&.), choose, forAll, vectorOf)
 
 import DogeCore.Blocks
 import DogeCore.Example
@@ -42,8 +43,8 @@ blocks = do
     orderVolume defaultConfig {cfgMinCostUsd = 5, cfgMinVolume = 1} 3.4 5 `shouldBe` Right Nothing
 
   it "rounds volumes to an integer, half to even, or to decimals" $ do
-    orderVolume defaultConfig 0.2 5.1 `shouldBe` Right (Just 26)
-    orderVolume defaultConfig 0.2 4.9 `shouldBe` Right (Just 24)
+    orderVolume defaultConfig 0.25 6.375 `shouldBe` Right (Just 26)
+    orderVolume defaultConfig 0.25 6.625 `shouldBe` Right (Just 26)
     orderVolume defaultConfig {cfgVolumeDecimals = 2} 0.3 5 `shouldBe` Right (Just 16.67)
 
   it "refuses an integer volume that is not finite, not one with decimals" $ do
@@ -291,7 +292,7 @@ properties = do
   prop "has a mark only in S2 after a timer tick" $
     forAll stream $ \(cfg, s, _) ->
       forAll genNumber $ \t -> case run (Settings cfg 5 noSizes) s (TimerTick t) of
-        Right (s', _) -> derivePhase (stOrders s') == S2 || stS2EnteredAt s' == Nothing
+        Right (s', _) -> derivePhase (stOrders s') == S2 || isNothing (stS2EnteredAt s')
         Left _ -> True
 
   prop "sets a regime on the orders of that id and no others" $

@@ -10,9 +10,9 @@ import Data.Either (isLeft)
 import Data.Maybe (fromMaybe)
 import Data.Text (Text)
 import qualified Data.Text as Text
-import Test.Hspec
+import Test.Hspec (Spec, describe, expectationFailure, it, shouldBe, shouldSatisfy)
 import Test.Hspec.QuickCheck (prop)
-import Test.QuickCheck
+import Test.QuickCheck ((===), choose, forAll, vectorOf)
 
 import DogeCore.Document
 import DogeCore.Example
@@ -52,7 +52,7 @@ spec = do
     forAll stream $ \(s, events) -> forAll (choose (0, length events)) $ \n ->
       let steps = map (\e -> DArray [call e]) events
           whole = answerTo (request (start s) steps)
-          body isLast first = requestOf 3 isLast first
+          body = requestOf 3
           (a, sessions) = right (replay noSessions (body False (start s) (take n steps)))
           (b, _) = right (replay sessions (body True DNull (drop n steps)))
        in map plainZero (outcomesOf a ++ outcomesOf b) === map plainZero whole
@@ -60,10 +60,10 @@ spec = do
   it "opens no more than 64 sessions, and one again after one was closed" $ do
     let open sessions i = replay sessions (requestOf i False (start bothEntries) [])
         full = foldl (\sessions i -> snd (right (open sessions i))) noSessions [1 .. 64]
-    open full 65 `shouldSatisfy` isLeft . fmap fst
-    open full 64 `shouldSatisfy` (not . isLeft . fmap fst)
+    open full 65 `shouldSatisfy` isLeft
+    open full 64 `shouldSatisfy` (not . isLeft)
     let (_, less) = right (replay full (requestOf 7 True DNull []))
-    open less 65 `shouldSatisfy` (not . isLeft . fmap fst)
+    open less 65 `shouldSatisfy` (not . isLeft)
 
   it "goes on from what was there when config and sizes are set in between" $ do
     let changes = DMap [(Text.pack "order_sizes", DMap [(Text.pack "A", DInt 10)])]
@@ -169,7 +169,7 @@ told before (refusal : rest) = refusal : told before rest
 expected :: PairState -> [Event] -> [Document]
 expected _ [] = []
 expected s (e : es) = case run settings {orderSizeUsd = 5} s e of
-  Left _ -> DArray [text "arithmetic", text ""] : expected s es
+  Left _ -> DArray [DText (Text.pack "arithmetic"), DText Text.empty] : expected s es
   Right (s', actions) ->
     DArray
       [ DArray (map (stateField positional s') [0 .. stateFieldCount - 1])
@@ -177,9 +177,6 @@ expected s (e : es) = case run settings {orderSizeUsd = 5} s e of
       , DArray (map DText (checkInvariants s'))
       ]
       : expected s' es
-
-text :: String -> Document
-text = DText . Text.pack
 
 -- | Zeros without their sign (a delta does not show it), NaN as something equal to itself.
 plainZero :: Document -> Document

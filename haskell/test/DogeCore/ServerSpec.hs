@@ -11,7 +11,7 @@ import Data.Text (Text)
 import qualified Data.Text as Text
 import System.Directory (removeFile)
 import System.IO (Handle, SeekMode (..), hClose, hSeek, openTempFile)
-import Test.Hspec
+import Test.Hspec (Spec, it, shouldBe)
 
 import DogeCore.Document
 import DogeCore.MessagePack

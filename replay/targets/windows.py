@@ -1,0 +1,100 @@
+"""What SingleTarget keeps of a work until it is collected, and how its lines become outcomes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from replay.streams.model import CallCode
+from replay.targets.answers import (
+    move_in,
+    parse_object,
+    refusal_of,
+    unread_delta,
+    violations_in,
+)
+from replay.targets.asks import Ask, Asker
+from replay.targets.base import Outcome, Work, is_refusal
+from replay.targets.compact import read_state, state_document
+from replay.targets.framing import ChildFault
+from replay.targets.process import Child
+from replay.targets.state_text import json_text, transition_request
+
+FIRST_FENCE = 1_000_000
+"""The number of the first fence; the others count up from it."""
+
+_FENCE_STATE = json_text(state_document(read_state({}) or []))
+_SETTINGS = b'"config":{},"order_size_usd":1.0,"order_sizes":null'
+
+
+@dataclass(slots=True)
+class Lane:
+    """A process that works are written to. `works` counts those not collected."""
+
+    child: Child | None = None
+    works: int = 0
+
+
+@dataclass(slots=True)
+class Window:
+    """A work that is not collected yet. `lane` is None while it is not sent; `fault` says why.
+
+    `lines` are its answers so far, in the order of `requests`.
+    """
+
+    work: Work
+    asker: Asker
+    asks: list[Ask] = field(default_factory=list)
+    lane: Lane | None = None
+    fence: int = 0
+    fault: ChildFault | None = None
+    lines: list[bytes] = field(default_factory=list)
+
+    def requests(self) -> list[tuple[int, bytes]]:
+        """All requests that can be written ahead, each with the index of its step."""
+        return [
+            (index, request)
+            for index, ask in enumerate(self.asks)
+            for request in (ask.request, ask.invariants)
+            if request is not None
+        ]
+
+
+def fence_request(number: int) -> bytes:
+    """A timer tick at a time that nothing else uses."""
+    return transition_request(_FENCE_STATE, (int(CallCode.TIMER_TICK), -float(number)), _SETTINGS)
+
+
+def outcome_of(ask: Ask, first: bytes | None, second: bytes | None) -> Outcome:
+    """The outcome that one or two answers are; without violations where `second` is None.
+
+    Raises ChildFault where one is no answer.
+    """
+    if first is None:
+        move = [unread_delta(ask), []]
+    else:
+        answer = parse_object(first)
+        refusal = refusal_of(answer)
+        if refusal is not None:
+            return refusal
+        move = move_in(ask, answer)
+    if second is None:
+        return [*move, None]
+    answer = parse_object(second)
+    refusal = refusal_of(answer, "" if first is None else "check_invariants: ")
+    return [*move, violations_in(answer)] if refusal is None else refusal
+
+
+def comparable(outcome: Outcome, ask: Ask) -> Outcome:
+    """An outcome asked for alone as it would look had its violations not been asked for."""
+    if ask.invariants is None and not is_refusal(outcome):
+        return [*outcome[:2], None]
+    return outcome
+
+
+def is_fence(line: bytes, number: int) -> bool:
+    """Tells whether an answer is the one to this fence."""
+    try:
+        state = parse_object(line).get("state")
+    except ChildFault:
+        return False
+    return isinstance(state, dict) and state.get("now") == -number
