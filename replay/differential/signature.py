@@ -30,7 +30,9 @@ from replay.targets.base import Failure, Outcome, is_refusal
 from replay.targets.compact import ACTION_NAMES
 
 _ROLE, _SIDE = 2, 1
-_PLACE, _BOOK = 0, 3
+_PLACE, _ORPHAN, _BOOK = 0, 2, 3
+_ORPHANING = ("S1 time-out", "S2 time-out")
+_ROUNDED = frozenset({"price", "volume"})
 _ORDER_FIELD = re.compile(r"state\.orders\[(\d+)\]\.")
 
 _UPSTREAM_FIRST: tuple[str, ...] = (
@@ -128,11 +130,15 @@ def divergence_signature(
     event, rule = call_name(call), rule_at_work(call, before)
     if _acted(call, before, authority) is not _acted(call, before, shadow):
         return Signature(event, rule, "whether it acts", "decision")
+    if rule in _ORPHANING and not (is_refusal(authority) or is_refusal(shadow)):
+        # What follows from another choice is as different as the orders to choose from.
+        if _orphaned(authority) != _orphaned(shadow):
+            return Signature(event, rule, "which exit is orphaned", "decision")
+        if _kept_recoveries(authority) != _kept_recoveries(shadow):
+            return Signature(ANY_EVENT, "orphaning", "which recovery is evicted", "decision")
     root = root_of(differences)
-    # Whether a wrong figure is off by a little or on the other side of zero is a matter of
-    # the values at hand; only the last digit tells another story (rounding).
-    kind = "value" if root.kind in _VALUE_KINDS else str(root.kind)
     field = erased(root.path)
+    kind = _kind(root, field)
     if root.kind is DifferenceKind.REFUSAL:
         return Signature(event, rule, f"refusal {_refusals(root)}", kind)
     if field.startswith("violations"):
@@ -149,8 +155,31 @@ def divergence_signature(
 ANY_EVENT = "any event"
 """Stands for the event in the signature of a rule that several events share."""
 
+_ONLY_READ = frozenset(
+    {"state.profit_pct_runtime", "state.mode_source", "state.long_only", "state.short_only"}
+)
 _REFRESH_FIELDS = range(23, 29)
 _BOOKED = ("state.completed_cycles[].", "state.total_", "state.today_realized_loss")
+
+
+def _kind(root: Difference, field: str) -> str:
+    """The kind as a signature has it. Whether a wrong figure is off by a little or on the other
+    side of zero is a matter of the values at hand; only the last digit of what is rounded tells
+    another story."""
+    rounded = field.rpartition(".")[2] in _ROUNDED
+    if root.kind in _VALUE_KINDS or (root.kind is DifferenceKind.LAST_DIGIT and not rounded):
+        return "value"
+    return str(root.kind)
+
+
+def _orphaned(outcome: Outcome) -> list[Any]:
+    return [action[1] for action in outcome[1] if action and action[0] == _ORPHAN]
+
+
+def _kept_recoveries(outcome: Outcome) -> list[Any]:
+    named = dict(zip(outcome[0][::2], outcome[0][1::2], strict=True))
+    recoveries = named.get(RECOVERIES, ())
+    return [r[0] for r in recoveries if isinstance(r, list | tuple) and r]
 
 
 def _acted(call: Call, before: Sequence[Any] | None, outcome: Outcome) -> bool | None:
@@ -171,6 +200,8 @@ def _acted(call: Call, before: Sequence[Any] | None, outcome: Outcome) -> bool |
 
 def _shared_rule(root: Difference, field: str, rule: str, authority: Outcome) -> str | None:
     """The building block of reducer.md that the root belongs to, where several events share it."""
+    if field in _ONLY_READ:
+        return "reading a state"
     if rule == "entry fill" and field == "state.total_fees":
         return None
     if field.startswith(_BOOKED):
@@ -180,8 +211,8 @@ def _shared_rule(root: Difference, field: str, rule: str, authority: Outcome) ->
         return "count the loss"
     if field == "state.s2_entered_at" and not rule.endswith("time-out"):
         return "clear the S2 mark"
-    if rule in ("S1 time-out", "S2 time-out") and not field.startswith("state.orders"):
-        return "orphaning" if "side" not in field else None
+    if rule in _ORPHANING and not field.startswith("state.orders"):
+        return "orphaning"
     placed = _placed(root, authority)
     if placed is not None:
         name = field.rpartition(".")[2]

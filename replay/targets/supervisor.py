@@ -110,7 +110,7 @@ class Supervisor:
         self._in_a_row += 1
         self._total += 1
         limits = self.limits
-        last = f"{failure.kind}: {failure.detail}"
+        last = failure.detail
         if self._in_a_row >= limits.storm_in_a_row:
             raise FailureStorm(
                 f"{self.path} failed {self._in_a_row} times in a row, last: {last}",

@@ -23,6 +23,7 @@ class Fault:
     old: str
     new: str
     failure: str | None = None
+    imports: str = ""
 
 
 FAULTS = (
@@ -77,10 +78,10 @@ FAULTS = (
         "",
     ),
     Fault(
-        "an off-by-one counter: backoff begins one loss early",
+        "an off-by-one counter: backoff begins one loss late",
         "Blocks",
         "| n < cfgLossBackoffStart cfg = 1.0",
-        "| n + 1 < cfgLossBackoffStart cfg = 1.0",
+        "| n <= cfgLossBackoffStart cfg = 1.0",
     ),
     Fault(
         "a setting ignored: no cool-down between refreshes",
@@ -120,16 +121,17 @@ FAULTS = (
     ),
     Fault(
         "a snapshot read wrongly: mode_source is not trimmed",
-        "Fields",
-        "MODE_SOURCE",
-        "MODE_SOURCE",
+        "Document",
+        "== Text.toLower (strip t)",
+        "== Text.toLower t",
     ),
     Fault(
         "a crash when a recovery is evicted",
         "Reducer",
         'emit (CancelOrderAction cancelledId (rTxid r) (Text.pack "recovery_cap_evict_priority"))',
-        'emit (CancelOrderAction cancelledId (rTxid r) (error "planted crash"))',
+        "unsafePerformIO (peek (nullPtr :: Ptr Int)) `seq` pure ()",
         failure="exited",
+        imports="import Foreign (Ptr, nullPtr, peek)\nimport System.IO.Unsafe (unsafePerformIO)",
     ),
     Fault(
         "a hang when a recovery is filled at a loss",
@@ -150,7 +152,10 @@ def build(fault: Fault, directory: Path) -> str:
     text = module.read_text("utf-8")
     if text.count(fault.old) != 1 or fault.old == fault.new:
         raise AssertionError(f"{fault.name}: found {text.count(fault.old)} times in {module.name}")
-    module.write_text(text.replace(fault.old, fault.new), "utf-8")
+    text = text.replace(fault.old, fault.new)
+    if fault.imports:
+        text = text.replace("\nimport ", f"\n{fault.imports}\nimport ", 1)
+    module.write_text(text, "utf-8")
     out = directory / "out"
     done = subprocess.run(
         [ROOT / "scripts" / "build-core", "--source", source, "--out", out, "--fast"],

@@ -111,6 +111,8 @@ class Fake:
                 case "capabilities" if self.part2:
                     methods = ["transition", "check_invariants", "capabilities", "replay"]
                     return {"version": "9", "methods": methods, "replay_encodings": [1]}
+                case "transition" if self.mode == "no_fence" and request["event"]["timestamp"] < 0:
+                    return {"error": "a time before time"}
                 case "transition":
                     state, actions = transition(
                         from_dict(request["state"]),

@@ -1,4 +1,4 @@
-"""Plain states: deltas, documents, changes from outside, and histories that cost nothing to keep."""
+"""Plain states: deltas, documents, changes from outside, histories that cost nothing to keep."""
 
 from __future__ import annotations
 

@@ -4,11 +4,14 @@ step with its true answer."""
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fake_core import BAD_PRICE
 from misbehaving import BAD_STEP, Ran, refused, run_fake, ticks
 
 from replay.errors import FailureStorm, TargetError
+from replay.streams.model import Step
 from replay.targets.base import FailureKind as Kind
 from replay.targets.executable import open_executable
 from replay.targets.supervisor import Limits
@@ -159,6 +162,30 @@ def test_an_answer_that_is_different_the_second_time_is_unsteady(tmp_path: Path)
     assert [(i, f.kind) for i, f in ran.incidents] == [(BAD_STEP, Kind.UNSTEADY)]
 
 
+@pytest.mark.parametrize("guided", [False, True])
+def test_a_core_that_cannot_be_fenced_in_is_asked_step_by_step(
+    tmp_path: Path, guided: bool
+) -> None:
+    ran = run_fake(tmp_path, "no_fence", part2=False, guided=guided)
+    assert ran.failures() == {}
+    assert ran.incidents == []
+    assert ran.others_are_true()
+
+
+@pytest.mark.parametrize("part2", [False, True])
+def test_what_was_set_at_a_step_that_failed_is_still_due_after_the_restart(
+    tmp_path: Path, part2: bool
+) -> None:
+    steps = ticks(20)
+    # The authority refuses the step at which the executable exits, but takes its patch.
+    steps[BAD_STEP] = Step((0, BAD_PRICE, "late"), {"patch": {"total_fees": 7}})
+    ran = run_fake(tmp_path, "exit", part2=part2, steps=steps)
+    assert list(ran.failures()) == [BAD_STEP]
+    assert ran.others_are_true(BAD_STEP)
+    after: Any = ran.results[BAD_STEP + 1]
+    assert after[0][after[0].index(11) + 1] == 7.0
+
+
 def test_a_steady_wrong_answer_is_believed(tmp_path: Path) -> None:
     ran = run_fake(tmp_path, "always_wrong", part2=False)
     assert ran.failures() == {}
@@ -169,7 +196,9 @@ def test_a_steady_wrong_answer_is_believed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("part2", [False, True])
 def test_failing_again_and_again_is_a_storm(tmp_path: Path, part2: bool) -> None:
-    with pytest.raises(FailureStorm, match=r"core-exit-always failed 8 times in a row, last: exit"):
+    with pytest.raises(
+        FailureStorm, match=r"core-exit-always failed 8 times in a row, last: exited with code 3"
+    ):
         run_fake(tmp_path, "exit", "always", part2=part2, steps=ticks(40, None) * 1)
 
 

@@ -18,6 +18,7 @@ from misbehaving import (
     authority,
     make_fake,
     plain,
+    refused,
     run,
     run_fake,
     ticks,
@@ -228,6 +229,15 @@ def test_an_odd_answer_shows_what_is_odd_in_it(tmp_path: Path) -> None:
     assert 5 not in delta
     assert delta[2][0][1] is MISSING
     assert ran.others_are_true(10)
+
+
+def test_an_authority_whose_answers_are_odd_can_be_gone_on_with(tmp_path: Path) -> None:
+    ran = run_fake(tmp_path, "odd", part2=False, guided=False)
+    assert ran.failures() == {}
+    assert len(ran.results) == 20
+    # It is handed its own odd state and refuses an order without a side: the step is refused.
+    assert refused(ran) == [10]
+    assert ran.results[10][1].startswith("check_invariants: orders[0].side")  # type: ignore[index]
 
 
 def test_non_finite_numbers_go_out_as_the_live_bot_sends_them() -> None:

@@ -62,13 +62,13 @@ countOrders = go (Counts 0 0 0 0)
       (Exit, Buy) -> Counts be se (bx + 1) sx
       (Exit, Sell) -> Counts be se bx (sx + 1)
 
--- | Point 4: looked at order by order, so that a text may come once for each order.
+-- | Point 4: looked at order by order, so that a text may come once for each order. A NaN volume
+-- is not <= 0, as a NaN entry price is not.
 orderViolations :: OrderState -> [String]
 orderViolations o =
   ["order cycle must be >= 1" | oCycle o < 1]
     ++ ["exit must carry entry_price" | oRole o == Exit && oEntryPrice o <= 0]
-    -- A NaN is not > 0 either.
-    ++ ["order volume must be > 0" | not (oVolume o > 0)]
+    ++ ["order volume must be > 0" | oVolume o <= 0]
 
 -- | States have a handful of orders; a set only pays for the ones made up to be large.
 hasDuplicate :: [Int] -> Bool
