@@ -18,6 +18,7 @@ from replay.differential.model import Difference, Finding, Verdict
 from replay.differential.signature import divergence_signature, failure_signature
 from replay.streams.model import Document, Segment, Start, Step, Stream
 from replay.targets.base import (
+    REFUSED,
     Failure,
     FailureKind,
     Outcome,
@@ -142,7 +143,7 @@ class Lockstep:
         """Hands steps that the authority has answered to the shadow (for callers that run the
         authority themselves, as generation does)."""
         position = self._position(segment)
-        if any(isinstance(result, Failure) for result in reply.results):
+        if Failure in set(map(type, reply.results)):
             return self._authority_failed(segment, position, reply)
         self._pending.append(_Pending(segment, position, reply))
         outcomes: Any = reply.results
@@ -185,15 +186,17 @@ class Lockstep:
             del self._positions[segment.key]
             if self.on_end is None:
                 return
-        for step, outcome in zip(segment.steps, outcomes, strict=True):
-            if step.changes is not None:
-                _take_in(position, step.changes)
-            if end is None and len(outcome) == 3:
-                state = position.state
-                position.plain = state = blank() if state is None else state
-                apply_delta(state, outcome[0])
+        for _, changes, _ in segment.steps:
+            if changes is not None:
+                _take_in(position, changes)
         if end is not None:
             position.plain = end
+        else:
+            for outcome in outcomes:
+                if not is_refusal(outcome):
+                    state = position.state
+                    position.plain = state = blank() if state is None else state
+                    apply_delta(state, outcome[0])
         if segment.last and self.on_end is not None and outcomes:
             self.on_end(segment.key, position.state, outcomes[-1])
 
@@ -209,7 +212,8 @@ class Lockstep:
         for _, failure in reply.incidents:
             tally.failures[failure.kind] += 1
         if reply.blob is not None and reply.blob == pending.reply.blob:
-            refusals = sum(len(outcome) == 2 for outcome in pending.reply.results)  # type: ignore[arg-type]
+            lengths: Any = map(len, pending.reply.results)  # type: ignore[arg-type]
+            refusals = list(lengths).count(REFUSED)
             tally.verdicts[Verdict.BOTH_REFUSE] += refusals
             tally.verdicts[Verdict.AGREE] += len(steps) - refusals
             return found

@@ -70,9 +70,13 @@ MISSING = Missing()
 """The one such marker. It has no encoding: outcomes with it are compared as values."""
 
 
+REFUSED = 2
+"""How many elements a refusal has; an answer has three."""
+
+
 def is_refusal(outcome: Outcome) -> bool:
     """Tells a refusal from an answer."""
-    return len(outcome) == 2
+    return len(outcome) == REFUSED
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,15 @@ from replay.streams.model import (
     RECOVERY_FIELDS,
     STATE_FIELDS,
 )
-from replay.targets.base import CoreIdentity, Outcome, Reply, StepResult, Work, encode_outcomes
+from replay.targets.base import (
+    REFUSED,
+    CoreIdentity,
+    Outcome,
+    Reply,
+    StepResult,
+    Work,
+    encode_outcomes,
+)
 from replay.targets.private_import import Checkout, locate
 from replay.targets.python_session import Bindings, PythonSession, plain_of
 
@@ -96,16 +104,12 @@ def python_reply(outcomes: list[Outcome], state: Any) -> Reply:
     A bot's own module may answer values that have no encoding; then only values are compared.
     """
     results: list[StepResult] = list(outcomes)
-    known = state is not None and all(map(_is_answer, outcomes))
+    known = state is not None and REFUSED not in map(len, outcomes)
     end = partial(plain_of, state) if known else None
     try:
         return Reply(encode_outcomes(outcomes), results, end=end)
     except (TypeError, OverflowError, ValueError):
         return Reply(None, results, end=end)
-
-
-def _is_answer(outcome: Outcome) -> bool:
-    return len(outcome) == 3
 
 
 def open_python_target(spec: str) -> PythonTarget:
