@@ -28,6 +28,7 @@ from replay.targets.batch_wire import (
     checked_outcomes,
     count_outcomes,
     frame,
+    guide_bytes,
     read_head,
     request_body,
 )
@@ -138,7 +139,10 @@ class BatchTarget:
             if standing is None or standing.due or first is not pending:
                 return
             self._send_opening(child, work.session, standing.as_start())
-        body = request_body(work.session, work.last, work.start, work.steps, work.guide)
+        guide = work.guide_blob
+        if guide is None and work.guide is not None:
+            guide = guide_bytes(work.guide)
+        body = request_body(work.session, work.last, work.start, work.steps, guide)
         if len(body) > MAX_BODY:
             self._open.pop(work.session, None)
             return
@@ -215,7 +219,7 @@ class BatchTarget:
             if not standing.due:
                 self._answer(self._send_opening(child, session, start))
                 start = None
-        guide = None if work.guide is None else work.guide[index : index + 1]
+        guide = None if work.guide is None else guide_bytes(work.guide[index : index + 1])
         last = work.last and index + 1 == len(work.steps)
         body = request_body(session, last, start, [step], guide)
         if len(body) > MAX_BODY:

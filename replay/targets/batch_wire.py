@@ -38,24 +38,25 @@ def request_body(
     last: bool,
     start: Start | None,
     steps: Sequence[Step],
-    guide: Sequence[Outcome] | None,
+    guide: bytes | None,
 ) -> bytes:
-    """The body of a request. `guide` has the authority's outcomes, one for each step.
+    """The body of a request. `guide` is the encoding of the authority's outcomes, one for each
+    step. Steps are sent as they are, lines and all, since taking them apart costs more.
 
     Raises UnicodeEncodeError for a text that has no UTF-8 (lone surrogates).
     """
-    asked: list[Any]
-    if guide is None:
-        asked = [[call, changes] if changes else [call] for call, changes, _ in steps]
-    else:
-        asked = [
-            [step[0], step[1], outcome[0] if len(outcome) == 3 else None]
-            for step, outcome in zip(steps, guide, strict=True)
-        ]
-    body: bytes = msgpack.packb(
-        [ENCODING, session, last, start, asked], use_bin_type=True, default=_beyond
-    )
-    return body
+    head = [ENCODING, session, last, start]
+    return _packed([*head, steps] if guide is None else [*head, guide, steps])
+
+
+def guide_bytes(guide: Sequence[Outcome]) -> bytes:
+    """The encoding of an authority's outcomes, odd values included."""
+    return b"".join(map(_packed, guide))
+
+
+def _packed(value: object) -> bytes:
+    packed: bytes = msgpack.packb(value, use_bin_type=True, default=_beyond)
+    return packed
 
 
 def _beyond(value: object) -> object:

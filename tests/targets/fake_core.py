@@ -32,7 +32,7 @@ from replay.core import (
     transition,
 )
 from replay.streams.model import Start, Step
-from replay.targets.base import Work, encode_outcomes
+from replay.targets.base import Work, decode_outcomes, encode_outcomes
 from replay.targets.python_module import open_python_target
 
 BAD_PRICE = 0.666
@@ -155,10 +155,8 @@ class Fake:
         return answer
 
     def replay(self, number: int, body: bytes) -> bytes:
-        _, session, last, start, steps = msgpack.unpackb(body, strict_map_key=True)
-        guide = None
-        if steps and len(steps[0]) == 3:
-            guide = [["?", ""] if s[2] is None else [s[2], [], []] for s in steps]
+        _, session, last, start, *guided, steps = msgpack.unpackb(body, strict_map_key=True)
+        guide = list(decode_outcomes(guided[0])) if guided else None
         made = [
             Step(
                 tuple(step[0]) if isinstance(step[0], list) else step[0],

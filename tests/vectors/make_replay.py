@@ -60,6 +60,11 @@ def one(*steps: Any, start: Any = START, last: bool = True, session: int = 1) ->
     return [1, session, last, start, list(steps)]
 
 
+def guided(outcomes: list[Any], *steps: Any) -> list[Any]:
+    """Goes on in session 1 along an authority's answers, and ends it."""
+    return [1, 1, True, None, b"".join(map(msgpack.packb, outcomes)), list(steps)]
+
+
 def big(digits: str) -> msgpack.ExtType:
     return msgpack.ExtType(1, digits.encode())
 
@@ -99,23 +104,27 @@ VECTORS: dict[str, tuple[str, list[Any]]] = {
             one([[6]], start=None, last=True, session=-7),
         ],
     ),
-    "guided_next": (
-        "With `next` every step starts from the authority's answer: an agreed one, "
-        "another one, a refusal, and a history cut back and grown.",
+    "guided": (
+        "With a guide every step starts from the authority's answer: an agreed one, "
+        "another one, a refusal, and a history cut back and grown. Lines are ignored.",
         [
-            one(
-                [[6]],
-                [[1, T + 1], None, [1, T + 1]],
-                [[1, T + 2], None, [1, T + 3, 7, 40]],
-                [[1, T + 4], None, None],
-                [FILL_A],
+            one([[6]], last=False),
+            guided(
                 [
-                    [1, T + 5],
-                    None,
-                    [4, [0, [COMPACT_CYCLE]], 13, 1],
+                    [[1, T + 1], [], []],
+                    [[1, T + 3, 7, 40], [], []],
+                    ["arithmetic", ""],
+                    [[0, 0.25], [[1, 9, "", ""]], ["other"]],
+                    [[4, [0, [COMPACT_CYCLE]], 13, 1], [], []],
+                    [[4, [1, []]], [], []],
                 ],
-                [[1, T + 6], None, [4, [1, []]]],
-            )
+                [[1, T + 1], None, 17],
+                [[1, T + 2]],
+                [[1, T + 4], None],
+                [FILL_A],
+                [[1, T + 5]],
+                [[1, T + 6], None, 22],
+            ),
         ],
     ),
     "regime_and_check": (
@@ -236,9 +245,11 @@ VECTORS: dict[str, tuple[str, list[Any]]] = {
             one([[1, T + 16]], [[7, 1]], start=None, last=True),
             one([[0, 1.0]], start=None),
             one([[1, T + 16], {"what": 1}], start=None),
-            one([[1, T + 16], None, [30, 1]], start=None),
-            one([[1, T + 16], None, [4, [1, []]]], start=None),
-            one([[1, T + 16], None, [5, "x"]], start=None),
+            guided([[[30, 1], [], []]], [[1, T + 16]]),
+            guided([[[4, [1, []]], [], []]], [[1, T + 16]]),
+            guided([[[5, "x"], [], []]], [[1, T + 16]]),
+            guided([], [[1, T + 16]]),
+            one([[1, T + 16], None, 5, 6], start=None),
             one([], start=None),
             [2, 1, True, None, []],
             [1, 1, True, None],

@@ -36,7 +36,7 @@ parseDelta (DArray documents) = Given <$> pairs documents
     pairs (DInt i : d : rest)
       | i >= 0 && i < stateFieldCount = ((i, d) :) <$> pairs rest
     pairs _ = Left "a delta with an index that is none, or without its value"
-parseDelta _ = Left "next is neither nil nor a delta"
+parseDelta _ = Left "the guide has what is no delta"
 
 -- | The authority's next state from the state that the step started from. Where that cannot be
 -- read here, the delta must hold every field.
@@ -46,7 +46,7 @@ applyDelta (Given pairs) before = do
     Right s -> Right s
     Left _
       | map fst pairs == [0 .. stateFieldCount - 1] -> Right defaultState
-      | otherwise -> Left "next does not hold every field, and there is no readable state"
+      | otherwise -> Left "the guide does not hold every field, and there is no readable state"
   foldM set s pairs
   where
     set s (i, d)
@@ -61,12 +61,12 @@ applyDelta (Given pairs) before = do
 orFault :: Int -> Either Path a -> Either String a
 orFault _ (Right x) = Right x
 orFault i (Left path) =
-  Left ("next with a value that cannot be read: field " ++ show i ++ " " ++ Text.unpack (pathText path))
+  Left ("the guide has a value that cannot be read: field " ++ show i ++ " " ++ Text.unpack (pathText path))
 
 -- | @[keep, records]@ on the history as it was before the call.
 givenHistory :: Document -> History.History CycleRecord -> Either String (History.History CycleRecord)
 givenHistory (DArray [DInt keep, new]) before = case History.keepFirst keep before of
-  Nothing -> Left "next keeps more of the history than there is"
+  Nothing -> Left "the guide keeps more of the history than there is"
   Just kept -> do
     d <- expandRecords cycleFieldNames new
     rs <- orFault historyField (readRecords readCycle d)

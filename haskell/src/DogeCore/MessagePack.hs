@@ -12,6 +12,8 @@ module DogeCore.MessagePack
   , document
   , arrayHeader
   , refuse
+  , binary
+  , untilEnd
   , remaining
   , atEnd
   , encodeDocument
@@ -92,6 +94,16 @@ refuse message = Decoder $ \_ _ -> Failed message
 remaining :: Decoder ByteString
 remaining = Decoder $ \input i -> Done (Bytes.drop i input) (Bytes.length input)
 
+-- | The same again and again, until nothing is left.
+untilEnd :: Decoder a -> Decoder [a]
+untilEnd d = Decoder $ \input -> go input []
+  where
+    go input done i
+      | i == Bytes.length input = Done (reverse done) i
+      | otherwise = case runAt d input i of
+          Failed message -> Failed message
+          Done x j -> x `seq` go input (x : done) j
+
 -- | Nothing may follow.
 atEnd :: Decoder ()
 atEnd = Decoder $ \input i ->
@@ -135,6 +147,16 @@ arrayHeader = do
     _
       | tag >= 0x90 && tag <= 0x9f -> pure (fromIntegral tag - 0x90)
       | otherwise -> refuse "MessagePack without an array where one should stand"
+
+-- | A binary.
+binary :: Decoder ByteString
+binary = do
+  tag <- byte
+  case tag of
+    0xc4 -> len 1 >>= bytes
+    0xc5 -> len 2 >>= bytes
+    0xc6 -> len 4 >>= bytes
+    _ -> refuse "MessagePack without a binary where one should stand"
 
 -- | One value, nested no deeper than 'maxDepth'.
 document :: Decoder Document

@@ -22,11 +22,12 @@ import Data.ByteString.Builder (Builder, toLazyByteString)
 import qualified Data.ByteString.Lazy as Lazy
 import Data.Map.Strict (Map)
 import qualified Data.Map.Strict as Map
+import Data.Maybe (fromMaybe)
 
 import DogeCore.Document (Document (..))
 import DogeCore.Inputs (Inputs, startInputs)
 import DogeCore.MessagePack
-import DogeCore.Step (parseStep, runStep)
+import DogeCore.Step (Next (..), parseNext, parseStep, runStep)
 
 -- | Where each open session stands.
 type Sessions = Map Int Inputs
@@ -58,7 +59,7 @@ request sessions = do
   n <- arrayHeader
   version <- document
   when (version /= DInt encodingVersion) $ refuse "unknown version of the replay encoding"
-  when (n /= 5) $ refuse "a replay request has five elements"
+  when (n /= 5 && n /= 6) $ refuse "a replay request has five elements, or six with a guide"
   session <- document >>= asInt
   isLast <- document >>= asBool
   start <- document
@@ -69,11 +70,15 @@ request sessions = do
           refuse "too many sessions are open"
       | otherwise -> pure (startInputs state config size sizes)
     _ -> refuse "start is neither nil nor four documents"
+  guide <- if n == 6 then Just <$> (binary >>= parsed) else pure Nothing
   count <- arrayHeader
-  (answer, after) <- steps count inputs
+  when (maybe False ((/= count) . length) guide) $
+    refuse "the guide has another number of outcomes than there are steps"
+  (answer, after) <- steps count (fromMaybe (repeat Own) guide) inputs
   atEnd
   pure (answer, session, isLast, after)
   where
+    parsed guide = either refuse pure $ runDecoder (untilEnd (document >>= either refuse pure . parseNext)) guide
     asInt (DInt i) = pure i
     asInt _ = refuse "session is no integer"
     asBool (DBool b) = pure b
@@ -81,22 +86,23 @@ request sessions = do
 
 -- | Run the steps; what they answer is encoded every few hundred of them, so that no state of
 -- an earlier step is kept alive by an answer that nobody has written yet.
-steps :: Int -> Inputs -> Decoder (ByteString, Inputs)
+steps :: Int -> [Next] -> Inputs -> Decoder (ByteString, Inputs)
 steps = go [] 0
   where
-    go chunks size left inputs
+    go chunks size left nexts inputs
       | size > maxBody = refuse "the answer would be longer than 64 MiB"
       | left == 0 = pure (Bytes.concat (reverse chunks), inputs)
       | otherwise = do
           let n = min 512 left
-          (builder, inputs') <- run n mempty inputs
+              (now, later) = splitAt n nexts
+          (builder, inputs') <- run now mempty inputs
           let chunk = Lazy.toStrict (toLazyByteString builder)
               size' = size + Bytes.length chunk
-          size' `seq` go (chunk : chunks) size' (left - n) inputs'
-    run :: Int -> Builder -> Inputs -> Decoder (Builder, Inputs)
-    run 0 done inputs = pure (done, inputs)
-    run n done inputs = do
+          size' `seq` go (chunk : chunks) size' (left - n) later inputs'
+    run :: [Next] -> Builder -> Inputs -> Decoder (Builder, Inputs)
+    run [] done inputs = pure (done, inputs)
+    run (next : rest) done inputs = do
       step <- document
-      case parseStep step >>= runStep inputs of
+      case parseStep step >>= runStep inputs next of
         Left message -> refuse message
-        Right (outcome, inputs') -> inputs' `seq` run (n - 1) (done <> outcome) inputs'
+        Right (outcome, inputs') -> inputs' `seq` run rest (done <> outcome) inputs'

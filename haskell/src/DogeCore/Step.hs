@@ -9,6 +9,7 @@ module DogeCore.Step
   , Next (..)
   , Refusal (..)
   , parseStep
+  , parseNext
   , runStep
   , runCall
   , readEvent
@@ -58,16 +59,17 @@ data Next
   | -- | From the authority's own answer.
     Authority !Given
 
-data Step = Step !Call !Changes !Next
+data Step = Step !Call !Changes
 
--- | A step from its document; an error is an error of the whole request.
+-- | A step from its document; an error is an error of the whole request. A third element is the
+-- client's own note.
 parseStep :: Document -> Either String Step
 parseStep (DArray (call : rest)) = do
   call' <- parseCall call
   case rest of
-    [] -> Right (Step call' noChanges Own)
-    [changes] -> (\c -> Step call' c Own) <$> parseChanges changes
-    [changes, next] -> Step call' <$> parseChanges changes <*> parseNext next
+    [] -> Right (Step call' noChanges)
+    [changes] -> Step call' <$> parseChanges changes
+    [changes, _] -> Step call' <$> parseChanges changes
     _ -> Left "a step has at most three elements"
 parseStep _ = Left "a step is an array with at least a call"
 
@@ -109,13 +111,15 @@ parseChanges (DMap pairs) = foldM set noChanges pairs
       _ -> Left "changes with an unknown key"
 parseChanges _ = Left "changes are neither nil nor a map"
 
+-- | Where an outcome of the authority's says that the run goes on.
 parseNext :: Document -> Either String Next
-parseNext DNull = Right AuthorityRefused
-parseNext d = Authority <$> parseDelta d
+parseNext (DArray [delta, _, _]) = Authority <$> parseDelta delta
+parseNext (DArray [_, _]) = Right AuthorityRefused
+parseNext _ = Left "the guide has what is no outcome"
 
 -- | The encoded outcome of a step, and what is in force after it.
-runStep :: Inputs -> Step -> Either String (Builder, Inputs)
-runStep before (Step call changes next) = do
+runStep :: Inputs -> Next -> Step -> Either String (Builder, Inputs)
+runStep before next (Step call changes) = do
   let (inputs, faults) = applyChanges changes before
       outcome = runCall inputs faults call
       own = either (const (inState inputs)) (Right . fst) outcome

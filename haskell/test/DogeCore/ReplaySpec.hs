@@ -43,10 +43,9 @@ spec = do
   prop "comes to the same when guided by its own answers" $
     forAll stream $ \(s, events) ->
       let own = answerTo (request (start s) (map (\e -> DArray [call e]) events))
-          guide (DArray [delta@(DArray _), _, _]) = delta
-          guide _ = DNull
-          steps = zipWith (\e o -> DArray [call e, DNull, guide o]) events own
-       in map plainZero (answerTo (request (start s) steps)) === map plainZero own
+          steps = map (\e -> DArray [call e]) events
+          guided = guidedRequest (start s) (Bytes.concat (map encodeDocument own)) steps
+       in map plainZero (answerTo guided) === map plainZero own
 
   prop "comes to the same when a stream is cut into two requests" $
     forAll stream $ \(s, events) -> forAll (choose (0, length events)) $ \n ->
@@ -81,7 +80,7 @@ vectorNames =
   [ "start_and_ticks"
   , "fill_with_patch"
   , "session_goes_on"
-  , "guided_next"
+  , "guided"
   , "regime_and_check"
   , "refused_state"
   , "refused_inputs"
@@ -124,6 +123,17 @@ request = requestOf 1 True
 requestOf :: Int -> Bool -> Document -> [Document] -> ByteString
 requestOf session isLast first steps =
   encodeDocument (DArray [DInt 1, DInt session, DBool isLast, first, DArray steps])
+
+-- | A request with a guide; a Document has no binaries, so the six elements are put together here.
+guidedRequest :: Document -> ByteString -> [Document] -> ByteString
+guidedRequest first guide steps =
+  Bytes.concat
+    [ Bytes.pack [0x96]
+    , Bytes.concat (map encodeDocument [DInt 1, DInt 1, DBool True, first])
+    , Bytes.pack (0xc6 : map (\k -> fromIntegral (Bytes.length guide `div` 256 ^ k `mod` 256)) [3, 2, 1, 0 :: Int])
+    , guide
+    , encodeDocument (DArray steps)
+    ]
 
 start :: PairState -> Document
 start s = DArray [stateDocument s, DMap [], DDouble 5, DNull]
