@@ -18,13 +18,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from replay import core
 from replay.cli.settings import load_settings
+from replay.collecting import collect_rarely
 from replay.differential.lockstep import Lockstep
 from replay.findings.collector import Collector
+from replay.findings.report import Report
 from replay.findings.store import RunKind, Store
 from replay.fuzzing.campaign import run_campaign
 from replay.fuzzing.units import Mix
@@ -127,7 +130,8 @@ def one_by_one(segments: list[Segment], exe: str, every: int) -> float:
     every n-th step with all of its history."""
     requests = list(full_requests(segments, every))
     child = subprocess.Popen([exe, "--server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert child.stdin is not None and child.stdout is not None
+    assert child.stdin is not None
+    assert child.stdout is not None
     began = time.perf_counter()
     for pair in requests:
         for request in pair:
@@ -140,7 +144,7 @@ def one_by_one(segments: list[Segment], exe: str, every: int) -> float:
     return len(requests) / seconds
 
 
-def full_requests(segments: list[Segment], every: int):
+def full_requests(segments: list[Segment], every: int) -> Iterator[tuple[Any, Any]]:
     from replay.targets.compact import apply_changes, apply_delta, blank, read_state
 
     plains: dict[int, tuple] = {}
@@ -187,6 +191,7 @@ def fuzzing(cores: PairSpec, seconds: float) -> float:
             Job(cores, Mix.LIVE, 1, 0, 1, began + seconds, None),
             2,
             collector,
+            Report("fuzz", authority.identity, shadow.identity),
             lambda tally: counted.append((time.monotonic(), tally.transitions)),
         )
         counted = [one for one in counted if one[1] > 0]
@@ -227,6 +232,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="of fuzzing in each round")
     parser.add_argument("--memory", action="store_true", help="also a journal of a million lines")
     arguments = parser.parse_args()
+    collect_rarely()  # as the program itself does
     exe = load_settings().needed_shadow
     segments = load(arguments.journal)
     cores = PairSpec("python", exe)
@@ -280,9 +286,8 @@ def report(rates: dict[str, list[float]]) -> None:
         # Within a round, so that what slows the whole machine down slows both.
         ratios = [one / other for one, other in zip(rates[name], base, strict=True)]
         against = "the Python core alone" if base is alone else "one by one"
-        print(
-            f"{name:24} {statistics.median(ratios):>10.2f} times {against} (at least {least} wanted)"
-        )
+        ratio = statistics.median(ratios)
+        print(f"{name:24} {ratio:>10.2f} times {against} (at least {least} wanted)")
 
 
 if __name__ == "__main__":

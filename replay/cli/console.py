@@ -86,6 +86,8 @@ def say_rich(renderable: Any) -> None:
         highlight=False,
         markup=False,
         emoji=False,
+        # Not what FORCE_COLOR says: no escape goes where there is no terminal.
+        force_terminal=tty,
         width=None if tty else WIDTH,
         no_color="NO_COLOR" in os.environ or not tty,
     )

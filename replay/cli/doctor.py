@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 from importlib import metadata
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -65,8 +65,8 @@ def doctor(
 def examine(settings: Settings) -> tuple[dict[str, Any], ExitCode]:
     """Looks at everything; gives what was found and the exit code."""
     checks = {
-        "authority": _core(settings.authority),
-        "shadow": _core(settings.shadow),
+        "authority": _core(settings.authority, "authority", settings.timeout),
+        "shadow": _core(settings.shadow, "shadow", settings.timeout),
         "database": _database(settings),
         "corpus": _corpus(settings),
     }
@@ -96,12 +96,14 @@ def _tool(name: str) -> str:
     return done.stdout.strip().splitlines()[0] if done.stdout.strip() else "does not answer"
 
 
-def _core(spec: str | None) -> tuple[dict[str, Any], ExitCode]:
+def _core(
+    spec: str | None, role: Literal["authority", "shadow"], timeout: float
+) -> tuple[dict[str, Any], ExitCode]:
     if spec is None:
         lines = ["none: give --shadow, set DOGE_CORE_EXE, or run scripts/build-core"]
         return {"lines": lines, "error": lines[0]}, ExitCode.CORE_FAILED
     try:
-        target = open_target(spec)
+        target = open_target(spec, role=role, timeout=timeout)
     except ReplayError as error:
         return {"lines": [error.message], "error": error.message}, ExitCode.CORE_FAILED
     try:

@@ -8,15 +8,14 @@ from pathlib import Path
 
 import click
 
-from replay.cli.common import core_options, corpus_option, settings_of
+from replay.cli.common import Duration, core_options, corpus_option, settings_of
 from replay.cli.console import Progress
 from replay.cli.running import Running, finish, running
 from replay.differential.lockstep import Tally
-from replay.errors import UsageError
 from replay.findings.store import RunKind
-from replay.fuzzing.campaign import CampaignResult, run_campaign
+from replay.fuzzing.campaign import run_campaign
 from replay.fuzzing.units import Mix
-from replay.fuzzing.worker import Job
+from replay.fuzzing.worker import Candidate, Job
 
 DEFAULT_SECONDS = 60.0
 
@@ -29,7 +28,7 @@ Examples:
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0.1),
+    type=Duration(min=0.1),
     help=f"How long to generate; default {DEFAULT_SECONDS:.0f} unless --max-transitions is given.",
 )
 @click.option(
@@ -64,12 +63,11 @@ def fuzz(
     if seconds is None and max_transitions is None:
         seconds = DEFAULT_SECONDS
     chosen_seed = new_seed() if seed is None else seed
-    mix = mix_of(profile or settings.profile)
+    mix = Mix(profile or settings.profile)
     jobs = jobs or settings.jobs
     details = {"seconds": seconds, "max_transitions": max_transitions, "jobs": jobs}
     with running(RunKind.FUZZ, settings, details, seed=chosen_seed, profile=mix.value) as under_way:
-        under_way.check()
-        result = campaign(
+        campaign(
             under_way,
             mix,
             chosen_seed,
@@ -78,24 +76,13 @@ def fuzz(
             max_transitions,
             quiet=as_json,
         )
-        report = under_way.report
-        report.tally, report.seconds, report.storm = result.tally, result.seconds, result.storm
-        report.features = result.features
-    return finish(report, as_json)
+        under_way.check()
+    return finish(under_way.report, as_json)
 
 
 def new_seed() -> int:
     """A seed that nobody has used: short enough to type."""
     return secrets.randbelow(2**32)
-
-
-def mix_of(profile: str) -> Mix:
-    """The mix of a profile's name. Raises UsageError for an unknown one in the settings."""
-    try:
-        return Mix(profile)
-    except ValueError:
-        known = ", ".join(Mix)
-        raise UsageError(f"there is no profile {profile!r} (there are {known})") from None
 
 
 def campaign(
@@ -108,7 +95,7 @@ def campaign(
     known_features: frozenset[str] = frozenset(),
     *,
     quiet: bool,
-) -> CampaignResult:
+) -> list[Candidate]:
     """Runs a campaign for a command, with progress."""
     progress = Progress("fuzz", quiet=quiet)
 
@@ -127,6 +114,6 @@ def campaign(
         known_features=known_features,
     )
     try:
-        return run_campaign(job, jobs, under_way.collector, show)
+        return run_campaign(job, jobs, under_way.collector, under_way.report, show)
     finally:
         progress.end()

@@ -22,6 +22,7 @@ from replay.cli.nightly import nightly
 from replay.cli.repro import repro
 from replay.cli.run import run
 from replay.cli.show import show
+from replay.collecting import collect_rarely
 from replay.errors import ExitCode, ReplayError, Terminated
 
 
@@ -52,6 +53,7 @@ def _terminated(number: int, frame: FrameType | None) -> NoReturn:
 def main() -> None:
     """The entry point: runs the command line and exits with its code."""
     signal.signal(signal.SIGTERM, _terminated)
+    collect_rarely()
     sys.exit(run_cli(sys.argv[1:]))
 
 

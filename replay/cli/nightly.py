@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from replay.cli.common import core_options, corpus_option, settings_of
+from replay.cli.common import Duration, core_options, corpus_option, settings_of
 from replay.cli.console import Progress, json_safe, note
-from replay.cli.fuzz import campaign, mix_of, new_seed
+from replay.cli.fuzz import campaign, new_seed
 from replay.cli.run import corpus_items
 from replay.cli.running import Running, finish, running
 from replay.cli.settings import Settings
@@ -31,9 +31,7 @@ Examples:
   doge-replay nightly --minutes 60 --report-dir reports
   doge-replay nightly --minutes 10 --import logs/"""
 )
-@click.option(
-    "--minutes", type=click.FloatRange(min=0.01), default=10.0, show_default=True, metavar="M"
-)
+@click.option("--minutes", type=Duration(min=0.01), default=10.0, show_default=True, metavar="M")
 @click.option("--report-dir", type=click.Path(file_okay=False, path_type=Path), metavar="DIR")
 @click.option(
     "--import",
@@ -68,7 +66,7 @@ def nightly(
     """
     settings = settings_of(authority, shadow, db, corpus)
     deadline = time.monotonic() + minutes * 60.0
-    mix = mix_of(profile or settings.profile)
+    mix = Mix(profile or settings.profile)
     chosen_seed = new_seed() if seed is None else seed
     jobs = jobs or settings.jobs
     details = {"minutes": minutes, "jobs": jobs}
@@ -82,14 +80,10 @@ def nightly(
         if report.storm is None:
             under_way.check()
         if report.storm is None:
-            result = campaign(
+            candidates = campaign(
                 under_way, mix, chosen_seed, jobs, deadline, None, known, quiet=as_json
             )
-            report.tally.add(result.tally)
-            report.seconds += result.seconds
-            report.storm = result.storm
-            report.features |= result.features
-            report.new_streams = _join(settings, result.candidates, known)
+            report.new_streams = _join(settings, candidates, known)
     written = write_reports(report, report_dir or settings.report_dir, json_safe)
     note(f"report: {written}")
     return finish(report, as_json)
@@ -106,37 +100,30 @@ def _import_logs(under_way: Running, logs: tuple[Path, ...]) -> None:
 def _corpus(under_way: Running, *, quiet: bool) -> frozenset[str]:
     """Replays the corpus; gives the features that it reaches."""
     progress = Progress("corpus", quiet=quiet)
-    report = under_way.report
-    result = replay_all(
+    reached = replay_all(
         corpus_items(under_way.settings.corpus, itertools.count()),
         under_way.authority,
         under_way.shadow,
         under_way.collector,
         under_way.open_minimisers,
+        under_way.report,
         on_progress=lambda tally: progress.update(tally.transitions),
         with_features=True,
     )
     progress.end()
-    report.tally.add(result.tally)
-    report.seconds += result.seconds
-    report.storm = result.storm
-    for rejected in result.rejected:
-        report.reject(rejected)
-    report.features = result.features
-    return result.features
+    return reached
 
 
 def _stored(under_way: Running) -> None:
     """Runs every stored finding again."""
-    report = under_way.report
-    if report.storm is not None:
-        return
-    began = time.monotonic()
-    tally, report.resolved, report.storm = rerun(
-        under_way.store.findings(), under_way.authority, under_way.shadow, under_way.collector
-    )
-    report.tally.add(tally)
-    report.seconds += time.monotonic() - began
+    if under_way.report.storm is None:
+        rerun(
+            under_way.store.findings(),
+            under_way.authority,
+            under_way.shadow,
+            under_way.collector,
+            under_way.report,
+        )
 
 
 def _join(settings: Settings, candidates: list[Candidate], known: frozenset[str]) -> int:

@@ -169,7 +169,7 @@ class _Outcome:
         say_case(self._subject.case if finding is None else finding.case)
         say()
         if finding is not None:
-            say_answers(finding.authority, finding.shadow, finding.differences)
+            say_answers(finding.case, finding.authority, finding.shadow, finding.differences)
             say()
             say_differences(finding.differences)
         for miss in self._misses:

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from replay.cli.common import pair_of, repro_command
 from replay.cli.console import clean, note, say_json
 from replay.cli.settings import Settings
-from replay.cli.summary import say_report
+from replay.cli.summary import headline, say_report
 from replay.differential.model import Finding
-from replay.errors import ExitCode, Terminated
+from replay.errors import ExitCode, FailureStorm, ReplayError, Terminated
 from replay.findings.collector import Collector
 from replay.findings.report import NOT_MADE, Report
 from replay.findings.store import RunKind, RunTotals, Store
@@ -46,8 +46,12 @@ class Running:
         """Makes the canary and the control, unless cores fail so often that it is no use."""
         if self.report.storm is not None:
             return
-        self.report.canary = check_canary(self.cores.open_authority, self.cores.open_shadow)
-        self.report.control = check_control(self.cores.open_authority, self.cores.open_shadow)
+        cores, report = self.cores, self.report
+        try:
+            report.canary = check_canary(cores.open_authority, cores.open_shadow)
+            report.control = check_control(cores.open_authority, cores.open_shadow)
+        except FailureStorm as storm:
+            report.storm = storm.message
 
 
 @contextmanager
@@ -61,7 +65,8 @@ def running(
 ) -> Iterator[Running]:
     """Opens the cores and the store, and ends the run in the store whatever happens.
 
-    On Ctrl-C and SIGTERM the report so far is kept and the run ends as interrupted.
+    On Ctrl-C and SIGTERM the report so far is kept and the run ends as interrupted; any other error
+    that ends it is raised again when the store has it.
     """
     cores = pair_of(settings)
     targets = cores.open()
@@ -74,15 +79,23 @@ def running(
                 kind, report.authority, report.shadow, details, seed=seed, profile=profile
             )
             collector = Collector(store, run, repro_command(settings), _announce)
+            error: ReplayError | None = None
             try:
                 yield Running(settings, cores, targets, store, collector, report)
             except KeyboardInterrupt:
                 report.interrupted = ExitCode.INTERRUPTED
             except Terminated:
                 report.interrupted = ExitCode.TERMINATED
+            except ReplayError as raised:
+                error, report.interrupted = raised, raised.exit_code
             report.findings = collector.lines()
-            store.record_failures(run, collector.failure_counts())
-            store.end_run(run, _totals(report))
+            try:
+                store.record_failures(run, collector.failure_counts(report.tally.incidents))
+                store.end_run(run, _totals(report))
+            except ReplayError as raised:
+                raise error or raised from None
+            if error is not None:
+                raise error
     finally:
         for target in targets:
             target.close()
@@ -115,4 +128,6 @@ def finish(report: Report, as_json: bool) -> int:
         say_json(report.document())
     else:
         say_report(report)
+    if report.storm is not None or report.interrupted is not None:
+        note(f"doge-replay: {clean(headline(report), 1000)}")
     return int(report.exit_code)

@@ -14,12 +14,15 @@ from typing import Any
 
 import replay
 from replay.errors import TargetError, UsageError
+from replay.fuzzing.units import Mix
 
 TABLE = "doge-replay"
 KNOWN = frozenset(
     {"authority", "shadow", "db", "corpus", "timeout", "jobs", "profile", "report_dir", "logs"}
 )
 DEFAULT_TIMEOUT = 5.0
+LARGEST = 86_400
+"""No number in the settings can sensibly be as large: a day in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Settings:
     corpus: tuple[Path, ...]
     timeout: float
     jobs: int
-    profile: str
+    profile: Mix
     report_dir: Path
     logs: tuple[Path, ...]
     explicit: Mapping[str, str]
@@ -67,6 +70,8 @@ def load_settings(
         base / name for name in _names(table, "corpus", ["corpus"], file)
     ]
     jobs = _number(table, "jobs", os.cpu_count() or 1, file)
+    if jobs != int(jobs):
+        raise UsageError(f"{file}: jobs must be a whole number", file=str(file))
     timeout = _timeout(env.get("DOGE_CORE_TIMEOUT_SEC"), table, file)
     explicit = {
         option: value
@@ -83,8 +88,8 @@ def load_settings(
                 or "divergences.db"),
         corpus=tuple(paths),
         timeout=timeout,
-        jobs=max(1, int(jobs)),
-        profile=str(table.get("profile", "all")),
+        jobs=int(jobs),
+        profile=_profile(table, file),
         report_dir=Path(_text(table, "report_dir", file, base) or "reports"),
         logs=tuple(base / name for name in _names(table, "logs", [], file)),
         explicit=explicit,
@@ -98,9 +103,12 @@ def _table(here: Path) -> tuple[Path | None, Mapping[str, Any]]:
         if not file.is_file():
             continue
         try:
-            table = tomllib.loads(file.read_text("utf-8")).get("tool", {}).get(TABLE)
+            tools = tomllib.loads(file.read_text("utf-8")).get("tool")
         except (OSError, ValueError) as error:
             raise UsageError(f"{file}: {error}", file=str(file)) from error
+        table = tools.get(TABLE) if isinstance(tools, dict) else None
+        if table is not None and not isinstance(table, dict):
+            raise UsageError(f"{file}: tool.{TABLE} must be a table", file=str(file))
         if table is not None:
             unknown = sorted(set(table) - KNOWN)
             if unknown:
@@ -124,6 +132,15 @@ def _text(table: Mapping[str, Any], name: str, file: Path | None, base: Path) ->
     return str(from_file) if "/" in value or value.endswith(".db") else value
 
 
+def _profile(table: Mapping[str, Any], file: Path | None) -> Mix:
+    value = table.get("profile", Mix.ALL)
+    try:
+        return Mix(value)
+    except ValueError:
+        known = ", ".join(Mix)
+        raise UsageError(f"{file}: there is no profile {value!r} (there are {known})") from None
+
+
 def _names(table: Mapping[str, Any], name: str, default: list[str], file: Path | None) -> list[str]:
     value = table.get(name, default)
     if isinstance(value, str):
@@ -135,8 +152,8 @@ def _names(table: Mapping[str, Any], name: str, default: list[str], file: Path |
 
 def _number(table: Mapping[str, Any], name: str, default: float, file: Path | None) -> float:
     value = table.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-        raise UsageError(f"{file}: {name} must be a positive number", file=str(file))
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < LARGEST:
+        raise UsageError(f"{file}: {name} must be a number from 0 to {LARGEST}", file=str(file))
     return value
 
 
@@ -147,7 +164,7 @@ def _timeout(text: str | None, table: Mapping[str, Any], file: Path | None) -> f
         value = float(text)
     except ValueError:
         value = -1.0
-    if not 0.0 < value < 86_400.0:
+    if not 0.0 < value < LARGEST:
         raise UsageError(f"DOGE_CORE_TIMEOUT_SEC must be seconds above 0, not {text!r}")
     return value
 

@@ -49,7 +49,7 @@ def _say(finding: StoredFinding, command: str) -> None:
     say()
     say_case(finding.case)
     say()
-    say_answers(shown.authority, shown.shadow, finding.differences)
+    say_answers(finding.case, shown.authority, shown.shadow, finding.differences)
     say()
     say_differences(finding.differences)
     say("where:")

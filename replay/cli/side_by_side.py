@@ -14,7 +14,14 @@ from replay.differential.compare import refusal_text
 from replay.differential.model import Absent, Difference
 from replay.streams.model import Start, Step, Stream, call_name, event_document
 from replay.targets.base import Failure, StepResult, is_refusal
-from replay.targets.compact import action_document, action_name, delta_document
+from replay.targets.compact import (
+    action_document,
+    action_name,
+    apply_changes,
+    delta_document,
+    read_state,
+    state_document,
+)
 
 MAX_STEPS = 12
 MAX_VALUE = 1500
@@ -54,16 +61,22 @@ def value_text(value: Any) -> str:
 
 
 def say_answers(
-    authority: StepResult, shadow: StepResult, differences: Sequence[Difference]
+    case: Stream, authority: StepResult, shadow: StepResult, differences: Sequence[Difference]
 ) -> None:
-    """Prints both answers to the last step side by side, with what differs marked."""
+    """Prints both answers to the last step side by side, with what differs marked; fields of the
+    state that both leave as they were are only counted."""
     marked = {difference.path for difference in differences}
     ours, theirs = dict(_flat(authority)), dict(_flat(shadow))
+    before = _before(case)
+    left = 0
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("", "field", "authority", "shadow"):
         table.add_column(column, overflow="fold")
     for path in dict.fromkeys([*ours, *theirs]):
         one, other = ours.get(path, "(absent)"), theirs.get(path, "(absent)")
+        if one == other and before.get(path) == one:
+            left += 1
+            continue
         differs = one != other and _is_marked(path, marked)
         style = "bold red" if differs else ""
         table.add_row(
@@ -73,6 +86,18 @@ def say_answers(
             Text(other, style=style),
         )
     say_rich(table)
+    if left:
+        say(f"    and {left} fields that both leave as they were")
+
+
+def _before(case: Stream) -> dict[str, str]:
+    """The state that the only step of a case starts from, by paths and texts."""
+    if len(case.steps) != 1:
+        return {}
+    plain, _ = apply_changes(read_state(case.start.state), case.steps[0].changes)
+    if plain is None:
+        return {}
+    return dict(_leaves("state", state_document(plain)))
 
 
 def _is_marked(path: str, marked: set[str]) -> bool:

@@ -36,7 +36,7 @@ def equal(one: Any, other: Any) -> bool:
         return len(one) == len(other) and all(map(equal, one, other))
     if isinstance(one, float) and isinstance(other, float):
         return one == other or (one != one and other != other)
-    return type(one is None) is type(other is None) and bool(one == other)
+    return bool(one == other)
 
 
 def compare(
@@ -106,9 +106,9 @@ def _classifier(price_decimals: int) -> KindOf:
             return DifferenceKind.TYPE
         if authority == -shadow:
             return DifferenceKind.SIGN
-        if not (math.isfinite(authority) and math.isfinite(shadow)):
-            return DifferenceKind.MAGNITUDE
         try:
+            if not (math.isfinite(authority) and math.isfinite(shadow)):
+                return DifferenceKind.MAGNITUDE
             distance = abs(authority - shadow)
             unit = _LAST_BITS * math.ulp(float(authority))
         except OverflowError:
@@ -226,8 +226,11 @@ def _record(
     if isinstance(ours, Absent) or isinstance(theirs, Absent):
         kind = DifferenceKind.EXTRA if isinstance(ours, Absent) else DifferenceKind.MISSING
         return [Difference(path, kind, _named(fields, ours), _named(fields, theirs))]
-    if not isinstance(theirs, list | tuple) or len(theirs) != len(fields):
-        return [Difference(path, DifferenceKind.TYPE, _named(fields, ours), theirs)]
+    if not all(isinstance(r, list | tuple) and len(r) == len(fields) for r in (ours, theirs)):
+        if equal(ours, theirs):
+            return []
+        named = _named(fields, ours), _named(fields, theirs)
+        return [Difference(path, DifferenceKind.TYPE, *named)]
     if sum(not equal(ours[place], theirs[place]) for place in identity) >= 2:
         return [
             Difference(path, DifferenceKind.ORDER, _named(fields, ours), _named(fields, theirs))
@@ -246,55 +249,64 @@ def _named(fields: tuple[str, ...], record: Any) -> Any:
 
 
 def _actions(ours: Sequence[Any], theirs: Sequence[Any], kind_of: KindOf) -> list[Difference]:
-    """Actions in order; where kinds do not line up, what is missing and what is extra."""
+    """Actions in order; where kinds do not line up, what is missing, extra or out of order."""
     found: list[Difference] = []
     mine, its = list(ours), list(theirs)
     place = 0
     while mine or its:
-        one = mine[0] if mine else ABSENT
-        other = its[0] if its else ABSENT
         path = f"actions[{place}]"
-        if not isinstance(one, Absent) and _same_kind(one, other):
-            found += _action(path, one, other, kind_of)
-        elif mine and not any(_same_kind(one, later) for later in its):
+        one = mine[0] if mine else ABSENT
+        match = next((i for i, later in enumerate(its) if _same_kind(one, later)), None)
+        if mine and match is None:
             found.append(Difference(path, DifferenceKind.MISSING, _action_named(one), ABSENT))
             del mine[0]
             place += 1
-            continue
-        elif its and not any(_same_kind(other, later) for later in mine):
-            found.append(Difference(path, DifferenceKind.EXTRA, ABSENT, _action_named(other)))
+        elif match is None or not any(_same_kind(its[0], later) for later in mine):
+            found.append(Difference(path, DifferenceKind.EXTRA, ABSENT, _action_named(its[0])))
             del its[0]
-            continue
         else:
-            found.append(
-                Difference(path, DifferenceKind.ORDER, _action_named(one), _action_named(other))
-            )
-        del mine[:1], its[:1]
-        place += 1
+            if match:
+                named = _action_named(one), _action_named(its[0])
+                found.append(Difference(path, DifferenceKind.ORDER, *named))
+            found += _action(path, one, its[match], kind_of)
+            del mine[0], its[match]
+            place += 1
     return found
 
 
 def _same_kind(one: Any, other: Any) -> bool:
-    return isinstance(other, list | tuple) and bool(other) and bool(one[0] == other[0])
+    """Whether two actions are of one kind; what is no action matches only what is equal to it."""
+    code = action_code(one)
+    return code == action_code(other) and (code is not None or equal(one, other))
+
+
+def action_code(action: Any) -> int | None:
+    """The code of an action, None where a core answered what is no action."""
+    code = action[0] if isinstance(action, list | tuple) and action else None
+    return code if type(code) is int and code in range(len(ACTION_FIELDS)) else None
 
 
 def _action(path: str, ours: Any, theirs: Any, kind_of: KindOf) -> list[Difference]:
-    return _record(path, ACTION_FIELDS[ours[0]], list(ours[1:]), list(theirs[1:]), kind_of)
+    code = action_code(ours)
+    if code is None:
+        return []
+    return _record(path, ACTION_FIELDS[code], list(ours[1:]), list(theirs[1:]), kind_of)
 
 
 def _action_named(action: Any) -> Any:
-    if not isinstance(action, list | tuple) or not action or action[0] not in range(4):
+    code = action_code(action)
+    if code is None:
         return action
-    fields = ACTION_FIELDS[action[0]]
-    return {"type": ACTION_NAMES[action[0]], **dict(zip(fields, action[1:], strict=False))}
+    fields = ACTION_FIELDS[code]
+    return {"type": ACTION_NAMES[code], **dict(zip(fields, action[1:], strict=False))}
 
 
-def _texts(path: str, ours: Sequence[Any], theirs: Sequence[Any]) -> list[Difference]:
+def _texts(path: str, ours: Any, theirs: Any) -> list[Difference]:
     """Two lists of violation texts: what is missing, what is extra, or another order."""
-    if list(ours) == list(theirs):
+    if equal(ours, theirs):
         return []
-    if not all(isinstance(text, str) for text in theirs):
-        return [Difference(path, DifferenceKind.TYPE, list(ours), list(theirs))]
+    if not (_are_texts(ours) and _are_texts(theirs)):
+        return [Difference(path, DifferenceKind.TYPE, ours, theirs)]
     missing, extra = Counter(ours) - Counter(theirs), Counter(theirs) - Counter(ours)
     found = [
         Difference(f"{path}[{place}]", DifferenceKind.MISSING, text, ABSENT)
@@ -307,6 +319,10 @@ def _texts(path: str, ours: Sequence[Any], theirs: Sequence[Any]) -> list[Differ
         if _taken(extra, text)
     ]
     return found or [Difference(path, DifferenceKind.ORDER, list(ours), list(theirs))]
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(text, str) for text in value)
 
 
 def _taken(counts: Counter[str], text: str) -> bool:

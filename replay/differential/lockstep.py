@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from replay.core import CoreError, config_from_dict, order_size_from, order_sizes_from
 from replay.differential.compare import compare
 from replay.differential.model import Difference, Finding, Verdict
 from replay.differential.signature import divergence_signature, failure_signature
-from replay.streams.model import Document, Segment, Start, Step, Stream
+from replay.streams.model import CallCode, Document, Segment, Start, Step, Stream
 from replay.targets.base import (
     REFUSED,
     Failure,
@@ -43,13 +44,18 @@ DEFAULT_DECIMALS = 6
 
 @dataclass(slots=True)
 class Tally:
-    """What was compared so far. Counts of steps, but for `streams`."""
+    """What was compared so far. Counts of steps, but for `streams`.
+
+    `failures` has every failure; `incidents` those of them at steps whose true answer is known all
+    the same.
+    """
 
     streams: int = 0
     transitions: int = 0
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     calls: Counter[int] = field(default_factory=Counter)
     failures: Counter[FailureKind] = field(default_factory=Counter)
+    incidents: Counter[FailureKind] = field(default_factory=Counter)
 
     def add(self, other: Tally) -> None:
         """Adds another tally to this one."""
@@ -58,6 +64,7 @@ class Tally:
         self.verdicts.update(other.verdicts)
         self.calls.update(other.calls)
         self.failures.update(other.failures)
+        self.incidents.update(other.incidents)
 
 
 class _Inputs(NamedTuple):
@@ -142,6 +149,8 @@ class Lockstep:
     def pass_on(self, segment: Segment, reply: Reply) -> list[Finding]:
         """Hands steps that the authority has answered to the shadow (for callers that run the
         authority themselves, as generation does)."""
+        if segment.start is None and segment.key not in self._positions:
+            return []  # the rest of a stream that ended where the authority failed
         position = self._position(segment)
         if Failure in set(map(type, reply.results)):
             return self._authority_failed(segment, position, reply)
@@ -186,17 +195,22 @@ class Lockstep:
             del self._positions[segment.key]
             if self.on_end is None:
                 return
-        for _, changes, _ in segment.steps:
-            if changes is not None:
-                _take_in(position, changes)
+        for step, outcome in zip(segment.steps, outcomes, strict=True):
+            if step.changes is not None:
+                position.inputs = _Inputs(*inputs_after(position.inputs, step, outcome))
         if end is not None:
             position.plain = end
         else:
-            for outcome in outcomes:
+            for step, outcome in zip(segment.steps, outcomes, strict=True):
                 if not is_refusal(outcome):
                     state = position.state
                     position.plain = state = blank() if state is None else state
                     apply_delta(state, outcome[0])
+                elif step.changes is not None:
+                    # What was set from outside at a refused step is in no delta before the next.
+                    state = position.state
+                    state = read_state(position.raw) if state is None else state
+                    position.plain, _ = apply_changes(state, step.changes)
         if segment.last and self.on_end is not None and outcomes:
             self.on_end(segment.key, position.state, outcomes[-1])
 
@@ -211,6 +225,7 @@ class Lockstep:
         found = [self._failed_step(pending, index, failure) for index, failure in reply.incidents]
         for _, failure in reply.incidents:
             tally.failures[failure.kind] += 1
+            tally.incidents[failure.kind] += 1
         if reply.blob is not None and reply.blob == pending.reply.blob:
             lengths: Any = map(len, pending.reply.results)  # type: ignore[arg-type]
             refusals = list(lengths).count(REFUSED)
@@ -309,14 +324,38 @@ def same_bytes(one: StepResult, other: StepResult) -> bool:
         return False
 
 
-def _take_in(position: _Position, changes: Mapping[str, Document]) -> None:
-    """Notes what was set from outside."""
-    inputs = position.inputs
-    position.inputs = _Inputs(
-        changes.get("config", inputs.config),
-        changes.get("order_size_usd", inputs.order_size_usd),
-        changes.get("order_sizes", inputs.order_sizes),
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "config": config_from_dict,
+    "order_size_usd": order_size_from,
+    "order_sizes": order_sizes_from,
+}
+
+
+def inputs_after(
+    inputs: tuple[Document, Document, Document], step: Step, outcome: StepResult
+) -> list[Document]:
+    """The config, order_size_usd and order_sizes in force behind a step with changes.
+
+    What cannot be read leaves in force what was there (docs/replay-method.md). Where a transition
+    was answered, all of it could be read; else our own core's readers decide.
+    """
+    assert step.changes is not None
+    code = CallCode.PRICE_TICK if isinstance(step.call, Mapping) else step.call[0]
+    all_read = (
+        not isinstance(outcome, Failure)
+        and not is_refusal(outcome)
+        and code < CallCode.APPLY_REGIME
     )
+    after = list(inputs)
+    for place, (name, read) in enumerate(_READERS.items()):
+        if name in step.changes:
+            try:
+                if not all_read:
+                    read(step.changes[name])
+            except CoreError:
+                continue
+            after[place] = step.changes[name]
+    return after
 
 
 def walk(
@@ -336,7 +375,7 @@ def walk(
         if step.changes is not None:
             plain, _ = apply_changes(plain, step.changes)
             if "config" in step.changes:
-                decimals = _decimals(step.changes["config"])
+                decimals = _decimals(step.changes["config"], decimals)
         yield plain, decimals
         if not isinstance(outcome, Failure) and not is_refusal(outcome):
             plain = blank() if plain is None else list(plain)
@@ -349,9 +388,12 @@ def _walk(pending: _Pending) -> Iterator[tuple[Plain | None, int]]:
     return walk(start, position.state, pending.segment.steps, pending.reply.results)
 
 
-def _decimals(config: Document) -> int:
-    decimals = config.get("price_decimals") if isinstance(config, Mapping) else None
-    return decimals if type(decimals) is int else DEFAULT_DECIMALS
+def _decimals(config: Document, former: int = DEFAULT_DECIMALS) -> int:
+    """The decimals of a config; the former ones where it can certainly not be read."""
+    if not isinstance(config, Mapping):
+        return former
+    decimals = config.get("price_decimals", DEFAULT_DECIMALS)
+    return decimals if type(decimals) is int else former
 
 
 def _case(pending: _Pending, index: int) -> Stream:
@@ -370,4 +412,13 @@ def run_stream(lockstep: Lockstep, segments: Iterable[Segment]) -> list[Finding]
     return found + lockstep.finish()
 
 
-__all__ = ["ABSENT_OUTCOME", "Lockstep", "Tally", "judge", "run_stream", "same_bytes", "walk"]
+__all__ = [
+    "ABSENT_OUTCOME",
+    "Lockstep",
+    "Tally",
+    "inputs_after",
+    "judge",
+    "run_stream",
+    "same_bytes",
+    "walk",
+]

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from replay.differential.lockstep import Lockstep, run_stream, walk
+from replay.differential.lockstep import Lockstep, inputs_after, run_stream, walk
 from replay.differential.model import Finding, Signature
 from replay.differential.shrinkers import (
     CaseDocument,
@@ -125,28 +125,35 @@ class _Search:
         """All that the last step's call started from, with what was set just before it as it was
         sent. None where the authority had no state to go on from."""
         *earlier_steps, last = case.steps
-        inputs: dict[str, Any] = case.start._asdict()
+        start = case.start
         if earlier_steps:
-            inputs["state"] = self._state_after(case.start, earlier_steps)
-        for step in case.steps:
-            changes = step.changes or {}
-            inputs |= {key: changes[key] for key in Start._fields[1:] if key in changes}
+            after = self._start_after(start, earlier_steps)
+            if after is None:
+                return None
+            start = after
+        inputs: dict[str, Any] = start._asdict()
         changes = last.changes or {}
+        inputs |= {key: changes[key] for key in Start._fields[1:] if key in changes}
         state = changes.get("state", inputs["state"])
         patch = changes.get("patch", {})
         if isinstance(state, dict) and isinstance(patch, dict):
             state = {**state, **patch}
         return None if state is None else Start(**{**inputs, "state": state})
 
-    def _state_after(self, start: Start, steps: Sequence[Step]) -> dict[str, Any] | None:
-        """The authority's state after some steps."""
+    def _start_after(self, start: Start, steps: Sequence[Step]) -> Start | None:
+        """The authority's state (None where it has none) and what is in force after some steps.
+        None where the authority fails."""
         self._authority.submit(Work(-self.attempts - 1, start, steps, last=True))
         outcomes = self._authority.collect().results
         if any(isinstance(outcome, Failure) for outcome in outcomes):
             return None
         nothing_more = Step((int(CallCode.CHECK_INVARIANTS),))
         *_, (state, _) = walk(start, None, [*steps, nothing_more], [*outcomes, [[], [], []]])
-        return None if state is None else state_document(state)
+        inputs: Any = start[1:]
+        for step, outcome in zip(steps, outcomes, strict=True):
+            if step.changes is not None:
+                inputs = inputs_after(inputs, step, outcome)
+        return Start(None if state is None else state_document(state), *inputs)
 
     def drop_steps(self) -> None:
         """Removes steps in halves, quarters and so on, from the front."""

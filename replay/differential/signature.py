@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from replay.differential.compare import equal
+from replay.differential.compare import action_code, equal
 from replay.differential.model import Difference, DifferenceKind, Signature
 from replay.streams.model import (
     EVENT_FIELDS,
@@ -128,7 +128,8 @@ def divergence_signature(
 ) -> Signature:
     """The signature of a step on which both cores gave an outcome, but not the same."""
     event, rule = call_name(call), rule_at_work(call, before)
-    if _acted(call, before, authority) is not _acted(call, before, shadow):
+    acted = {_acted(call, before, authority), _acted(call, before, shadow)}
+    if acted == {True, False}:
         return Signature(event, rule, "whether it acts", "decision")
     if rule in _ORPHANING and not (is_refusal(authority) or is_refusal(shadow)):
         # What follows from another choice is as different as the orders to choose from.
@@ -173,12 +174,14 @@ def _kind(root: Difference, field: str) -> str:
 
 
 def _orphaned(outcome: Outcome) -> list[Any]:
-    return [action[1] for action in outcome[1] if action and action[0] == _ORPHAN]
+    return [action[1:2] for action in outcome[1] if action_code(action) == _ORPHAN]
 
 
 def _kept_recoveries(outcome: Outcome) -> list[Any]:
     named = dict(zip(outcome[0][::2], outcome[0][1::2], strict=True))
     recoveries = named.get(RECOVERIES, ())
+    if not isinstance(recoveries, list | tuple):
+        return []
     return [r[0] for r in recoveries if isinstance(r, list | tuple) and r]
 
 
@@ -206,7 +209,7 @@ def _shared_rule(root: Difference, field: str, rule: str, authority: Outcome) ->
         return None
     if field.startswith(_BOOKED):
         return "book a cycle"
-    booked = any(action and action[0] == _BOOK for action in authority[1])
+    booked = any(action_code(action) == _BOOK for action in authority[1])
     if field.startswith(("state.consecutive_losses", "state.cooldown_until")) and booked:
         return "count the loss"
     if field == "state.s2_entered_at" and not rule.endswith("time-out"):
@@ -234,7 +237,9 @@ def _placed(root: Difference, authority: Outcome) -> str | None:
     if place >= len(orders):
         return None
     order = orders[place]
-    placed = any(action[0] == _PLACE and action[1] == order[0] for action in authority[1])
+    placed = any(
+        action_code(action) == _PLACE and equal(action[1:2], order[:1]) for action in authority[1]
+    )
     return str(order[_ROLE]) if placed else None
 
 
@@ -244,8 +249,8 @@ def _action_type(root: Difference, authority: Outcome) -> str:
         if isinstance(value, Mapping):
             return str(value.get("type", ""))
     place = int(_INDEX.findall(root.path)[0][1:-1])
-    actions = authority[1]
-    return ACTION_NAMES[actions[place][0]] if place < len(actions) else ""
+    code = action_code(authority[1][place]) if place < len(authority[1]) else None
+    return "" if code is None else ACTION_NAMES[code]
 
 
 def _refusals(root: Difference) -> str:

@@ -7,14 +7,14 @@ ones are counted and flushed now and then, so thousands of them cost next to not
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from replay.differential.minimise import Minimised, minimise
 from replay.differential.model import Finding
 from replay.findings.report import FindingLine
 from replay.findings.store import FailureCount, Store
-from replay.targets.base import Failure, Target
+from replay.targets.base import Failure, FailureKind, Target
 
 OpenPair = Callable[[], tuple[Target, Target]]
 """Opens an authority and a shadow that are used for nothing but minimising."""
@@ -45,6 +45,7 @@ class Collector:
     command: Callable[[str], str]
     on_found: Callable[[Finding, bool], None] = lambda finding, new: None
     _buckets: dict[str, _Bucket] = field(default_factory=dict)
+    _failures: dict[tuple[str, str], FailureCount] = field(default_factory=dict)
     _flushed: float = field(default_factory=time.monotonic)
 
     def knows(self, finding_id: str) -> bool:
@@ -59,12 +60,14 @@ class Collector:
             return False
         recorded = self.store.record(self.run_id, finding)
         self._buckets[finding.id] = _Bucket(finding, recorded.is_new)
+        self._count_failure(finding, 1)
         self.on_found(finding, recorded.is_new)
         return True
 
     def count(self, finding: Finding, times: int) -> None:
         """Counts occurrences of a bucket that was taken before; they are stored within seconds."""
         self._buckets[finding.id].occurrences += times
+        self._count_failure(finding, times)
         self.store.count(
             self.run_id,
             finding.id,
@@ -101,20 +104,22 @@ class Collector:
             authority.close()
             shadow.close()
 
-    def failure_counts(self) -> list[FailureCount]:
-        """How often cores failed, by class, for the run's record."""
-        counts: dict[str, FailureCount] = {}
-        for bucket in self._buckets.values():
-            for role, result in (
-                ("authority", bucket.smallest.authority),
-                ("shadow", bucket.smallest.shadow),
-            ):
-                if isinstance(result, Failure):
-                    kind = str(result.kind)
-                    former = counts.get(kind, FailureCount(kind, 0, result.detail, role=role))
-                    steps = former.steps + bucket.occurrences
-                    counts[kind] = former._replace(steps=steps)
-        return list(counts.values())
+    def _count_failure(self, finding: Finding, times: int) -> None:
+        for role, result in (("authority", finding.authority), ("shadow", finding.shadow)):
+            if isinstance(result, Failure):
+                kind = str(result.kind)
+                new = FailureCount(kind, 0, result.detail, role=role)
+                former = self._failures.get((role, kind), new)
+                self._failures[role, kind] = former._replace(steps=former.steps + times)
+
+    def failure_counts(self, incidents: Mapping[FailureKind, int]) -> list[FailureCount]:
+        """How often each core failed, by class, for the run's record. `incidents` are those
+        failures of the shadow after which its true answer was found by asking again."""
+        counts = []
+        for (role, kind), count in sorted(self._failures.items()):
+            only = min(incidents.get(FailureKind(kind), 0), count.steps) if role == "shadow" else 0
+            counts.append(count._replace(steps=count.steps - only, incidents=only))
+        return counts
 
     def lines(self) -> list[FindingLine]:
         """The buckets of this run, divergences before failures, in the order of their IDs."""

@@ -68,7 +68,9 @@ MAX_REJECTED = 10_000
 
 @dataclass(slots=True)
 class Report:
-    """A run, complete. `seconds` is wall-clock time spent on comparing.
+    """A run, filled in while it goes on, so that what was counted is there whenever it ends.
+
+    `seconds` is wall-clock time spent on comparing, reading and generating included.
 
     `resolved` are stored findings that were run again and agreed; `features` what the authority
     was seen to do; `new_streams` how many streams joined the corpus.

@@ -8,8 +8,10 @@ sent is kept.
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -17,7 +19,9 @@ from multiprocessing.process import BaseProcess
 from replay.differential.lockstep import Tally
 from replay.errors import EnvironmentFailure, FailureStorm, ReplayError
 from replay.findings.collector import Collector
+from replay.findings.report import Report
 from replay.fuzzing.worker import (
+    WORKER_SIGNALS,
     Candidate,
     Ended,
     Found,
@@ -34,60 +38,64 @@ GRACE_SECONDS = 30.0
 TICK_SECONDS = 0.25
 
 
-@dataclass(slots=True)
-class CampaignResult:
-    """What a campaign did. `candidates` are streams that reached something new, in the order of
-    their units, so that what joins the corpus does not depend on timing."""
-
-    tally: Tally = field(default_factory=Tally)
-    seconds: float = 0.0
-    features: frozenset[str] = frozenset()
-    candidates: list[Candidate] = field(default_factory=list)
-    storm: str | None = None
-
-
 def run_campaign(
     job: Job,
     jobs: int,
     collector: Collector,
+    report: Report,
     on_progress: Callable[[Tally], None] = lambda tally: None,
-) -> CampaignResult:
-    """Runs `job` on `jobs` workers until its budget is spent.
+) -> list[Candidate]:
+    """Runs `job` on `jobs` workers until its budget is spent. Gives the streams that reached
+    something new, in the order of their units, so that what joins the corpus does not depend on
+    timing.
 
-    Raises what a worker raised, but for a storm of failures, which ends the campaign and is told
-    in the result. Whatever happens, no worker is left behind.
+    All is counted in the report as it happens, so that nothing of it is lost where the run is
+    interrupted. Raises what a worker raised, but for a storm of failures, which ends the campaign
+    and is told in the report. Whatever happens, no worker is left behind.
     """
-    campaign = _Campaign(collector, on_progress)
+    campaign = _Campaign(collector, report, on_progress)
     context = multiprocessing.get_context("spawn")
+    began = time.monotonic()
     try:
         for number in range(jobs):
             ours, theirs = context.Pipe(duplex=False)
             process = context.Process(
                 target=work, args=(replace(job, number=number, of=jobs), theirs), daemon=True
             )
-            process.start()
+            with _signals_held_back():
+                process.start()
+                campaign.workers[ours] = process
             theirs.close()
-            campaign.workers[ours] = process
         campaign.listen(job.deadline)
     finally:
+        report.seconds += time.monotonic() - began
         campaign.kill()
-    return campaign.result()
+    return sorted(campaign.candidates, key=lambda candidate: candidate.unit)
+
+
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Holds a Ctrl-C or SIGTERM back until the block is done: a worker is either not started or
+    known. The worker is born with both held back, so that neither can end it with a traceback
+    before it has come to say what it does with them (worker.py)."""
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, WORKER_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
 
 
 @dataclass(slots=True)
 class _Campaign:
     collector: Collector
+    report: Report
     on_progress: Callable[[Tally], None]
     workers: dict[Connection, BaseProcess] = field(default_factory=dict)
-    _tally: Tally = field(default_factory=Tally)
-    _features: set[str] = field(default_factory=set)
-    _candidates: list[Candidate] = field(default_factory=list)
-    _storm: str | None = None
-    _began: float = field(default_factory=time.monotonic)
+    candidates: list[Candidate] = field(default_factory=list)
 
     def listen(self, deadline: float | None) -> None:
         """Takes in messages until all workers have ended."""
-        while self.workers and self._storm is None:
+        while self.workers and self.report.storm is None:
             if deadline is not None and time.monotonic() > deadline + GRACE_SECONDS:
                 return
             ready: Sequence[object] = wait(list(self.workers), TICK_SECONDS)
@@ -101,7 +109,7 @@ class _Campaign:
                     raise EnvironmentFailure(
                         f"a worker died (exit {process.exitcode}); what it had sent is stored"
                     ) from None
-            self.on_progress(self._tally)
+            self.on_progress(self.report.tally)
 
     def _take(self, connection: Connection, message: Message) -> None:
         match message:
@@ -110,19 +118,19 @@ class _Campaign:
             case Shrunk(minimised):
                 self.collector.take_minimised(minimised)
             case Progress(tally, repeated, features):
-                self._tally.add(tally)
-                self._features |= features
+                self.report.tally.add(tally)
+                self.report.features |= features
                 for finding, times in repeated:
                     self.collector.count(finding, times)
             case Candidate():
-                self._candidates.append(message)
+                self.candidates.append(message)
             case Ended(error):
                 del self.workers[connection]
                 self._end(error)
 
     def _end(self, error: ReplayError | None) -> None:
         if isinstance(error, FailureStorm):
-            self._storm = error.message
+            self.report.storm = error.message
         elif error is not None:
             raise error
 
@@ -133,13 +141,3 @@ class _Campaign:
         for connection, process in self.workers.items():
             process.join()
             connection.close()
-
-    def result(self) -> CampaignResult:
-        """What has been done so far."""
-        return CampaignResult(
-            self._tally,
-            time.monotonic() - self._began,
-            frozenset(self._features),
-            sorted(self._candidates, key=lambda candidate: candidate.unit),
-            self._storm,
-        )

@@ -14,31 +14,13 @@ from replay.differential.minimise import probe
 from replay.differential.model import Finding
 from replay.errors import FailureStorm
 from replay.findings.collector import Collector, OpenPair
-from replay.findings.report import MAX_REJECTED
+from replay.findings.report import Report
 from replay.findings.store import StoredFinding
 from replay.fuzzing.features import Features
 from replay.streams.cases import ParityCase, expected_misses
 from replay.streams.model import Rejected, Segment
 from replay.targets.base import Outcome, Target, is_refusal
 from replay.targets.compact import Plain, state_document
-
-
-@dataclass(slots=True)
-class ReplayResult:
-    """What replaying did; `seconds` include reading the input."""
-
-    tally: Tally = field(default_factory=Tally)
-    seconds: float = 0.0
-    rejected: list[Rejected] = field(default_factory=list)
-    rejected_count: int = 0
-    storm: str | None = None
-    features: frozenset[str] = frozenset()
-
-    def reject(self, rejected: Rejected) -> None:
-        """Notes a line that could not be used."""
-        self.rejected_count += 1
-        if len(self.rejected) < MAX_REJECTED:
-            self.rejected.append(rejected)
 
 
 @dataclass(slots=True)
@@ -72,18 +54,20 @@ def replay_all(
     shadow: Target,
     collector: Collector,
     open_minimisers: OpenPair,
+    report: Report,
     expectations: Expectations | None = None,
     on_progress: Callable[[Tally], None] = lambda tally: None,
     *,
     with_features: bool = False,
-) -> ReplayResult:
+) -> frozenset[str]:
     """Runs everything through both cores; stores, then minimises, what is found.
 
-    A storm of failures ends it, and is told in the result; so are the features that the
+    All is counted in the report as it happens, so that nothing of it is lost where the run is
+    interrupted. A storm of failures ends it, and is told there. Gives the features that the
     authority reached, where asked for.
     """
-    result = ReplayResult()
     lockstep = Lockstep(authority, shadow)
+    lockstep.tally = report.tally
     if expectations is not None:
         lockstep.on_end = expectations.check
     reached = _Reached() if with_features else None
@@ -94,19 +78,19 @@ def replay_all(
     try:
         for item in items:
             if isinstance(item, Rejected):
-                result.reject(item)
+                report.reject(item)
                 continue
             fresh += [found for found in lockstep.feed(item) if collector.take(found)]
             on_progress(lockstep.tally)
         fresh += [found for found in lockstep.finish() if collector.take(found)]
     except FailureStorm as storm:
-        result.storm = storm.message
-    result.seconds = time.monotonic() - began
-    result.tally = lockstep.tally
-    if reached is not None:
-        result.features = reached.features
+        report.storm = storm.message
+    finally:
+        report.seconds += time.monotonic() - began
+        if reached is not None:
+            report.features |= reached.features
     collector.minimise_all(fresh, open_minimisers)
-    return result
+    return frozenset() if reached is None else reached.features
 
 
 class _Reached:
@@ -128,21 +112,25 @@ class _Reached:
 
 
 def rerun(
-    findings: Iterable[StoredFinding], authority: Target, shadow: Target, collector: Collector
-) -> tuple[Tally, list[str], str | None]:
-    """Runs stored cases again: the counts, the IDs of those that now agree, and the storm that
-    ended it, if one did. Those that still diverge are counted in this run."""
-    tally = Tally()
-    agreed: list[str] = []
-    for session, stored in enumerate(findings):
-        try:
+    findings: Iterable[StoredFinding],
+    authority: Target,
+    shadow: Target,
+    collector: Collector,
+    report: Report,
+) -> None:
+    """Runs stored cases again. The report tells of those that now agree, and of the storm that
+    ended it, if one did; those that still diverge are counted in this run."""
+    began = time.monotonic()
+    try:
+        for session, stored in enumerate(findings):
             found = probe(authority, shadow, stored.case, session)
-        except FailureStorm as storm:
-            return tally, agreed, storm.message
-        tally.streams += 1
-        tally.transitions += len(stored.case.steps)
-        for finding in found:
-            collector.take(finding)
-        if not found:
-            agreed.append(stored.id)
-    return tally, agreed, None
+            report.tally.streams += 1
+            report.tally.transitions += len(stored.case.steps)
+            for finding in found:
+                collector.take(finding)
+            if not found:
+                report.resolved.append(stored.id)
+    except FailureStorm as storm:
+        report.storm = storm.message
+    finally:
+        report.seconds += time.monotonic() - began

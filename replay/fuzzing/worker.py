@@ -7,20 +7,24 @@ was stored.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import NamedTuple
 
+from replay.collecting import collect_rarely
 from replay.differential.lockstep import Lockstep, Tally
 from replay.differential.minimise import MAX_SECONDS, Minimised, minimise
 from replay.differential.model import Finding
-from replay.errors import DamagedError, FailureStorm, ReplayError
+from replay.errors import DamagedError, EnvironmentFailure, FailureStorm, ReplayError
 from replay.fuzzing.generate import run_source
 from replay.fuzzing.units import Mix, Unit, units
 from replay.streams.corpus import Corpus
@@ -35,6 +39,9 @@ MAX_MINIMISED = 100
 """Buckets that one worker minimises; a core that is wrong everywhere must not take all night."""
 
 MIN_SECONDS = 2.0
+
+WORKER_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""Signals that may reach the whole process group; what to do then is the parent's business."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +99,39 @@ Message = Candidate | Progress | Found | Shrunk | Ended
 
 def work(job: Job, parent: Connection) -> None:
     """The worker's main function, in a process of its own."""
-    # The parent decides when to stop; a Ctrl-C that reaches the whole group is its business.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in WORKER_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, WORKER_SIGNALS)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    collect_rarely()
+    try:
+        parent.send(Ended(_run(job, parent)))
+    except OSError:
+        os._exit(0)  # there is nobody to tell
+
+
+def _end_with_parent() -> None:
+    """Ends this process when its parent has died, whatever it is doing; the executables that it
+    started die with it (supervisor.py)."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(0)
+
+
+def _run(job: Job, parent: Connection) -> ReplayError | None:
     try:
         _Worker(job, parent).run()
-        parent.send(Ended())
     except ReplayError as error:
-        parent.send(Ended(error))
-    except (BrokenPipeError, EOFError):
+        return error
+    except BrokenPipeError:
         os._exit(0)
+    except Exception as error:
+        # A bug of ours, or a machine without memory: told by the parent, in one line.
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{os.path.basename(at.filename)}:{at.lineno}"
+        return EnvironmentFailure(f"a worker failed: {type(error).__name__}: {error} ({where})")
+    return None
 
 
 @dataclass(slots=True)

@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One planted fault. `failure` is the class of failure it makes, None for a divergence."""
+    """One planted fault. `failure` is the class of failure it makes, None for a divergence;
+    `imports` is put before the module's own."""
 
     name: str
     module: str
@@ -24,6 +25,8 @@ class Fault:
     new: str
     failure: str | None = None
     imports: str = ""
+    transitions: int = 20_000
+    """How many it is given to be found in."""
 
 
 FAULTS = (
@@ -44,6 +47,7 @@ FAULTS = (
         "Reducer",
         "  removeRecovery recoveryId\n  clearS2Mark",
         "  removeRecovery recoveryId",
+        transitions=100_000,
     ),
     Fault(
         "a swapped fee: the quote fee of A is the exit's",
@@ -126,11 +130,12 @@ FAULTS = (
         "== Text.toLower t",
     ),
     Fault(
-        "a crash when a recovery is evicted",
+        "a crash when a recovery with an exchange id is evicted",
         "Reducer",
         'emit (CancelOrderAction cancelledId (rTxid r) (Text.pack "recovery_cap_evict_priority"))',
         "unsafePerformIO (peek (nullPtr :: Ptr Int)) `seq` pure ()",
         failure="exited",
+        transitions=4_000,
         imports="import Foreign (Ptr, nullPtr, peek)\nimport System.IO.Unsafe (unsafePerformIO)",
     ),
     Fault(
@@ -140,6 +145,7 @@ FAULTS = (
         "      when (net < 0) (let spin n = if n == (-1 :: Integer) then pure () "
         "else spin (n + 1) in spin 0)\n      countLoss (rTrade r) net\n      clearS2Mark",
         failure="timeout",
+        transitions=4_000,
     ),
 )
 

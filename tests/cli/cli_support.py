@@ -1,0 +1,195 @@
+"""Runs the real program as a person or a script would, and makes what it is run on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import replay.core
+
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS / "streams"), str(TESTS / "targets")]
+
+PROGRAM = [sys.executable, "-m", "replay"]
+CANNOT_BE = "\x1b\x07\u202e"
+"""Characters that no output may have where it is no terminal."""
+
+FEE = ("total_fees=state.total_fees + fee", "total_fees=state.total_fees + fee + 1.0")
+SETTLED = ("total_settled_usd=state.total_settled_usd + settled", "total_settled_usd=settled")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What became of a call."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Standard output as strict JSON."""
+
+        def refuse(name: str) -> None:
+            raise AssertionError(f"{name} is not JSON")
+
+        return json.loads(self.out, parse_constant=refuse)
+
+    @property
+    def line(self) -> str:
+        """The one line on standard error, where nothing is on standard output."""
+        assert self.out == ""
+        assert self.err.count("\n") == 1
+        assert self.err.startswith("doge-replay: ")
+        return self.err.strip()
+
+    @property
+    def last(self) -> str:
+        """The last line on standard error."""
+        return self.err.strip().splitlines()[-1]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Ours, without the settings of anybody's shell. DOGE_CORE_EXE names the executable under test
+    (fixture core_exe), so it stays."""
+    kept = {name: value for name, value in os.environ.items()
+            if not name.startswith("DOGE_") or name == "DOGE_CORE_EXE"}  # fmt: skip
+    return {**kept, **more}
+
+
+def doge(
+    where: Path, *arguments: object, env: Mapping[str, str] | None = None, seconds: float = 120.0
+) -> Ran:
+    """Runs the program to its end in a directory. No output of it may have a traceback or what a
+    terminal would take as an order."""
+    done = subprocess.run(
+        [*PROGRAM, *map(str, arguments)],
+        cwd=where,
+        env=environment(**(env or {})),
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        timeout=seconds,
+        check=False,
+    )
+    return checked(done.returncode, done.stdout, done.stderr)
+
+
+def checked(code: int, out: bytes, err: bytes) -> Ran:
+    """The outcome of a call, after a look at its outputs."""
+    ran = Ran(code, out.decode(), err.decode())
+    for text in (ran.out, ran.err):
+        assert "Traceback" not in text
+        assert not set(CANNOT_BE) & set(text)
+    return ran
+
+
+def start(where: Path, *arguments: object, env: Mapping[str, str] | None = None) -> Any:
+    """Starts the program in a session of its own."""
+    return subprocess.Popen(
+        [*PROGRAM, *map(str, arguments)],
+        cwd=where,
+        env=environment(**(env or {})),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def ended(process: Any, number: int | None = None, *, group: bool = False) -> Ran:
+    """Sends a signal and waits for the end."""
+    if number is not None and process.poll() is None:
+        if group:
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    return checked(process.returncode, out, err)
+
+
+def faulty_core(folder: Path, *faults: tuple[str, str], module: str = "booking.py") -> Path:
+    """A copy of our Python core with some texts replaced; gives what --shadow takes."""
+    copy = folder / "botcore"
+    shutil.copytree(Path(replay.core.__file__).parent, copy,
+                    ignore=shutil.ignore_patterns("__pycache__"))  # fmt: skip
+    file = copy / module
+    text = file.read_text()
+    for old, new in faults:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    file.write_text(text)
+    return copy / "__init__.py"
+
+
+def script(path: Path, *lines: str) -> Path:
+    """An executable shell script."""
+    path.write_text("\n".join(["#!/bin/sh", *lines, ""]))
+    path.chmod(0o755)
+    return path
+
+
+def living(marks: Iterable[object]) -> list[str]:
+    """The command lines of living processes that name one of the marks, but for our own."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit() or int(folder.name) == os.getpid():
+            continue
+        try:
+            command = (
+                (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+            )
+            state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue
+        if state != "Z" and any(str(mark) in command for mark in marks):
+            found.append(f"{folder.name} {command}")
+    return found
+
+
+def children_of(session: int) -> list[str]:
+    """Living processes of a session, and those that an executable's own session has below it."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if fields[0] != "Z" and int(fields[3]) == session:
+            found.append(folder.name)
+    return found
+
+
+def assert_gone(session: int, *marks: object, seconds: float = 2.0) -> None:
+    """Nothing of a killed program lives on."""
+    until = time.monotonic() + seconds
+    while left := living(marks) + children_of(session):
+        assert time.monotonic() < until, f"left behind: {left}"
+        time.sleep(0.02)
+
+
+@dataclass(frozen=True)
+class Faulty:
+    """A database that a run with a faulty shadow has left, and that run."""
+
+    folder: Path
+    shadow: Path
+    ran: Ran
+
+    @property
+    def ids(self) -> list[str]:
+        return [one["id"] for one in self.ran.json["divergences"]]
+
+    def copy(self, folder: Path) -> Path:
+        """A copy of the database to do anything with; gives its folder."""
+        shutil.copy(self.folder / "divergences.db", folder)
+        return folder

@@ -1,0 +1,148 @@
+"""`fuzz`: seeds, profiles, jobs, budgets, signals, and two at once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_support import FEE, Faulty, assert_gone, doge, ended, faulty_core, start
+
+BUDGET = ("fuzz", "--max-transitions", 1500, "--jobs", 1)
+TIMES = ("seconds", "transitions_per_second")
+
+
+def without_times(document: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if name not in TIMES}
+
+
+def runs(database: Path) -> list[tuple[Any, ...]]:
+    connection = sqlite3.connect(database)
+    try:
+        return connection.execute(
+            "SELECT ended IS NOT NULL, exit, transitions FROM runs ORDER BY id"
+        ).fetchall()
+    finally:
+        connection.close()
+
+
+def test_one_seed_gives_one_run_whatever_the_jobs(tmp_path: Path) -> None:
+    one, other, two_jobs, another = (
+        doge(tmp_path, *BUDGET, "--seed", seed, "--profile", "edge", "--jobs", jobs, "--json")
+        for seed, jobs in ((5, 1), (5, 1), (5, 2), (6, 1))
+    )
+    assert {one.code, other.code, two_jobs.code, another.code} == {0}
+    assert without_times(one.json) == without_times(other.json)
+    same = ("streams", "transitions", "calls", "verdicts", "features", "seed", "profile")
+    assert {n: one.json[n] for n in same} == {n: two_jobs.json[n] for n in same}
+    assert one.json["calls"] != another.json["calls"]
+    assert one.json["transitions"] >= 1500
+    assert [run[:2] for run in runs(tmp_path / "divergences.db")] == [(1, 0)] * 4
+
+
+@pytest.mark.parametrize("profile", ["live", "hostile", "all"])
+def test_profiles(tmp_path: Path, profile: str) -> None:
+    ran = doge(tmp_path, *BUDGET, "--profile", profile, "--json")
+    found = ran.json
+    assert (ran.code, found["exit"], found["profile"]) == (0, 0, profile)
+    assert found["canary"]["ok"] is True
+    assert found["control"]["ok"] is True
+    assert 0 <= found["seed"] < 2**32
+    assert ("event document" in found["calls"]) == (profile != "live")
+
+
+def test_a_fault_is_found_and_reproduced_by_its_id(tmp_path: Path, faulty: Faulty) -> None:
+    arguments = (*BUDGET, "--seed", 1, "--profile", "live", "--shadow", faulty.shadow, "--json")
+    ran = doge(tmp_path, *arguments)
+    assert ran.code == 1
+    # The same bug has the same ID, wherever it is found.
+    found = {one["id"]: one for one in ran.json["divergences"]}
+    assert set(faulty.ids) <= found.keys()
+    assert all(found[one]["steps"] == 1 for one in faulty.ids)
+    assert without_times(doge(tmp_path, *arguments, "--db", "other.db").json) == without_times(
+        json_with_db(ran.json, "other.db")
+    )
+    ran = doge(tmp_path, "repro", faulty.ids[0], "--shadow", faulty.shadow)
+    assert ran.code == 1
+
+
+def json_with_db(document: dict[str, Any], database: str) -> dict[str, Any]:
+    """The document of a run with another --db: only the commands to copy differ."""
+    lines = [
+        one | {"command": f"{one['command']} --db {database}"} for one in document["divergences"]
+    ]
+    return document | {"divergences": lines}
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "group"),
+    [(signal.SIGINT, 130, False), (signal.SIGINT, 130, True), (signal.SIGTERM, 143, True)],
+)
+def test_a_signal_ends_it_in_order(
+    tmp_path: Path, core_exe: str, number: int, code: int, group: bool
+) -> None:
+    own = tmp_path / "core-exe-of-this-test"
+    shutil.copy(core_exe, own)
+    process = start(tmp_path, "fuzz", "--seconds", 60, "--jobs", 2, "--shadow", own, "--json")
+    time.sleep(4.0)
+    ran = ended(process, number, group=group)
+    assert ran.code == code
+    assert ran.json["exit"] == code
+    assert ran.err == "doge-replay: interrupted; what was found until then is stored\n"
+    assert ran.json["transitions"] > 0
+    assert ran.json["seconds"] > 0
+    assert runs(tmp_path / "divergences.db") == [(1, code, ran.json["transitions"])]
+    assert_gone(process.pid, own)
+    assert doge(tmp_path, "doctor", "--corpus", "none").code == 0
+
+
+@pytest.mark.parametrize("delay", [0.9, 1.2, 1.6, 2.2])
+def test_ctrl_c_while_the_workers_start_is_one_line(tmp_path: Path, delay: float) -> None:
+    process = start(tmp_path, "fuzz", "--seconds", 60, "--jobs", 2)
+    while not (tmp_path / "divergences.db").exists():
+        time.sleep(0.01)
+    time.sleep(delay - 0.9)
+    ran = ended(process, signal.SIGINT, group=True)
+    assert ran.code == 130
+    assert ran.err == "doge-replay: interrupted; what was found until then is stored\n"
+    assert_gone(process.pid)
+
+
+def test_a_signal_while_replaying_keeps_the_counts(tmp_path: Path) -> None:
+    """A journal that never ends: a pipe that nobody closes."""
+    os.mkfifo(tmp_path / "j.jsonl")
+    shadow = faulty_core(tmp_path, FEE)
+    process = start(tmp_path, "run", "j.jsonl", "--shadow", shadow, "--json")
+    from stream_makers import as_bytes, journal
+
+    with (tmp_path / "j.jsonl").open("wb") as pipe:
+        pipe.write(as_bytes(journal(2500, slots=1)))
+        pipe.flush()
+        time.sleep(2.0)
+        ran = ended(process, signal.SIGTERM)
+    assert ran.code == 143
+    assert ran.json["transitions"] > 0
+    assert runs(tmp_path / "divergences.db") == [(1, 143, ran.json["transitions"])]
+
+
+def test_two_at_once_on_one_database_lose_nothing(tmp_path: Path, faulty: Faulty) -> None:
+    both = [
+        start(tmp_path, *BUDGET, "--seed", seed, "--shadow", faulty.shadow, "--json")
+        for seed in (11, 12)
+    ]
+    ran = [ended(process) for process in both]
+    assert [one.code for one in ran] == [1, 1]
+    expected: dict[str, int] = {}
+    for one in ran:
+        for line in one.json["divergences"]:
+            expected[line["id"]] = expected.get(line["id"], 0) + line["occurrences"]
+    stored = doge(tmp_path, "list", "--json").json
+    assert {one["id"]: one["occurrences"] for one in stored} == expected
+    assert [run[:2] for run in runs(tmp_path / "divergences.db")] == [(1, 1), (1, 1)]
+    new = [line["id"] for one in ran for line in one.json["divergences"] if line["new"]]
+    assert sorted(new) == sorted(expected)
