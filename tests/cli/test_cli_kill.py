@@ -95,8 +95,8 @@ def test_kill_9_takes_the_executables_along(tmp_path: Path, core_exe: str) -> No
 def test_kill_9_ends_workers_that_wait_for_a_core_that_hangs(tmp_path: Path, core_exe: str) -> None:
     """A worker that waits for an answer notices that its parent is gone all the same."""
     own = tmp_path / "hanging-core"
-    own.write_text(f'#!/bin/sh\nif [ "$#" = 1 ]; then read -r line; printf %s\\\\n '
-                   f'\'{{"error":"no"}}\'; fi\nexec sleep 77\n')  # fmt: skip
+    own.write_text('#!/bin/sh\nif [ "$#" = 1 ]; then read -r line; printf %s\\\\n '
+                   '\'{"error":"no"}\'; fi\nexec sleep 77\n')  # fmt: skip
     own.chmod(0o755)
     process = start(
         tmp_path, "fuzz", "--seconds", 60, "--jobs", 2, "--shadow", own,
