@@ -219,12 +219,12 @@ class PythonSession:
         refused = None if changes is None else self._take_in(changes)
         state = self._state
         try:
-            if refused is not None:
-                self._raise_first(refused, "state")
+            if refused is not None and "state" in refused:
+                raise refused["state"]
             if type(state) is _Refused:
                 raise state
-            if refused is not None:
-                self._raise_first(refused, "patch")
+            if refused is not None and "patch" in refused:
+                raise refused["patch"]
             actions: Sequence[Any] = ()
             code = call[0] if type(call) is tuple else -1
             if code == _CHECK:
@@ -234,9 +234,14 @@ class PythonSession:
                 next_state = self._bindings.apply_regime(state, local_id, call[2])
             else:
                 event = self._event(call, code)
-                if refused is not None:
-                    self._raise_first(refused, "config", "order_size_usd", "order_sizes")
-                for needed in (self._config, self._size, self._sizes):
+                for name, needed in (
+                    ("config", self._config),
+                    ("order_size_usd", self._size),
+                    ("order_sizes", self._sizes),
+                ):
+                    # This step's own error before the one that has stood since earlier.
+                    if refused is not None and name in refused:
+                        raise refused[name]
                     if type(needed) is _Refused:
                         raise needed
                 next_state, actions = self._bindings.transition(
@@ -311,12 +316,6 @@ class PythonSession:
             refused[name] = read
             return former
         return read
-
-    @staticmethod
-    def _raise_first(refused: Mapping[str, _Refused], *names: str) -> None:
-        for name in names:
-            if name in refused:
-                raise refused[name]
 
     def _patch(self, patch: Document) -> None:
         """Replaces top-level fields, read by the core's own reader, without touching the rest:

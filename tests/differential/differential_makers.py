@@ -32,7 +32,7 @@ FAULTS: dict[str, tuple[str, str, str]] = {
         "pass",
     ),
     "counter": ("booking.py", "increment(losses) if net < 0 else 0", "0"),
-    "price": ("entries.py", "e = config.entry_pct / 100.0", "e = config.entry_pct / 90.0"),
+    "price": ("entries.py", "p = profit / 100.0", "p = profit / 90.0"),
     "clear": ("reducer.py", "return clear_s2_mark(state), (booked,)", "return state, (booked,)"),
     "time-out": ("reducer.py", "age >= config.s1_orphan_after_sec", "age > 1e99"),
 }

@@ -51,12 +51,19 @@ THREE_IN_A_ROW = """    global _SEEN
 
 
 def remembering(directory: Path) -> Target:
-    """A core that goes wrong at a timer tick behind a price tick behind a timer tick."""
+    """A core that goes wrong at a timer tick behind a price tick behind a timer tick, all three
+    since it last read a state."""
     path = copy_of_core(
         directory, "reducer.py", "    if isinstance(event, TimerTick):", THREE_IN_A_ROW
     )
     module = Path(path).with_name("reducer.py")
     module.write_text(module.read_text("utf-8") + "\n\n_SEEN = ()\n", "utf-8")
+    codec = Path(path).with_name("codec.py")
+    reading = '    document = dict(_object(data, "state"))\n'
+    text = codec.read_text("utf-8")
+    assert text.count(reading) == 1
+    forget = "    from . import reducer\n\n    reducer._SEEN = ()\n"
+    codec.write_text(text.replace(reading, forget + reading), "utf-8")
     return open_python_target(path)
 
 
