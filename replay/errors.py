@@ -74,7 +74,13 @@ class ProvesNothing(ReplayError):
     exit_code = ExitCode.PROVES_NOTHING
 
 
-class Terminated(ReplayError):
-    """A signal asked the process to end."""
+class Terminated(BaseException):
+    """A signal asked the process to end.
 
-    exit_code = ExitCode.TERMINATED
+    Not an Exception: it may come while a Python core is at work, and what a core raises is its
+    answer.
+    """
+
+    def __init__(self, exit_code: ExitCode) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code

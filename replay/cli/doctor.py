@@ -20,9 +20,14 @@ from replay.errors import ExitCode, ReplayError
 from replay.findings.report import core_document
 from replay.findings.store import Store
 from replay.streams.corpus import Corpus
+from replay.streams.model import CallCode, Start, Step
+from replay.targets.base import Failure, Work
 from replay.targets.open import open_target
 
 LIBRARIES = (*("click", "hypothesis", "msgpack", "msgspec", "rich", "sqlite-utils", "zstandard"),)
+TRIAL_START = Start({"market_price": 0.2, "now": 1.0}, {}, 2.0, None)
+TRIAL_STEP = Step((CallCode.PRICE_TICK, 0.2, 2.0))
+"""What each core is asked, to see that it answers."""
 TOOLS = ("ghc", "cabal", "git", "jq")
 
 
@@ -108,9 +113,19 @@ def _core(
         return {"lines": [error.message], "error": error.message}, ExitCode.CORE_FAILED
     try:
         identity = target.identity
+        target.submit(Work(0, TRIAL_START, (TRIAL_STEP,), True))
+        result = target.collect().results[0]
+    except ReplayError as error:
+        return {"lines": [error.message], "error": error.message}, ExitCode.CORE_FAILED
     finally:
         target.close()
     lines = [core_line(identity)]
+    if isinstance(result, Failure):
+        error_line = f"does not answer: {result.kind}, {result.detail}"
+        lines.append(error_line)
+        return {"lines": lines, "error": error_line, **core_document(identity)}, (
+            ExitCode.CORE_FAILED
+        )
     if identity.methods:
         lines.append(f"knows {', '.join(identity.methods)}")
     return {"lines": lines, **core_document(identity)}, ExitCode.CLEAN

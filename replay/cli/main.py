@@ -47,12 +47,14 @@ for command in (run, fuzz, nightly, repro, list_command, show, export, corpus, d
 
 
 def _terminated(number: int, frame: FrameType | None) -> NoReturn:
-    raise Terminated("ended by a signal; what was found until then is stored")
+    raise Terminated(ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.TERMINATED)
 
 
 def main() -> None:
     """The entry point: runs the command line and exits with its code."""
     signal.signal(signal.SIGTERM, _terminated)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is to be ignored
+        signal.signal(signal.SIGINT, _terminated)
     collect_rarely()
     sys.exit(run_cli(sys.argv[1:]))
 
@@ -69,9 +71,9 @@ def run_cli(arguments: list[str]) -> int:
     except click.ClickException as error:
         note(f"doge-replay: {clean(error.format_message())}{_hint(error)}")
         return int(ExitCode.BAD_INPUT)
-    except (KeyboardInterrupt, click.Abort):
+    except (Terminated, KeyboardInterrupt, click.Abort) as error:
         note("doge-replay: interrupted; what was found until then is stored")
-        return int(ExitCode.INTERRUPTED)
+        return int(getattr(error, "exit_code", ExitCode.INTERRUPTED))
     except ReplayError as error:
         note(f"doge-replay: {clean(error.message, 1000)}")
         return int(error.exit_code)

@@ -84,8 +84,8 @@ def running(
                 yield Running(settings, cores, targets, store, collector, report)
             except KeyboardInterrupt:
                 report.interrupted = ExitCode.INTERRUPTED
-            except Terminated:
-                report.interrupted = ExitCode.TERMINATED
+            except Terminated as signalled:
+                report.interrupted = signalled.exit_code
             except ReplayError as raised:
                 error, report.interrupted = raised, raised.exit_code
             report.findings = collector.lines()

@@ -120,13 +120,16 @@ class Report:
     def exit_code(self) -> ExitCode:
         """What the run tells its caller: the worst that is certain comes first.
 
-        A divergence that was found stands even where the run was cut short or its canary missed.
+        A storm ended the run before its time, so that comes before what was found until then; but
+        a divergence stands even where single failures were met or the canary was missed.
         """
         if self.interrupted is not None:
             return self.interrupted
+        if self.storm is not None:
+            return ExitCode.CORE_FAILED
         if self.divergences or self.misses:
             return ExitCode.DIVERGENCE
-        if self.storm is not None or self.failures or self.tally.failures:
+        if self.failures or self.tally.failures:
             return ExitCode.CORE_FAILED
         if self.tally.transitions == 0 or self.canary.ok is False or self.control.ok is False:
             return ExitCode.PROVES_NOTHING

@@ -64,7 +64,7 @@ def _values(batch: int) -> Iterator[tuple[float, int]]:
             -randrange(0, 312),
         )
     edges = [0.0, -0.0, INF, -INF, NAN, 5e-324, 1.5, 2.5, 0.12525 * 0.998, 1.7976931348623157e308]
-    for _ in range(IN_BATCH - 4 * fifth - 2 * (fifth // 2) - fifth // 2 - fifth // 4 + fifth // 2):
+    for _ in range(fifth // 4):
         far = rng.choice((-(2**62), -400, -309, -308, 308, 324, 400, 2**62, *digits))
         yield rng.choice(edges), far
 
@@ -90,7 +90,7 @@ def _differences(batch: int) -> list[tuple[float, int, str, str]]:
     lines = "".join(f"{struct.pack('>d', x).hex()} {digits}\n" for x, digits in values)
     done = subprocess.run([RND], input=lines, capture_output=True, text=True, check=True)
     answered = done.stdout.split()
-    assert len(answered) == len(values) >= IN_BATCH
+    assert len(answered) == len(values) == IN_BATCH
     return [
         (x, digits, mine, its)
         for (x, digits), its in zip(values, answered, strict=True)
@@ -266,10 +266,10 @@ _WRONG: dict[str, tuple[Any, ...]] = {
     "T": (5, True, [], {}),
     "t": (5, True, None, []),
 }
-_RECORDS: dict[str, tuple[dict[str, Any], str]] = {
-    "orders": (order(1, "sell", "entry"), "iXXddXitddddR"),
-    "recovery_orders": (RECOVERY, "iXddXidd"),
-    "completed_cycles": (CYCLE, "Xidddddd"),
+_RECORDS: dict[str, dict[str, Any]] = {
+    "orders": order(1, "sell", "entry"),
+    "recovery_orders": RECOVERY,
+    "completed_cycles": CYCLE,
 }
 _DEFAULTED: dict[str, dict[str, str]] = {
     "orders": {"txid": "t", "placed_at": "d", "entry_price": "d", "entry_fee": "d",
@@ -296,10 +296,10 @@ def _refused_states() -> Iterator[tuple[Any, str]]:
     for name, kind in _FULL_STATE.items():
         for value in _WRONG[kind]:
             yield two_entries(**{name: value}), name
-    for name, (record, _) in _RECORDS.items():
+    for name, record in _RECORDS.items():
         for value in (None, True, 5, "x", {}):
             yield two_entries(**{name: value}), name
-        for field, kind in _NEEDED[name].items():
+        for field in _NEEDED[name]:
             without = {key: value for key, value in record.items() if key != field}
             yield two_entries(**{name: [without]}), f"{name}[0].{field}"
         for field, kind in {**_NEEDED[name], **_DEFAULTED[name]}.items():
@@ -382,7 +382,7 @@ def test_a_number_that_arithmetic_cannot_go_on_with_is_refused_alike(
     fill = (2, 1, "X", "sell", 0.2, 25.0, 0.01, NOW)
     entry = two_entries()
     cases = [
-        one_step(entry, (2, 1, "X", "sell", 1.7e308, 1.0, 0.0, NOW), {"price_decimals": -308}),
+        one_step(entry, (2, 2, "X", "buy", 1.7e308, 1.0, 0.0, NOW), {"price_decimals": -308}),
         one_step(two_entries(next_order_id=2**63 - 1), fill),
         one_step(entry, (0, 5e-320, NOW), {"price_decimals": 330, "min_volume": 0.0}),
         one_step(entry, (0, 0.3, NOW), {}, INF),
