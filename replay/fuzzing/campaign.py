@@ -37,6 +37,9 @@ GRACE_SECONDS = 30.0
 
 TICK_SECONDS = 0.25
 
+END_SECONDS = 5.0
+"""How long a worker that has said that it is done may take to go."""
+
 
 def run_campaign(
     job: Job,
@@ -125,7 +128,11 @@ class _Campaign:
             case Candidate():
                 self.candidates.append(message)
             case Ended(error):
-                del self.workers[connection]
+                process = self.workers.pop(connection)
+                connection.close()
+                process.join(END_SECONDS)
+                process.kill()
+                process.join()
                 self._end(error)
 
     def _end(self, error: ReplayError | None) -> None:

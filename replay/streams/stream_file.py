@@ -92,12 +92,13 @@ class StreamEncoder:
     def add(self, step: Step) -> None:
         """Adds one step."""
         call, changes, line = step
-        if changes or not isinstance(call, tuple):
-            packed = pack_canonical([call, changes] if changes else [call])
-            self._calls[call_name(call)] += 1
-        else:
+        if changes is None and isinstance(call, tuple) and call[0] in _TICKS:
+            # No maps in there whose keys would have to be sorted, and nearly all steps are ticks.
             packed = pack((call,))
             self._calls[_NAMES[call[0]]] += 1
+        else:
+            packed = pack_canonical([call, changes] if changes else [call])
+            self._calls[call_name(call)] += 1
         self._steps.append(packed)
         self._lines.append(line - self._last_line)
         self._last_line = line
@@ -129,6 +130,7 @@ class StreamEncoder:
 
 
 _NAMES: dict[int, str] = {int(code): CALL_NAMES[code] for code in CallCode}
+_TICKS = (int(CallCode.PRICE_TICK), int(CallCode.TIMER_TICK))
 
 
 def _frame(kind: bytes, payload: bytes) -> bytes:

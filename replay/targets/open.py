@@ -35,7 +35,7 @@ def open_target(
         raise UsageError(f"no {role} core is named", role=role)
     if spec == "python" or spec.endswith(".py"):
         return _python(spec)
-    if os.sep in spec or Path(spec).exists():
+    if os.sep in spec or Path(spec).is_file():
         if not Path(spec).exists():
             raise UsageError(f"the {role} core {spec} does not exist", spec=spec, role=role)
         return open_executable(spec, timeout=timeout, part1_only=part1_only, limits=limits)

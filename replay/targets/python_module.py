@@ -47,14 +47,14 @@ from replay.targets.base import (
     encode_outcomes,
 )
 from replay.targets.private_import import Checkout, locate
-from replay.targets.python_session import Bindings, PythonSession, plain_of
+from replay.targets.python_session import RAISED, Bindings, PythonSession, plain_of
 
 _ACTIONS = ("PlaceOrderAction", "CancelOrderAction", "OrphanOrderAction", "BookCycleAction")
 _EVENTS = ("PriceTick", "TimerTick", "FillEvent", "RecoveryFillEvent", "RecoveryCancelEvent")
+_RECORDS = ("PairState", "OrderState", "RecoveryOrder", "CycleRecord", "EngineConfig", *_EVENTS)
 _NEEDED = (
-    *("PairState", "OrderState", "RecoveryOrder", "CycleRecord", "EngineConfig"),
+    *_RECORDS,
     *_ACTIONS,
-    *_EVENTS,
     *("transition", "check_invariants", "apply_order_regime_at_entry", "from_dict"),
 )
 
@@ -135,15 +135,18 @@ def open_python_target(spec: str) -> PythonTarget:
     checkout = Checkout(root)
     try:
         module = checkout.load(name)
-    except Exception as error:  # a bot's module may raise anything when imported
+    except RAISED as error:  # a bot's module may raise anything when imported
         raise TargetError(
             f"cannot load {spec}: {type(error).__name__}: {error}", spec=spec
         ) from error
     missing = [needed for needed in _NEEDED if not hasattr(module, needed)]
-    if not missing:
+    if not missing and dataclasses.is_dataclass(module.PairState):
         missing = [f"PairState.{field}" for field in STATE_FIELDS if field not in _names(module)]
     if missing:
         raise TargetError(f"{spec} has no {', '.join(missing)}", spec=spec, missing=missing)
+    odd = [name for name in _RECORDS if not dataclasses.is_dataclass(getattr(module, name))]
+    if odd:
+        raise TargetError(f"{spec} has as {', '.join(odd)} no dataclass", spec=spec, odd=odd)
     sources = [Path(m.__file__) for m in checkout.modules.values() if m.__file__ is not None]
     identity = CoreIdentity(
         kind="module",

@@ -44,6 +44,9 @@ _cycle_values = attrgetter(*CYCLE_FIELDS)
 _LISTS = (ORDERS, RECOVERIES, CYCLES)
 _TICK, _TIMER = int(CallCode.PRICE_TICK), int(CallCode.TIMER_TICK)
 _REGIME, _CHECK = int(CallCode.APPLY_REGIME), int(CallCode.CHECK_INVARIANTS)
+RAISED = (Exception, SystemExit)
+"""What a bot's module may raise; only what asks this very process to stop goes through."""
+
 MAX_TEXT = 200
 """How much of a foreign exception's text is kept."""
 
@@ -79,7 +82,7 @@ class _Refused(Exception):
         self.outcome: Outcome = [str(kind), path]
 
 
-def _refusal(error: Exception) -> _Refused:
+def _refusal(error: BaseException) -> _Refused:
     """The refusal that an exception of a core stands for."""
     if isinstance(error, _Refused):
         return error
@@ -89,7 +92,11 @@ def _refusal(error: Exception) -> _Refused:
         return _Refused(RefusalKind.UNKNOWN_EVENT, "event")
     if isinstance(error, OverflowError | ZeroDivisionError) or type(error) is ValueError:
         return _Refused(RefusalKind.ARITHMETIC, "")
-    return _Refused(RefusalKind.ERROR, f"{type(error).__name__}: {error}"[:MAX_TEXT])
+    try:
+        text = str(error)
+    except RAISED:  # even this may be the module's own code
+        text = "(without a text)"
+    return _Refused(RefusalKind.ERROR, f"{type(error).__name__}: {text}"[:MAX_TEXT])
 
 
 class PythonSession:
@@ -131,7 +138,7 @@ class PythonSession:
     def _read(reader: Callable[[Any], Any], document: Any) -> Any:
         try:
             return reader(document)
-        except Exception as error:  # a bot's module may raise anything
+        except RAISED as error:  # a bot's module may raise anything
             return _refusal(error)
 
     def run(self, steps: Sequence[Step], guide: Sequence[Outcome] | None) -> list[Outcome]:
@@ -178,26 +185,27 @@ class PythonSession:
                 next_state, actions = transition(state, event, config, size, sizes)
                 violations = check_invariants(next_state)
                 next_rest = _rest_of(next_state)
-            except Exception as error:  # a bot's module may raise anything
+                compact = self._compact_actions(actions)
+                if next_rest == rest:
+                    # All but price and time is as it was: what nearly every tick comes to.
+                    delta: list[Any] = []
+                    price, now, seen = _hot_of(state)
+                    next_price, next_now, next_seen = _hot_of(next_state)
+                    if next_price != price:
+                        delta += (0, next_price)
+                    if next_now != now:
+                        delta += (1, next_now)
+                    if next_seen != seen:
+                        delta += (_LAST_UPDATE, next_seen)
+                else:
+                    self._stand_at(state)
+                    delta = self._delta(_values_of(next_state))
+                    rest = next_rest
+            except RAISED as error:  # a bot's module may raise anything
                 outcomes.append(_refusal(error).outcome)
                 continue
-            if next_rest == rest:
-                # All but price and time is as it was: what nearly every tick comes to.
-                delta: list[Any] = []
-                price, now, seen = _hot_of(state)
-                next_price, next_now, next_seen = _hot_of(next_state)
-                if next_price != price:
-                    delta += (0, next_price)
-                if next_now != now:
-                    delta += (1, next_now)
-                if next_seen != seen:
-                    delta += (_LAST_UPDATE, next_seen)
-            else:
-                self._stand_at(state)
-                delta = self._delta(_values_of(next_state))
-                rest = next_rest
             state = next_state
-            outcomes.append([delta, self._compact_actions(actions), violations])
+            outcomes.append([delta, compact, violations])
         self._stand_at(state)
         return outcomes
 
@@ -249,11 +257,12 @@ class PythonSession:
                 )
             values = _values_of(next_state)
             violations = self._bindings.check_invariants(next_state)
-        except Exception as error:  # a bot's module may raise anything
+            compact = self._compact_actions(actions)
+            delta = self._delta(values)
+        except RAISED as error:  # a bot's module may raise anything
             return _refusal(error).outcome
-        delta = self._delta(values)
         self._state, self._values = next_state, values
-        return [delta, self._compact_actions(actions), violations]
+        return [delta, compact, violations]
 
     def _guided(self, step: Step, wanted: Outcome) -> Outcome:
         """Answers a step, then goes on from what the authority answered."""
@@ -267,7 +276,7 @@ class PythonSession:
             self._go_on_from(wanted[0], moved=not is_refusal(outcome))
             if not is_refusal(outcome):
                 outcome = [*outcome[:2], self._bindings.check_invariants(self._state)]
-        except Exception as error:  # a bot's module may not take what the authority made
+        except RAISED as error:  # a bot's module may not take what the authority made
             return _refusal(error).outcome
         return outcome
 
@@ -296,7 +305,7 @@ class PythonSession:
         if "patch" in changes and not isinstance(self._state, _Refused):
             try:
                 self._patch(changes["patch"])
-            except Exception as error:  # a bot's module may raise anything
+            except RAISED as error:  # a bot's module may raise anything
                 refused["patch"] = _refusal(error)
         if "config" in changes:
             read = self._read(bindings.read_config, changes["config"])
@@ -339,7 +348,6 @@ class PythonSession:
         self._before = (self._state, former, due)
         if due:
             changed = sorted(due.union(changed))
-            self._due = set()
         delta: list[Any] = []
         for index in changed:
             value, old = values[index], former[index]
@@ -349,6 +357,8 @@ class PythonSession:
                 value = _compact_list(index, () if index in due else old, value)
             delta.append(index)
             delta.append(value)
+        if due:
+            self._due = set()
         return delta
 
     def _compact_actions(self, actions: Sequence[Any]) -> list[Any]:
