@@ -81,8 +81,12 @@ def test_hostile_documents_are_often_unreadable() -> None:
     assert 5 < refused < 55
 
 
-def test_a_drawn_stream_shrinks_to_a_single_event() -> None:
-    """What a test fails on comes out short: here, a booked cycle needs one fill of an exit."""
+def test_a_drawn_stream_shrinks_to_an_event_or_two() -> None:
+    """What a test fails on comes out short: here, a booked cycle needs one fill of an exit.
+
+    Nearly always that is all; which examples Hypothesis begins with depends on the modules that
+    are loaded, and from some it gets stuck with one step more.
+    """
 
     def books(stream: Stream) -> bool:
         return any(
@@ -100,4 +104,4 @@ def test_a_drawn_stream_shrinks_to_a_single_event() -> None:
             phases=(Phase.generate, Phase.shrink), suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip
-    assert len(found.steps) == 1
+    assert len(found.steps) <= 2
