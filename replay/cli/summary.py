@@ -115,15 +115,15 @@ def _say_findings(title: str, lines: list[FindingLine]) -> None:
     say()
     say(f"{title}:")
     say_table(
-        ("id", "", "event", "rule", "kind", "first field", "times", "steps"),
+        ("id", "", "event", "rule", "field", "kind", "times", "steps"),
         (
             (
                 line.id,
                 "new" if line.new else "known",
                 line.event,
                 line.rule,
+                line.field,
                 line.kind,
-                line.fields[0] if line.fields else "",
                 f"{line.occurrences:,}",
                 line.steps,
             )

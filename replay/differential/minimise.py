@@ -13,7 +13,7 @@ by one.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,7 @@ from replay.differential.shrinkers import (
     simpler_values,
     without,
 )
+from replay.errors import FailureStorm
 from replay.streams.model import CallCode, Start, Step, Stream, segments_of
 from replay.targets.base import Failure, Target, Work
 from replay.targets.compact import state_document
@@ -77,6 +78,23 @@ def minimise(
         search.jump(search.best.case)
     search.simplify()
     return Minimised(search.best, search.attempts, time.monotonic() - search.began)
+
+
+def shows_afresh(finding: Finding, open_pair: Callable[[], tuple[Target, Target]]) -> bool:
+    """Whether a case shows its bug on cores that have seen nothing else.
+
+    A core that remembers may have been led astray by the attempts before; what it shows only
+    then is no case to hand to anybody.
+    """
+    authority, shadow = open_pair()
+    try:
+        found = probe(authority, shadow, finding.case, 0)
+    except FailureStorm:
+        return False
+    finally:
+        authority.close()
+        shadow.close()
+    return any(one.signature == finding.signature for one in found)
 
 
 class _Search:

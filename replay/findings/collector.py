@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from replay.differential.minimise import Minimised, minimise
+from replay.differential.minimise import Minimised, minimise, shows_afresh
 from replay.differential.model import Finding
 from replay.findings.report import FindingLine
 from replay.findings.store import FailureCount, Store
@@ -98,7 +98,7 @@ class Collector:
         try:
             for finding in findings[:MAX_MINIMISED]:
                 smaller = minimise(finding, authority, shadow)
-                if smaller is not None:
+                if smaller is not None and shows_afresh(smaller.finding, open_pair):
                     self.take_minimised(smaller)
         finally:
             authority.close()
@@ -129,6 +129,7 @@ class Collector:
                 event=bucket.smallest.event,
                 rule=bucket.smallest.signature.rule,
                 kind=bucket.smallest.signature.kind,
+                field=bucket.smallest.signature.field,
                 fields=tuple(sorted({d.path for d in bucket.smallest.differences})),
                 occurrences=bucket.occurrences,
                 steps=len(bucket.smallest.case.steps),

@@ -96,15 +96,15 @@ def _findings(title: str, lines: Iterable[FindingLine]) -> list[str]:
     rows = [
         "| " + " | ".join((
             f"`{line.id}`", "new" if line.new else "known", markdown_text(line.event),
-            markdown_text(line.rule), markdown_text(line.kind),
-            markdown_text(", ".join(line.fields[:3])), f"{line.occurrences:,}", str(line.steps),
+            markdown_text(line.rule), markdown_text(line.field), markdown_text(line.kind),
+            f"{line.occurrences:,}", str(line.steps),
         )) + " |"
         for line in lines
     ]  # fmt: skip
     commands = [f"    {plain(line.command, 1000)}" for line in lines]
     return [
         *("", f"## {title}", ""),
-        "| id | | event | rule | kind | fields | times | steps |",
+        "| id | | event | rule | field | kind | times | steps |",
         "|---|---|---|---|---|---|---|---|",
         *rows,
         *("", "To reproduce:", ""),

@@ -19,12 +19,14 @@ from replay.targets.base import CoreIdentity
 
 @dataclass(frozen=True, slots=True)
 class FindingLine:
-    """One bucket as a run saw it. `steps` are those of its smallest case."""
+    """One bucket as a run saw it. `field` is the signature's, `fields` are all that differ in
+    the smallest case, and `steps` are that case's."""
 
     id: str
     event: str
     rule: str
     kind: str
+    field: str
     fields: tuple[str, ...]
     occurrences: int
     steps: int
@@ -39,6 +41,7 @@ class FindingLine:
             "event": self.event,
             "rule": self.rule,
             "kind": self.kind,
+            "field": self.field,
             "fields": list(self.fields),
             "occurrences": self.occurrences,
             "steps": self.steps,

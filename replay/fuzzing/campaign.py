@@ -73,6 +73,7 @@ def run_campaign(
     finally:
         report.seconds += time.monotonic() - began
         campaign.kill()
+        campaign.keep_minimised()
     return sorted(campaign.candidates, key=lambda candidate: candidate.unit)
 
 
@@ -95,6 +96,7 @@ class _Campaign:
     on_progress: Callable[[Tally], None]
     workers: dict[Connection, BaseProcess] = field(default_factory=dict)
     candidates: list[Candidate] = field(default_factory=list)
+    shrunk: dict[str, Shrunk] = field(default_factory=dict)
 
     def listen(self, deadline: float | None) -> None:
         """Takes in messages until all workers have ended."""
@@ -118,8 +120,10 @@ class _Campaign:
         match message:
             case Found(finding):
                 self.collector.take(finding)
-            case Shrunk(minimised):
-                self.collector.take_minimised(minimised)
+            case Shrunk(minimised, unit):
+                former = self.shrunk.get(minimised.finding.id)
+                if former is None or unit < former.unit:
+                    self.shrunk[minimised.finding.id] = message
             case Progress(tally, repeated, features):
                 self.report.tally.add(tally)
                 self.report.features |= features
@@ -140,6 +144,12 @@ class _Campaign:
             self.report.storm = error.message
         elif error is not None:
             raise error
+
+    def keep_minimised(self) -> None:
+        """Stores the minimised cases. Each worker minimises the first occurrence that it meets; of
+        those the one of the first unit is kept, so that it does not matter how many there are."""
+        for _, shrunk in sorted(self.shrunk.items()):
+            self.collector.take_minimised(shrunk.minimised)
 
     def kill(self) -> None:
         """Ends every worker that is left."""

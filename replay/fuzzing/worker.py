@@ -16,13 +16,14 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import NamedTuple
 
 from replay.collecting import collect_rarely
 from replay.differential.lockstep import Lockstep, Tally
-from replay.differential.minimise import MAX_SECONDS, Minimised, minimise
+from replay.differential.minimise import MAX_SECONDS, Minimised, minimise, shows_afresh
 from replay.differential.model import Finding
 from replay.errors import DamagedError, EnvironmentFailure, FailureStorm, ReplayError
 from replay.fuzzing.generate import run_source
@@ -83,9 +84,10 @@ class Found(NamedTuple):
 
 
 class Shrunk(NamedTuple):
-    """A minimised case of a bucket that was sent before."""
+    """A minimised case of a bucket that was sent before, and the unit that it was met in."""
 
     minimised: Minimised
+    unit: int
 
 
 class Ended(NamedTuple):
@@ -141,6 +143,7 @@ class _Worker:
     _seen: Counter[str] = field(default_factory=Counter)
     _features: set[str] = field(default_factory=set)
     _offered: int = 0
+    _numbers: dict[str, int] = field(default_factory=dict)
     _repeated: dict[str, tuple[Finding, int]] = field(default_factory=dict)
     _minimisers: tuple[Target, Target] | None = None
 
@@ -182,6 +185,7 @@ class _Worker:
             start, source = unit.open()
         except DamagedError:
             return  # a corpus stream that the replay of the corpus has already reported
+        self._numbers[unit.origin] = unit.number
         stream, found, reached = run_source(lockstep, unit.number, start, source, unit.origin)
         self._handle(found)
         new = reached - self._features
@@ -212,8 +216,10 @@ class _Worker:
             smaller = minimise(finding, *self._minimisers, max_seconds=self._patience())
         except FailureStorm:
             return  # the unshrunk case is stored, and that must do
-        if smaller is not None:
-            self.parent.send(Shrunk(smaller))
+        if smaller is None:
+            return
+        if shows_afresh(smaller.finding, partial(self.job.cores.open, minimising=True)):
+            self.parent.send(Shrunk(smaller, self._numbers[finding.case.origin]))
 
     def _patience(self) -> float:
         """Seconds for minimising one bucket: what is found at the last moment is still shrunk."""

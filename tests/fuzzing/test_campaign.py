@@ -125,7 +125,6 @@ def test_the_same_campaign_ends_with_the_same_cases_to_the_byte(runs: dict[str, 
     assert runs["two"].minimised == runs["two again"].minimised
 
 
-@pytest.mark.xfail(reason="each worker minimises its own first occurrence, the smallest is kept")
 def test_the_minimised_cases_do_not_depend_on_how_many_workers_there_are(
     runs: dict[str, Campaign],
 ) -> None:
