@@ -6,6 +6,7 @@ import math
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any, TypeVar
 
 import click
@@ -32,8 +33,26 @@ class Duration(click.FloatRange):
         return number
 
 
-def core_options(command: F) -> F:
-    """--authority, --shadow, --db and --json, which every command takes."""
+def core_options(command: Callable[..., int]) -> Callable[..., int]:
+    """--authority, --shadow, --db and --json, which every command takes.
+
+    The command itself gets `settings`, put together from these (and --corpus) and from all other
+    places, and `as_json`.
+    """
+
+    @wraps(command)
+    def with_settings(
+        *,
+        authority: str | None,
+        shadow: str | None,
+        db: str | None,
+        corpus: tuple[str, ...] = (),
+        **others: Any,
+    ) -> int:
+        settings = load_settings(authority=authority, shadow=shadow, db=db, corpus=corpus)
+        return command(settings=settings, **others)
+
+    wrapped: Callable[..., int] = with_settings
     for option in reversed(
         (
             click.option(
@@ -55,8 +74,8 @@ def core_options(command: F) -> F:
             click.option("--json", "as_json", is_flag=True, help="Pure JSON on standard output."),
         )
     ):
-        command = option(command)
-    return command
+        wrapped = option(wrapped)
+    return wrapped
 
 
 def corpus_option(command: F) -> F:
@@ -67,13 +86,6 @@ def corpus_option(command: F) -> F:
         multiple=True,
         help="A corpus directory; may be given several times, new streams go to the last.",
     )(command)
-
-
-def settings_of(
-    authority: str | None, shadow: str | None, db: str | None, corpus: tuple[str, ...] = ()
-) -> Settings:
-    """The settings of a command line."""
-    return load_settings(authority=authority, shadow=shadow, db=db, corpus=corpus)
 
 
 def pair_of(settings: Settings) -> PairSpec:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from replay.cli.common import core_options, corpus_option, settings_of
+from replay.cli.common import core_options, corpus_option
 from replay.cli.console import clean, say, say_json, say_table
+from replay.cli.settings import Settings
 from replay.errors import ExitCode
 from replay.streams.corpus import Corpus, Entry
 from replay.streams.model import Rejected
@@ -36,14 +37,10 @@ Example:
 @core_options
 def import_command(
     inputs: tuple[str, ...],
-    corpus: tuple[str, ...],
-    authority: str | None,
-    shadow: str | None,
-    db: str | None,
+    settings: Settings,
     as_json: bool,
 ) -> int:
     """Take journals, requests and parity cases into the corpus. Twice adds nothing."""
-    settings = settings_of(authority, shadow, db, corpus)
     directory = settings.corpus[-1]
     rejected: list[Rejected] = []
     count = Corpus(directory).import_inputs(inputs, on_rejected=rejected.append)
@@ -76,14 +73,10 @@ Example:
 @corpus_option
 @core_options
 def list_streams(
-    corpus: tuple[str, ...],
-    authority: str | None,
-    shadow: str | None,
-    db: str | None,
+    settings: Settings,
     as_json: bool,
 ) -> int:
     """List the streams of the corpus."""
-    settings = settings_of(authority, shadow, db, corpus)
     entries = [(d, entry) for d in existing(settings.corpus) for entry in Corpus(d).entries()]
     if as_json:
         say_json([_entry_document(directory, entry) for directory, entry in entries])
@@ -133,17 +126,13 @@ Example:
 @corpus_option
 @core_options
 def verify(
-    corpus: tuple[str, ...],
-    authority: str | None,
-    shadow: str | None,
-    db: str | None,
+    settings: Settings,
     as_json: bool,
 ) -> int:
     """Read every file of the corpus and report all that is not a good stream.
 
     Exits 2 where a stream is damaged.
     """
-    settings = settings_of(authority, shadow, db, corpus)
     checked = [(directory, Corpus(directory).verify()) for directory in existing(settings.corpus)]
     sound = all(verification.is_sound for _, verification in checked)
     if as_json:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import click
 
 from replay import __version__
-from replay.cli.common import core_options, corpus_option, settings_of
+from replay.cli.common import core_options, corpus_option
 from replay.cli.console import clean, say, say_json
 from replay.cli.settings import Settings
 from replay.cli.summary import core_line
@@ -39,10 +39,7 @@ Example:
 @corpus_option
 @core_options
 def doctor(
-    corpus: tuple[str, ...],
-    authority: str | None,
-    shadow: str | None,
-    db: str | None,
+    settings: Settings,
     as_json: bool,
 ) -> int:
     """Check the installation: libraries and tools, both cores, the corpus, the database.
@@ -50,7 +47,6 @@ def doctor(
     Exits 0 where everything is in order, 2 where the database or the corpus is damaged, 3 where a
     core cannot run.
     """
-    settings = settings_of(authority, shadow, db, corpus)
     document, code = examine(settings)
     if as_json:
         say_json({**document, "exit": int(code)})

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from replay.cli.common import core_options, reading, settings_of
+from replay.cli.common import core_options, reading
 from replay.cli.console import note, say
+from replay.cli.settings import Settings
 from replay.errors import EnvironmentFailure
 from replay.findings.export import parity_case
 
@@ -25,9 +26,7 @@ Examples:
 def export(
     id: str,
     output: Path | None,
-    authority: str | None,
-    shadow: str | None,
-    db: str | None,
+    settings: Settings,
     as_json: bool,
 ) -> int:
     """Write one stored case as a parity case (JSON), with what the authority ended in as
@@ -35,7 +34,6 @@ def export(
 
     To standard output, or to a file that is not there yet.
     """
-    settings = settings_of(authority, shadow, db)
     with reading(settings) as store:
         document = parity_case(store.finding(id))
     text = json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False)

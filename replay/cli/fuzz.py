@@ -8,9 +8,10 @@ from pathlib import Path
 
 import click
 
-from replay.cli.common import Duration, core_options, corpus_option, settings_of
+from replay.cli.common import Duration, core_options, corpus_option
 from replay.cli.console import Progress
 from replay.cli.running import Running, finish, running
+from replay.cli.settings import Settings
 from replay.differential.lockstep import Tally
 from replay.findings.store import RunKind
 from replay.fuzzing.campaign import run_campaign
@@ -52,14 +53,10 @@ def fuzz(
     profile: str | None,
     seed: int | None,
     jobs: int | None,
-    corpus: tuple[str, ...],
-    authority: str | None,
-    shadow: str | None,
-    db: str | None,
+    settings: Settings,
     as_json: bool,
 ) -> int:
     """Generate event streams, replay them through both cores, store where they differ."""
-    settings = settings_of(authority, shadow, db, corpus)
     if seconds is None and max_transitions is None:
         seconds = DEFAULT_SECONDS
     chosen_seed = new_seed() if seed is None else seed

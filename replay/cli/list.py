@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from replay.cli.common import core_options, reading, settings_of
+from replay.cli.common import core_options, reading
 from replay.cli.console import say, say_json, say_table
+from replay.cli.settings import Settings
 from replay.findings.store import StoredFinding
 
 
@@ -18,9 +19,8 @@ Example:
   doge-replay list --json | jq -r '.[].id'""",
 )
 @core_options
-def list_command(authority: str | None, shadow: str | None, db: str | None, as_json: bool) -> int:
+def list_command(settings: Settings, as_json: bool) -> int:
     """List the stored divergences and failures."""
-    settings = settings_of(authority, shadow, db)
     with reading(settings) as store:
         findings = store.findings()
         if as_json:

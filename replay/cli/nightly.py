@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from replay.cli.common import Duration, core_options, corpus_option, settings_of
+from replay.cli.common import Duration, core_options, corpus_option
 from replay.cli.console import Progress, json_safe, note
 from replay.cli.fuzz import campaign, new_seed
 from replay.cli.run import corpus_items
@@ -52,10 +52,7 @@ def nightly(
     profile: str | None,
     seed: int | None,
     jobs: int | None,
-    corpus: tuple[str, ...],
-    authority: str | None,
-    shadow: str | None,
-    db: str | None,
+    settings: Settings,
     as_json: bool,
 ) -> int:
     """Hunt for divergences for M minutes and write a report.
@@ -64,7 +61,6 @@ def nightly(
     the time. Streams that reach something new join the corpus. The report directory gets
     report.md, junit.xml and report.json.
     """
-    settings = settings_of(authority, shadow, db, corpus)
     deadline = time.monotonic() + minutes * 60.0
     mix = Mix(profile or settings.profile)
     chosen_seed = new_seed() if seed is None else seed

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from replay.cli.common import core_options, pair_of, reading, settings_of
+from replay.cli.common import core_options, pair_of, reading
 from replay.cli.console import clean, say, say_json
 from replay.cli.settings import Settings
 from replay.cli.side_by_side import say_answers, say_case, say_differences, value_text
@@ -45,16 +45,13 @@ Examples:
 @core_options
 def repro(
     what: str,
-    authority: str | None,
-    shadow: str | None,
-    db: str | None,
+    settings: Settings,
     as_json: bool,
 ) -> int:
     """Run one stored case, or one from a file, on both cores and show where they differ.
 
     Exits 1 while it diverges, 0 when it no longer does, 3 where a core could not run.
     """
-    settings = settings_of(authority, shadow, db)
     subject = _from_file(Path(what)) if Path(what).is_file() else _from_store(settings, what)
     targets = pair_of(settings).open()
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from replay.cli.common import core_options, corpus_option, settings_of
+from replay.cli.common import core_options, corpus_option
 from replay.cli.console import Progress
 from replay.cli.running import finish, running
 from replay.cli.settings import Settings
@@ -32,10 +32,7 @@ Examples:
 @core_options
 def run(
     inputs: tuple[str, ...],
-    corpus: tuple[str, ...],
-    authority: str | None,
-    shadow: str | None,
-    db: str | None,
+    settings: Settings,
     as_json: bool,
 ) -> int:
     """Replay INPUTs through both cores and store where they differ.
@@ -43,7 +40,6 @@ def run(
     An INPUT is a journal, a file of requests, a parity case, a corpus stream (a file or its ID),
     or a directory of these. Without any, the whole corpus is replayed.
     """
-    settings = settings_of(authority, shadow, db, corpus)
     expectations = Expectations()
     items = stream_items(settings, inputs, expectations)
     with running(RunKind.RUN, settings, {"inputs": list(inputs)}) as under_way:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
-from replay.cli.common import core_options, reading, repro_command, settings_of
+from replay.cli.common import core_options, reading, repro_command
 from replay.cli.console import clean, say, say_json
 from replay.cli.list import finding_document
+from replay.cli.settings import Settings
 from replay.cli.side_by_side import say_answers, say_case, say_differences, value_text
 from replay.cli.summary import core_line
 from replay.findings.report import core_document
@@ -20,12 +21,11 @@ Example:
 )
 @click.argument("id", metavar="ID")
 @core_options
-def show(id: str, authority: str | None, shadow: str | None, db: str | None, as_json: bool) -> int:
+def show(id: str, settings: Settings, as_json: bool) -> int:
     """Show one stored divergence: its case, both answers, where and on which cores it was seen.
 
     ID may be shortened as long as only one finding fits.
     """
-    settings = settings_of(authority, shadow, db)
     with reading(settings) as store:
         finding = store.finding(id)
         if as_json:
