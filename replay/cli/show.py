@@ -54,7 +54,8 @@ def _say(finding: StoredFinding, command: str) -> None:
     say_differences(finding.differences)
     say("where:")
     for place in finding.places:
-        where = f"{clean(place.origin) or 'no file'}" + (f":{place.line}" if place.line else "")
+        where = clean(place.origin) or "no file"
+        where += f", line {place.line}" if place.line else ""
         say(f"  run {place.run}  {where}" + (f"  {place.times} times" if place.times > 1 else ""))
     say()
     say(command)

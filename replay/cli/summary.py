@@ -19,6 +19,11 @@ def core_line(identity: CoreIdentity) -> str:
     )
 
 
+def counted(number: int, thing: str) -> str:
+    """`1 stream`, `2 streams`."""
+    return f"{number:,} {thing}{'s' * (number != 1)}"
+
+
 def headline(report: Report) -> str:
     """The outcome in a few words."""
     if report.storm is not None:
@@ -51,7 +56,7 @@ def say_report(report: Report) -> None:
     if report.seed is not None:
         say(f"  seed       {report.seed}, profile {clean(report.profile)}")
     say(
-        f"  compared   {tally.transitions:,} transitions in {tally.streams:,} streams, "
+        f"  compared   {tally.transitions:,} transitions in {counted(tally.streams, 'stream')}, "
         f"{report.seconds:.1f} s ({report.rate:,.0f}/s)"
     )
     calls = ", ".join(f"{clean(name)} {count:,}" for name, count in report.calls().items())

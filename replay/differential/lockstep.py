@@ -1,23 +1,23 @@
 """Lockstep: one stream through two cores, each step from the authority's state.
 
 The authority runs ahead, segment by segment; its answers go to the shadow along with the steps
-(docs/replay-method.md, "next"), so one divergence never causes the next and a stream is never given
-up. Where both answers have the same bytes nothing is decoded. What is found is handed to the
-caller with all it takes to see it again.
+(docs/replay-method.md, "guide"), so one divergence never causes the next and a stream is never
+given up. Where both answers have the same bytes nothing is decoded. What is found is handed to
+the caller with all it takes to see it again.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from replay.core import CoreError, config_from_dict, order_size_from, order_sizes_from
 from replay.differential.compare import compare
 from replay.differential.model import Difference, Finding, Verdict
 from replay.differential.signature import divergence_signature, failure_signature
-from replay.streams.model import CallCode, Document, Segment, Start, Step, Stream
+from replay.differential.walking import inputs_after, walk
+from replay.streams.model import Document, Segment, Start, Stream
 from replay.targets.base import (
     REFUSED,
     Failure,
@@ -38,8 +38,6 @@ from replay.targets.compact import (
     read_state,
     state_document,
 )
-
-DEFAULT_DECIMALS = 6
 
 
 @dataclass(slots=True)
@@ -324,76 +322,10 @@ def same_bytes(one: StepResult, other: StepResult) -> bool:
         return False
 
 
-_READERS: Mapping[str, Callable[[Any], Any]] = {
-    "config": config_from_dict,
-    "order_size_usd": order_size_from,
-    "order_sizes": order_sizes_from,
-}
-
-
-def inputs_after(
-    inputs: tuple[Document, Document, Document], step: Step, outcome: StepResult
-) -> list[Document]:
-    """The config, order_size_usd and order_sizes in force behind a step with changes.
-
-    What cannot be read leaves in force what was there (docs/replay-method.md). Where a transition
-    was answered, all of it could be read; else our own core's readers decide.
-    """
-    assert step.changes is not None
-    code = CallCode.PRICE_TICK if isinstance(step.call, Mapping) else step.call[0]
-    all_read = (
-        not isinstance(outcome, Failure)
-        and not is_refusal(outcome)
-        and code < CallCode.APPLY_REGIME
-    )
-    after = list(inputs)
-    for place, (name, read) in enumerate(_READERS.items()):
-        if name in step.changes:
-            try:
-                if not all_read:
-                    read(step.changes[name])
-            except CoreError:
-                continue
-            after[place] = step.changes[name]
-    return after
-
-
-def walk(
-    start: Start,
-    plain: Plain | None,
-    steps: Sequence[Step],
-    outcomes: Sequence[StepResult],
-) -> Iterator[tuple[Plain | None, int]]:
-    """The state that each step's call started from (after what was set from outside; None where
-    no state could be read), and the decimals of the prices.
-
-    `plain` is the state at the start where it is known; else it is read from `start`.
-    """
-    plain = read_state(start.state) if plain is None else plain
-    decimals = _decimals(start.config)
-    for step, outcome in zip(steps, outcomes, strict=True):
-        if step.changes is not None:
-            plain, _ = apply_changes(plain, step.changes)
-            if "config" in step.changes:
-                decimals = _decimals(step.changes["config"], decimals)
-        yield plain, decimals
-        if not isinstance(outcome, Failure) and not is_refusal(outcome):
-            plain = blank() if plain is None else list(plain)
-            apply_delta(plain, outcome[0])
-
-
 def _walk(pending: _Pending) -> Iterator[tuple[Plain | None, int]]:
     position = pending.position
     start = Start(position.raw, *position.inputs)
     return walk(start, position.state, pending.segment.steps, pending.reply.results)
-
-
-def _decimals(config: Document, former: int = DEFAULT_DECIMALS) -> int:
-    """The decimals of a config; the former ones where it can certainly not be read."""
-    if not isinstance(config, Mapping):
-        return former
-    decimals = config.get("price_decimals", DEFAULT_DECIMALS)
-    return decimals if type(decimals) is int else former
 
 
 def _case(pending: _Pending, index: int) -> Stream:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from replay.differential.lockstep import Lockstep, inputs_after, run_stream, walk
+from replay.differential.lockstep import Lockstep, run_stream
 from replay.differential.model import Finding, Signature
 from replay.differential.shrinkers import (
     CaseDocument,
@@ -32,6 +32,7 @@ from replay.differential.shrinkers import (
     simpler_values,
     without,
 )
+from replay.differential.walking import inputs_after, walk
 from replay.errors import FailureStorm
 from replay.streams.model import CallCode, Start, Step, Stream, segments_of
 from replay.targets.base import Failure, Target, Work

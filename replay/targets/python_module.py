@@ -47,7 +47,8 @@ from replay.targets.base import (
     encode_outcomes,
 )
 from replay.targets.private_import import Checkout, locate
-from replay.targets.python_session import RAISED, Bindings, PythonSession, plain_of
+from replay.targets.python_compact import plain_of
+from replay.targets.python_session import RAISED, Bindings, PythonSession
 
 _ACTIONS = ("PlaceOrderAction", "CancelOrderAction", "OrphanOrderAction", "BookCycleAction")
 _EVENTS = ("PriceTick", "TimerTick", "FillEvent", "RecoveryFillEvent", "RecoveryCancelEvent")

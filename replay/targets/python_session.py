@@ -10,18 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
-from operator import attrgetter, is_not
+from operator import is_not
 from typing import Any
 
 from replay.core import UnknownEventError, UnreadableError
 from replay.streams.model import (
-    CYCLE_FIELDS,
     CYCLES,
     EVENT_FIELDS,
-    ORDER_FIELDS,
-    ORDERS,
-    RECOVERIES,
-    RECOVERY_FIELDS,
     STATE_FIELDS,
     CallCode,
     Document,
@@ -29,19 +24,17 @@ from replay.streams.model import (
     Step,
 )
 from replay.targets.base import Outcome, RefusalKind, is_refusal
-from replay.targets.compact import History, Plain
+from replay.targets.python_compact import (
+    LAST_UPDATE,
+    LISTS,
+    compact_list,
+    hot_of,
+    rest_of,
+    values_of,
+)
 
 _INDICES = range(len(STATE_FIELDS))
 _INDEX_OF = {name: index for index, name in enumerate(STATE_FIELDS)}
-_values_of = attrgetter(*STATE_FIELDS)
-_HOT = ("market_price", "now", "last_price_update_at")
-_hot_of = attrgetter(*_HOT)
-_rest_of = attrgetter(*(name for name in STATE_FIELDS if name not in _HOT))
-_LAST_UPDATE = STATE_FIELDS.index("last_price_update_at")
-_order_values = attrgetter(*ORDER_FIELDS)
-_recovery_values = attrgetter(*RECOVERY_FIELDS)
-_cycle_values = attrgetter(*CYCLE_FIELDS)
-_LISTS = (ORDERS, RECOVERIES, CYCLES)
 _TICK, _TIMER = int(CallCode.PRICE_TICK), int(CallCode.TIMER_TICK)
 _REGIME, _CHECK = int(CallCode.APPLY_REGIME), int(CallCode.CHECK_INVARIANTS)
 RAISED = (Exception, SystemExit)
@@ -131,7 +124,7 @@ class PythonSession:
         self._size = self._read(bindings.read_size, start.order_size_usd)
         self._sizes = self._read(bindings.read_sizes, start.order_sizes)
         if not isinstance(self._state, _Refused):
-            self._values = _values_of(self._state)
+            self._values = values_of(self._state)
             self._due = set(_INDICES)
 
     @staticmethod
@@ -160,7 +153,7 @@ class PythonSession:
         state = self._state
         config, size, sizes = self._config, self._size, self._sizes
         is_plain = self._is_plain
-        rest = _rest_of(state) if is_plain else ()
+        rest = rest_of(state) if is_plain else ()
         outcomes: list[Outcome] = []
         for step in steps:
             call: Any
@@ -179,27 +172,27 @@ class PythonSession:
                 state = self._state
                 config, size, sizes = self._config, self._size, self._sizes
                 is_plain = self._is_plain
-                rest = _rest_of(state) if is_plain else ()
+                rest = rest_of(state) if is_plain else ()
                 continue
             try:
                 next_state, actions = transition(state, event, config, size, sizes)
                 violations = check_invariants(next_state)
-                next_rest = _rest_of(next_state)
+                next_rest = rest_of(next_state)
                 compact = self._compact_actions(actions)
                 if next_rest == rest:
                     # All but price and time is as it was: what nearly every tick comes to.
                     delta: list[Any] = []
-                    price, now, seen = _hot_of(state)
-                    next_price, next_now, next_seen = _hot_of(next_state)
+                    price, now, seen = hot_of(state)
+                    next_price, next_now, next_seen = hot_of(next_state)
                     if next_price != price:
                         delta += (0, next_price)
                     if next_now != now:
                         delta += (1, next_now)
                     if next_seen != seen:
-                        delta += (_LAST_UPDATE, next_seen)
+                        delta += (LAST_UPDATE, next_seen)
                 else:
                     self._stand_at(state)
-                    delta = self._delta(_values_of(next_state))
+                    delta = self._delta(values_of(next_state))
                     rest = next_rest
             except RAISED as error:  # a bot's module may raise anything
                 outcomes.append(_refusal(error).outcome)
@@ -212,7 +205,7 @@ class PythonSession:
     def _stand_at(self, state: Any) -> None:
         """Notes the state that the loop has come to, with its values."""
         if state is not self._state:
-            self._state, self._values = state, _values_of(state)
+            self._state, self._values = state, values_of(state)
 
     @property
     def _is_plain(self) -> bool:
@@ -255,7 +248,7 @@ class PythonSession:
                 next_state, actions = self._bindings.transition(
                     state, event, self._config, self._size, self._sizes
                 )
-            values = _values_of(next_state)
+            values = values_of(next_state)
             violations = self._bindings.check_invariants(next_state)
             compact = self._compact_actions(actions)
             delta = self._delta(values)
@@ -337,7 +330,7 @@ class PythonSession:
         self._set_state(state, self._due | {_INDEX_OF[name] for name in named})
 
     def _set_state(self, state: Any, due: set[int]) -> None:
-        self._state, self._values, self._due = state, _values_of(state), due
+        self._state, self._values, self._due = state, values_of(state), due
         self._before = None
 
     def _delta(self, values: tuple[Any, ...]) -> list[Any]:
@@ -353,8 +346,8 @@ class PythonSession:
             value, old = values[index], former[index]
             if index not in due and value == old:
                 continue
-            if index in _LISTS:
-                value = _compact_list(index, () if index in due else old, value)
+            if index in LISTS:
+                value = compact_list(index, () if index in due else old, value)
             delta.append(index)
             delta.append(value)
         if due:
@@ -396,34 +389,3 @@ class PythonSession:
         else:
             state = self._state
         self._set_state(replace(state, **fields), set())
-
-
-def _compact_list(index: int, former: tuple[Any, ...], records: tuple[Any, ...]) -> list[Any]:
-    """A list of records as a delta has it; of the history what follows its common start."""
-    if index == ORDERS:
-        return [_order_values(order) for order in records]
-    if index == RECOVERIES:
-        return [_recovery_values(recovery) for recovery in records]
-    keep = _common_start(former, records)
-    return [keep, [_cycle_values(record) for record in records[keep:]]]
-
-
-def plain_of(state: Any) -> Plain:
-    """The plain form of a core's own state object (compact.py)."""
-    plain: Plain = list(_values_of(state))
-    for index, values_of in ((ORDERS, _order_values), (RECOVERIES, _recovery_values)):
-        plain[index] = [values_of(record) for record in plain[index]]
-    plain[CYCLES] = History(_cycle_values(record) for record in plain[CYCLES])
-    return plain
-
-
-def _common_start(old: tuple[Any, ...], new: tuple[Any, ...]) -> int:
-    """How many records at the start of the history are still what they were."""
-    if new[: len(old)] == old:
-        return len(old)
-    count = 0
-    for former, record in zip(old, new, strict=False):
-        if former != record:
-            break
-        count += 1
-    return count

@@ -22,9 +22,10 @@ from differential_makers import (
     two_entries,
 )
 
-from replay.differential.lockstep import ABSENT_OUTCOME, Lockstep, run_stream, walk
+from replay.differential.lockstep import ABSENT_OUTCOME, Lockstep, run_stream
 from replay.differential.minimise import probe
 from replay.differential.model import Finding, Verdict
+from replay.differential.walking import walk
 from replay.fuzzing.plan import Profile
 from replay.streams.model import Segment, Start, Step, Stream, segments_of
 from replay.targets.base import Failure, FailureKind, Reply, StepResult, Target, Work, is_refusal
