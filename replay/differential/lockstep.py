@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from replay.differential.compare import compare
-from replay.differential.model import Difference, Finding, Verdict
+from replay.differential.model import Difference, Finding, Repeat, Signature, Verdict
 from replay.differential.signature import divergence_signature, failure_signature
 from replay.differential.walking import inputs_after, walk
 from replay.streams.model import Document, Segment, Start, Stream
@@ -38,6 +38,9 @@ from replay.targets.compact import (
     read_state,
     state_document,
 )
+
+FULL_FINDINGS = 20
+"""Occurrences of a bucket that come with a case; making one costs more than finding it."""
 
 
 @dataclass(slots=True)
@@ -103,15 +106,19 @@ class Lockstep:
 
     `feed` hands over the next segment of a stream and gives what was found meanwhile, which may be
     about earlier segments; `finish` waits for all that is under way. `tally` counts what has been
-    compared. `on_end`, where set, is told of each stream that has ended: its key, the authority's
-    last state (None where none could be read) and its last outcome; `on_answered` of each segment
-    that the authority has answered. Raises FailureStorm where a core fails again and again.
+    compared. The first FULL_FINDINGS of a bucket are findings with their cases, the others are only
+    counted in `repeats`, by ID, for the caller to take. `on_end`, where set, is told of each stream
+    that has ended: its key, the authority's last state (None where none could be read) and its
+    last outcome; `on_answered` of each segment that the authority has answered. Raises FailureStorm
+    where a core fails again and again.
     """
 
     def __init__(self, authority: Target, shadow: Target) -> None:
         self.authority = authority
         self.shadow = shadow
         self.tally = Tally()
+        self.repeats: dict[str, Repeat] = {}
+        self._met: Counter[Signature] = Counter()
         self.on_end: Callable[[int, Plain | None, Outcome], None] | None = None
         self.on_answered: Callable[[Segment, Sequence[Outcome]], None] | None = None
         self._positions: dict[int, _Position] = {}
@@ -252,6 +259,11 @@ class Lockstep:
                 signature = failure_signature(step.call, before, answer)
             else:
                 signature = divergence_signature(step.call, before, ours, answer, differences)
+            if self._met[signature] >= FULL_FINDINGS:
+                again = Repeat(1, pending.segment.origin, step.line, index)
+                self.repeats[signature.id] = again.after(self.repeats.get(signature.id))
+                continue
+            self._met[signature] += 1
             case = _case(pending, index)
             found.append(Finding(signature, verdict, case, differences, ours, answer, step.line))
         return found

@@ -111,3 +111,22 @@ class Finding:
     def event(self) -> str:
         """The event's class name, or the method, of the step in question."""
         return call_name(self.case.steps[-1].call)
+
+    @property
+    def place(self) -> Repeat:
+        """Where it was met, as one further occurrence."""
+        return Repeat(1, self.case.origin, self.line, len(self.case.steps) - 1)
+
+
+class Repeat(NamedTuple):
+    """Further occurrences of a finding: how many, and where the last of them was (the file or
+    stream, its line, the step's place in the segment)."""
+
+    times: int
+    origin: str
+    line: int
+    step: int
+
+    def after(self, former: Repeat | None) -> Repeat:
+        """This one, with what was counted before."""
+        return self if former is None else self._replace(times=self.times + former.times)

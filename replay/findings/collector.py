@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from replay.differential.minimise import Minimised, minimise, shows_afresh
-from replay.differential.model import Finding
+from replay.differential.model import Finding, Repeat
 from replay.findings.report import FindingLine
 from replay.findings.store import FailureCount, Store
 from replay.targets.base import Failure, FailureKind, Target
@@ -56,7 +56,7 @@ class Collector:
         """Stores or counts one occurrence; true where it is this run's first of its bucket."""
         bucket = self._buckets.get(finding.id)
         if bucket is not None:
-            self.count(finding, 1)
+            self.count(finding.id, finding.place)
             return False
         recorded = self.store.record(self.run_id, finding)
         self._buckets[finding.id] = _Bucket(finding, recorded.is_new)
@@ -64,21 +64,22 @@ class Collector:
         self.on_found(finding, recorded.is_new)
         return True
 
-    def count(self, finding: Finding, times: int) -> None:
+    def count(self, finding_id: str, repeat: Repeat) -> None:
         """Counts occurrences of a bucket that was taken before; they are stored within seconds."""
-        self._buckets[finding.id].occurrences += times
-        self._count_failure(finding, times)
-        self.store.count(
-            self.run_id,
-            finding.id,
-            times,
-            origin=finding.case.origin,
-            line=finding.line,
-            step=len(finding.case.steps) - 1,
-        )
+        bucket = self._buckets[finding_id]
+        bucket.occurrences += repeat.times
+        self._count_failure(bucket.smallest, repeat.times)
+        times, origin, line, step = repeat
+        self.store.count(self.run_id, finding_id, times, origin=origin, line=line, step=step)
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
             self.store.flush()
             self._flushed = time.monotonic()
+
+    def count_all(self, repeats: dict[str, Repeat]) -> None:
+        """Counts what a lockstep has only counted, and empties that."""
+        for finding_id, repeat in repeats.items():
+            self.count(finding_id, repeat)
+        repeats.clear()
 
     def take_minimised(self, minimised: Minimised) -> None:
         """Stores a smaller case of a bucket, where it is smaller than what is there."""

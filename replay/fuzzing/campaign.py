@@ -127,8 +127,7 @@ class _Campaign:
             case Progress(tally, repeated, features):
                 self.report.tally.add(tally)
                 self.report.features |= features
-                for finding, times in repeated:
-                    self.collector.count(finding, times)
+                self.collector.count_all(repeated)
             case Candidate():
                 self.candidates.append(message)
             case Ended(error):

@@ -81,12 +81,14 @@ def replay_all(
                 report.reject(item)
                 continue
             fresh += [found for found in lockstep.feed(item) if collector.take(found)]
+            collector.count_all(lockstep.repeats)
             on_progress(lockstep.tally)
         fresh += [found for found in lockstep.finish() if collector.take(found)]
     except FailureStorm as storm:
         report.storm = storm.message
     finally:
         report.seconds += time.monotonic() - began
+        collector.count_all(lockstep.repeats)
         if reached is not None:
             report.features |= reached.features
     collector.minimise_all(fresh, open_minimisers)

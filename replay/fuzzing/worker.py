@@ -24,7 +24,7 @@ from typing import NamedTuple
 from replay.collecting import collect_rarely
 from replay.differential.lockstep import Lockstep, Tally
 from replay.differential.minimise import MAX_SECONDS, Minimised, minimise, shows_afresh
-from replay.differential.model import Finding
+from replay.differential.model import Finding, Repeat
 from replay.errors import DamagedError, EnvironmentFailure, FailureStorm, ReplayError
 from replay.fuzzing.generate import run_source
 from replay.fuzzing.units import Mix, Unit, units
@@ -73,7 +73,7 @@ class Progress(NamedTuple):
     """What happened since the last message: counts, and repeated occurrences by finding."""
 
     tally: Tally
-    repeated: list[tuple[Finding, int]]
+    repeated: dict[str, Repeat]
     features: frozenset[str]
 
 
@@ -144,7 +144,7 @@ class _Worker:
     _features: set[str] = field(default_factory=set)
     _offered: int = 0
     _numbers: dict[str, int] = field(default_factory=dict)
-    _repeated: dict[str, tuple[Finding, int]] = field(default_factory=dict)
+    _repeated: dict[str, Repeat] = field(default_factory=dict)
     _minimisers: tuple[Target, Target] | None = None
 
     def run(self) -> None:
@@ -200,10 +200,8 @@ class _Worker:
         for finding in found:
             self._seen[finding.id] += 1
             if self._seen[finding.id] > 1:
-                self._repeated[finding.id] = (
-                    finding,
-                    self._repeated.get(finding.id, (finding, 0))[1] + 1,
-                )
+                former = self._repeated.get(finding.id)
+                self._repeated[finding.id] = finding.place.after(former)
                 continue
             self.parent.send(Found(finding))
             if len(self._seen) <= MAX_MINIMISED:
@@ -229,5 +227,8 @@ class _Worker:
 
     def _report(self, lockstep: Lockstep, features: frozenset[str]) -> None:
         tally, lockstep.tally = lockstep.tally, Tally()
-        self.parent.send(Progress(tally, list(self._repeated.values()), features))
-        self._repeated.clear()
+        for identity, repeat in lockstep.repeats.items():
+            self._repeated[identity] = repeat.after(self._repeated.get(identity))
+        lockstep.repeats.clear()
+        self.parent.send(Progress(tally, self._repeated, features))
+        self._repeated = {}

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +104,8 @@ def start(where: Path, *arguments: object, env: Mapping[str, str] | None = None)
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
         start_new_session=True,
+        # Whoever runs the tests in the background of a shell hands down an ignored Ctrl-C.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
 
 
@@ -152,6 +157,25 @@ def living(marks: Iterable[object]) -> list[str]:
         if state != "Z" and any(str(mark) in command for mark in marks):
             found.append(f"{folder.name} {command}")
     return found
+
+
+def wait_for_work(mark: object, seconds: float, *, limit: float = 120.0) -> None:
+    """Waits until the processes that name the mark have used that much of a CPU together: how
+    long that takes depends on what else the machine is doing."""
+    until = time.monotonic() + limit
+    while _used([mark]) < seconds:
+        assert time.monotonic() < until, f"{mark} never used {seconds} s of a CPU"
+        time.sleep(0.05)
+
+
+def _used(marks: Iterable[object]) -> float:
+    """Seconds of CPU that living processes with one of the marks have used."""
+    ticks = 0
+    for line in living(marks):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            stat = Path("/proc", line.split()[0], "stat").read_text()
+            ticks += sum(map(int, stat.rpartition(")")[2].split()[11:13]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def children_of(session: int) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_support import Faulty, assert_gone, doge, ended, start
+from cli_support import Faulty, assert_gone, doge, ended, start, wait_for_work
 from stream_makers import as_bytes
 
 BUDGET = ("fuzz", "--max-transitions", 1500, "--jobs", 1)
@@ -89,7 +89,7 @@ def test_a_signal_ends_it_in_order(
     own = tmp_path / "core-exe-of-this-test"
     shutil.copy(core_exe, own)
     process = start(tmp_path, "fuzz", "--seconds", 60, "--jobs", 2, "--shadow", own, "--json")
-    time.sleep(4.0)
+    wait_for_work(f"{own} --server", 0.3)
     ran = ended(process, number, group=group)
     assert ran.code == code
     assert ran.json["exit"] == code
@@ -118,8 +118,8 @@ def test_a_signal_while_replaying_keeps_the_counts(
 ) -> None:
     """A Python core is at work most of the time, and must not take the signal for its own."""
     (tmp_path / "j.jsonl").write_bytes(200 * as_bytes(lines))
-    process = start(tmp_path, "run", "j.jsonl", "--shadow", "python", "--json")
-    time.sleep(3.0)
+    process = start(tmp_path, "run", tmp_path / "j.jsonl", "--shadow", "python", "--json")
+    wait_for_work(tmp_path / "j.jsonl", 3.0)
     ran = ended(process, signal.SIGTERM)
     assert ran.code == 143
     assert ran.json["divergences"] == ran.json["failures"] == []

@@ -22,7 +22,7 @@ from differential_makers import (
     two_entries,
 )
 
-from replay.differential.lockstep import ABSENT_OUTCOME, Lockstep, run_stream
+from replay.differential.lockstep import ABSENT_OUTCOME, FULL_FINDINGS, Lockstep, run_stream
 from replay.differential.minimise import probe
 from replay.differential.model import Finding, Verdict
 from replay.differential.walking import walk
@@ -31,6 +31,7 @@ from replay.streams.model import Segment, Start, Step, Stream, segments_of
 from replay.targets.base import Failure, FailureKind, Reply, StepResult, Target, Work, is_refusal
 from replay.targets.compact import blank, state_document
 from replay.targets.executable import open_executable
+from replay.targets.python_module import open_python_target
 
 
 class Failing:
@@ -344,7 +345,7 @@ def test_a_module_that_raises_on_every_step_only_ever_refuses(tmp_path: Path) ->
     lockstep = Lockstep(ours(), open_python_target(path))
     found = run_stream(lockstep, segments_of(one, 0))
     assert {f.verdict for f in found} == {Verdict.SHADOW_FAILED}
-    assert len(found) == len(one.steps)
+    assert len(found) + sum(r.times for r in lockstep.repeats.values()) == len(one.steps)
     assert "LookupError: no" in str(found[0].shadow)
     swapped = Lockstep(open_python_target(path), ours())
     assert {f.verdict for f in run_stream(swapped, segments_of(one, 1))} == {Verdict.DIVERGE}
@@ -414,3 +415,18 @@ def test_refusals_keep_their_verdict_with_the_executable(core_exe: str) -> None:
     refused = sum(is_refusal(outcome) for one in streams for outcome in answers(ours(), one))
     assert refused > 0
     assert lockstep.tally.verdicts[Verdict.BOTH_REFUSE] == refused
+
+
+def test_a_flood_of_one_bug_comes_with_few_cases_and_all_of_it_counted(tmp_path: Path) -> None:
+    """Every tick differs here: making a case of each would cost far more than the comparison."""
+    replaced = ("evolve(state, now=now, market_price", "evolve(state, now=now + 1.0, market_price")
+    shadow = open_python_target(copy_of_core(tmp_path, "reducer.py", *replaced))
+    steps = tuple(Step((0, 0.2, float(second)), line=second) for second in range(1, 101))
+    flood = Stream(Start({"market_price": 0.2, "now": 0.0}, {}, 5.0, None), steps, "flood")
+    lockstep = Lockstep(ours(), shadow)
+    found = run_stream(lockstep, segments_of(flood, 1))
+    assert len(found) == FULL_FINDINGS
+    assert {finding.id for finding in found} == set(lockstep.repeats)
+    (repeat,) = lockstep.repeats.values()
+    assert repeat == (100 - FULL_FINDINGS, "flood", 100, 99)
+    assert lockstep.tally.verdicts[Verdict.DIVERGE] == 100
