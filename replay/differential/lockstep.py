@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from replay.differential.compare import compare
 from replay.differential.model import Difference, Finding, Repeat, Signature, Verdict
 from replay.differential.signature import divergence_signature, failure_signature
-from replay.differential.walking import inputs_after, walk
+from replay.differential.walking import walk
 from replay.streams.model import Document, Segment, Start, Stream
 from replay.targets.base import (
     REFUSED,
@@ -38,6 +38,7 @@ from replay.targets.compact import (
     read_state,
     state_document,
 )
+from replay.targets.standing import settings_after
 
 FULL_FINDINGS = 20
 """Occurrences of a bucket that come with a case; making one costs more than finding it."""
@@ -202,7 +203,9 @@ class Lockstep:
                 return
         for step, outcome in zip(segment.steps, outcomes, strict=True):
             if step.changes is not None:
-                position.inputs = _Inputs(*inputs_after(position.inputs, step, outcome))
+                answered = not is_refusal(outcome)
+                settings = settings_after(position.inputs._asdict(), step, answered=answered)
+                position.inputs = _Inputs(**settings)
         if end is not None:
             position.plain = end
         else:
@@ -360,7 +363,6 @@ __all__ = [
     "ABSENT_OUTCOME",
     "Lockstep",
     "Tally",
-    "inputs_after",
     "judge",
     "run_stream",
     "same_bytes",

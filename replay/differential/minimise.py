@@ -32,11 +32,12 @@ from replay.differential.shrinkers import (
     simpler_values,
     without,
 )
-from replay.differential.walking import inputs_after, walk
+from replay.differential.walking import walk
 from replay.errors import FailureStorm
 from replay.streams.model import CallCode, Start, Step, Stream, segments_of
-from replay.targets.base import Failure, Target, Work
+from replay.targets.base import Failure, Target, Work, is_refusal
 from replay.targets.compact import state_document
+from replay.targets.standing import settings_after
 
 MAX_ATTEMPTS = 2000
 MAX_SECONDS = 10.0
@@ -168,11 +169,12 @@ class _Search:
             return None
         nothing_more = Step((int(CallCode.CHECK_INVARIANTS),))
         *_, (state, _) = walk(start, None, [*steps, nothing_more], [*outcomes, [[], [], []]])
-        inputs: Any = start[1:]
+        settings: dict[str, Any] = {name: getattr(start, name) for name in Start._fields[1:]}
         for step, outcome in zip(steps, outcomes, strict=True):
             if step.changes is not None:
-                inputs = inputs_after(inputs, step, outcome)
-        return Start(None if state is None else state_document(state), *inputs)
+                answered = isinstance(outcome, list) and not is_refusal(outcome)
+                settings = settings_after(settings, step, answered=answered)
+        return Start(None if state is None else state_document(state), **settings)
 
     def drop_steps(self) -> None:
         """Removes steps in halves, quarters and so on, from the front."""

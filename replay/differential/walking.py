@@ -6,48 +6,13 @@ our own core's readers where the outcome does not show it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
-from replay.core import CoreError, config_from_dict, order_size_from, order_sizes_from
-from replay.streams.model import CallCode, Document, Start, Step
+from replay.streams.model import Document, Start, Step
 from replay.targets.base import Failure, StepResult, is_refusal
 from replay.targets.compact import Plain, apply_changes, apply_delta, blank, read_state
 
 DEFAULT_DECIMALS = 6
-
-_READERS: Mapping[str, Callable[[Any], Any]] = {
-    "config": config_from_dict,
-    "order_size_usd": order_size_from,
-    "order_sizes": order_sizes_from,
-}
-
-
-def inputs_after(
-    inputs: tuple[Document, Document, Document], step: Step, outcome: StepResult
-) -> list[Document]:
-    """The config, order_size_usd and order_sizes in force behind a step with changes.
-
-    What cannot be read leaves in force what was there (docs/replay-method.md). Where a transition
-    was answered, all of it could be read; else our own core's readers decide.
-    """
-    assert step.changes is not None
-    code = CallCode.PRICE_TICK if isinstance(step.call, Mapping) else step.call[0]
-    all_read = (
-        not isinstance(outcome, Failure)
-        and not is_refusal(outcome)
-        and code < CallCode.APPLY_REGIME
-    )
-    after = list(inputs)
-    for place, (name, read) in enumerate(_READERS.items()):
-        if name in step.changes:
-            try:
-                if not all_read:
-                    read(step.changes[name])
-            except CoreError:
-                continue
-            after[place] = step.changes[name]
-    return after
 
 
 def walk(

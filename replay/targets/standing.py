@@ -82,7 +82,7 @@ class Standing:
         """
         answered = isinstance(result, list | tuple) and len(result) == 3
         if step.changes:
-            self._take_settings(step, answered=answered)
+            self.settings = settings_after(self.settings, step, answered=answered)
         if answered:
             assert isinstance(result, list | tuple)
             self._take_delta(result[0])
@@ -100,7 +100,7 @@ class Standing:
         if end is not None:
             for step in steps:
                 if step.changes:
-                    self._take_settings(step, answered=True)
+                    self.settings = settings_after(self.settings, step, answered=True)
             if steps:
                 self._plain, self.due, self.untouched = end, frozenset(), False
             return
@@ -138,21 +138,29 @@ class Standing:
         self.due = frozenset()
         self.untouched = False
 
-    def _take_settings(self, step: Step, *, answered: bool) -> None:
-        assert step.changes is not None
-        # These two calls do not read the settings, so their answers say nothing about them.
-        if not is_transition(step.call):
-            answered = False
-        for name, read in _READERS.items():
-            if name not in step.changes:
-                continue
-            document = step.changes[name]
-            if not answered:
-                try:
-                    read(document)
-                except CoreError:
-                    continue
-            self.settings[name] = document
+
+def settings_after(
+    settings: Mapping[str, Document], step: Step, *, answered: bool
+) -> dict[str, Document]:
+    """The config, order_size_usd and order_sizes in force behind a step with changes, by name.
+
+    What cannot be read leaves in force what was there (docs/replay-method.md). Where a transition
+    was answered, all of it could be read; else our own core's readers decide.
+    """
+    assert step.changes is not None
+    after = dict(settings)
+    # The other two calls do not read the settings, so their answers say nothing about them.
+    could_be_read = answered and is_transition(step.call)
+    for name, read in _READERS.items():
+        if name not in step.changes:
+            continue
+        try:
+            if not could_be_read:
+                read(step.changes[name])
+        except CoreError:
+            continue
+        after[name] = step.changes[name]
+    return after
 
 
 def is_transition(call: Call) -> bool:
