@@ -12,17 +12,18 @@ import click
 from replay.cli.common import core_options, pair_of, reading
 from replay.cli.console import clean, say, say_json
 from replay.cli.settings import Settings
-from replay.cli.side_by_side import say_answers, say_case, say_differences, value_text
+from replay.cli.side_by_side import difference_documents, say_answers, say_case, say_differences
 from replay.cli.summary import core_line
 from replay.differential.lockstep import Lockstep, run_stream
 from replay.differential.model import Finding, Verdict
 from replay.errors import ExitCode, InputError
 from replay.findings.report import core_document
-from replay.streams.cases import ParityCase, expected_misses
+from replay.fuzzing.replaying import case_misses
+from replay.streams.cases import ParityCase
 from replay.streams.model import Rejected, Segment, Stream, segments_of
 from replay.streams.reader import open_input
-from replay.targets.base import Failure, Outcome, Target, is_refusal
-from replay.targets.compact import Plain, state_document
+from replay.targets.base import Failure, Outcome, Target
+from replay.targets.compact import Plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +101,7 @@ def _run(subject: Subject, authority: Target, shadow: Target) -> tuple[list[Find
     if expected is not None and expected.expected:
 
         def check(key: int, plain: Plain | None, last: Outcome) -> None:
-            if plain is None:
-                misses.append("the authority could not read the state")
-                return
-            violations = [] if is_refusal(last) else last[2]
-            misses.extend(expected_misses(expected.expected, state_document(plain), violations))
+            misses.extend(case_misses(expected, plain, last))
 
         lockstep.on_end = check
     return run_stream(lockstep, segments_of(subject.case, 1)), misses
@@ -182,17 +179,7 @@ class _Outcome:
             "id": None if finding is None else finding.id,
             "event": None if finding is None else finding.event,
             "steps": len(self._subject.case.steps),
-            "differences": []
-            if finding is None
-            else [
-                {
-                    "path": difference.path,
-                    "kind": str(difference.kind),
-                    "authority": value_text(difference.authority),
-                    "shadow": value_text(difference.shadow),
-                }
-                for difference in finding.differences
-            ],
+            "differences": difference_documents(() if finding is None else finding.differences),
             "misses": self._misses,
             "authority": core_document(authority.identity),
             "shadow": core_document(shadow.identity),

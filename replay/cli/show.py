@@ -8,7 +8,7 @@ from replay.cli.common import core_options, reading, repro_command
 from replay.cli.console import clean, say, say_json
 from replay.cli.list import finding_document
 from replay.cli.settings import Settings
-from replay.cli.side_by_side import say_answers, say_case, say_differences, value_text
+from replay.cli.side_by_side import difference_documents, say_answers, say_case, say_differences
 from replay.cli.summary import core_line
 from replay.findings.report import core_document
 from replay.findings.store import StoredFinding
@@ -70,15 +70,7 @@ def _document(finding: StoredFinding) -> dict[str, object]:
             "start": case.start._asdict(),
             "steps": [{"call": step.call, "changes": step.changes} for step in case.steps],
         },
-        "differences": [
-            {
-                "path": difference.path,
-                "kind": str(difference.kind),
-                "authority": value_text(difference.authority),
-                "shadow": value_text(difference.shadow),
-            }
-            for difference in finding.differences
-        ],
+        "differences": difference_documents(finding.differences),
         "cores": [
             {"authority": core_document(pair.authority), "shadow": core_document(pair.shadow)}
             for pair in finding.cores

@@ -113,6 +113,19 @@ def say_differences(differences: Sequence[Difference]) -> None:
         )
 
 
+def difference_documents(differences: Sequence[Difference]) -> list[dict[str, str]]:
+    """Differences as `--json` has them."""
+    return [
+        {
+            "path": difference.path,
+            "kind": str(difference.kind),
+            "authority": value_text(difference.authority),
+            "shadow": value_text(difference.shadow),
+        }
+        for difference in differences
+    ]
+
+
 def _flat(result: StepResult) -> Iterator[tuple[str, str]]:
     """An answer as paths and texts: the fields of the state that it names, actions, violations."""
     if isinstance(result, Failure):

@@ -357,14 +357,3 @@ def run_stream(lockstep: Lockstep, segments: Iterable[Segment]) -> list[Finding]
     for segment in segments:
         found += lockstep.feed(segment)
     return found + lockstep.finish()
-
-
-__all__ = [
-    "ABSENT_OUTCOME",
-    "Lockstep",
-    "Tally",
-    "judge",
-    "run_stream",
-    "same_bytes",
-    "walk",
-]

@@ -40,12 +40,16 @@ class Expectations:
         case = self._cases.pop(key, None)
         if case is None:
             return
-        if plain is None:
-            self.misses.append(f"{case.name}: the authority could not read the state")
-            return
-        violations = [] if is_refusal(last) else last[2]
-        for miss in expected_misses(case.expected, state_document(plain), violations):
-            self.misses.append(f"{case.name}: {miss}")
+        self.misses += [f"{case.name}: {miss}" for miss in case_misses(case, plain, last)]
+
+
+def case_misses(case: ParityCase, plain: Plain | None, last: Outcome) -> list[str]:
+    """What a case expected and did not get. `plain` is the authority's last state, None where
+    none could be read, and `last` its last outcome."""
+    if plain is None:
+        return ["the authority could not read the state"]
+    violations = [] if is_refusal(last) else last[2]
+    return expected_misses(case.expected, state_document(plain), violations)
 
 
 def replay_all(

@@ -23,6 +23,7 @@ from replay.streams.model import (
     STATE_FIELDS,
     Step,
 )
+from replay.targets.compact import INDEX_OF, apply_delta, blank
 
 
 class StateView(Protocol):
@@ -132,9 +133,6 @@ class CycleView(NamedTuple):
     regime_at_entry: int | None
 
 
-_PLACES = {name: place for place, name in enumerate(STATE_FIELDS)}
-
-
 class CompactState:
     """The state of an authority that answers in the compact form, kept up by its own deltas.
 
@@ -142,25 +140,18 @@ class CompactState:
     """
 
     def __init__(self) -> None:
-        self._values: list[Any] = [None] * len(STATE_FIELDS)
-        self._values[CYCLES] = []
+        self._values = blank()
         self.known = False
 
     def apply(self, delta: Sequence[Any]) -> None:
         """Takes over an answer's delta (docs/replay-method.md). The first one of a stream names
         every field, and only after that is the state `known`."""
-        values = self._values
-        for place, value in zip(delta[::2], delta[1::2], strict=True):
-            if place == CYCLES:
-                keep, records = value
-                values[CYCLES] = [*values[CYCLES][:keep], *records]
-            else:
-                values[place] = value
+        apply_delta(self._values, delta)
         self.known = self.known or len(delta) == 2 * len(STATE_FIELDS)
 
     def __getattr__(self, name: str) -> Any:
         try:
-            return self._values[_PLACES[name]]
+            return self._values[INDEX_OF[name]]
         except KeyError:
             raise AttributeError(name) from None
 

@@ -31,6 +31,7 @@ from replay.errors import TargetError, UsageError
 from replay.streams.model import (
     CYCLE_FIELDS,
     CYCLES,
+    EVENT_NAMES,
     ORDER_FIELDS,
     ORDERS,
     RECOVERIES,
@@ -46,16 +47,16 @@ from replay.targets.base import (
     Work,
     encode_outcomes,
 )
+from replay.targets.compact import ACTION_FIELDS, ACTION_NAMES
 from replay.targets.private_import import Checkout, locate
 from replay.targets.python_compact import plain_of
 from replay.targets.python_session import RAISED, Bindings, PythonSession
 
-_ACTIONS = ("PlaceOrderAction", "CancelOrderAction", "OrphanOrderAction", "BookCycleAction")
-_EVENTS = ("PriceTick", "TimerTick", "FillEvent", "RecoveryFillEvent", "RecoveryCancelEvent")
+_EVENTS = tuple(EVENT_NAMES.values())
 _RECORDS = ("PairState", "OrderState", "RecoveryOrder", "CycleRecord", "EngineConfig", *_EVENTS)
 _NEEDED = (
     *_RECORDS,
-    *_ACTIONS,
+    *ACTION_NAMES,
     *("transition", "check_invariants", "apply_order_regime_at_entry", "from_dict"),
 )
 
@@ -194,8 +195,8 @@ def _bind(module: ModuleType) -> Bindings:
             CYCLES: _maker(module.CycleRecord, CYCLE_FIELDS),
         },
         action_values={
-            name: (code, _values_getter(getattr(replay.core, name)))
-            for code, name in enumerate(_ACTIONS)
+            name: (code, attrgetter(*fields))
+            for code, (name, fields) in enumerate(zip(ACTION_NAMES, ACTION_FIELDS, strict=True))
         },
     )
 
@@ -207,11 +208,6 @@ def _local_id(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not -(2**63) <= value < 2**63:
         raise UnreadableError("local_id", "expected an int")
     return value
-
-
-def _values_getter(record: Any) -> Callable[[Any], tuple[Any, ...]]:
-    """The fields of an action in the contract's order, whatever order the module has them in."""
-    return attrgetter(*(field.name for field in dataclasses.fields(record)))
 
 
 def _remade(record: Any, its_class: Callable[..., Any]) -> Any:

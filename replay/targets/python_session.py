@@ -24,6 +24,7 @@ from replay.streams.model import (
     Step,
 )
 from replay.targets.base import Outcome, RefusalKind, is_refusal
+from replay.targets.compact import INDEX_OF
 from replay.targets.python_compact import (
     LAST_UPDATE,
     LISTS,
@@ -34,7 +35,6 @@ from replay.targets.python_compact import (
 )
 
 _INDICES = range(len(STATE_FIELDS))
-_INDEX_OF = {name: index for index, name in enumerate(STATE_FIELDS)}
 _TICK, _TIMER = int(CallCode.PRICE_TICK), int(CallCode.TIMER_TICK)
 _REGIME, _CHECK = int(CallCode.APPLY_REGIME), int(CallCode.CHECK_INVARIANTS)
 RAISED = (Exception, SystemExit)
@@ -324,10 +324,10 @@ class PythonSession:
         the history of a long-lived slot must not be read again for each exchange id."""
         if not isinstance(patch, Mapping):
             raise UnreadableError("state", "a patch must be an object")
-        named = {name: value for name, value in patch.items() if name in _INDEX_OF}
+        named = {name: value for name, value in patch.items() if name in INDEX_OF}
         read = self._bindings.read_state(named)
         state = replace(self._state, **{name: getattr(read, name) for name in named})
-        self._set_state(state, self._due | {_INDEX_OF[name] for name in named})
+        self._set_state(state, self._due | {INDEX_OF[name] for name in named})
 
     def _set_state(self, state: Any, due: set[int]) -> None:
         self._state, self._values, self._due = state, values_of(state), due
