@@ -41,6 +41,9 @@ MAX_MINIMISED = 100
 
 MIN_SECONDS = 2.0
 
+UNITS_UNDER_WAY = 100
+"""Units whose numbers are remembered: what a unit shows is known a few units later at the most."""
+
 WORKER_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """Signals that may reach the whole process group; what to do then is the parent's business."""
 
@@ -186,6 +189,8 @@ class _Worker:
         except DamagedError:
             return  # a corpus stream that the replay of the corpus has already reported
         self._numbers[unit.origin] = unit.number
+        if len(self._numbers) > UNITS_UNDER_WAY:
+            del self._numbers[next(iter(self._numbers))]
         stream, found, reached = run_source(lockstep, unit.number, start, source, unit.origin)
         self._handle(found)
         new = reached - self._features
