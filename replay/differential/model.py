@@ -68,7 +68,8 @@ class Signature:
 
     `event` is the event's class name or the method; `rule` what the authority did ("exit fill",
     "orphan s1_timeout"); `field` the most upstream field that differs, indices and ids erased;
-    `kind` a DifferenceKind value, or a FailureKind value for a failure. No values.
+    `kind` a DifferenceKind value, or a FailureKind value for a failure. No values. `part` is empty
+    but for what somebody split off by hand (routing.py): it is the name of that part.
     """
 
     event: str
@@ -76,11 +77,14 @@ class Signature:
     field: str
     kind: str
     failure: bool = False
+    part: str = ""
 
     @property
     def id(self) -> str:
         """Short and the same on every machine: `d-3f9a2c1b`; `f-...` for a core that failed."""
         text = "\x1f".join((self.event, self.rule, self.field, self.kind))
+        if self.part:
+            text += f"\x1f{self.part}"
         digest = hashlib.sha256(text.encode()).hexdigest()[:8]
         return f"{'f' if self.failure else 'd'}-{digest}"
 

@@ -1,0 +1,1 @@
+"""Finds out why a shadow differs, and checks what is claimed about it by running it."""
