@@ -123,21 +123,32 @@ class Reply:
     decoded when first asked for. `incidents` are failures that were noticed at a step (its index)
     whose true answer was then found by asking again: they stand beside the results. `end` gives
     the plain state behind the last step where the target has it at hand and nothing was refused;
-    it saves applying every delta just to know where a stream stands.
+    it saves applying every delta just to know where a stream stands. `notable` are the places of
+    the notable steps (differential/notable.py) where the target knows them anyway.
     """
 
-    blob: bytes | None
+    _blob: bytes | Callable[[], bytes | None] | None
     _results: list[StepResult] | None = None
     _decode: Callable[[bytes], list[StepResult]] = field(default=lambda blob: decode_outcomes(blob))
     incidents: Sequence[tuple[int, Failure]] = ()
     end: Callable[[], list[Any]] | None = None
+    notable: Sequence[int] | None = None
+
+    @property
+    def blob(self) -> bytes | None:
+        """The encoding of all outcomes, or None; where it is not at hand it is made when first
+        asked for."""
+        if callable(self._blob):
+            self._blob = self._blob()
+        return self._blob
 
     @property
     def results(self) -> list[StepResult]:
         """One outcome or failure for each step."""
         if self._results is None:
-            assert self.blob is not None
-            self._results = self._decode(self.blob)
+            blob = self.blob
+            assert blob is not None
+            self._results = self._decode(blob)
         return self._results
 
 

@@ -147,14 +147,20 @@ def _is_outcome(outcome: Any) -> bool:
         return False
     if len(outcome) == 2:
         return isinstance(outcome[0], str) and isinstance(outcome[1], str)
-    if len(outcome) != 3 or not all(isinstance(part, list) for part in outcome):
+    if len(outcome) != 3:
         return False
     delta, actions, violations = outcome
+    # Mostly there are neither actions nor violations, and of a flood of one bug all is looked at.
     return (
-        _is_delta(delta)
-        and all(map(_is_action, actions))
-        and all(isinstance(text, str) for text in violations)
+        isinstance(delta, list)
+        and _is_delta(delta)
+        and (actions == [] or (isinstance(actions, list) and all(map(_is_action, actions))))
+        and (violations == [] or (isinstance(violations, list) and all(map(_is_text, violations))))
     )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
 
 
 def _is_delta(delta: list[Any]) -> bool:

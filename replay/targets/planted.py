@@ -25,14 +25,17 @@ _TOTAL_FEES = 11
 _PLACE = 0
 
 
+def _is_number(value: object) -> bool:
+    """Whether a fault can change a value: a shadow may answer anything, or leave it out."""
+    return isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**53)
+
+
 def _last_digit_of_price(outcome: Outcome) -> Outcome:
     """The price of a placed order is off by its last bit."""
     delta, actions, violations = outcome
-    if not any(action[0] == _PLACE for action in actions):
-        return outcome
     changed = [
         [*action[:4], math.nextafter(action[4], math.inf), *action[5:]]
-        if action[0] == _PLACE
+        if action[0] == _PLACE and _is_number(action[4])
         else action
         for action in actions
     ]
@@ -46,6 +49,8 @@ def _fee_forgotten(outcome: Outcome) -> Outcome:
         return outcome
     place = 2 * list(delta[::2]).index(_TOTAL_FEES)
     value: Any = delta[place + 1]
+    if not _is_number(value):
+        return outcome
     return [[*delta[: place + 1], value + 1.0, *delta[place + 2 :]], actions, violations]
 
 

@@ -16,11 +16,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 
-class _PrivateLoader(SourceFileLoader):
+class PrivateLoader(SourceFileLoader):
     """Gives a module builtins of its own, whose `__import__` knows the checkout's table."""
 
     def __init__(self, name: str, path: str, private_builtins: dict[str, Any]) -> None:
@@ -28,21 +28,35 @@ class _PrivateLoader(SourceFileLoader):
         self._builtins = private_builtins
 
     def exec_module(self, module: ModuleType) -> None:
+        """Runs the module's code."""
         # Functions keep the builtins of their globals from when they are made, so this must come
         # before the code runs.
         module.__dict__["__builtins__"] = self._builtins
         super().exec_module(module)
 
+    def get_code(self, fullname: str) -> CodeType:
+        """The module's code, compiled from what its file says now.
+
+        Python's cache of compiled files goes by time in seconds and size, so a checkout that is
+        switched quickly (`git bisect`) would run another source than the one that is named as
+        the core's identity.
+        """
+        path = self.get_filename(fullname)
+        code: CodeType = self.source_to_code(self.get_data(path), path)
+        return code
+
 
 class Checkout:
-    """The modules below one directory, loaded privately. `modules` has those loaded so far."""
+    """The modules below one directory, loaded privately. `modules` has those loaded so far;
+    `builtins` the names that all of them see without importing anything."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
         self.modules: dict[str, ModuleType] = {}
         self._active = 0
-        self._builtins = dict(vars(builtins))
-        self._builtins["__import__"] = self._import
+        self._tops: dict[str, bool] = {}
+        self.builtins = dict(vars(builtins))
+        self.builtins["__import__"] = self._import
 
     def load(self, name: str) -> ModuleType:
         """Imports the dotted `name` from this checkout. Raises what the import raises."""
@@ -57,8 +71,12 @@ class Checkout:
         if spec is None or spec.origin is None or not self._is_ours(spec.origin):
             return None
         if isinstance(spec.loader, SourceFileLoader):
-            spec.loader = _PrivateLoader(name, spec.origin, self._builtins)
+            spec.loader = self.loader(name, spec.origin)
         return spec
+
+    def loader(self, name: str, path: str) -> PrivateLoader:
+        """What loads one of the checkout's modules; a subclass may give modules other code."""
+        return PrivateLoader(name, path, self.builtins)
 
     def _is_ours(self, origin: str) -> bool:
         """Whether a file is the checkout's own, and not a library installed somewhere below it."""
@@ -83,7 +101,9 @@ class Checkout:
         top = name.partition(".")[0]
         if top == "replay" or top in sys.stdlib_module_names:
             return False
-        return (self.root / f"{top}.py").is_file() or (self.root / top).is_dir()
+        if top not in self._tops:
+            self._tops[top] = (self.root / f"{top}.py").is_file() or (self.root / top).is_dir()
+        return self._tops[top]
 
     @contextmanager
     def _activated(self) -> Iterator[None]:
@@ -93,6 +113,7 @@ class Checkout:
         hidden = {name: module for name, module in sys.modules.items() if self._belongs(name)}
         for name in hidden:
             del sys.modules[name]
+        others = set(sys.modules)
         sys.modules.update(self.modules)
         sys.meta_path.insert(0, self)
         self._active += 1
@@ -101,7 +122,8 @@ class Checkout:
         finally:
             self._active -= 1
             sys.meta_path.remove(self)
-            for name, module in list(sys.modules.items()):
+            for name in sys.modules.keys() - others:
+                module = sys.modules[name]
                 origin = getattr(module, "__file__", None)
                 ours = name in self.modules or (origin is not None and self._is_ours(origin))
                 if ours and self._belongs(name):

@@ -20,13 +20,7 @@ from types import ModuleType
 from typing import Any
 
 import replay.core
-from replay.core import (
-    UnreadableError,
-    config_from_dict,
-    event_from_dict,
-    order_size_from,
-    order_sizes_from,
-)
+from replay.core import UnreadableError
 from replay.errors import TargetError, UsageError
 from replay.streams.model import (
     CYCLE_FIELDS,
@@ -50,7 +44,7 @@ from replay.targets.base import (
 from replay.targets.compact import ACTION_FIELDS, ACTION_NAMES
 from replay.targets.private_import import Checkout, locate
 from replay.targets.python_compact import plain_of
-from replay.targets.python_session import RAISED, Bindings, PythonSession
+from replay.targets.python_session import RAISED, Bindings, PythonSession, told
 
 _EVENTS = tuple(EVENT_NAMES.values())
 _RECORDS = ("PairState", "OrderState", "RecoveryOrder", "CycleRecord", "EngineConfig", *_EVENTS)
@@ -83,7 +77,9 @@ class PythonTarget:
         outcomes = session.run(work.steps, work.guide)
         if work.last:
             del self._sessions[work.session]
-        self._replies.append(python_reply(outcomes, session.state))
+        reply = python_reply(outcomes, session.state)
+        reply.notable = session.notable
+        self._replies.append(reply)
 
     def collect(self) -> Reply:
         """The reply to the oldest work not yet collected."""
@@ -108,10 +104,14 @@ def python_reply(outcomes: list[Outcome], state: Any) -> Reply:
     results: list[StepResult] = list(outcomes)
     known = state is not None and REFUSED not in map(len, outcomes)
     end = partial(plain_of, state) if known else None
+    return Reply(partial(_encoded, outcomes), results, end=end)
+
+
+def _encoded(outcomes: list[Outcome]) -> bytes | None:
     try:
-        return Reply(encode_outcomes(outcomes), results, end=end)
+        return encode_outcomes(outcomes)
     except (TypeError, OverflowError, ValueError):
-        return Reply(None, results, end=end)
+        return None
 
 
 def open_python_target(spec: str) -> PythonTarget:
@@ -129,18 +129,13 @@ def open_python_target(spec: str) -> PythonTarget:
             version=replay.core.CORE_VERSION,
             revision=_revision(folder),
         )
-        return PythonTarget(identity, _bind(replay.core))
-    found = locate(spec, [Path.cwd(), *(Path(entry) for entry in sys.path if entry)])
-    if found is None or (spec.endswith(".py") and not Path(spec).is_file()):
-        raise UsageError(f"no such Python core: {spec}", spec=spec)
-    root, name = found
+        return PythonTarget(identity, bind(replay.core, ours=True))
+    root, name = locate_core(spec)
     checkout = Checkout(root)
     try:
         module = checkout.load(name)
     except RAISED as error:  # a bot's module may raise anything when imported
-        raise TargetError(
-            f"cannot load {spec}: {type(error).__name__}: {error}", spec=spec
-        ) from error
+        raise TargetError(f"cannot load {spec}: {told(error)}", spec=spec) from error
     missing = [needed for needed in _NEEDED if not hasattr(module, needed)]
     if not missing and dataclasses.is_dataclass(module.PairState):
         missing = [f"PairState.{field}" for field in STATE_FIELDS if field not in _names(module)]
@@ -154,27 +149,49 @@ def open_python_target(spec: str) -> PythonTarget:
         kind="module",
         path=spec,
         sha256=_digest(checkout.root, sources),
-        version=str(getattr(module, "CORE_VERSION", getattr(module, "__version__", "unknown"))),
+        version=_version(module),
         revision=_revision(root),
     )
-    return PythonTarget(identity, _bind(module))
+    return PythonTarget(identity, bind(module, ours=False))
+
+
+def locate_core(spec: str) -> tuple[Path, str]:
+    """Where the modules of a Python core are loaded from: (root directory, dotted name).
+
+    Raises UsageError where there is no such core.
+    """
+    if spec == "python":
+        package = Path(replay.core.__file__).parent
+        return package.parent, package.name
+    found = locate(spec, [Path.cwd(), *(Path(entry) for entry in sys.path if entry)])
+    if found is None or (spec.endswith(".py") and not Path(spec).is_file()):
+        raise UsageError(f"no such Python core: {spec}", spec=spec)
+    return found
+
+
+def _version(module: ModuleType) -> str:
+    try:
+        return str(getattr(module, "CORE_VERSION", getattr(module, "__version__", "unknown")))
+    except RAISED:  # whatever it is, its text may be the module's own code
+        return "unknown"
 
 
 def _names(module: ModuleType) -> set[str]:
     return {field.name for field in dataclasses.fields(module.PairState)}
 
 
-def _bind(module: ModuleType) -> Bindings:
-    """Our core's own codec as it is; for a bot's module, its classes made from what ours read."""
-    ours = module is replay.core
+def bind(module: ModuleType, *, ours: bool) -> Bindings:
+    """A module as functions. `ours` where it is our core or a copy of it, whose own codec is used
+    as it is; for a bot's module, its classes are made from what our codec read."""
+    codec = module if ours else replay.core
     event_classes = {name: getattr(module, name) for name in _EVENTS}
 
     def read_event(document: Any) -> Any:
-        event = event_from_dict(document)
+        event = codec.event_from_dict(document)
         return event if ours else _remade(event, event_classes[type(event).__name__])
 
     def read_config(document: Any) -> Any:
-        config = config_from_dict(document)
+        config = codec.config_from_dict(document)
         return config if ours else _remade(config, module.EngineConfig)
 
     return Bindings(
@@ -184,8 +201,8 @@ def _bind(module: ModuleType) -> Bindings:
         read_state=module.from_dict,
         read_event=read_event,
         read_config=read_config,
-        read_size=order_size_from,
-        read_sizes=order_sizes_from,
+        read_size=codec.order_size_from,
+        read_sizes=codec.order_sizes_from,
         read_local_id=_local_id,
         price_tick=_positional(module.PriceTick, ("price", "timestamp")),
         timer_tick=_positional(module.TimerTick, ("timestamp",)),
@@ -262,4 +279,4 @@ def _revision(folder: Path) -> str:
         return "unknown"
 
 
-__all__ = ["PythonTarget", "open_python_target", "python_reply"]
+__all__ = ["PythonTarget", "bind", "locate_core", "open_python_target", "python_reply"]

@@ -85,11 +85,16 @@ def _refusal(error: BaseException) -> _Refused:
         return _Refused(RefusalKind.UNKNOWN_EVENT, "event")
     if isinstance(error, OverflowError | ZeroDivisionError) or type(error) is ValueError:
         return _Refused(RefusalKind.ARITHMETIC, "")
+    return _Refused(RefusalKind.ERROR, told(error)[:MAX_TEXT])
+
+
+def told(error: BaseException) -> str:
+    """An exception of a core's as text: its type and what it says."""
     try:
         text = str(error)
     except RAISED:  # even this may be the module's own code
         text = "(without a text)"
-    return _Refused(RefusalKind.ERROR, f"{type(error).__name__}: {text}"[:MAX_TEXT])
+    return f"{type(error).__name__}: {text}"
 
 
 class PythonSession:
@@ -99,7 +104,10 @@ class PythonSession:
     fields that were set from outside and not yet shown in a delta.
     """
 
-    __slots__ = ("_before", "_bindings", "_config", "_due", "_size", "_sizes", "_state", "_values")
+    __slots__ = (
+        *("_before", "_bindings", "_config", "_due", "_size", "_sizes", "_state", "_values"),
+        "notable",
+    )
 
     def __init__(self, bindings: Bindings) -> None:
         self._bindings = bindings
@@ -110,6 +118,7 @@ class PythonSession:
         self._sizes: Any = None
         self._due: set[int] = set()
         self._before: tuple[Any, tuple[Any, ...], set[int]] | None = None
+        self.notable: list[int] | None = None
 
     @property
     def state(self) -> Any:
@@ -136,12 +145,14 @@ class PythonSession:
 
     def run(self, steps: Sequence[Step], guide: Sequence[Outcome] | None) -> list[Outcome]:
         """Answers each step; with a guide, each starts where the authority's last one ended."""
+        self.notable = None
         if guide is None:
-            return self._run_alone(steps)
+            self.notable = []
+            return self._run_alone(steps, self.notable)
         return [self._guided(step, wanted) for step, wanted in zip(steps, guide, strict=True)]
 
-    def _run_alone(self, steps: Sequence[Step]) -> list[Outcome]:
-        """Answers steps one after the other.
+    def _run_alone(self, steps: Sequence[Step], notable: list[int]) -> list[Outcome]:
+        """Answers steps one after the other, and notes the places of the notable ones.
 
         The loop handles ticks between which nothing was set from outside, nearly all steps of any
         stream, and does for them just what `_answer` does for all. It keeps everything in local
@@ -167,6 +178,7 @@ class PythonSession:
                 elif code == _TICK and len(call) == 3 and type(call[1]) is type(call[2]) is float:
                     event = price_tick(call[1], call[2])
             if event is None:
+                notable.append(len(outcomes))
                 self._stand_at(state)
                 outcomes.append(self._answer(step))
                 state = self._state
@@ -195,8 +207,11 @@ class PythonSession:
                     delta = self._delta(values_of(next_state))
                     rest = next_rest
             except RAISED as error:  # a bot's module may raise anything
+                notable.append(len(outcomes))
                 outcomes.append(_refusal(error).outcome)
                 continue
+            if compact or rest is next_rest:
+                notable.append(len(outcomes))
             state = next_state
             outcomes.append([delta, compact, violations])
         self._stand_at(state)

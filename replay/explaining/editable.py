@@ -1,0 +1,306 @@
+"""A Python core whose source can be changed, an edit at a time, and run with the edit in force.
+
+Nearly every edit is within one function: then only that function is compiled, and its code is
+exchanged on a private copy of the core while a case runs, so that all modules see it at once and
+thousands of edits can be tried in seconds. What is computed when modules are loaded (constants,
+defaults of records, class bodies, decorated functions) needs another copy of the whole core.
+
+An edit stays in force only while a target answers, whatever happens meanwhile; what it makes the
+core do is bounded (bounded.py).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from time import process_time
+from typing import NamedTuple, TypeVar
+
+from replay.errors import TargetError, UsageError
+from replay.explaining.bounded import OutOfTime
+from replay.explaining.forces import Force, Forces
+from replay.explaining.helpers import HELPERS
+from replay.explaining.newest import Newest
+from replay.explaining.private_core import PrivateCore, SourceModule, short_names
+from replay.explaining.source_map import SourceMap
+from replay.explaining.source_text import (
+    Place,
+)
+from replay.streams.model import Stream
+from replay.targets.base import (
+    CoreIdentity,
+    Failure,
+    FailureKind,
+    Outcome,
+    Reply,
+    StepResult,
+    Target,
+    Work,
+)
+from replay.targets.python_module import PythonTarget, locate_core, open_python_target
+from replay.targets.python_session import MAX_TEXT, RAISED, Bindings, PythonSession, told
+
+V = TypeVar("V")
+
+UNEDITED_SEC = 10.0
+"""How much processor time the core as it is may take for a case."""
+
+SECONDS_PER_STEP = 0.02
+LEAST_SEC = 0.1
+TIMES_LONGER = 20
+"""A changed core has this many times as long as the unchanged one for a case, and for being
+loaded, but at least LEAST_SEC; in work of many steps SECONDS_PER_STEP."""
+
+_KEPT_CODES, _KEPT_COPIES, _KEPT_CASES = 1024, 8, 256
+
+
+class EditKind(StrEnum):
+    """What sort of mistake an edit is."""
+
+    COMPARISON = "comparison"
+    CONSTANT = "constant"
+    OPERATOR = "operator"
+    OPERAND = "operand"
+    BRANCH = "branch"
+    CALL = "call"
+    ASSIGNMENT = "assignment"
+    FIELD = "field"
+    ROUNDING = "rounding"
+    ORDER = "order"
+    DEVIATION = "deviation"
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A change of a core's source: usually one place; more where the same change stands at
+    mirrored places.
+
+    `function` is "entries.exit_price" style (module and qualified name), "" where it is in none or
+    in several. `says` completes "behaves as if ...": `reducer.py line 42 read "net <= 0" instead
+    of "net < 0"`.
+    """
+
+    kind: EditKind
+    function: str
+    places: tuple[Place, ...]
+    says: str
+
+
+class EditableCore:
+    """A private copy of a Python core (ours, or a bot's checkout) whose source can be changed.
+
+    `sources` has its source texts by the name of the module (its file's name without `.py`, of a
+    package the package's name), `files` the names of their files for people.
+    """
+
+    def __init__(self, spec: str, identity: CoreIdentity, root: Path, name: str) -> None:
+        """Use `open`."""
+        self.spec = spec
+        self.identity = identity
+
+        self._kept: dict[str, SourceModule] = {}
+        began = process_time()
+        self._core = PrivateCore(root, name, self._kept, HELPERS, ours=spec == "python")
+        self._loading_sec = _allowed(process_time() - began)
+        self._keys = short_names(self._kept)
+        self._modules = {self._keys[dotted]: module for dotted, module in self._kept.items()}
+        self.sources: Mapping[str, str] = {key: m.text for key, m in self._modules.items()}
+        self.files: Mapping[str, str] = {key: Path(m.path).name for key, m in self._modules.items()}
+        self.loading_lines = self._by_key(self._core.loading.lines)
+        """The (module, line) pairs that ran when the core was loaded: in force in every case."""
+        self.map = SourceMap(self.sources, self.files)
+        """The sources, parsed."""
+        self._ready = Forces(self._core, self._modules, self.map)
+        self._quick: Newest[Edit, Force] = Newest(_KEPT_CODES)
+        self._slow: Newest[Edit, Force] = Newest(_KEPT_COPIES)
+        self._guides: Newest[int, _Guide] = Newest(_KEPT_CASES)
+
+    @classmethod
+    def open(cls, spec: str) -> EditableCore:
+        """Opens a core by the name that open_python_target takes.
+
+        Raises UsageError where there is none of that name, TargetError where it cannot be loaded.
+        """
+        identity = open_python_target(spec).identity
+        root, name = locate_core(spec)
+        try:
+            return cls(spec, identity, root, name)
+        except RAISED as error:  # a bot's module may raise anything when imported
+            raise TargetError(f"cannot load {spec}: {told(error)}", spec=spec) from error
+
+    @contextmanager
+    def edited(self, edit: Edit | None) -> Iterator[Target]:
+        """A target that runs the core with the edit in force (None: the core as it is).
+
+        Work in which it takes too long is answered with Failure(TIMEOUT) at each step, work in
+        which it makes what is no state with Failure(GARBAGE). Raises
+        TargetError where the edited source does not compile or cannot be loaded.
+        """
+        target = _EditedTarget(self.identity, edit, self._force(edit))
+        try:
+            yield target
+        finally:
+            target.close()
+
+    def answer(self, edit: Edit | None, case: Stream) -> StepResult:
+        """The outcome of the last step of a case, as a shadow would give it: each step starts from
+        where the core as it is has come to.
+
+        Failure(TIMEOUT) where the edit makes it loop, Failure(UNSTARTABLE) where the edited source
+        does not compile or cannot be loaded, Failure(GARBAGE) where it makes something that is no
+        state. Raises UsageError for a case without steps.
+        """
+        if not case.steps:
+            raise UsageError("a case without steps has no answer")
+        _, guide, seconds = self._guide(case)
+        if isinstance(guide, Failure):
+            return guide
+        if edit is None:
+            return guide[-1]
+
+        def run(bindings: Bindings) -> Outcome:
+            session = PythonSession(bindings)
+            session.begin(case.start)
+            return session.run(case.steps, guide)[-1]
+
+        try:
+            force = self._force(edit)
+        except TargetError as error:
+            return Failure(FailureKind.UNSTARTABLE, error.message)
+        try:
+            return force.run(run, seconds)
+        except OutOfTime:
+            return _timeout(seconds)
+        except RAISED as error:
+            return _garbage(error)
+
+    def executed(self, cases: Iterable[Stream]) -> frozenset[tuple[str, int]]:
+        """The (module, line) pairs that cases run through in the core as it is; those that run
+        when it is loaded are in `loading_lines`."""
+        with self._core.watched() as watched:
+            for case in cases:
+                self._run_as_it_is(self._core.bindings, case)
+        return self._by_key(watched.lines)
+
+    def is_quick(self, edit: Edit) -> bool:
+        """Whether an edit is within functions whose code can be exchanged; any other takes another
+        copy of the whole core, which costs a hundred times as much."""
+        return self._ready.is_quick(edit.places)
+
+    def _by_key(self, lines: Iterable[tuple[str, int]]) -> frozenset[tuple[str, int]]:
+        keys = self._keys
+        return frozenset((keys[module], line) for module, line in lines if module in keys)
+
+    @staticmethod
+    def _run_as_it_is(bindings: Bindings, case: Stream) -> list[Outcome]:
+        session = PythonSession(bindings)
+        session.begin(case.start)
+        return session.run(case.steps, None)
+
+    def _guide(self, case: Stream) -> _Guide:
+        """What the core as it is answers to a case, and how long a changed one may take."""
+        guide = self._guides.get(id(case))
+        if guide is None:
+            outcomes: list[Outcome] | Failure
+            began = process_time()
+            try:
+                run = partial(self._run_as_it_is, case=case)
+                outcomes = self._force(None).run(run, UNEDITED_SEC)
+            except OutOfTime:
+                outcomes = _timeout(UNEDITED_SEC)
+            seconds = _allowed(process_time() - began)
+            # The case is kept along with it: while it lives, nothing else has its id.
+            guide = self._guides.put(id(case), _Guide(case, outcomes, seconds))
+        return guide
+
+    # --- Edits in force -----------------------------------------------------------------------
+
+    def _force(self, edit: Edit | None) -> Force:
+        """Raises TargetError where the edit does not compile or cannot be loaded."""
+        if edit is None:
+            return Force(self._core.bindings, ())
+        known = self._quick if self.is_quick(edit) else self._slow
+        force = known.get(edit)
+        if force is None:
+            try:
+                force = known.put(edit, self._ready.make(edit.places, self._loading_sec))
+            except (*RAISED, OutOfTime) as error:
+                raise TargetError(f"the edited core cannot be loaded: {told(error)}") from error
+        return force
+
+
+class _Guide(NamedTuple):
+    case: Stream
+    outcomes: list[Outcome] | Failure
+    seconds: float
+
+
+def _allowed(seconds: float) -> float:
+    """How long a changed core may take for what takes the unchanged one so long."""
+    return max(LEAST_SEC, TIMES_LONGER * seconds)
+
+
+def _timeout(seconds: float) -> Failure:
+    return Failure(FailureKind.TIMEOUT, f"took more than {seconds:.2g} s of processor time")
+
+
+def _garbage(error: BaseException) -> Failure:
+    """What an edited core made is nothing that a session can go on with."""
+    return Failure(FailureKind.GARBAGE, told(error)[:MAX_TEXT])
+
+
+class _EditedTarget:
+    """A core with an edit in force, as a target."""
+
+    depth = 1
+
+    def __init__(self, identity: CoreIdentity, edit: Edit | None, force: Force) -> None:
+        if edit is not None:
+            identity = replace(identity, version=f"{identity.version}, edited")
+        self.identity = identity
+        self._force = force
+        self._target = PythonTarget(identity, force.bindings)
+        self._lost: dict[int, Failure] = {}
+        self._replies: deque[Reply] = deque()
+
+    def submit(self, work: Work) -> None:
+        """Runs the work at once."""
+        seconds = max(LEAST_SEC, SECONDS_PER_STEP * len(work.steps))
+        if work.start is not None:
+            self._lost.pop(work.session, None)
+        failure = self._lost.get(work.session)
+        if failure is None:
+            try:
+                reply = self._force.run(lambda _: self._answered(work), seconds)
+            except OutOfTime:
+                failure = _timeout(seconds)
+            except UsageError:
+                raise
+            except RAISED as error:
+                failure = _garbage(error)
+        if failure is not None:
+            # Where the stream stands is not known any more.
+            self._lost[work.session] = failure
+            reply = Reply(None, [failure] * len(work.steps))
+        self._replies.append(reply)
+
+    def _answered(self, work: Work) -> Reply:
+        self._target.submit(work)
+        return self._target.collect()
+
+    def collect(self) -> Reply:
+        """The reply to the oldest work not yet collected."""
+        return self._replies.popleft()
+
+    def close(self) -> None:
+        """Forgets all sessions."""
+        self._target.close()
+        self._replies.clear()
+
+
+__all__ = ["Edit", "EditKind", "EditableCore", "Place"]

@@ -1,0 +1,66 @@
+"""Assignments that are not made: a statement, or one keyword of a call."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from replay.explaining.editable import EditKind
+from replay.explaining.edits.model import Change, Unit, called_name
+from replay.explaining.edits.operands import removals
+from replay.explaining.source_map import Function
+
+
+def assignments(unit: Unit, node: ast.AST) -> Iterator[Change]:
+    """A name keeps the value it has, a field the one it has or its default."""
+    match node:
+        case ast.Assign(targets=[target], value=value):
+            if _keeps_a_value(unit, target, node.lineno):
+                yield Change(EditKind.ASSIGNMENT, unit.span(node), "pass")
+            if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+                for name, part in zip(target.elts, value.elts, strict=False):
+                    if _keeps_a_value(unit, name, node.lineno):
+                        yield Change(EditKind.ASSIGNMENT, unit.span(part), unit.text(name))
+        case ast.AugAssign():
+            yield Change(EditKind.ASSIGNMENT, unit.span(node), "pass")
+        case ast.Call():
+            yield from _arguments(unit, node)
+
+
+def _keeps_a_value(unit: Unit, target: ast.expr, line: int) -> bool:
+    """Whether all that is assigned to has had a value before."""
+    if isinstance(target, ast.Tuple):
+        return all(_keeps_a_value(unit, one, line) for one in target.elts)
+    if isinstance(target, ast.Name):
+        return unit.names.since.get(target.id, line + 1) <= line
+    return isinstance(target, ast.Subscript | ast.Attribute)
+
+
+def _arguments(unit: Unit, node: ast.Call) -> Iterator[Change]:
+    """A keyword left out, or the last argument, where there is a default or an old value."""
+    parts = [*node.args, *node.keywords]
+    defaults = _with_defaults(unit, node)
+    for part, span in zip(parts, removals(unit, parts, unit.span(node)[1] - 1), strict=True):
+        if isinstance(part, ast.keyword):
+            may_go = part.arg is not None and (defaults is None or part.arg in defaults)
+        else:
+            may_go = part is parts[-1] and bool(defaults) and not isinstance(part, ast.Starred)
+        if may_go:
+            yield Change(EditKind.ASSIGNMENT, span, "", "left out")
+
+
+def _with_defaults(unit: Unit, node: ast.Call) -> set[str] | None:
+    """The arguments that may be left out; None where it may be any."""
+    name = called_name(node)
+    if name in unit.sorts.defaults:
+        return unit.sorts.defaults[name]
+    function = unit.sorts.functions.get(name)
+    if not isinstance(function, Function):
+        return None
+    arguments = function.args
+    if arguments.kwarg is not None:
+        return None
+    count = len(arguments.defaults)
+    with_default = {one.arg for one in arguments.args[len(arguments.args) - count :]}
+    pairs = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    return with_default | {one.arg for one, default in pairs if default is not None}

@@ -1,0 +1,31 @@
+"""Which calls in a core round a number to decimal digits."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from replay.explaining.source_map import ParsedModule, SourceMap
+
+_NAMES = re.compile(r"_*(rnd|round\w*|\w+_round(ed)?)")
+_DIGITS = re.compile(r"\w*(digits|decimals|places|precision)|d|n")
+
+
+def rounding_functions(sources: SourceMap) -> frozenset[str]:
+    """`round`, and the functions of the core that are one by name: of a number and its digits."""
+    names = {"round"}
+    for module in sources.modules.values():
+        for node in module.tree.body:
+            if isinstance(node, ast.FunctionDef) and _NAMES.fullmatch(node.name):
+                arguments = [argument.arg for argument in node.args.args]
+                if len(arguments) == 2 and _DIGITS.fullmatch(arguments[1]):
+                    names.add(node.name)
+    return frozenset(names)
+
+
+def rounding_calls(sources: SourceMap, module: ParsedModule) -> list[ast.Call]:
+    """The calls of rounding functions in a module, in the order of the source."""
+    names = rounding_functions(sources)
+    return [
+        call for call in module.calls if isinstance(call.func, ast.Name) and call.func.id in names
+    ]
