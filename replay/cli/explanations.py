@@ -1,0 +1,139 @@
+"""`doge-replay explanations`: whether what explanations.toml says still holds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from replay.cli.common import core_options, corpus_option, explanations_option, pair_of, reading
+from replay.cli.console import clean, say, say_json, say_table
+from replay.cli.settings import EXPLANATIONS, Settings
+from replay.cli.summary import counted
+from replay.errors import ExitCode, UsageError
+from replay.explaining.explanations import Explanation, Explanations, read_explanations
+from replay.explaining.rechecking import NOTHING_SEEN, Recheck, recheck_run
+
+MAX_WHY = 1_000
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  doge-replay explanations
+  doge-replay explanations --explanations ../bot/explanations.toml --shadow ./doge-core-exe"""
+)
+@explanations_option
+@corpus_option
+@core_options
+def explanations(settings: Settings, as_json: bool) -> int:
+    """Check the file of explanations: run every stored case again and tell what holds.
+
+    Nothing is stored. Exits 0 where every explanation holds, 1 where one does not, 2 where the file
+    is not good, 3 where a core failed in a way that no note stands for.
+    """
+    if settings.explanations is None:
+        raise UsageError(f"there is no {EXPLANATIONS} here, and none is named; "
+                         "docs/explanations.md says what goes into one")  # fmt: skip
+    read = read_explanations(settings.explanations)
+    with reading(settings) as store:
+        recheck = recheck_run(
+            read,
+            NOTHING_SEEN,
+            store,
+            pair_of(settings),
+            settings.corpus,
+            today=datetime.now(UTC).date(),
+            everything=True,
+            routing=store.routing(),
+        )
+    code = _exit_code(recheck)
+    if as_json:
+        say_json(_document(read, recheck, code))
+    else:
+        _say(read, recheck)
+    return int(code)
+
+
+def _exit_code(recheck: Recheck) -> ExitCode:
+    if not all(claim.ok for claim in recheck.claims):
+        return ExitCode.DIVERGENCE
+    failing = any(
+        identity.startswith("f-") and not explained.by
+        for identity, explained in recheck.buckets.items()
+    )
+    return ExitCode.CORE_FAILED if failing or not recheck.complete else ExitCode.CLEAN
+
+
+def _say(read: Explanations, recheck: Recheck) -> None:
+    say(f"{clean(read.file)}: {_headline(recheck)}")
+    for entry, claim in zip(read.entries, recheck.claims, strict=True):
+        say()
+        say(f"{'ok  ' if claim.ok else 'FAIL'}  {clean(claim.name)}{' (a note)' * claim.weaker}")
+        say(f"      {clean(claim.why, MAX_WHY)}")
+        say(f"      signed {clean(entry.signed)}, {entry.date}"
+            + (f", until {entry.expires}" if entry.expires else ""))  # fmt: skip
+    if recheck.buckets:
+        say()
+        say_table(
+            ("id", "explained by", ""),
+            (
+                (
+                    identity,
+                    ", ".join(explained.by) or "-",
+                    explained.missing or ("by a note" if explained.weaker else ""),
+                )
+                for identity, explained in sorted(recheck.buckets.items())
+            ),
+        )
+    if not recheck.complete:
+        say()
+        say("not all stored cases could be run again: a core failed or took too long")
+
+
+def _headline(recheck: Recheck) -> str:
+    many = counted(len(recheck.claims), "explanation")
+    failing = sum(not claim.ok for claim in recheck.claims)
+    if failing:
+        return f"{many}, {failing} of them do not hold"
+    return f"{many}, all hold" if recheck.complete else f"{many}, not all could be checked"
+
+
+def _document(read: Explanations, recheck: Recheck, code: ExitCode) -> dict[str, Any]:
+    return {
+        "file": read.file,
+        "complete": recheck.complete,
+        "explanations": [
+            {
+                **_entry_document(entry),
+                "ok": claim.ok,
+                "why": claim.why,
+                "ids": list(claim.ids),
+                "checked": claim.checked,
+                "weaker": claim.weaker,
+            }
+            for entry, claim in zip(read.entries, recheck.claims, strict=True)
+        ],
+        "buckets": [
+            {
+                "id": identity,
+                "explained_by": list(explained.by),
+                "weaker": explained.weaker,
+                "missing": explained.missing,
+            }
+            for identity, explained in sorted(recheck.buckets.items())
+        ],
+        "exit": int(code),
+    }
+
+
+def _entry_document(entry: Explanation) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "reason": entry.reason,
+        "signed": entry.signed,
+        "date": entry.date.isoformat(),
+        "expires": None if entry.expires is None else entry.expires.isoformat(),
+        "line": entry.line,
+    }

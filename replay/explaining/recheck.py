@@ -1,0 +1,199 @@
+"""What of an explanations.toml holds: judged by running each deviation on every occurrence.
+
+An explanation is a statement: *where its condition is met, the shadow answers as the Python core
+does with this deviation*. So it fails where an occurrence meets the condition and the deviation
+does not give exactly the shadow's answer, and just as much where the deviation changes steps that
+it speaks of and on which the shadow agrees with the authority. One that fails in any way explains
+nothing. Where the traces of two bugs are in one answer, two deviations may reproduce it together,
+neither being enough alone.
+
+Nothing is read or opened here but the core that edits are made in; rechecking.py brings the rest.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from replay.errors import TargetError
+from replay.explaining.editable import EditableCore
+from replay.explaining.evidence import Passage
+from replay.explaining.explanations import Explanations
+from replay.explaining.reproducing import as_authority, misses, together
+from replay.explaining.trial import Bucket, Key, Trial, by_bucket, listed, times
+from replay.findings.report import Claim
+
+MAX_TOGETHER = 3
+"""Deviations that are tried at once on one answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What explains a bucket: the names of explanations that hold, in the order of the file; none
+    where an occurrence is left over, and `missing` says which. `weaker` where some occurrence has
+    no more than a note."""
+
+    by: tuple[str, ...] = ()
+    weaker: bool = False
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One claim for each explanation, in the order of the file, and what became of each bucket."""
+
+    claims: tuple[Claim, ...]
+    buckets: Mapping[str, Explained]
+
+
+def judge(
+    explanations: Explanations,
+    buckets: Sequence[Bucket],
+    core: EditableCore | None,
+    today: datetime.date,
+    *,
+    complete: bool,
+    agreed: Callable[[], Sequence[Passage]] = tuple,
+) -> Judgement:
+    """Judges all explanations on all buckets.
+
+    `core` is what deviations are made in, None where none is needed. `complete` says that
+    everything stored was run again, so that an explanation that nothing meets has had its day.
+    `agreed` gives a sample of steps on which the cores agree; asked for only where it is needed.
+    """
+    trials = [Trial(entry) for entry in explanations.entries]
+    for trial in trials:
+        trial.match(buckets, today)
+    if core is not None:
+        _run(trials, core)
+        reproducing = [trial for trial in trials if trial.reproduces]
+        sample = agreed() if reproducing else ()
+        for trial in reproducing:
+            trial.look_elsewhere(core, sample)
+    for trial in trials:
+        trial.weigh(complete=complete)
+    return Judgement(
+        tuple(trial.claim() for trial in trials),
+        {bucket.id: _explained(bucket, trials) for bucket in buckets},
+    )
+
+
+# --- Running ----------------------------------------------------------------------------------
+
+
+def _run(trials: Sequence[Trial], core: EditableCore) -> None:
+    """Runs every deviation on what meets its condition, then several where one is not enough."""
+    to_run = [trial for trial in trials if trial.is_to_run]
+    _require_source(to_run, core)
+    for trial in to_run:
+        if trial.ok:
+            trial.make_edit(core)
+        if trial.ok:
+            trial.run(core)
+    _run_together([trial for trial in to_run if trial.ok], core)
+
+
+def _require_source(trials: Sequence[Trial], core: EditableCore) -> None:
+    """A deviation is one of the authority: so what is edited must answer as the authority does."""
+    spots = {key: spot for trial in trials for key, spot in trial.met.items()}
+    answers = as_authority(core, [spot.occurrence for spot in spots.values()])
+    strange = {key for key, is_alike in zip(spots, answers, strict=True) if not is_alike}
+    for trial in trials:
+        here = by_bucket(spot for key, spot in trial.met.items() if key in strange)
+        if here:
+            told = [f"{spots[0].bucket.id} ({times(spots)})" for spots in here]
+            trial.reasons.append(
+                "there is no source to deviate: the Python core does not give the authority's "
+                f"answer in {listed(told)}"
+            )
+
+
+def _run_together(trials: Sequence[Trial], core: EditableCore) -> None:
+    """Tries several deviations at once on what each misses alone; the fewest that do."""
+    left: dict[Key, list[int]] = {}
+    for at, trial in enumerate(trials):
+        for key in trial.met:
+            left.setdefault(key, []).append(at)
+    left = {
+        key: ats
+        for key, ats in left.items()
+        if len(ats) > 1 and all(key in trials[at].missed for at in ats)
+    }
+    for size in range(2, MAX_TOGETHER + 1):
+        groups: dict[tuple[int, ...], list[Key]] = {}
+        for key, ats in left.items():
+            for group in combinations(ats, size):
+                groups.setdefault(group, []).append(key)
+        for group, keys in sorted(groups.items()):
+            keys = [key for key in keys if key in left]
+            for key in _reproduced([trials[at] for at in group], keys, core):
+                del left[key]
+
+
+def _reproduced(group: Sequence[Trial], keys: Sequence[Key], core: EditableCore) -> list[Key]:
+    """Which occurrences several deviations reproduce together; noted in each of them."""
+    if not keys:
+        return []
+    edits = [trial.edit for trial in group if trial.edit is not None]
+    try:
+        told = misses(core, together(edits), [group[0].met[key].occurrence for key in keys])
+    except TargetError:
+        return []  # they cannot be made at the same time
+    found = [key for key, miss in zip(keys, told, strict=True) if not miss]
+    for trial in group:
+        others = tuple(one.entry.name for one in group if one is not trial)
+        trial.helped |= dict.fromkeys(found, others)
+    return found
+
+
+# --- What becomes of a bucket -----------------------------------------------------------------
+
+
+def _explained(bucket: Bucket, trials: Sequence[Trial]) -> Explained:
+    """By what all known occurrences of a bucket are explained."""
+    holding = {trial.entry.name for trial in trials if trial.ok}
+    used: set[str] = set()
+    weaker = False
+    left: list[int] = []
+    for place in range(len(bucket.occurrences)):
+        here = [t for t in trials if t.ok and (bucket.id, place) in t.met]
+        strong = [
+            t for t in here if not t.entry.is_note and _supports(t, bucket.id, place, holding)
+        ]
+        notes = [t for t in here if t.entry.is_note]
+        if strong:
+            first = strong[0]
+            used |= {first.entry.name, *first.helped.get((bucket.id, place), ())}
+        elif notes:
+            used.add(notes[0].entry.name)
+            weaker = True
+        else:
+            left.append(place)
+    if left or not bucket.occurrences:
+        return Explained(missing=_missing(bucket, left, trials))
+    return Explained(tuple(t.entry.name for t in trials if t.entry.name in used), weaker)
+
+
+def _supports(trial: Trial, identity: str, place: int, holding: set[str]) -> bool:
+    return holding.issuperset(trial.helped.get((identity, place), ()))
+
+
+def _missing(bucket: Bucket, left: Sequence[int], trials: Sequence[Trial]) -> str:
+    """Which part of a bucket nothing explains."""
+    if not bucket.occurrences:
+        return "no case of it is known"
+    failing = [
+        trial.entry.name
+        for trial in trials
+        if not trial.ok and any((bucket.id, place) in trial.met for place in left)
+    ]
+    if failing:
+        return f"{listed([f'{name!r}' for name in failing])} speaks of it, but fails"
+    if len(left) == len(bucket.occurrences):
+        return "no explanation speaks of it"
+    return f"no explanation speaks of {len(left)} of {len(bucket.occurrences)} occurrences"
+
+
+__all__ = ["Bucket", "Explained", "Judgement", "judge"]
