@@ -1,0 +1,204 @@
+"""`doge-replay explain`: the cause of a stored divergence, found by trying edits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from replay.cli.common import Duration, core_options, corpus_option, reading
+from replay.cli.console import Progress, clean, say, say_json
+from replay.cli.settings import Settings
+from replay.explaining.diagnosis import Diagnosis, Near, Result
+from replay.explaining.explain import Means, Subject, explain
+from replay.explaining.kept import cases_of, stored_answers
+from replay.targets.pair import PairSpec
+
+SECONDS = 20.0
+MAX_SHOWN = 8
+"""Explanations that are named; `--json` has all of them."""
+
+WIDTH = 400
+"""Characters of an edit in words: a long expression is worth reading."""
+
+_HEADS = {
+    Result.VERIFIED: "the shadow behaves as if",
+    Result.UNVERIFIED: "not verified, but the stored answers are what there would be if",
+    Result.UNDECIDED: "not verified, since time was up, but what was asked fits if",
+}
+
+
+@click.command(
+    name="explain",
+    epilog="""\b
+Examples:
+  doge-replay explain d-3f9a2c1b
+  doge-replay explain d-3f9a2c1b --seconds 60 --json""",
+)
+@click.argument("id", metavar="ID")
+@click.option(
+    "--seconds",
+    type=Duration(min=0, min_open=True),
+    default=SECONDS,
+    show_default=True,
+    help="How long to look for it.",
+)
+@corpus_option
+@core_options
+def explain_command(id: str, seconds: float, settings: Settings, as_json: bool) -> int:
+    """Find the cause of a stored divergence: the small change of the Python core that makes it
+    answer exactly as the shadow does.
+
+    Tries the known deviations and every single edit on the lines that the occurrences run through.
+    What is named gave the shadow's answer at every occurrence, kept or generated beside those, and
+    contradicted nothing elsewhere; rivals were told apart by inputs made for that. The
+    [[explanation]] printed with it can go into explanations.toml.
+
+    Exits 0 where such an edit was found, 1 where none fits, 3 where a core could not be asked, 4
+    where nothing can be told: the finding is flaky, or nothing diverges any more.
+    """
+    progress = Progress("explain", quiet=as_json)
+    with reading(settings) as store:
+        finding = store.finding(id)
+        is_failure = finding.signature.failure
+        subject = Subject(
+            finding.id,
+            finding.signature,
+            () if is_failure else cases_of(finding, store),
+            *(() if is_failure else (stored_answers(finding),)),
+        )
+        routing = store.routing()
+    means = Means(
+        PairSpec(settings.authority, settings.shadow or "", settings.timeout),
+        settings.corpus,
+        routing,
+        seconds,
+        on_progress=progress.update,
+    )
+    try:
+        diagnosis = explain(subject, means)
+    finally:
+        progress.end()
+    if as_json:
+        say_json(diagnosis.document())
+    else:
+        for line in diagnosis_lines(diagnosis):
+            say(line)
+    return int(diagnosis.exit_code)
+
+
+def diagnosis_lines(diagnosis: Diagnosis) -> Iterator[str]:
+    """A diagnosis as a person reads it, safe to print."""
+    match diagnosis.result:
+        case Result.VERIFIED | Result.UNVERIFIED | Result.UNDECIDED:
+            yield from _causes(diagnosis)
+        case Result.NONE_FITS:
+            yield f"{diagnosis.id}: {diagnosis.why}"
+            yield from _support(diagnosis)
+            yield from _nearest(diagnosis)
+        case Result.FLAKY:
+            yield f"{diagnosis.id}: flaky, so there is no cause to look for: {diagnosis.why}"
+        case Result.GONE | Result.FAILURE | Result.CORE_FAILED | Result.NO_SOURCE:
+            yield f"{diagnosis.id}: {clean(diagnosis.why)}"
+    yield from _aside(diagnosis)
+    for note in diagnosis.notes:
+        yield f"note: {clean(note, WIDTH)}"
+    yield from _values(diagnosis)
+    blocks = [one.block for one in diagnosis.causes] + [one.block for one in diagnosis.nearest]
+    if blocks and blocks[0]:
+        yield ""
+        yield "for explanations.toml, once reason, signed and date are filled in:"
+        yield ""
+        # Whatever is not printable in it is written out.
+        yield from blocks[0].splitlines()
+
+
+def _causes(diagnosis: Diagnosis) -> Iterator[str]:
+    first, *others = diagnosis.causes
+    yield f"{diagnosis.id}: {_HEADS[diagnosis.result]}"
+    yield f"  {clean(first.edit.says, WIDTH)}"
+    yield ""
+    where = f"  ({first.edit.function})" if first.edit.function else ""
+    yield f"rule       {clean(first.rule)}{clean(where)}"
+    yield from _support(diagnosis)
+    if first.also:
+        yield f"           it also explains {first.also:,} differences met in other buckets"
+    same = [one for one in others if one.same]
+    apart = [one for one in others if not one.same]
+    if same:
+        count = diagnosis.support.inputs
+        yield f"the same behaviour, as far as {count:,} inputs could tell:"
+        yield from _named(clean(one.edit.says, WIDTH) for one in same)
+    if apart:
+        yield "fit as well, but behave differently where the shadow shows another bug or fails:"
+        yield from _named(clean(one.edit.says, WIDTH) for one in apart)
+
+
+def _named(texts: Iterator[str]) -> Iterator[str]:
+    rows = list(texts)
+    yield from (f"  {text}" for text in rows[:MAX_SHOWN])
+    if len(rows) > MAX_SHOWN:
+        yield f"  and {len(rows) - MAX_SHOWN} more"
+
+
+def _support(diagnosis: Diagnosis) -> Iterator[str]:
+    support = diagnosis.support
+    if diagnosis.causes:
+        total = support.kept + support.generated
+        yield (
+            f"support    gave the shadow's answer at {total:,} of {total:,} occurrences "
+            f"({support.kept:,} kept, {support.generated:,} generated)"
+        )
+        yield f"           and the cores' common answer at {support.elsewhere:,} steps elsewhere"
+    yield (
+        f"tried      {support.edits:,} edits, {support.refuted:,} of which fitted the first "
+        f"occurrence and were refuted; {support.inputs:,} inputs; {diagnosis.seconds:.1f} s"
+    )
+
+
+def _aside(diagnosis: Diagnosis) -> Iterator[str]:
+    counts = {why: count for why, count in (diagnosis.aside or {}).items() if count}
+    if counts:
+        told = ", ".join(f"{count} {why}" for why, count in counts.items())
+        yield f"set aside  of the kept occurrences: {told}"
+
+
+def _nearest(diagnosis: Diagnosis) -> Iterator[str]:
+    if diagnosis.nearest:
+        yield ""
+        yield "nearest:"
+        for near in diagnosis.nearest:
+            yield from _near(near)
+    halves = diagnosis.halves
+    if halves is not None:
+        yield ""
+        yield "this bucket seems to hold two bugs, since two edits explain all of it between them:"
+        yield from _near(halves.first)
+        yield from _near(halves.second)
+        if halves.condition:
+            condition = halves.condition.replace("'", "'\\''")
+            yield f"  doge-replay split {diagnosis.id} --where '{clean(condition)}' --name NAME"
+
+
+def _near(near: Near) -> Iterator[str]:
+    yield f"  {clean(near.edit.says, WIDTH)}"
+    told = f"gives {near.reproduced} of {near.occurrences} occurrences"
+    if near.broken:
+        told += f", changes {near.broken:,} steps elsewhere on which the cores agree"
+    yield f"    {told}; {clean(near.rule) or 'no rule of the contract'}"
+    if near.left:
+        yield f"    left: {clean(near.left)}"
+    if near.condition:
+        yield f"    as far as was seen it would fit where {clean(near.condition)}"
+
+
+def _values(diagnosis: Diagnosis) -> Iterator[str]:
+    if not diagnosis.values:
+        return
+    yield ""
+    yield "values at work:"
+    for value in diagnosis.values:
+        if value.where:
+            yield f"  {clean(value.where)}: {clean(value.expression)}"
+        for text in value.says:
+            yield f"    {clean(text)}"

@@ -1,0 +1,280 @@
+"""What a run means for the status of each finding: decided at its end, from evidence alone.
+
+- Seen for the first time, or known to be unsteady: its case is asked again and again. Answers that
+  are not the same each time make it *flaky*.
+- *Fixed* before and seen again: *regressed*.
+- Its case agreed when the nightly ran it again: *fixed*, once it has agreed in two replays more on
+  cores that have seen nothing else, and every other kept occurrence in one; but on a build on
+  which it was seen to diverge it is *flaky*: that build has answered both ways.
+- An explanation that holds covers all its occurrences: *explained*, until that is no longer so.
+
+A core that could not run changes nothing. What was decided is in the history, with the evidence.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from replay.differential.minimise import probe
+from replay.differential.routing import Routing
+from replay.differential.steadiness import Asked, ask_again
+from replay.errors import FailureStorm
+from replay.explaining.recheck import Explained
+from replay.findings.lifecycle import HistoryEntry, Status, first_status
+from replay.findings.report import FindingLine, Report, core_document
+from replay.findings.store import CorePair, Store, StoredFinding
+from replay.streams.model import Stream
+from replay.targets.base import Target
+
+OpenPair = Callable[[], tuple[Target, Target]]
+
+REPLAYS = 2
+"""How often the exact case has to agree before a finding counts as fixed."""
+
+STEADY_SECONDS = 30.0
+"""How long, in all, a run may ask whether its findings are steady."""
+
+MISSED_BY_CHANCE = 0.01
+"""A flaky finding counts as fixed only where so many replays in agreement were this unlikely."""
+
+MAX_REPLAYS = 500
+
+MAX_WHY = 1000
+"""Characters of a reason; it may quote explanations, which are as long as somebody made them."""
+
+
+@dataclass(slots=True)
+class Conclusion:
+    """Decides and writes the statuses of one run's findings.
+
+    `open_pair` opens cores that have seen nothing yet; `who` is what the history calls this run.
+    First `ask`, then the explanations are checked, then `conclude`.
+    """
+
+    store: Store
+    run_id: int
+    report: Report
+    open_pair: OpenPair
+    routing: Routing
+    who: str
+    _asking: float = 0.0
+
+    def ask(self) -> None:
+        """Finds out which of the findings that the run saw are flaky."""
+        self.report.findings = [self._asked(line) for line in self.report.findings]
+
+    def conclude(
+        self, explained: Mapping[str, Explained], signed: Mapping[str, datetime.date]
+    ) -> None:
+        """Decides on every finding that the run saw, and on every stored one that agreed.
+
+        `explained` is what the explanations say of each finding, by ID, and `signed` the day on
+        which each explanation was signed, by name.
+        """
+        seen = {line.id for line in self.report.findings}
+        self.report.findings = [
+            self._seen(line, explained.get(line.id, Explained()), signed)
+            for line in self.report.findings
+        ]
+        for finding_id in self.report.resolved:
+            if finding_id not in seen and not self._stopped:
+                self._agreed(self.store.finding(finding_id))
+
+    @property
+    def _stopped(self) -> bool:
+        """Where cores fail again and again nothing can be told of anything."""
+        return self.report.storm is not None or self.report.interrupted is not None
+
+    # What was seen
+
+    def _asked(self, line: FindingLine) -> FindingLine:
+        finding = self.store.finding(line.id)
+        line = replace(line, severity=str(finding.severity), hot=finding.hot)
+        rate = "" if line.failure else self._rate(finding, line)
+        return replace(line, status=str(Status.FLAKY), rate=rate) if rate else line
+
+    def _seen(
+        self, line: FindingLine, explained: Explained, signed: Mapping[str, datetime.date]
+    ) -> FindingLine:
+        finding = self.store.finding(line.id)
+        by = ", ".join(explained.by)
+        if line.is_flaky:
+            # It has no cause to explain it by, but somebody may have signed a note about it.
+            return replace(line, explained_by=by, weaker=bool(by))
+        if finding.status is Status.FIXED:
+            self._regressed(finding)
+            return replace(line, status=str(Status.REGRESSED))
+        if by and not _signed_before_it_came_back(finding, explained, signed):
+            if not _says_so_already(finding, by, explained.weaker):
+                kind = "by a signed note" if explained.weaker else "by what reproduces it"
+                evidence = {"explanation": by, "weaker": explained.weaker}
+                self._write(finding, Status.EXPLAINED, f"{by}: {kind}", evidence)
+            line = replace(line, explained_by=by, weaker=explained.weaker)
+            return replace(line, status=str(Status.EXPLAINED))
+        if finding.status is Status.EXPLAINED:
+            why = "no explanation covers it any more"
+            why += f": {explained.missing}" if explained.missing else ""
+            self._write(finding, _before_explained(finding), why)
+        return replace(line, status=str(self.store.finding(line.id).status))
+
+    def _regressed(self, finding: StoredFinding) -> None:
+        self._write(
+            finding, Status.REGRESSED, "it was fixed and has been seen again", self._builds()
+        )
+        self.report.regressed.append(finding.id)
+
+    def _rate(self, finding: StoredFinding, line: FindingLine) -> str:
+        """How often a finding's case shows it, as text, where that is not each time; else empty.
+
+        Only asked of what is new, known to be flaky or never minimised; the rest was run
+        again often enough.
+        """
+        asked_before = not line.new and finding.minimised and finding.status is not Status.FLAKY
+        if self._stopped or asked_before or self._asking > STEADY_SECONDS:
+            return _known_rate(finding)
+        began = time.monotonic()
+        asked = self._ask(finding.case, finding)
+        self._asking += time.monotonic() - began
+        if asked.failed or (asked.shown == asked.times and not asked.unsteady):
+            return _known_rate(finding)
+        rate = f"{asked.shown} of {asked.times}"
+        if finding.status is not Status.FLAKY:
+            self._flaky(finding, asked, f"its case showed it in {rate} runs")
+        return rate
+
+    def _ask(self, case: Stream, finding: StoredFinding) -> Asked:
+        return ask_again(case, finding.signature, self.open_pair, routing=self.routing)
+
+    def _flaky(self, finding: StoredFinding, asked: Asked, why: str) -> None:
+        whose = " and the ".join(asked.unsteady)
+        why += f"; the {whose} answered differently from run to run" if whose else ""
+        evidence = {"asked": asked.times, "shown": asked.shown, "agreed": asked.agreed}
+        self._write(finding, Status.FLAKY, why, {**evidence, **self._builds()})
+
+    # What agreed
+
+    def _agreed(self, finding: StoredFinding) -> None:
+        if finding.status is Status.FIXED:
+            return
+        if self._seen_on_this_build(finding) and not finding.signature.failure:
+            asked = self._ask(finding.case, finding)
+            if not asked.failed and finding.status is not Status.FLAKY:
+                shown = f"{asked.shown} of {asked.times}"
+                self._flaky(finding, asked, "it was seen on this very build, on which its case now "
+                                            f"agrees (shown in {shown} runs)")  # fmt: skip
+            return
+        if self._seen_on_this_build(finding):
+            return
+        needed = _replays_needed(finding)
+        cases = [finding.case] * needed + self._other_cases(finding)
+        if not all(self._agrees(case) for case in cases):
+            return
+        self._write(
+            finding,
+            Status.FIXED,
+            f"its case agreed in {needed} replays, and {len(cases) - needed} other occurrences did",
+            {"replays": needed, "others": len(cases) - needed, **self._builds()},
+        )
+        self.report.fixed.append(finding.id)
+
+    def _seen_on_this_build(self, finding: StoredFinding) -> bool:
+        here = (self.report.authority.sha256, self.report.shadow.sha256)
+        return any(_hashes(pair) == here for pair in finding.cores)
+
+    def _other_cases(self, finding: StoredFinding) -> list[Stream]:
+        kept = {place.stream for place in finding.places if place.stream is not None}
+        kept |= {finding.first_seen.sha256}
+        return [self.store.stream(sha256) for sha256 in sorted(kept - {finding.shown.sha256})]
+
+    def _agrees(self, case: Stream) -> bool:
+        """One replay on cores that have seen nothing else. False where a core failed."""
+        authority, shadow = self.open_pair()
+        try:
+            return not probe(authority, shadow, case, 0)
+        except FailureStorm:
+            return False
+        finally:
+            authority.close()
+            shadow.close()
+
+    # What is written
+
+    def _builds(self) -> dict[str, Any]:
+        report = self.report
+        return {
+            "authority": core_document(report.authority),
+            "shadow": core_document(report.shadow),
+        }
+
+    def _write(
+        self,
+        finding: StoredFinding,
+        status: Status,
+        why: str,
+        evidence: Mapping[str, Any] | None = None,
+    ) -> None:
+        why = why if len(why) <= MAX_WHY else f"{why[:MAX_WHY]}..."
+        self.store.add_history(
+            finding.id, status, who=self.who, why=why, evidence=evidence or {}, run=self.run_id
+        )
+
+
+def _hashes(pair: CorePair) -> tuple[str, str]:
+    return pair.authority.sha256, pair.shadow.sha256
+
+
+def _replays_needed(finding: StoredFinding) -> int:
+    """Two; more where the finding is flaky, so that chance does not close it."""
+    entry = _latest(finding.history, Status.FLAKY)
+    if entry is None:
+        return REPLAYS
+    asked, shown = entry.evidence.get("asked", 0), entry.evidence.get("shown", 0)
+    # One more than was seen: it did show once, or it would not be here.
+    rate = (shown + 1) / (asked + 1)
+    if rate >= 1.0:
+        return REPLAYS
+    return min(MAX_REPLAYS, max(REPLAYS, math.ceil(math.log(MISSED_BY_CHANCE) / math.log1p(-rate))))
+
+
+def _latest(history: Iterable[HistoryEntry], status: Status) -> HistoryEntry | None:
+    return next((entry for entry in reversed(list(history)) if entry.status is status), None)
+
+
+def _known_rate(finding: StoredFinding) -> str:
+    """How often a flaky finding showed when it was asked; empty for any other. A finding stays
+    flaky for as long as it is seen: having been steady for a while is no cause."""
+    entry = _latest(finding.history, Status.FLAKY)
+    if finding.status is not Status.FLAKY or entry is None:
+        return ""
+    return f"{entry.evidence.get('shown')} of {entry.evidence.get('asked')}"
+
+
+def _signed_before_it_came_back(
+    finding: StoredFinding, explained: Explained, signed: Mapping[str, datetime.date]
+) -> bool:
+    """What was signed of a finding does not cover it when it was fixed since, and came back."""
+    entry = _latest(finding.history, Status.REGRESSED)
+    if entry is None:
+        return False
+    back = datetime.datetime.fromisoformat(entry.at).date()
+    return any(signed[name] < back for name in explained.by)
+
+
+def _says_so_already(finding: StoredFinding, name: str, weaker: bool) -> bool:
+    entry = _latest(finding.history, Status.EXPLAINED)
+    if finding.status is not Status.EXPLAINED or entry is None:
+        return False
+    said = (entry.evidence.get("explanation"), entry.evidence.get("weaker"))
+    return said == (name, weaker)
+
+
+def _before_explained(finding: StoredFinding) -> Status:
+    """What a finding goes back to: triaged, where somebody has done that, else where it began."""
+    if _latest(finding.history, Status.TRIAGED) is not None:
+        return Status.TRIAGED
+    return first_status(failure=finding.signature.failure)

@@ -1,0 +1,129 @@
+"""Edits held against ever more evidence, until those are left that nothing speaks against.
+
+All edits first meet the cheapest occurrence, which nearly none survives; the rest meets all others,
+and then whatever evidence comes. Those that live on have given exactly the shadow's answer at every
+step of it that counts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from replay.errors import TargetError
+from replay.explaining.editable import Edit, EditableCore
+from replay.explaining.evidence import (
+    Passage,
+    Refutation,
+    Role,
+    answers_alike,
+    first_misfit,
+    replies,
+)
+from replay.targets.base import StepResult, Target
+
+
+@dataclass(slots=True)
+class Clock:
+    """The budget: wall-clock seconds from when it was made."""
+
+    seconds: float
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def spent(self) -> float:
+        """Seconds since it was made."""
+        return time.monotonic() - self.began
+
+    def beyond(self, share: float) -> bool:
+        """Whether so much of the budget is spent; 1.0 is all of it."""
+        return self.spent >= share * self.seconds
+
+
+@contextmanager
+def in_force(core: EditableCore, edit: Edit | None) -> Iterator[Target | None]:
+    """A target with the edit in force, None where the edited core cannot be loaded."""
+    try:
+        context = core.edited(edit)
+        target = context.__enter__()
+    except TargetError:
+        yield None
+        return
+    try:
+        yield target
+    finally:
+        context.__exit__(None, None, None)
+
+
+@dataclass(slots=True)
+class Contest:
+    """Edits of a core and the evidence they have met.
+
+    `alive` fit all of it, in the order in which they came; `tried` counts all that entered, and
+    `refuted` has those that fell later than at the first hurdle, with the step that did it.
+    """
+
+    core: EditableCore
+    evidence: list[Passage] = field(default_factory=list)
+    alive: list[Edit] = field(default_factory=list)
+    refuted: dict[Edit, Refutation] = field(default_factory=dict)
+    tried: int = 0
+
+    def enter(self, edits: Iterable[Edit], clock: Clock, share: float) -> bool:
+        """Holds edits against the evidence that there is, the first passage of which is the hurdle
+        for all. False where that share of the time was up before all were tried."""
+        first, others = self.evidence[:1], self.evidence[1:]
+        for edit in edits:
+            if clock.beyond(share):
+                return False
+            self.tried += 1
+            with in_force(self.core, edit) as target:
+                if target is None or first_misfit(target, first) is not None:
+                    continue
+                refutation = first_misfit(target, others)
+            if refutation is None:
+                self.alive.append(edit)
+            else:
+                self.refuted[edit] = refutation
+        return True
+
+    def weigh(self, passages: Sequence[Passage]) -> None:
+        """Holds all that are alive against further evidence."""
+        self.evidence += passages
+        for edit in list(self.alive):
+            with in_force(self.core, edit) as target:
+                refutation = None if target is None else first_misfit(target, passages)
+            if refutation is not None:
+                self.refuted[edit] = refutation
+                self.alive.remove(edit)
+
+    def answers(self, edit: Edit, passages: Iterable[Passage]) -> list[Sequence[StepResult]]:
+        """What an edited core answers to passages."""
+        with in_force(self.core, edit) as target:
+            return [] if target is None else [replies(target, one).results for one in passages]
+
+    # --- What the evidence comes to -----------------------------------------------------------
+
+    @property
+    def occurrences(self) -> int:
+        """Steps of the evidence that are occurrences."""
+        return sum(one.occurrences for one in self.evidence)
+
+    @property
+    def elsewhere(self) -> int:
+        """Steps of the evidence on which the cores agree."""
+        return sum(one.roles.count(Role.ELSEWHERE) for one in self.evidence)
+
+    def also(self, edit: Edit) -> int:
+        """How many steps that were set aside the edit answers exactly as the shadow does: another
+        difference that it explains as well."""
+        passages = [one for one in self.evidence if Role.ASIDE in one.roles]
+        return sum(
+            passage.roles[place] is Role.ASIDE
+            and passage.signatures[place] is not None
+            and answers_alike(passage, place, answer)
+            for passage, results in zip(passages, self.answers(edit, passages), strict=False)
+            for place, answer in enumerate(results)
+        )
