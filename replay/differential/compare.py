@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from types import NoneType
 from typing import Any
 
 from replay.differential.model import ABSENT, Absent, Difference, DifferenceKind
 from replay.streams.model import CYCLES, RECORD_FIELDS, STATE_FIELDS
-from replay.targets.base import MISSING, Outcome, RefusalKind, is_refusal
+from replay.targets.base import MISSING, REFUSED, Outcome, RefusalKind, is_refusal
 from replay.targets.compact import ACTION_FIELDS, ACTION_NAMES
 
 _PRICES = frozenset({"price", "entry_price", "exit_price", "market_price"})
@@ -30,6 +32,8 @@ def equal(one: Any, other: Any) -> bool:
     """Whether two values are equal by the contract: a bool is no number, 1 is 1.0."""
     if one is other:
         return True
+    if type(one) is float and type(other) is float:
+        return one == other or (one != one and other != other)
     if isinstance(one, bool) or isinstance(other, bool):
         return isinstance(one, bool) and isinstance(other, bool) and one == other
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
@@ -48,15 +52,14 @@ def compare(
     the fields that only one of the deltas names. Two refusals agree unless both say why, and
     say it differently. Empty where the outcomes are equal.
     """
-    if is_refusal(authority) or is_refusal(shadow):
+    if len(authority) == REFUSED or len(shadow) == REFUSED:
         return _compare_refusals(authority, shadow)
-    kind_of = _classifier(price_decimals)
-    differences = [
-        *_states(authority[0], shadow[0], before, kind_of),
-        *_actions(authority[1], shadow[1], kind_of),
-        *_texts("violations", authority[2], shadow[2]),
-    ]
-    return tuple(differences)
+    kind_of = classifier(price_decimals)
+    found = _states(authority[0], shadow[0], before, kind_of)
+    if authority[1] or shadow[1]:
+        found += _actions(authority[1], shadow[1], kind_of)
+    found += _texts("violations", authority[2], shadow[2])
+    return tuple(found)
 
 
 _TYPED = frozenset({RefusalKind.UNREADABLE, RefusalKind.UNKNOWN_EVENT, RefusalKind.ARITHMETIC})
@@ -86,14 +89,17 @@ def refusal_text(refusal: Outcome) -> str:
 KindOf = Callable[[str, Any, Any], DifferenceKind]
 
 
-def _classifier(price_decimals: int) -> KindOf:
-    """Names the kind of difference of two values of a field, given the config's decimals."""
+@lru_cache(maxsize=64)
+def classifier(price_decimals: int) -> KindOf:
+    """What names the kind of difference of two values of a field, given the config's decimals."""
     try:
         last_digit = 10.0**-price_decimals
     except OverflowError:
         last_digit = 0.0
 
     def kind_of(field: str, authority: Any, shadow: Any) -> DifferenceKind:
+        if type(authority) is float and type(shadow) is float:
+            return kind_of_numbers(field, authority, shadow)
         if shadow is MISSING or shadow is ABSENT or (shadow is None and authority is not None):
             return DifferenceKind.MISSING
         if authority is ABSENT or (authority is None and shadow is not None):
@@ -104,6 +110,9 @@ def _classifier(price_decimals: int) -> KindOf:
             return DifferenceKind.TEXT
         if not (_is_number(authority) and _is_number(shadow)):
             return DifferenceKind.TYPE
+        return kind_of_numbers(field, authority, shadow)
+
+    def kind_of_numbers(field: str, authority: float, shadow: float) -> DifferenceKind:
         if authority == -shadow:
             return DifferenceKind.SIGN
         try:
@@ -129,13 +138,9 @@ def _is_number(value: Any) -> bool:
 def _states(
     authority: Sequence[Any], shadow: Sequence[Any], before: Sequence[Any] | None, kind_of: KindOf
 ) -> list[Difference]:
-    ours = dict(zip(authority[::2], authority[1::2], strict=True))
-    theirs = dict(zip(shadow[::2], shadow[1::2], strict=True))
     found: list[Difference] = []
-    for index in sorted({*ours, *theirs}):
+    for index, one, other in unequal_fields(authority, shadow, before):
         name = STATE_FIELDS[index]
-        one = _next_value(ours, index, before)
-        other = _next_value(theirs, index, before)
         if index == CYCLES:
             found += _histories(one, other, before, kind_of)
         elif index in RECORD_FIELDS and isinstance(one, list | tuple):
@@ -145,10 +150,52 @@ def _states(
     return found
 
 
-def _next_value(delta: dict[int, Any], index: int, before: Sequence[Any] | None) -> Any:
-    """The value after the step: the delta's, or where it does not name the field, the former."""
-    if index in delta:
-        return delta[index]
+_SCALARS = frozenset({float, int, str, bool, NoneType})
+
+
+def unequal_fields(
+    authority: Sequence[Any], shadow: Sequence[Any], before: Sequence[Any] | None
+) -> list[tuple[int, Any, Any]]:
+    """The fields that two deltas name and that are not plainly equal, with their values after the
+    step on either side. A flood of one bug comes down to this, so it makes few calls."""
+    if authority[::2] == shadow[::2]:
+        pairs: Iterable[tuple[int, Any, Any]]
+        pairs = zip(authority[::2], authority[1::2], shadow[1::2], strict=True)
+    else:
+        pairs = _merged(authority, shadow, before)
+    return [
+        (index, one, other)
+        for index, one, other in pairs
+        if one != other or type(one) is not type(other) or type(one) not in _SCALARS
+    ]
+
+
+def _merged(
+    authority: Sequence[Any], shadow: Sequence[Any], before: Sequence[Any] | None
+) -> list[tuple[int, Any, Any]]:
+    """The fields that two deltas name, which ascend, with their values after the step."""
+    found = []
+    ours, theirs = iter(authority), iter(shadow)
+    index, their_index = next(ours, _NO_FIELD), next(theirs, _NO_FIELD)
+    while index != their_index or index != _NO_FIELD:
+        if index == their_index:
+            found.append((index, next(ours), next(theirs)))
+            index, their_index = next(ours, _NO_FIELD), next(theirs, _NO_FIELD)
+        elif index < their_index:
+            found.append((index, next(ours), _former(before, index)))
+            index = next(ours, _NO_FIELD)
+        else:
+            found.append((their_index, _former(before, their_index), next(theirs)))
+            their_index = next(theirs, _NO_FIELD)
+    return found
+
+
+_NO_FIELD = len(STATE_FIELDS)
+"""Stands behind all fields."""
+
+
+def _former(before: Sequence[Any] | None, index: int) -> Any:
+    """What a delta that does not name a field says of it: it is as it was."""
     if before is None:
         return ABSENT
     return [len(before[CYCLES]), []] if index == CYCLES else before[index]
@@ -223,6 +270,8 @@ def _record(
     kind_of: KindOf,
     identity: tuple[int, ...] = (),
 ) -> list[Difference]:
+    if _plainly_equal(ours, theirs):
+        return []
     if isinstance(ours, Absent) or isinstance(theirs, Absent):
         kind = DifferenceKind.EXTRA if isinstance(ours, Absent) else DifferenceKind.MISSING
         return [Difference(path, kind, _named(fields, ours), _named(fields, theirs))]
@@ -240,6 +289,14 @@ def _record(
         for name, mine, its in zip(fields, ours, theirs, strict=True)
         if not equal(mine, its)
     ]
+
+
+def _plainly_equal(ours: Any, theirs: Any) -> bool:
+    """Whether two records are equal in values and types: quick to see, and nearly always so."""
+    if not (isinstance(ours, list | tuple) and isinstance(theirs, list | tuple)):
+        return False
+    types = [*map(type, ours)]
+    return _SCALARS.issuperset(types) and types == [*map(type, theirs)] and [*ours] == [*theirs]
 
 
 def _named(fields: tuple[str, ...], record: Any) -> Any:
@@ -303,11 +360,12 @@ def _action_named(action: Any) -> Any:
 
 def _texts(path: str, ours: Any, theirs: Any) -> list[Difference]:
     """Two lists of violation texts: what is missing, what is extra, or another order."""
-    if equal(ours, theirs):
+    if ours == [] == theirs or equal(ours, theirs):
         return []
     if not (_are_texts(ours) and _are_texts(theirs)):
         return [Difference(path, DifferenceKind.TYPE, ours, theirs)]
-    missing, extra = Counter(ours) - Counter(theirs), Counter(theirs) - Counter(ours)
+    missing, extra = Counter(ours), Counter(theirs)
+    missing, extra = missing - extra, extra - missing
     found = [
         Difference(f"{path}[{place}]", DifferenceKind.MISSING, text, ABSENT)
         for place, text in enumerate(ours)

@@ -13,35 +13,29 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from replay.differential.compare import compare
-from replay.differential.model import Difference, Finding, Repeat, Signature, Verdict
-from replay.differential.signature import divergence_signature, failure_signature
-from replay.differential.walking import walk
-from replay.streams.model import Document, Segment, Start, Stream
+from replay.differential.cases import CaseMaker
+from replay.differential.counting import Bucket
+from replay.differential.judging import Answered, Judge, Judgement, judge, same_bytes
+from replay.differential.model import Finding, Repeat, Verdict
+from replay.differential.notable import notable_steps
+from replay.differential.recurring import Known
+from replay.differential.routing import NO_ROUTING, Routing
+from replay.differential.walking import Trail, walk
+from replay.streams.model import Document, Segment, Start
 from replay.targets.base import (
     REFUSED,
     Failure,
     FailureKind,
     Outcome,
     Reply,
-    StepResult,
     Target,
     Work,
-    encode_outcomes,
     is_refusal,
 )
-from replay.targets.compact import (
-    Plain,
-    apply_changes,
-    apply_delta,
-    blank,
-    read_state,
-    state_document,
-)
+from replay.targets.compact import Plain, apply_changes, apply_delta, blank, read_state
 from replay.targets.standing import settings_after
 
-FULL_FINDINGS = 20
-"""Occurrences of a bucket that come with a case; making one costs more than finding it."""
+__all__ = ["ABSENT_OUTCOME", "Lockstep", "Tally", "judge", "run_stream", "same_bytes"]
 
 
 @dataclass(slots=True)
@@ -69,6 +63,18 @@ class Tally:
         self.incidents.update(other.incidents)
 
 
+class Settled(NamedTuple):
+    """A segment that both cores have answered: the codes of its calls (-1 for event documents), the
+    authority's outcomes, the places of its notable steps (notable.py), and those of the steps on
+    which the shadow did not agree, with the IDs of what was found there."""
+
+    segment: Segment
+    codes: Sequence[int]
+    outcomes: Sequence[Outcome]
+    notable: Sequence[int]
+    different: Sequence[tuple[int, str]]
+
+
 class _Inputs(NamedTuple):
     """The documents in force besides the state, as they were last set."""
 
@@ -92,6 +98,10 @@ class _Position:
             self.plain = self.plain()
         return self.plain
 
+    def as_start(self) -> Start:
+        """The documents in force here, with the state that the stream began with."""
+        return Start(self.raw, *self.inputs)
+
 
 @dataclass(slots=True)
 class _Pending:
@@ -101,30 +111,41 @@ class _Pending:
     position: _Position
     reply: Reply
 
+    @property
+    def answered(self) -> Answered:
+        """As it is judged."""
+        return Answered(self.segment, self.position.inputs.config, self.reply.results)
+
 
 class Lockstep:
     """Runs segments of any number of streams through two targets.
 
     `feed` hands over the next segment of a stream and gives what was found meanwhile, which may be
     about earlier segments; `finish` waits for all that is under way. `tally` counts what has been
-    compared. The first FULL_FINDINGS of a bucket are findings with their cases, the others are only
-    counted in `repeats`, by ID, for the caller to take. `on_end`, where set, is told of each stream
+    compared. The first occurrences of a bucket, and ever fewer of those that follow (counting.py),
+    are findings with their cases; the others are only counted in `repeats`, by ID, for the caller
+    to take. `on_end`, where set, is told of each stream
     that has ended: its key, the authority's last state (None where none could be read) and its
-    last outcome; `on_answered` of each segment that the authority has answered. Raises FailureStorm
-    where a core fails again and again.
+    last outcome; `on_answered` of each segment that the authority has answered, `on_settled` of
+    each that both have. `routing` is what was split and merged by hand. Raises FailureStorm where a
+    core fails again and again.
     """
 
-    def __init__(self, authority: Target, shadow: Target) -> None:
+    def __init__(self, authority: Target, shadow: Target, routing: Routing = NO_ROUTING) -> None:
         self.authority = authority
         self.shadow = shadow
         self.tally = Tally()
         self.repeats: dict[str, Repeat] = {}
-        self._met: Counter[Signature] = Counter()
+        self._judge = Judge(routing)
+        self._cases = CaseMaker()
         self.on_end: Callable[[int, Plain | None, Outcome], None] | None = None
         self.on_answered: Callable[[Segment, Sequence[Outcome]], None] | None = None
+        self.on_settled: Callable[[Settled], None] | None = None
         self._positions: dict[int, _Position] = {}
         self._asked: deque[Segment] = deque()
         self._pending: deque[_Pending] = deque()
+        self._trails: dict[int, Trail] = {}
+        """Of each stream whose last segment was judged step by step, where that ended."""
 
     def feed(self, segment: Segment) -> list[Finding]:
         """Runs a segment. Segments of one stream come in order; streams may be interleaved."""
@@ -229,126 +250,120 @@ class Lockstep:
         steps = pending.segment.steps
         tally = self.tally
         tally.transitions += len(steps)
-        tally.calls.update([step[0][0] if type(step[0]) is tuple else -1 for step in steps])
-        found = [self._failed_step(pending, index, failure) for index, failure in reply.incidents]
-        for _, failure in reply.incidents:
+        codes = [step[0][0] if type(step[0]) is tuple else -1 for step in steps]
+        tally.calls.update(codes)
+        found: list[Finding] = []
+        for place, failure in reply.incidents:
+            found += self._failed_step(pending, place, failure)
             tally.failures[failure.kind] += 1
             tally.incidents[failure.kind] += 1
+        trail = self._trails.pop(pending.segment.key, None)
+        different: list[tuple[int, Known]] = []
         if reply.blob is not None and reply.blob == pending.reply.blob:
             lengths: Any = map(len, pending.reply.results)  # type: ignore[arg-type]
             refusals = list(lengths).count(REFUSED)
             tally.verdicts[Verdict.BOTH_REFUSE] += refusals
             tally.verdicts[Verdict.AGREE] += len(steps) - refusals
-            return found
-        return found + self._compare_steps(pending, reply)
-
-    def _compare_steps(self, pending: _Pending, reply: Reply) -> list[Finding]:
-        """Step by step, for a segment whose answers are not the same bytes."""
-        found: list[Finding] = []
-        tally = self.tally
-        outcomes: Any = pending.reply.results
-        for index, (before, decimals) in enumerate(_walk(pending)):
-            ours, theirs = outcomes[index], reply.results[index]
-            if same_bytes(ours, theirs):
-                tally.verdicts[Verdict.BOTH_REFUSE if is_refusal(ours) else Verdict.AGREE] += 1
-                continue
-            verdict, differences, answer = judge(ours, theirs, before, decimals)
-            tally.verdicts[verdict] += 1
-            if verdict in (Verdict.AGREE, Verdict.BOTH_REFUSE):
-                continue
-            step = pending.segment.steps[index]
-            if isinstance(answer, Failure):
-                tally.failures[answer.kind] += 1
-                signature = failure_signature(step.call, before, answer)
-            else:
-                signature = divergence_signature(step.call, before, ours, answer, differences)
-            if self._met[signature] >= FULL_FINDINGS:
-                again = Repeat(1, pending.segment.origin, step.line, index)
-                self.repeats[signature.id] = again.after(self.repeats.get(signature.id))
-                continue
-            self._met[signature] += 1
-            case = _case(pending, index)
-            found.append(Finding(signature, verdict, case, differences, ours, answer, step.line))
+        else:
+            different = self._compare_steps(pending, reply, trail, found)
+        if self.on_settled is not None:
+            self.on_settled(_settled(pending, codes, different))
         return found
 
-    def _failed_step(self, pending: _Pending, index: int, failure: Failure) -> Finding:
+    def _compare_steps(
+        self, pending: _Pending, reply: Reply, trail: Trail | None, found: list[Finding]
+    ) -> list[tuple[int, Known]]:
+        """Step by step, for a segment whose answers are not the same bytes. Adds to what was found,
+        and gives the places that differ. `trail` is where the segment begins, where it is known."""
+        position, segment = pending.position, pending.segment
+        if trail is None or segment.start is not None:
+            trail = Trail.of(position.as_start(), position.state)
+        elif trail.plain is not None:
+            # The same state as the authority's own, and cheaper than to have that made plain.
+            position.plain = list(trail.plain)
+        judged = self._judge.judge_all(pending.answered, reply.results, trail)
+        if not segment.last:
+            self._trails[segment.key] = trail
+        tally = self.tally
+        tally.verdicts[Verdict.AGREE] += judged.agreed
+        tally.verdicts[Verdict.BOTH_REFUSE] += judged.both_refused
+        for known, times in Counter(known for _, known in judged.met).items():
+            tally.verdicts[known.verdict] += times
+            if known.failure is not None:
+                tally.failures[known.failure] += times
+        found += [self._finding(pending, *different) for different in judged.told]
+        for bucket, place in judged.untold.items():
+            self._repeat(pending, place, bucket)
+        return judged.met
+
+    def _finding(
+        self, pending: _Pending, place: int, bucket: Bucket, judgement: Judgement
+    ) -> Finding:
+        """A step told in full."""
+        position, segment = pending.position, pending.segment
+        case = self._cases.case(position.as_start(), position.state, segment, place)
+        ours, line = pending.reply.results[place], segment.steps[place].line
+        verdict, differences, theirs = judgement
+        return Finding(bucket.signature, verdict, case, differences, ours, theirs, line)
+
+    def _repeat(self, pending: _Pending, place: int, bucket: Bucket) -> None:
+        """Counts the occurrences of a bucket that are not told in full; the last was here."""
+        steps, origin = pending.segment.steps, pending.segment.origin
+        again = Repeat(bucket.untold, origin, steps[place].line, place)
+        self.repeats[bucket.id] = again.after(self.repeats.get(bucket.id))
+        bucket.untold = 0
+
+    def _failed_step(self, pending: _Pending, place: int, failure: Failure) -> list[Finding]:
         """A failure noticed at a step whose true answer is known all the same."""
-        step = pending.segment.steps[index]
-        before = next(plain for at, (plain, _) in enumerate(_walk(pending)) if at == index)
-        return Finding(
-            failure_signature(step.call, before, failure),
-            Verdict.SHADOW_FAILED,
-            _case(pending, index),
-            (),
-            pending.reply.results[index],
-            failure,
-            step.line,
-        )
+        before = next(plain for at, (plain, _) in enumerate(_walk(pending)) if at == place)
+        return self._failed(pending, place, before, Judgement(Verdict.SHADOW_FAILED, (), failure))
 
     def _authority_failed(
         self, segment: Segment, position: _Position, reply: Reply
     ) -> list[Finding]:
         """A segment that the authority could not answer is not shown to the shadow; the stream
         cannot be gone on with from a state that nobody knows, so it ends here."""
-        index, failure = next(
-            (index, result)
-            for index, result in enumerate(reply.results)
+        place, failure = next(
+            (place, result)
+            for place, result in enumerate(reply.results)
             if isinstance(result, Failure)
         )
-        pending = _Pending(segment, position, reply)
         self.tally.verdicts[Verdict.AUTHORITY_FAILED] += 1
         self.tally.failures[failure.kind] += 1
         self._positions.pop(segment.key, None)
-        step = segment.steps[index]
-        signature = failure_signature(step.call, None, failure)
-        case = _case(pending, index)
-        return [
-            Finding(
-                signature, Verdict.AUTHORITY_FAILED, case, (), failure, ABSENT_OUTCOME, step.line
-            )
-        ]
+        judgement = Judgement(Verdict.AUTHORITY_FAILED, (), ABSENT_OUTCOME)
+        return self._failed(_Pending(segment, position, reply), place, None, judgement)
+
+    def _failed(
+        self, pending: _Pending, place: int, before: Plain | None, judgement: Judgement
+    ) -> list[Finding]:
+        """What there is to tell of a failure that was not met by comparing."""
+        bucket = self._judge.failed(pending.answered, place, before, judgement.shadow)
+        if bucket.count():
+            return [self._finding(pending, place, bucket, judgement)]
+        self._repeat(pending, place, bucket)
+        return []
 
 
 ABSENT_OUTCOME: Outcome = ["error", "was not asked"]
 """Stands for the shadow's outcome where the authority failed."""
 
 
-def judge(
-    authority: Outcome, shadow: StepResult, before: Plain | None, price_decimals: int
-) -> tuple[Verdict, tuple[Difference, ...], StepResult]:
-    """The verdict on a step that the authority gave an outcome to, the differences, and what the
-    shadow's result counts as: answering `error` to what the authority takes is a failure
-    (protocol.md, part 1)."""
-    if not isinstance(shadow, Failure) and is_refusal(shadow) and not is_refusal(authority):
-        shadow = Failure(FailureKind.REFUSED, " ".join(str(part) for part in shadow if part))
-    if isinstance(shadow, Failure):
-        return Verdict.SHADOW_FAILED, (), shadow
-    differences = compare(authority, shadow, before, price_decimals)
-    if differences:
-        return Verdict.DIVERGE, differences, shadow
-    return (Verdict.BOTH_REFUSE if is_refusal(authority) else Verdict.AGREE), (), shadow
-
-
-def same_bytes(one: StepResult, other: StepResult) -> bool:
-    """Whether two results have the same encoding: a quick way to see most of those that agree."""
-    try:
-        return encode_outcomes([one]) == encode_outcomes([other])  # type: ignore[list-item]
-    except (TypeError, ValueError, OverflowError):
-        return False
+def _settled(
+    pending: _Pending, codes: Sequence[int], different: Sequence[tuple[int, Known]]
+) -> Settled:
+    outcomes: Any = pending.reply.results
+    notable = pending.reply.notable
+    if notable is None:
+        notable = notable_steps(pending.segment.steps, codes, outcomes)
+    found = [(place, known.bucket.id) for place, known in different]
+    return Settled(pending.segment, codes, outcomes, notable, found)
 
 
 def _walk(pending: _Pending) -> Iterator[tuple[Plain | None, int]]:
     position = pending.position
-    start = Start(position.raw, *position.inputs)
-    return walk(start, position.state, pending.segment.steps, pending.reply.results)
-
-
-def _case(pending: _Pending, index: int) -> Stream:
-    """The segment up to a step as a stream of its own."""
-    position = pending.position
-    state = position.raw if position.state is None else state_document(position.state)
-    start = Start(state, *position.inputs)
-    return Stream(start, tuple(pending.segment.steps[: index + 1]), pending.segment.origin)
+    steps, outcomes = pending.segment.steps, pending.reply.results
+    return walk(position.as_start(), position.state, steps, outcomes)
 
 
 def run_stream(lockstep: Lockstep, segments: Iterable[Segment]) -> list[Finding]:

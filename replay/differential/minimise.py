@@ -19,6 +19,7 @@ from typing import Any
 
 from replay.differential.lockstep import Lockstep, run_stream
 from replay.differential.model import Finding, Signature
+from replay.differential.routing import NO_ROUTING, Routing
 from replay.differential.shrinkers import (
     CaseDocument,
     Path,
@@ -53,9 +54,16 @@ class Minimised:
     seconds: float
 
 
-def probe(authority: Target, shadow: Target, stream: Stream, session: int) -> list[Finding]:
+def probe(
+    authority: Target,
+    shadow: Target,
+    stream: Stream,
+    session: int,
+    *,
+    routing: Routing = NO_ROUTING,
+) -> list[Finding]:
     """Runs a whole stream through both cores and gives everything found."""
-    return run_stream(Lockstep(authority, shadow), segments_of(stream, session))
+    return run_stream(Lockstep(authority, shadow, routing), segments_of(stream, session))
 
 
 def minimise(
@@ -65,13 +73,14 @@ def minimise(
     *,
     max_attempts: int = MAX_ATTEMPTS,
     max_seconds: float = MAX_SECONDS,
+    routing: Routing = NO_ROUTING,
 ) -> Minimised | None:
     """Shrinks a finding's case. None where running the case again does not show the bug at all.
 
     The targets are used for nothing else meanwhile. Raises FailureStorm where a core fails so
     often that nothing can be tried.
     """
-    search = _Search(finding.signature, authority, shadow, max_attempts, max_seconds)
+    search = _Search(finding.signature, authority, shadow, max_attempts, max_seconds, routing)
     if not search.jump(finding.case) and not search.shows(finding.case):
         return None
     assert search.best is not None
@@ -82,7 +91,12 @@ def minimise(
     return Minimised(search.best, search.attempts, time.monotonic() - search.began)
 
 
-def shows_afresh(finding: Finding, open_pair: Callable[[], tuple[Target, Target]]) -> bool:
+def shows_afresh(
+    finding: Finding,
+    open_pair: Callable[[], tuple[Target, Target]],
+    *,
+    routing: Routing = NO_ROUTING,
+) -> bool:
     """Whether a case shows its bug on cores that have seen nothing else.
 
     A core that remembers may have been led astray by the attempts before; what it shows only
@@ -90,7 +104,7 @@ def shows_afresh(finding: Finding, open_pair: Callable[[], tuple[Target, Target]
     """
     authority, shadow = open_pair()
     try:
-        found = probe(authority, shadow, finding.case, 0)
+        found = probe(authority, shadow, finding.case, 0, routing=routing)
     except FailureStorm:
         return False
     finally:
@@ -109,12 +123,14 @@ class _Search:
         shadow: Target,
         max_attempts: int,
         max_seconds: float,
+        routing: Routing,
     ) -> None:
         self._signature = signature
         self._authority = authority
         self._shadow = shadow
         self._max_attempts = max_attempts
         self._max_seconds = max_seconds
+        self._routing = routing
         self.began = time.monotonic()
         self.attempts = 0
         self.best: Finding | None = None
@@ -128,7 +144,8 @@ class _Search:
     def shows(self, candidate: Stream) -> bool:
         """Tries a case; the one choke point. What shows the bug becomes the best so far."""
         self.attempts += 1
-        for found in probe(self._authority, self._shadow, candidate, self.attempts):
+        cores = self._authority, self._shadow
+        for found in probe(*cores, candidate, self.attempts, routing=self._routing):
             if found.signature == self._signature:
                 self.best = found
                 return True

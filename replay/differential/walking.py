@@ -8,11 +8,64 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from replay.streams.model import Document, Start, Step
+from replay.differential.settings import Settings
+from replay.streams.model import STATE_FIELDS, Document, Start, Step
 from replay.targets.base import Failure, StepResult, is_refusal
 from replay.targets.compact import Plain, apply_changes, apply_delta, blank, read_state
 
 DEFAULT_DECIMALS = 6
+
+TICKING = frozenset(map(STATE_FIELDS.index, ("market_price", "now", "last_price_update_at")))
+"""What nearly every tick sets, and nothing else."""
+
+
+class Trail:
+    """The way of a stream, step by step, as the authority's answers tell it.
+
+    `plain` is the state here, None where none could be read. It is the trail's own and goes on
+    with it: who wants to keep it makes a copy. `decimals` are those of the prices, `settings` all
+    that is in force. `version` changes whenever more than the values of ticking fields may have
+    changed.
+    """
+
+    __slots__ = ("decimals", "plain", "settings", "version")
+
+    def __init__(self, plain: Plain | None, settings: Settings, decimals: int) -> None:
+        self.plain = None if plain is None else list(plain)
+        self.settings = settings
+        self.decimals = decimals
+        self.version = object()
+
+    @classmethod
+    def of(cls, start: Start, plain: Plain | None = None) -> Trail:
+        """At the start of a stream; `plain` is the state there, where it is known."""
+        plain = read_state(start.state) if plain is None else plain
+        return cls(plain, Settings.of(start), _decimals(start.config))
+
+    def set(self, changes: Mapping[str, Document]) -> None:
+        """Takes in what was set from outside before a step."""
+        if "state" in changes or "patch" in changes:
+            self.plain, _ = apply_changes(self.plain, changes)
+            self.version = object()
+        self.settings = self.settings.behind(changes)
+        if "config" in changes:
+            self.decimals = _decimals(changes["config"], self.decimals)
+
+    def follow(self, outcome: StepResult) -> None:
+        """Goes on from what the authority answered to the step."""
+        if isinstance(outcome, Failure) or is_refusal(outcome):
+            return
+        delta = outcome[0]
+        if self.plain is None:
+            self.plain = blank()
+        plain = self.plain
+        for place in range(0, len(delta), 2):
+            index, value = delta[place], delta[place + 1]
+            if index not in TICKING or type(value) is not type(plain[index]):
+                self.version = object()
+                apply_delta(plain, delta)
+                return
+            plain[index] = value
 
 
 def walk(
@@ -26,17 +79,12 @@ def walk(
 
     `plain` is the state at the start where it is known; else it is read from `start`.
     """
-    plain = read_state(start.state) if plain is None else plain
-    decimals = _decimals(start.config)
+    trail = Trail.of(start, plain)
     for step, outcome in zip(steps, outcomes, strict=True):
         if step.changes is not None:
-            plain, _ = apply_changes(plain, step.changes)
-            if "config" in step.changes:
-                decimals = _decimals(step.changes["config"], decimals)
-        yield plain, decimals
-        if not isinstance(outcome, Failure) and not is_refusal(outcome):
-            plain = blank() if plain is None else list(plain)
-            apply_delta(plain, outcome[0])
+            trail.set(step.changes)
+        yield None if trail.plain is None else list(trail.plain), trail.decimals
+        trail.follow(outcome)
 
 
 def _decimals(config: Document, former: int = DEFAULT_DECIMALS) -> int:

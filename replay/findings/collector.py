@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from replay.differential.minimise import Minimised, minimise, shows_afresh
-from replay.differential.model import Finding, Repeat
+from replay.differential.model import Finding, Repeat, Signature
+from replay.differential.routing import NO_ROUTING, Routing
 from replay.findings.report import FindingLine
 from replay.findings.store import FailureCount, Store
 from replay.targets.base import Failure, FailureKind, Target
@@ -20,6 +21,13 @@ OpenPair = Callable[[], tuple[Target, Target]]
 """Opens an authority and a shadow that are used for nothing but minimising."""
 
 FLUSH_SECONDS = 2.0
+KEPT_CASES = 8
+"""Occurrences of one bucket in one run whose case is kept: a split and an explanation have to look
+at more than one, and a flood must not fill the disk."""
+
+MAX_SAMPLES = 300
+"""Occurrences of one bucket that a run keeps in memory, for checking explanations against."""
+
 MAX_MINIMISED = 200
 """Buckets minimised in one run; a core that is wrong everywhere must not take all night."""
 
@@ -29,6 +37,7 @@ class _Bucket:
     smallest: Finding
     new: bool
     occurrences: int = 1
+    kept: int = 1
     minimised: bool = False
 
 
@@ -37,13 +46,17 @@ class Collector:
     """The findings of one run, on their way into the store.
 
     `command` makes the command to copy from a finding's ID. `on_found` is told of each bucket the
-    first time the run sees it, after it has been stored.
+    first time the run sees it, after it has been stored. `routing` is what was split and merged by
+    hand: all that runs streams for this collector uses it. `samples` has occurrences of each bucket
+    with their cases: the first ones, and some of all the others.
     """
 
     store: Store
     run_id: int
     command: Callable[[str], str]
     on_found: Callable[[Finding, bool], None] = lambda finding, new: None
+    routing: Routing = NO_ROUTING
+    samples: dict[str, list[Finding]] = field(default_factory=dict)
     _buckets: dict[str, _Bucket] = field(default_factory=dict)
     _failures: dict[tuple[str, str], FailureCount] = field(default_factory=dict)
     _flushed: float = field(default_factory=time.monotonic)
@@ -54,8 +67,12 @@ class Collector:
 
     def take(self, finding: Finding) -> bool:
         """Stores or counts one occurrence; true where it is this run's first of its bucket."""
+        sample = self.samples.setdefault(finding.id, [])
+        if len(sample) < MAX_SAMPLES:
+            sample.append(finding)
         bucket = self._buckets.get(finding.id)
         if bucket is not None:
+            self._keep(bucket, finding)
             self.count(finding.id, finding.place)
             return False
         recorded = self.store.record(self.run_id, finding)
@@ -63,6 +80,12 @@ class Collector:
         self._count_failure(finding, 1)
         self.on_found(finding, recorded.is_new)
         return True
+
+    def _keep(self, bucket: _Bucket, finding: Finding) -> None:
+        """Keeps the case of one more occurrence, while there are few."""
+        if bucket.kept < KEPT_CASES:
+            bucket.kept += 1
+            self.store.keep(self.run_id, finding)
 
     def count(self, finding_id: str, repeat: Repeat) -> None:
         """Counts occurrences of a bucket that was taken before; they are stored within seconds."""
@@ -98,8 +121,10 @@ class Collector:
         authority, shadow = open_pair()
         try:
             for finding in findings[:MAX_MINIMISED]:
-                smaller = minimise(finding, authority, shadow)
-                if smaller is not None and shows_afresh(smaller.finding, open_pair):
+                smaller = minimise(finding, authority, shadow, routing=self.routing)
+                if smaller is not None and shows_afresh(
+                    smaller.finding, open_pair, routing=self.routing
+                ):
                     self.take_minimised(smaller)
         finally:
             authority.close()
@@ -128,7 +153,7 @@ class Collector:
             FindingLine(
                 id=finding_id,
                 event=bucket.smallest.event,
-                rule=bucket.smallest.signature.rule,
+                rule=_rule(bucket.smallest.signature),
                 kind=bucket.smallest.signature.kind,
                 field=bucket.smallest.signature.field,
                 fields=tuple(sorted({d.path for d in bucket.smallest.differences})),
@@ -140,6 +165,11 @@ class Collector:
             )
             for finding_id, bucket in sorted(self._buckets.items())
         ]
+
+
+def _rule(signature: Signature) -> str:
+    """The rule, with the part of the bucket where it was split by hand."""
+    return f"{signature.rule} [{signature.part}]" if signature.part else signature.rule
 
 
 def size_of(finding: Finding) -> tuple[int, int, str]:

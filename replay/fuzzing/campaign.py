@@ -124,8 +124,10 @@ class _Campaign:
                 former = self.shrunk.get(minimised.finding.id)
                 if former is None or unit < former.unit:
                     self.shrunk[minimised.finding.id] = message
-            case Progress(tally, repeated, features):
+            case Progress(tally, repeated, features, exercised):
                 self.report.tally.add(tally)
+                if exercised is not None:
+                    self.report.exercised.add(exercised)
                 self.report.features |= features
                 self.collector.count_all(repeated)
             case Candidate():

@@ -56,6 +56,7 @@ class _Run:
         self._compact = CompactState()
         self._segment: list[Step] = []
         self._results: list[StepResult] = []
+        self._notable: list[int] | None = []
         self._failed = False
         self.steps: list[Step] = []
         self.found: list[Finding] = []
@@ -76,7 +77,12 @@ class _Run:
 
     def take(self, steps: Sequence[Step]) -> bool:
         """Runs some steps on the authority; false where it failed."""
-        results = self._ask(None, steps)
+        reply = self._ask(None, steps)
+        results = reply.results
+        if reply.notable is None or self._notable is None:
+            self._notable = None
+        else:
+            self._notable += [len(self._segment) + place for place in reply.notable]
         self.steps += steps
         self._segment += steps
         self._results += results
@@ -100,14 +106,15 @@ class _Run:
 
     def _ask(
         self, start: Start | None, steps: Sequence[Step], *, last: bool = False
-    ) -> list[StepResult]:
+    ) -> Reply:
         self._authority.submit(Work(self._key, start, steps, last))
-        return self._authority.collect().results
+        return self._authority.collect()
 
     def _pass_on(self, *, last: bool) -> None:
         segment = Segment(self._key, self._start, self._segment, last, self._origin)
         results: Any = self._results
         reply = Reply(None, results) if self._failed else python_reply(results, self._end_state)
+        reply.notable = self._notable
         self.found += self._lockstep.pass_on(segment, reply)
         self.found += self._lockstep.settle()
-        self._start, self._segment, self._results = None, [], []
+        self._start, self._segment, self._results, self._notable = None, [], [], []

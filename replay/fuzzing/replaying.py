@@ -5,6 +5,7 @@ In this process and streaming, so that a journal of any length takes the same me
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from replay.differential.minimise import probe
 from replay.differential.model import Finding
 from replay.errors import FailureStorm
 from replay.findings.collector import Collector, OpenPair
+from replay.findings.exercising import Drawn, Exercising
 from replay.findings.report import Report
 from replay.findings.store import StoredFinding
 from replay.fuzzing.features import Features
@@ -21,6 +23,9 @@ from replay.streams.cases import ParityCase, expected_misses
 from replay.streams.model import Rejected, Segment
 from replay.targets.base import Outcome, Target, is_refusal
 from replay.targets.compact import Plain, state_document
+
+FIRST_STEPS = 16
+"""Steps by which two streams are told apart."""
 
 
 @dataclass(slots=True)
@@ -63,17 +68,21 @@ def replay_all(
     on_progress: Callable[[Tally], None] = lambda tally: None,
     *,
     with_features: bool = False,
+    drawn: Drawn = lambda segment: None,
 ) -> frozenset[str]:
     """Runs everything through both cores; stores, then minimises, what is found.
 
     All is counted in the report as it happens, so that nothing of it is lost where the run is
     interrupted. A storm of failures ends it, and is told there. Gives the features that the
-    authority reached, where asked for.
+    authority reached, where asked for. `drawn` tells which streams say something new
+    (exercising.py).
     """
-    lockstep = Lockstep(authority, shadow)
+    lockstep = Lockstep(authority, shadow, collector.routing)
     lockstep.tally = report.tally
     if expectations is not None:
         lockstep.on_end = expectations.check
+    exercising = Exercising(drawn)
+    lockstep.on_settled = exercising.take
     reached = _Reached() if with_features else None
     if reached is not None:
         lockstep.on_answered = reached.add
@@ -92,11 +101,43 @@ def replay_all(
         report.storm = storm.message
     finally:
         report.seconds += time.monotonic() - began
+        report.exercised.add(exercising.hand_over())
         collector.count_all(lockstep.repeats)
         if reached is not None:
             report.features |= reached.features
     collector.minimise_all(fresh, open_minimisers)
     return frozenset() if reached is None else reached.features
+
+
+class FirstTimes:
+    """Takes recorded streams as drawn from their files and slots, for Exercising.
+
+    Not so streams that somebody has chosen, like parity cases and the corpus, and copies of what
+    was there before, which what they start from and their first steps tell.
+    """
+
+    def __init__(self) -> None:
+        self._seen: set[bytes] = set()
+        self._left_out: set[int] = set()
+        self._all_left_out = False
+
+    def leave_out(self, key: int) -> None:
+        """The stream with this key was chosen."""
+        self._left_out.add(key)
+
+    def leave_all_out(self) -> None:
+        """All streams were chosen, or it cannot be told which."""
+        self._all_left_out = True
+
+    def __call__(self, segment: Segment) -> str | None:
+        """What a stream was drawn from, by its first segment; None where it says nothing new."""
+        if self._all_left_out or segment.key in self._left_out:
+            return None
+        text = repr((segment.start, [step[:2] for step in segment.steps[:FIRST_STEPS]]))
+        digest = hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=16).digest()
+        is_new = digest not in self._seen
+        self._seen.add(digest)
+        return segment.origin if is_new else None
 
 
 class _Reached:
@@ -129,7 +170,7 @@ def rerun(
     began = time.monotonic()
     try:
         for session, stored in enumerate(findings):
-            found = probe(authority, shadow, stored.case, session)
+            found = probe(authority, shadow, stored.case, session, routing=collector.routing)
             report.tally.streams += 1
             report.tally.transitions += len(stored.case.steps)
             for finding in found:

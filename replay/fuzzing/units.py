@@ -14,7 +14,7 @@ from enum import StrEnum
 from replay.fuzzing.expand import open_plan
 from replay.fuzzing.mutate import mutate
 from replay.fuzzing.plan import Profile
-from replay.fuzzing.plans import plans
+from replay.fuzzing.plans import VARIANTS, plans
 from replay.fuzzing.source import StateView, StepSource
 from replay.streams.model import Start, Step, Stream
 
@@ -31,12 +31,14 @@ class Mix(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Unit:
     """One stream to run: `number` in the row, how many steps it is planned to have, and what
-    makes its start and the source of its steps."""
+    makes its start and the source of its steps. `draw` names what Hypothesis drew for it and for
+    a few others; None for what was made of a corpus stream."""
 
     number: int
     planned: int
     origin: str
     open: Callable[[], tuple[Start, StepSource]]
+    draw: str | None = None
 
 
 class RecordedSource:
@@ -72,7 +74,8 @@ def units(
             profile = profiles[turn]
             plan = next(rows[profile])
             origin = f"fuzz {profile} seed {seed} #{number}"
-            yield Unit(number, plan.steps, origin, lambda plan=plan: open_plan(plan))  # type: ignore[misc]
+            draw = f"{profile} {number // turns // VARIANTS}"
+            yield Unit(number, plan.steps, origin, lambda plan=plan: open_plan(plan), draw)  # type: ignore[misc]
         else:
             yield _mutated(number, seed, corpus, read)
         number += 1

@@ -25,7 +25,10 @@ from replay.collecting import collect_rarely
 from replay.differential.lockstep import Lockstep, Tally
 from replay.differential.minimise import MAX_SECONDS, Minimised, minimise, shows_afresh
 from replay.differential.model import Finding, Repeat
+from replay.differential.routing import NO_ROUTING, Routing
 from replay.errors import DamagedError, EnvironmentFailure, FailureStorm, ReplayError
+from replay.findings.exercised import Exercised
+from replay.findings.exercising import Exercising
 from replay.fuzzing.generate import run_source
 from replay.fuzzing.units import Mix, Unit, units
 from replay.streams.corpus import Corpus
@@ -36,10 +39,17 @@ from replay.targets.pair import PairSpec
 MAX_CANDIDATES = 400
 """Streams that one worker offers to the corpus; what reaches something new gets rare quickly."""
 
+CASES_SENT = 5
+"""Occurrences of one bucket that one worker sends with their cases."""
+
 MAX_MINIMISED = 100
 """Buckets that one worker minimises; a core that is wrong everywhere must not take all night."""
 
 MIN_SECONDS = 2.0
+
+UNITS_EXERCISED = 16
+"""Units after which a worker sends what they exercised: most of it is the same from unit to unit,
+and adding it up costs as much for one as for all of them."""
 
 UNITS_UNDER_WAY = 100
 """Units whose numbers are remembered: what a unit shows is known a few units later at the most."""
@@ -51,7 +61,8 @@ WORKER_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 @dataclass(frozen=True, slots=True)
 class Job:
     """What a worker is to do: every `of`-th unit from `number` on, until a deadline
-    (time.monotonic of this machine) or the first unit past the planned transitions."""
+    (time.monotonic of this machine) or the first unit past the planned transitions. `routing` is
+    what was split and merged by hand."""
 
     cores: PairSpec
     mix: Mix
@@ -62,6 +73,7 @@ class Job:
     transitions: int | None
     corpus: tuple[Path, ...] = ()
     known_features: frozenset[str] = frozenset()
+    routing: Routing = NO_ROUTING
 
 
 class Candidate(NamedTuple):
@@ -73,15 +85,17 @@ class Candidate(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """What happened since the last message: counts, and repeated occurrences by finding."""
+    """What happened since the last message: counts, and repeated occurrences by finding.
+    `exercised` comes with every few of them."""
 
     tally: Tally
     repeated: dict[str, Repeat]
     features: frozenset[str]
+    exercised: Exercised | None
 
 
 class Found(NamedTuple):
-    """The first occurrence of a bucket in this worker."""
+    """One of the first occurrences of a bucket in this worker."""
 
     finding: Finding
 
@@ -148,19 +162,27 @@ class _Worker:
     _offered: int = 0
     _numbers: dict[str, int] = field(default_factory=dict)
     _repeated: dict[str, Repeat] = field(default_factory=dict)
+    _reports: int = 0
+    _draws: dict[int, str | None] = field(default_factory=dict)
+    _exercising: Exercising = field(init=False)
     _minimisers: tuple[Target, Target] | None = None
+
+    def __post_init__(self) -> None:
+        # What is shown of a stream is known a few units later, so its draw is kept until then.
+        self._exercising = Exercising(lambda segment: self._draws.pop(segment.key, None))
 
     def run(self) -> None:
         self._features = set(self.job.known_features)
         authority, shadow = self.job.cores.open()
         try:
-            lockstep = Lockstep(authority, shadow)
+            lockstep = Lockstep(authority, shadow, self.job.routing)
+            lockstep.on_settled = self._exercising.take
             for unit in self._units():
                 self._run_unit(lockstep, unit)
             self._handle(lockstep.finish())
-            self._report(lockstep, frozenset())
+            self._report(lockstep, frozenset(), last=True)
         except FailureStorm:
-            self._report(lockstep, frozenset())
+            self._report(lockstep, frozenset(), last=True)
             raise
         finally:
             for target in (authority, shadow, *(self._minimisers or ())):
@@ -188,6 +210,7 @@ class _Worker:
             start, source = unit.open()
         except DamagedError:
             return  # a corpus stream that the replay of the corpus has already reported
+        self._draws[unit.number] = unit.draw
         self._numbers[unit.origin] = unit.number
         if len(self._numbers) > UNITS_UNDER_WAY:
             del self._numbers[next(iter(self._numbers))]
@@ -201,9 +224,12 @@ class _Worker:
         self._report(lockstep, new)
 
     def _handle(self, found: list[Finding]) -> None:
-        """Sends each bucket's first occurrence and minimises it; counts the others."""
+        """Sends each bucket's first occurrences and minimises the very first; counts the others."""
         for finding in found:
             self._seen[finding.id] += 1
+            if 1 < self._seen[finding.id] <= CASES_SENT:
+                self.parent.send(Found(finding))
+                continue
             if self._seen[finding.id] > 1:
                 former = self._repeated.get(finding.id)
                 self._repeated[finding.id] = finding.place.after(former)
@@ -216,12 +242,18 @@ class _Worker:
         if self._minimisers is None:
             self._minimisers = self.job.cores.open(minimising=True)
         try:
-            smaller = minimise(finding, *self._minimisers, max_seconds=self._patience())
+            smaller = minimise(
+                finding,
+                *self._minimisers,
+                max_seconds=self._patience(),
+                routing=self.job.routing,
+            )
         except FailureStorm:
             return  # the unshrunk case is stored, and that must do
         if smaller is None:
             return
-        if shows_afresh(smaller.finding, partial(self.job.cores.open, minimising=True)):
+        open_pair = partial(self.job.cores.open, minimising=True)
+        if shows_afresh(smaller.finding, open_pair, routing=self.job.routing):
             self.parent.send(Shrunk(smaller, self._numbers[finding.case.origin]))
 
     def _patience(self) -> float:
@@ -230,10 +262,13 @@ class _Worker:
             return MAX_SECONDS
         return min(MAX_SECONDS, max(MIN_SECONDS, (self.job.deadline - time.monotonic()) / 4))
 
-    def _report(self, lockstep: Lockstep, features: frozenset[str]) -> None:
+    def _report(self, lockstep: Lockstep, features: frozenset[str], *, last: bool = False) -> None:
         tally, lockstep.tally = lockstep.tally, Tally()
         for identity, repeat in lockstep.repeats.items():
             self._repeated[identity] = repeat.after(self._repeated.get(identity))
         lockstep.repeats.clear()
-        self.parent.send(Progress(tally, self._repeated, features))
+        self._reports += 1
+        due = last or self._reports % UNITS_EXERCISED == 0
+        exercised = self._exercising.hand_over() if due else None
+        self.parent.send(Progress(tally, self._repeated, features, exercised))
         self._repeated = {}

@@ -22,7 +22,7 @@ from differential_makers import (
     two_entries,
 )
 
-from replay.differential.lockstep import ABSENT_OUTCOME, FULL_FINDINGS, Lockstep, run_stream
+from replay.differential.lockstep import ABSENT_OUTCOME, Lockstep, run_stream
 from replay.differential.minimise import probe
 from replay.differential.model import Finding, Verdict
 from replay.differential.walking import walk

@@ -156,8 +156,8 @@ def test_known_features_are_no_reason_to_keep_a_stream(tmp_path: Path) -> None:
 
 def test_it_ends_at_the_deadline(tmp_path: Path) -> None:
     began = time.monotonic()
-    done = campaign(tmp_path, "python", 1, deadline=began + 2.0, transitions=None)
-    assert 1.5 < time.monotonic() - began < 8.0
+    done = campaign(tmp_path, "python", 1, deadline=began + 6.0, transitions=None)
+    assert 5.5 < time.monotonic() - began < 30.0
     assert done.report.tally.transitions > 0
     done.store.close()
 
@@ -217,7 +217,7 @@ def test_every_planted_fault_is_found_with_the_real_cores(core_exe: str) -> None
 
 
 def test_a_comparison_that_sees_nothing_misses_the_canary(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("replay.differential.lockstep.compare", lambda *arguments: ())
+    monkeypatch.setattr("replay.differential.judging.compare", lambda *arguments: ())
     check = check_canary(_ours, _ours)
     assert check.ok is False
     assert set(check.details["missed"]) == set(PLANTED)

@@ -1,0 +1,242 @@
+"""Judges the steps of a segment on which the two cores did not answer with the same bytes.
+
+Every step is judged by itself, from the state that the authority had. What a step that differs
+comes to is worked out where it is new, and looked up where it is one of many alike (recurring.py):
+a fault at every step must cost about as much as none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import msgpack
+
+from replay.differential.compare import compare
+from replay.differential.counting import Bucket, Buckets
+from replay.differential.facts import config_at, facts_of
+from replay.differential.model import Difference, Signature, Verdict
+from replay.differential.recurring import (
+    Here,
+    Known,
+    Occurred,
+    Outlook,
+    Recurring,
+    key_of,
+)
+from replay.differential.routing import Routing
+from replay.differential.signature import failure_signature
+from replay.differential.walking import Trail
+from replay.streams.model import Document, Segment
+from replay.targets.base import (
+    Failure,
+    FailureKind,
+    Outcome,
+    StepResult,
+    is_refusal,
+)
+from replay.targets.compact import Plain
+
+
+class Judgement(NamedTuple):
+    """What a step showed. `shadow` is what the shadow's result counts as."""
+
+    verdict: Verdict
+    differences: tuple[Difference, ...]
+    shadow: StepResult
+
+
+def judge(
+    authority: Outcome, shadow: StepResult, before: Plain | None, price_decimals: int
+) -> Judgement:
+    """The verdict on a step that the authority gave an outcome to, with the differences. A shadow
+    that answers `error` to what the authority takes has failed (protocol.md, part 1)."""
+    if not isinstance(shadow, Failure) and is_refusal(shadow) and not is_refusal(authority):
+        shadow = Failure(FailureKind.REFUSED, " ".join(str(part) for part in shadow if part))
+    if isinstance(shadow, Failure):
+        return Judgement(Verdict.SHADOW_FAILED, (), shadow)
+    differences = compare(authority, shadow, before, price_decimals)
+    if differences:
+        return Judgement(Verdict.DIVERGE, differences, shadow)
+    verdict = Verdict.BOTH_REFUSE if is_refusal(authority) else Verdict.AGREE
+    return Judgement(verdict, (), shadow)
+
+
+def same_bytes(
+    one: StepResult, other: StepResult, pack: Callable[[Any], bytes] = msgpack.packb
+) -> bool:
+    """Whether two results have the same encoding, which makes them equal by any rule. `pack` may
+    be a packer that is at hand: making one costs more than using it."""
+    try:
+        return pack(one) == pack(other)
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
+class Answered(NamedTuple):
+    """A segment that the authority has answered. `config` is in force before its first step."""
+
+    segment: Segment
+    config: Document
+    outcomes: Sequence[StepResult]
+
+
+class Different(NamedTuple):
+    """A step to be told in full: its place in the segment, whose bug it is, and what it showed."""
+
+    place: int
+    bucket: Bucket
+    judgement: Judgement
+
+
+@dataclass(slots=True)
+class Judged:
+    """What came of a segment. `met` has the places of the steps that differ, with what each came
+    to; `told` those of them to be told in full, and `untold` the last of the others by bucket."""
+
+    agreed: int = 0
+    both_refused: int = 0
+    met: list[tuple[int, Known]] = field(default_factory=list)
+    told: list[Different] = field(default_factory=list)
+    untold: dict[Bucket, int] = field(default_factory=dict)
+
+    def agree(self, authority: Outcome) -> None:
+        """Counts a step on which the shadow did as the authority."""
+        if is_refusal(authority):
+            self.both_refused += 1
+        else:
+            self.agreed += 1
+
+
+_TICK = 6
+"""How long the delta of a tick is at most that does nothing."""
+
+_AGREEING = (Verdict.AGREE, Verdict.BOTH_REFUSE)
+
+
+class Judge:
+    """Judges steps, and remembers what it has met. One for each pair of cores."""
+
+    def __init__(self, routing: Routing) -> None:
+        self.buckets = Buckets()
+        self._routing = routing
+        self._recurring = Recurring()
+        self._here: Here = {}
+        self._version: object = None
+        self._pack: Callable[[Any], bytes] = msgpack.Packer(use_bin_type=True).pack
+
+    def judge_all(self, answered: Answered, results: Sequence[StepResult], trail: Trail) -> Judged:
+        """Judges all steps of a segment. `trail` is at its beginning, and goes on to its end."""
+        judged = Judged()
+        outcomes: Any = answered.outcomes
+        steps = zip(answered.segment.steps, outcomes, results, strict=True)
+        for place, (step, ours, theirs) in enumerate(steps):
+            if step.changes is not None:
+                trail.set(step.changes)
+            # Not all that is equal is the same (True and 1), and records may be lists or tuples.
+            if (ours == theirs or len(ours[0]) > _TICK) and same_bytes(ours, theirs, self._pack):
+                judged.agree(ours)
+            else:
+                self._judge_one(judged, answered, place, theirs, trail)
+            trail.follow(ours)
+        return judged
+
+    def _judge_one(
+        self, judged: Judged, answered: Answered, place: int, theirs: StepResult, trail: Trail
+    ) -> None:
+        """Judges a step on which the answers are most likely not the same."""
+        call = answered.segment.steps[place].call
+        ours: Any = answered.outcomes[place]
+        here = self._known_at(trail)
+        key, differences = key_of(call, ours, theirs, trail.plain, trail.decimals)
+        known = here.get(key)
+        judgement = None if not differences else Judgement(Verdict.DIVERGE, differences, theirs)
+        if not isinstance(known, Known):
+            if known is Outlook.ALIKE:
+                judged.agree(ours)
+                return
+            judgement = judgement or judge(ours, theirs, trail.plain, trail.decimals)
+            if judgement.verdict in _AGREEING:
+                judged.agree(ours)
+                if key is not None:
+                    here[key] = Outlook.ALIKE
+                return
+            if same_bytes(ours, theirs, self._pack):
+                judged.agree(ours)
+                return
+            known = self._work_out(answered, place, trail, judgement, here, key)
+        judged.met.append((place, known))
+        bucket = known.bucket
+        if not bucket.count():
+            judged.untold[bucket] = place
+            return
+        judgement = judgement or judge(ours, theirs, trail.plain, trail.decimals)
+        judged.told.append(Different(place, bucket, judgement))
+
+    def _known_at(self, trail: Trail) -> Here:
+        """What is known of steps that start here; looked up where the state has changed."""
+        if trail.version is not self._version:
+            self._version = trail.version
+            self._here = self._recurring.at(trail.plain)
+        return self._here
+
+    def _work_out(
+        self,
+        answered: Answered,
+        place: int,
+        trail: Trail,
+        judgement: Judgement,
+        here: Here,
+        key: Hashable,
+    ) -> Known:
+        """Works out whose bug a step shows, and remembers it where it has a key."""
+        call, ours = answered.segment.steps[place].call, answered.outcomes[place]
+        verdict, differences, shadow = judgement
+        assert not isinstance(ours, Failure)
+        occurred = Occurred(call, trail.plain, ours, shadow, differences, trail.settings)
+        signature = occurred.signature()
+        bucket, by_facts = self._bucket_of(
+            answered, place, trail.plain, signature, differences, shadow
+        )
+        failure = shadow.kind if isinstance(shadow, Failure) else None
+        known = Known(verdict, failure, bucket)
+        if key is not None and not by_facts:
+            self._recurring.learn(here, key, occurred, signature, known)
+        return known
+
+    def failed(
+        self, answered: Answered, place: int, before: Plain | None, shadow: StepResult
+    ) -> Bucket:
+        """The bucket of a failure that was not met by comparing: the shadow's, or the authority's
+        where that gave no answer to the step."""
+        call, ours = answered.segment.steps[place].call, answered.outcomes[place]
+        failure = ours if isinstance(ours, Failure) else shadow
+        assert isinstance(failure, Failure)
+        signature = failure_signature(call, before, failure)
+        return self._bucket_of(answered, place, before, signature, (), shadow)[0]
+
+    def _bucket_of(
+        self,
+        answered: Answered,
+        place: int,
+        before: Plain | None,
+        signature: Signature,
+        differences: Sequence[Difference],
+        shadow: StepResult,
+    ) -> tuple[Bucket, bool]:
+        """The bucket of a step with this signature, and whether the facts of this very step
+        decided it (routing.py)."""
+        if not self._routing:
+            return self.buckets[signature], False
+        by_facts = False
+
+        def facts() -> Mapping[str, Any]:
+            nonlocal by_facts
+            by_facts = True
+            config, steps, ours = answered.config, answered.segment.steps, answered.outcomes
+            config = config_at(config, steps, ours, place)
+            return facts_of(steps[place].call, before, differences, ours[place], shadow, config)
+
+        routed = self._routing.route(signature, facts)
+        return self.buckets[routed], by_facts
