@@ -1,270 +1,140 @@
 """Decides which divergences are the same bug: the signature, from which a bucket has its ID.
 
-A signature holds no values. It names the rule of the reducer at work and the *root*: of all
-fields that differ the one that is computed first, since the others mostly follow from it (a wrong
-fee makes a wrong net profit, a wrong total, perhaps a loss counted, a cooldown, an order not
-placed). Rules that several events share (booking a cycle, the price of a new entry) make one
-bucket whatever the event; otherwise the event is part of it. Whether a rule acted at all is told
-apart from what it did. All this can be told from any occurrence without minimising it, so
-thousands of occurrences of one bug cost no more than a comparison each.
+A signature holds no values, and any occurrence tells it, minimised or not: thousands of them cost
+no more than a look each. Two bugs must not share one, and one bug should have one, at most two. So
+it is as fine as the reducer is, one condition or one expression, wherever an occurrence proves
+which:
+
+1. *Read.* What the rule at work leaves alone was read wrongly: one signature whatever the event,
+   and one for each way of reading rather than for each field (signing/reading.py).
+2. *Decided.* Where one core acts and the other does not, what follows differs with the figures at
+   hand, so no field is looked at. The condition that held the step back by the contract is the one
+   that a core which acted all the same got wrong. Where nothing held it back, and a core did not
+   act, the condition that stands exactly at its limit is named (signing/guards.py).
+3. *Computed.* Of all fields that differ the *root* is the one that the reducer computes first; the
+   others follow from it (signing/roots.py). A price, a volume, a cooldown have parts of their own;
+   one is named where doing it wrongly gives what the odd core answered (signing/figures.py).
+
+What is merely true of the state is not used. It is full of coincidences: a price that is wrong
+everywhere is also wrong behind losses, and would fall apart into as many bugs as there are
+branches. So trades and sides are not told apart, for which the contract has one rule, and two bugs
+that are wrong in the same way in the same expression share a bucket: `split` is for them.
+
+*Method and event* are part of a signature, but not where several share a rule: booking a cycle,
+counting a loss, a new entry, orphaning, invariants, reading. There they would cut one bug into as
+many as there are callers. The *phase* is in it as the rule at work (a time-out in S1 or in S2, the
+fill of an entry or of an exit) and no further: whether it is S1a or S1b depends on the side of the
+exit alone, for which there is one rule. *Kinds* are in it as far as they belong to the bug and not
+to the values: that a rounded price is off in its last digit does; whether an amount is off by a
+little or a lot, and on which side a text is null, does not.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from replay.differential.compare import action_code, equal
 from replay.differential.model import Difference, DifferenceKind, Signature
-from replay.streams.model import (
-    EVENT_FIELDS,
-    ORDERS,
-    RECOVERIES,
-    Call,
-    CallCode,
-    call_name,
-    code_of_document,
+from replay.differential.settings import Settings
+from replay.differential.signing.decisions import (
+    ANY_EVENT,
+    decision_signature,
+    exit_price_signature,
 )
-from replay.targets.base import Failure, Outcome, is_refusal
-from replay.targets.compact import ACTION_NAMES
+from replay.differential.signing.fields import field_signature, plain_signature
+from replay.differential.signing.moment import Moment, code_and_values
+from replay.differential.signing.reading import (
+    is_left_alone,
+    is_of_event,
+    read_signature,
+    refusal_signature,
+    unreadable,
+    violation_signature,
+)
+from replay.differential.signing.roots import erased, root_of
+from replay.streams.model import ORDERS, RECOVERIES, Call, CallCode, call_name
+from replay.targets.base import Failure, FailureKind, Outcome
+from replay.targets.compact import Plain
+
+__all__ = [
+    "ANY_EVENT",
+    "Settings",
+    "divergence_signature",
+    "erased",
+    "failure_signature",
+    "root_of",
+    "rule_at_work",
+]
 
 _ROLE, _SIDE = 2, 1
-_PLACE, _ORPHAN, _BOOK = 0, 2, 3
-_ORPHANING = ("S1 time-out", "S2 time-out")
-_ROUNDED = frozenset({"price", "volume"})
-_ORDER_FIELD = re.compile(r"state\.orders\[(\d+)\]\.")
-
-_UPSTREAM_FIRST: tuple[str, ...] = (
-    "refusal",
-    # what every event sets
-    "state.now",
-    "state.market_price",
-    "state.last_price_update_at",
-    # what is only read, never computed
-    "state.profit_pct_runtime",
-    "state.mode_source",
-    "state.long_only",
-    "state.short_only",
-    # refreshing an entry
-    "state.consecutive_refreshes_*",
-    "state.last_refresh_direction_*",
-    "state.refresh_cooldown_until_*",
-    # booking a cycle, in the order in which its figures are computed
-    "state.completed_cycles[]",
-    "state.completed_cycles[].trade_id",
-    "state.completed_cycles[].cycle",
-    "state.completed_cycles[].entry_price",
-    "state.completed_cycles[].exit_price",
-    "state.completed_cycles[].volume",
-    "state.completed_cycles[].entry_fee",
-    "state.completed_cycles[].exit_fee",
-    "state.completed_cycles[].gross_profit",
-    "state.completed_cycles[].fees",
-    "state.completed_cycles[].quote_fee",
-    "state.completed_cycles[].net_profit",
-    "state.completed_cycles[].settled_usd",
-    "state.completed_cycles[].entry_time",
-    "state.completed_cycles[].exit_time",
-    "state.completed_cycles[].from_recovery",
-    "state.completed_cycles[].regime_at_entry",
-    "state.total_profit",
-    "state.total_settled_usd",
-    "state.total_fees",
-    "state.today_realized_loss",
-    "state.total_round_trips",
-    # counting the loss
-    "state.consecutive_losses_*",
-    "state.cooldown_until_*",
-    "state.cycle_*",
-    # orphaning
-    "state.recovery_orders[]",
-    "state.recovery_orders[].*",
-    "state.recovery_orders",
-    "state.next_recovery_id",
-    # orders, which all of the above decide
-    "state.orders[]",
-    "state.orders[].*",
-    "state.orders",
-    "state.next_order_id",
-    "state.s2_entered_at",
-    "actions[]",
-    "actions[].*",
-    "actions",
-    "violations[]",
-    "violations",
-)
-_RANK = {pattern: rank for rank, pattern in enumerate(_UPSTREAM_FIRST)}
-_INDEX = re.compile(r"\[\d+\]")
-_TRADE = re.compile(r"_[ab]$")
-_VALUE_KINDS = frozenset({DifferenceKind.SIGN, DifferenceKind.MAGNITUDE})
-
-
-def erased(path: str) -> str:
-    """A path without indices and without the trade: `state.cooldown_until_*`."""
-    path = _INDEX.sub("[]", path)
-    return _TRADE.sub("_*", path) if path.startswith("state.") and "[" not in path else path
-
-
-def _rank(difference: Difference) -> tuple[int, str]:
-    path = erased(difference.path)
-    rank = _RANK.get(path)
-    if rank is None:
-        rank = _RANK.get(f"{path.partition('[]')[0]}[].*", len(_RANK))
-    return rank, path
-
-
-def root_of(differences: Sequence[Difference]) -> Difference:
-    """The difference that the others most likely follow from: the first that is computed."""
-    return min(differences, key=_rank)
+_ODD = (ArithmeticError, LookupError, TypeError, ValueError, StopIteration)
+"""What looking closely at odd answers may raise: a core may answer values of any type and size."""
 
 
 def divergence_signature(
     call: Call,
-    before: Sequence[Any] | None,
+    before: Plain | None,
     authority: Outcome,
     shadow: Outcome,
     differences: Sequence[Difference],
+    settings: Settings,
 ) -> Signature:
-    """The signature of a step on which both cores gave an outcome, but not the same."""
+    """The signature of a step on which both cores gave an outcome, but not the same.
+
+    `before` is the plain state that the call started from, None where none could be read, and
+    `settings` what was in force. Never raises, whatever the two answered.
+    """
     event, rule = call_name(call), rule_at_work(call, before)
-    acted = {_acted(call, before, authority), _acted(call, before, shadow)}
-    if acted == {True, False}:
-        return Signature(event, rule, "whether it acts", "decision")
-    if rule in _ORPHANING and not (is_refusal(authority) or is_refusal(shadow)):
-        # What follows from another choice is as different as the orders to choose from.
-        if _orphaned(authority) != _orphaned(shadow):
-            return Signature(event, rule, "which exit is orphaned", "decision")
-        if _kept_recoveries(authority) != _kept_recoveries(shadow):
-            return Signature(ANY_EVENT, "orphaning", "which recovery is evicted", "decision")
     root = root_of(differences)
+    if root.path.startswith("violations"):
+        return violation_signature(root)
+    if before is None or (root.kind is DifferenceKind.REFUSAL and not _one_is_arithmetic(root)):
+        if root.kind is DifferenceKind.REFUSAL:
+            return refusal_signature(root, event, rule)
+        return plain_signature(event, rule, root)
+    moment = Moment(call, before, settings, authority, shadow)
     field = erased(root.path)
-    kind = _kind(root, field)
-    if root.kind is DifferenceKind.REFUSAL:
-        return Signature(event, rule, f"refusal {_refusals(root)}", kind)
-    if field.startswith("violations"):
-        texts = [text for text in (root.authority, root.shadow) if isinstance(text, str)]
-        return Signature(ANY_EVENT, "invariants", " ".join([field, *texts]), kind)
-    if field.startswith("actions[]"):
-        field = f"{field} {_action_type(root, authority)}"
-    shared = _shared_rule(root, field, rule, authority)
-    return Signature(event, rule, field, kind) if shared is None else Signature(
-        ANY_EVENT, shared, field, kind
-    )  # fmt: skip
+    if is_of_event(moment, field):
+        return Signature(event, "price and time", field, "value")
+    try:
+        return _by_rule(moment, event, rule, root)
+    except _ODD:
+        if root.kind is DifferenceKind.REFUSAL:
+            return refusal_signature(root, event, rule)
+        return plain_signature(event, rule, root)
 
 
-ANY_EVENT = "any event"
-"""Stands for the event in the signature of a rule that several events share."""
-
-_ONLY_READ = frozenset(
-    {"state.profit_pct_runtime", "state.mode_source", "state.long_only", "state.short_only"}
-)
-_REFRESH_FIELDS = range(23, 29)
-_BOOKED = ("state.completed_cycles[].", "state.total_", "state.today_realized_loss")
-
-
-def _kind(root: Difference, field: str) -> str:
-    """The kind as a signature has it. Whether a wrong figure is off by a little or on the other
-    side of zero is a matter of the values at hand; only the last digit of what is rounded tells
-    another story."""
-    rounded = field.rpartition(".")[2] in _ROUNDED
-    if root.kind in _VALUE_KINDS or (root.kind is DifferenceKind.LAST_DIGIT and not rounded):
-        return "value"
-    return str(root.kind)
+def _by_rule(moment: Moment, event: str, rule: str, root: Difference) -> Signature:
+    """What was read, then what was decided, then what was computed."""
+    if is_left_alone(moment, rule, root):
+        return read_signature(erased(root.path))
+    decided = decision_signature(moment, event, rule, root)
+    if decided is not None:
+        return decided
+    if root.kind is not DifferenceKind.REFUSAL:
+        return field_signature(moment, event, rule, root)
+    if rule == "entry fill" and moment.authority.refused:
+        made = next(order for order in moment.shadow.orders if moment.is_new(order))
+        return exit_price_signature(moment, made.side, made.price)
+    return refusal_signature(root, event, rule)
 
 
-def _orphaned(outcome: Outcome) -> list[Any]:
-    return [action[1:2] for action in outcome[1] if action_code(action) == _ORPHAN]
-
-
-def _kept_recoveries(outcome: Outcome) -> list[Any]:
-    named = dict(zip(outcome[0][::2], outcome[0][1::2], strict=True))
-    recoveries = named.get(RECOVERIES, ())
-    if not isinstance(recoveries, list | tuple):
-        return []
-    return [r[0] for r in recoveries if isinstance(r, list | tuple) and r]
-
-
-def _acted(call: Call, before: Sequence[Any] | None, outcome: Outcome) -> bool | None:
-    """Whether a tick did more than take note of price and time; None for all other calls and
-    for refusals."""
-    code, _ = _code_and_values(call)
-    ticks = (CallCode.PRICE_TICK, CallCode.TIMER_TICK)
-    if before is None or code not in ticks or is_refusal(outcome):
-        return None
-    if outcome[1]:
-        return True
-    # A delta also names fields that were set from outside, so naming is not changing.
-    return code is CallCode.PRICE_TICK and any(
-        index in _REFRESH_FIELDS and not equal(value, before[index])
-        for index, value in zip(outcome[0][::2], outcome[0][1::2], strict=True)
-    )
-
-
-def _shared_rule(root: Difference, field: str, rule: str, authority: Outcome) -> str | None:
-    """The building block of reducer.md that the root belongs to, where several events share it."""
-    if field in _ONLY_READ:
-        return "reading a state"
-    if rule == "entry fill" and field == "state.total_fees":
-        return None
-    if field.startswith(_BOOKED):
-        return "book a cycle"
-    booked = any(action_code(action) == _BOOK for action in authority[1])
-    if field.startswith(("state.consecutive_losses", "state.cooldown_until")) and booked:
-        return "count the loss"
-    if field == "state.s2_entered_at" and not rule.endswith("time-out"):
-        return "clear the S2 mark"
-    if rule in _ORPHANING and not field.startswith("state.orders"):
-        return "orphaning"
-    placed = _placed(root, authority)
-    if placed is not None:
-        name = field.rpartition(".")[2]
-        if placed == "exit":
-            return "exit of a filled entry"
-        return "order volume" if name == "volume" else "new entry"
-    if field in ("state.orders[]", "state.next_order_id") and rule != "refresh":
-        return "follow-up entry" if rule != "entry fill" else None
-    return None
-
-
-def _placed(root: Difference, authority: Outcome) -> str | None:
-    """The role of the order just placed that the root is a field of, if it is one."""
-    match = _ORDER_FIELD.match(root.path)
-    if match is None:
-        return None
-    orders = dict(zip(authority[0][::2], authority[0][1::2], strict=True)).get(ORDERS, ())
-    place = int(match[1])
-    if place >= len(orders):
-        return None
-    order = orders[place]
-    placed = any(
-        action_code(action) == _PLACE and equal(action[1:2], order[:1]) for action in authority[1]
-    )
-    return str(order[_ROLE]) if placed else None
-
-
-def _action_type(root: Difference, authority: Outcome) -> str:
-    """The class name of the action that the root is about."""
-    for value in (root.authority, root.shadow):
-        if isinstance(value, Mapping):
-            return str(value.get("type", ""))
-    place = int(_INDEX.findall(root.path)[0][1:-1])
-    code = action_code(authority[1][place]) if place < len(authority[1]) else None
-    return "" if code is None else ACTION_NAMES[code]
-
-
-def _refusals(root: Difference) -> str:
-    """Which side refused and why, ids erased."""
-    sides = [f"{side}: {_INDEX.sub('[]', str(value))}" for side, value in (
-        ("authority", root.authority), ("shadow", root.shadow)
-    ) if isinstance(value, str)]  # fmt: skip
-    return ", ".join(sides)
+def _one_is_arithmetic(root: Difference) -> bool:
+    """Whether one core was refused for a number too large, and the other went on."""
+    texts = [text for text in (root.authority, root.shadow) if isinstance(text, str)]
+    return texts == ["arithmetic"]
 
 
 def failure_signature(call: Call, before: Sequence[Any] | None, failure: Failure) -> Signature:
     """The signature of a step that a core gave no usable answer to."""
-    rule = rule_at_work(call, before)
-    return Signature(call_name(call), rule, "", str(failure.kind), failure=True)
+    kind = str(failure.kind)
+    if failure.kind is FailureKind.REFUSED:
+        why = unreadable(failure.detail)
+        if why == "arithmetic":
+            return Signature(ANY_EVENT, why, "", kind, failure=True)
+        if why.startswith("unreadable"):
+            return Signature(ANY_EVENT, "reading a state", why, kind, failure=True)
+    return Signature(call_name(call), rule_at_work(call, before), "", kind, failure=True)
 
 
 def rule_at_work(call: Call, before: Sequence[Any] | None) -> str:
@@ -273,7 +143,7 @@ def rule_at_work(call: Call, before: Sequence[Any] | None) -> str:
     Not from what the authority then did: a turned comparison makes one core act where the other
     does not, now this way and now that, and that is still one bug.
     """
-    code, values = _code_and_values(call)
+    code, values = code_and_values(call)
     if before is None:
         return "unreadable state"
     if code is CallCode.FILL:
@@ -289,10 +159,3 @@ def rule_at_work(call: Call, before: Sequence[Any] | None) -> str:
     if code is CallCode.PRICE_TICK:
         return "refresh"
     return ""
-
-
-def _code_and_values(call: Call) -> tuple[CallCode | None, Sequence[Any]]:
-    if isinstance(call, Mapping):
-        code = code_of_document(call)
-        return code, () if code is None else [call[name] for name in EVENT_FIELDS[code]]
-    return CallCode(call[0]), call[1:]

@@ -1,0 +1,119 @@
+"""Whether a case comes out the same each time: a core that answers now this, now that, has no bug
+with a cause that could be looked for.
+
+Each time the case runs on a pair of cores that have seen nothing else. A core that remembers is led
+to its bug by the case itself, so it comes out the same each time; one that answers at random does
+not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from replay.differential.compare import equal
+from replay.differential.lockstep import Lockstep, run_stream
+from replay.differential.model import Signature, Verdict
+from replay.differential.routing import NO_ROUTING, Routing
+from replay.errors import FailureStorm
+from replay.streams.model import Segment, Stream, segments_of
+from replay.targets.base import Failure, StepResult, Target
+
+OpenPair = Callable[[], tuple[Target, Target]]
+
+TIMES = 20
+SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How a case came out, asked `times` times on fresh cores.
+
+    `shown` is how often its last step gave the finding in question, `agreed` how often the cores
+    answered everything alike, and `failed` how often one of them gave no usable answer; what is
+    left showed something else. `unsteady` names the roles whose answer to the last step was not
+    the same each time.
+    """
+
+    times: int
+    shown: int
+    agreed: int
+    failed: int
+    unsteady: tuple[str, ...]
+
+    @property
+    def always_agreed(self) -> bool:
+        """Whether it was asked, and the cores answered alike each time."""
+        return self.times > 0 and self.agreed == self.times
+
+
+def ask_again(
+    case: Stream,
+    signature: Signature,
+    open_pair: OpenPair,
+    *,
+    times: int = TIMES,
+    seconds: float = SECONDS,
+    routing: Routing = NO_ROUTING,
+) -> Asked:
+    """Runs a case again and again, on a fresh pair of cores each time, for at most `seconds` of
+    wall-clock time, but once at least."""
+    asked = shown = agreed = failed = 0
+    answers: dict[str, list[StepResult]] = {"authority": [], "shadow": []}
+    began = time.monotonic()
+    while asked < times and (asked == 0 or time.monotonic() - began < seconds):
+        asked += 1
+        once = _ask(case, signature, open_pair, routing)
+        if once is None:
+            failed += 1
+            continue
+        shown += once.shown
+        agreed += once.agreed
+        for role, answer in (("authority", once.authority), ("shadow", once.shadow)):
+            if answer is not None and not any(_same(answer, one) for one in answers[role]):
+                answers[role].append(answer)
+    unsteady = tuple(role for role, seen in answers.items() if len(seen) > 1)
+    return Asked(asked, shown, agreed, failed, unsteady)
+
+
+@dataclass(frozen=True, slots=True)
+class _Once:
+    shown: bool
+    agreed: bool
+    authority: StepResult | None
+    shadow: StepResult | None
+
+
+def _ask(case: Stream, signature: Signature, open_pair: OpenPair, routing: Routing) -> _Once | None:
+    """One run of a case; None where a core failed in a way that was not asked about."""
+    authority, shadow = open_pair()
+    try:
+        lockstep = Lockstep(authority, shadow, routing)
+        last: list[StepResult] = []
+
+        def answered(segment: Segment, outcomes: list[StepResult]) -> None:
+            last[:] = outcomes[-1:]
+
+        lockstep.on_answered = answered  # type: ignore[assignment]
+        found = run_stream(lockstep, segments_of(case, 0))
+    except FailureStorm:
+        return None
+    finally:
+        authority.close()
+        shadow.close()
+    wanted = [finding for finding in found if finding.signature == signature]
+    if not wanted and any(finding.verdict is not Verdict.DIVERGE for finding in found):
+        return None
+    theirs = last[0] if last else None
+    at_last = [one for one in found if len(one.case.steps) == len(case.steps)]
+    if at_last:
+        theirs = at_last[0].shadow
+    return _Once(bool(wanted), not found, last[0] if last else None, theirs)
+
+
+def _same(one: StepResult, other: StepResult) -> bool:
+    if isinstance(one, Failure) or isinstance(other, Failure):
+        # The words of a failure may name times and process numbers.
+        return isinstance(one, Failure) and isinstance(other, Failure) and one.kind is other.kind
+    return equal(one, other)
