@@ -2,101 +2,125 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from functools import wraps
 from typing import Any
 
 import click
 
-from replay.cli.common import core_options, pair_of, reading
-from replay.cli.console import clean, say, say_json
+from replay.cli.bisecting import Other, bisect_code, build, cannot_test
+from replay.cli.common import core_options, pair_of, repro_command
+from replay.cli.console import clean, columns, note, say, say_json
+from replay.cli.finding_text import history_lines, signature_lines, verdict_text
 from replay.cli.settings import Settings
-from replay.cli.side_by_side import difference_documents, say_answers, say_case, say_differences
+from replay.cli.side_by_side import difference_documents, say_answers, say_case
+from replay.cli.subject import Shown, Subject, subject_of
 from replay.cli.summary import core_line
 from replay.differential.lockstep import Lockstep, run_stream
 from replay.differential.model import Finding, Verdict
-from replay.errors import ExitCode, InputError
+from replay.differential.rules import place_in_contract
+from replay.errors import ExitCode, FailureStorm, UsageError
+from replay.findings.bundle import history_document
+from replay.findings.encoding import pack_result
 from replay.findings.report import core_document
 from replay.fuzzing.replaying import case_misses
-from replay.streams.cases import ParityCase
-from replay.streams.model import Rejected, Segment, Stream, segments_of
-from replay.streams.reader import open_input
-from replay.targets.base import Failure, Outcome, Target
+from replay.streams.model import segments_of
+from replay.targets.base import CoreIdentity, Outcome, Target
 from replay.targets.compact import Plain
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What is to be reproduced: a case, and what it was stored or expected as."""
+def _telling_git(command: Callable[..., int]) -> Callable[..., int]:
+    """Where the exit code is for `git bisect run`, whatever goes wrong is "cannot be tested"; also
+    settings that cannot be read at that revision, and a fault of our own, since git takes the code
+    of a traceback for a bad revision."""
 
-    name: str
-    case: Stream
-    stored: Finding | None
-    expected: ParityCase | None
+    @wraps(command)
+    def wrapped(**options: Any) -> int:
+        if not options["bisect"] and options["build_command"] is None:
+            return command(**options)
+        try:
+            return command(**options)
+        except Exception as error:
+            return int(cannot_test(error))
+
+    return wrapped
 
 
 @click.command(
     epilog="""\b
 Examples:
   doge-replay repro d-3f9a2c1b
-  doge-replay repro case.json --shadow ./doge-core-exe"""
+  doge-replay repro case.json --shadow ./doge-core-exe
+  doge-replay repro d-3f9a2c1b.zip --authority ../bot/state_machine.py
+  git bisect run doge-replay repro d-3f9a2c1b --build 'make core' --shadow ./core"""
 )
 @click.argument("what", metavar="ID|FILE")
+@click.option("--all", "everything", is_flag=True, help="Show what is alike in both answers, too.")
+@click.option(
+    "--build",
+    "build_command",
+    metavar="CMD",
+    help="First run a shell command that builds a core, its output on standard error. Exit codes "
+    "are then those of --bisect.",
+)
+@click.option(
+    "--bisect",
+    is_flag=True,
+    help="Exit codes for `git bisect run`: 0 the cores agree, 1 they show the finding that is "
+    "sought, 125 where that cannot be told.",
+)
+@click.option(
+    "--other",
+    type=click.Choice([str(other) for other in Other]),
+    help="For --bisect: what a revision is that diverges, but as another finding. `skip` (the "
+    "default), since that may hide the one sought; `bad`: any divergence will do; `good`: only the "
+    "one sought is bad.",
+)
+@_telling_git
 @core_options
 def repro(
     what: str,
+    everything: bool,
+    build_command: str | None,
+    bisect: bool,
+    other: str | None,
     settings: Settings,
     as_json: bool,
 ) -> int:
     """Run one stored case, or one from a file, on both cores and show where they differ.
 
-    Exits 1 while it diverges, 0 when it no longer does, 3 where a core could not run.
+    FILE is a parity case, a bundle that `export` made, or any other input with one stream. Exits 1
+    while the case diverges, 0 when it no longer does, 3 where a core could not run.
     """
-    subject = _from_file(Path(what)) if Path(what).is_file() else _from_store(settings, what)
+    subject = subject_of(settings, what)
+    for_git = bisect or build_command is not None
+    if other is not None and not for_git:
+        raise UsageError("--other says what a revision is: it needs --bisect or --build")
+    if build_command is not None:
+        build(build_command)
     targets = pair_of(settings).open()
     try:
-        found, misses = _run(subject, *targets)
-        report = _Outcome(subject, found, misses, targets)
+        outcome = _run(subject, *targets)
+        code = outcome.bisect_code(Other(other or Other.SKIP)) if for_git else outcome.exit_code
         if as_json:
-            say_json(report.document())
+            say_json(outcome.document(code))
         else:
-            report.say()
-        return int(report.exit_code)
+            outcome.say(repro_command(settings)(subject.argument), everything=everything)
+        return int(code)
+    except FailureStorm as storm:
+        if not (for_git and subject.seeks_failure):
+            raise
+        note(f"doge-replay: {clean(storm.message, 1000)}")
+        return int(ExitCode.DIVERGENCE)
     finally:
         for target in targets:
             target.close()
 
 
-def _from_store(settings: Settings, what: str) -> Subject:
-    with reading(settings) as store:
-        stored = store.finding(what)
-        return Subject(stored.id, stored.case, stored.finding, None)
-
-
-def _from_file(path: Path) -> Subject:
-    """The one stream in a file. Raises InputError where there is none, or more than one."""
-    cases: list[ParityCase] = []
-    items = list(open_input(path, on_case=lambda key, case: cases.append(case)))
-    rejected = [item for item in items if isinstance(item, Rejected)]
-    segments = [item for item in items if isinstance(item, Segment)]
-    keys = {segment.key for segment in segments}
-    if rejected:
-        one = rejected[0]
-        raise InputError(f"{one.file}:{one.line}: {one.reason}", file=one.file, line=one.line)
-    if len(keys) != 1:
-        raise InputError(f"{path} has {len(keys)} streams; repro takes one, `run` takes many")
-    start = segments[0].start
-    assert start is not None
-    steps = tuple(itertools.chain.from_iterable(segment.steps for segment in segments))
-    stream = Stream(start, steps, segments[0].origin)
-    case = cases[0] if cases else None
-    return Subject(case.name if case else path.name, stream, None, case)
-
-
-def _run(subject: Subject, authority: Target, shadow: Target) -> tuple[list[Finding], list[str]]:
+def _run(subject: Subject, authority: Target, shadow: Target) -> _Outcome:
     misses: list[str] = []
-    lockstep = Lockstep(authority, shadow)
+    lockstep = Lockstep(authority, shadow, subject.routing)
     expected = subject.expected
     if expected is not None and expected.expected:
 
@@ -104,84 +128,132 @@ def _run(subject: Subject, authority: Target, shadow: Target) -> tuple[list[Find
             misses.extend(case_misses(expected, plain, last))
 
         lockstep.on_end = check
-    return run_stream(lockstep, segments_of(subject.case, 1)), misses
+    shown, finding = subject.choose(run_stream(lockstep, segments_of(subject.case, 1)))
+    return _Outcome(subject, shown, finding, misses, authority.identity, shadow.identity)
 
 
+@dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What running the case showed."""
+    """What running the case showed. `misses`: in what the authority did not end as expected."""
 
-    def __init__(
-        self,
-        subject: Subject,
-        found: list[Finding],
-        misses: list[str],
-        targets: tuple[Target, Target],
-    ) -> None:
-        self._subject = subject
-        self._misses = misses
-        self._targets = targets
-        wanted = subject.stored.signature if subject.stored else None
-        # Of several findings the one that was looked for, else the first.
-        self._finding = next((f for f in found if f.signature == wanted), next(iter(found), None))
+    subject: Subject
+    shown: Shown
+    finding: Finding | None
+    misses: list[str]
+    authority: CoreIdentity
+    shadow: CoreIdentity
+
+    @property
+    def failed(self) -> bool:
+        """Whether what is shown is a core that failed."""
+        return self.finding is not None and self.finding.verdict is not Verdict.DIVERGE
 
     @property
     def exit_code(self) -> ExitCode:
         """1 while it diverges, 3 where a core failed, else 0."""
-        finding = self._finding
-        if finding is not None and finding.verdict is not Verdict.DIVERGE:
+        if self.failed:
             return ExitCode.CORE_FAILED
-        if finding is not None or self._misses:
+        if self.finding is not None or self.misses:
             return ExitCode.DIVERGENCE
         return ExitCode.CLEAN
+
+    def bisect_code(self, other: Other) -> ExitCode:
+        """What it tells `git bisect run`."""
+        return bisect_code(
+            self.shown,
+            other,
+            sought_failure=self.subject.seeks_failure,
+            failed=self.failed,
+            misses=bool(self.misses),
+        )
 
     @property
     def words(self) -> str:
         """The result on one line."""
-        finding = self._finding
+        finding = self.finding
         if finding is None:
-            return "agree" if not self._misses else "agree, but not with what is expected"
-        if finding.verdict is not Verdict.DIVERGE:
-            failed = next(r for r in (finding.authority, finding.shadow) if isinstance(r, Failure))
-            return f"{finding.verdict}: {failed.kind}, {failed.detail}"
-        stored = self._subject.stored
-        if stored is not None and finding.signature != stored.signature:
+            return "agree" if not self.misses else "agree, but not with what is expected"
+        if self.shown is Shown.ANOTHER and not self.failed:
             return f"diverge, but as {finding.id}"
-        return "diverge"
+        return verdict_text(finding)
 
-    def say(self) -> None:
-        """Prints everything."""
-        authority, shadow = self._targets
-        say(f"{clean(self._subject.name)}: the cores {clean(self.words)}")
-        say(f"authority  {core_line(authority.identity)}")
-        say(f"shadow     {core_line(shadow.identity)}")
-        finding = self._finding
+    def say(self, command: str, *, everything: bool) -> None:
+        """Prints everything; `command` is what shows it again."""
+        finding, width = self.finding, columns()
+        say(f"{clean(self.subject.name)}: the cores {self.words}")
+        for line in self._cores():
+            say(line)
         if finding is not None:
-            signature = finding.signature
-            say(f"signature  {clean(signature.event)}, {clean(signature.rule)}, "
-                f"{clean(signature.field)}, {clean(signature.kind)}")  # fmt: skip
+            for line in signature_lines(finding.signature, width):
+                say(line)
         say()
-        say_case(self._subject.case if finding is None else finding.case)
+        say_case(self.subject.case if finding is None else finding.case)
         say()
         if finding is not None:
-            say_answers(finding.case, finding.authority, finding.shadow, finding.differences)
+            say_answers(
+                finding.case,
+                finding.authority,
+                finding.shadow,
+                finding.differences,
+                everything=everything,
+            )
             say()
-            say_differences(finding.differences)
-        for miss in self._misses:
+        for miss in self.misses:
             say(f"expected: {clean(miss)}")
+        for line in history_lines(self.subject.history, width):
+            say(line)
+        if self.subject.history:
+            say()
+        say(command)
 
-    def document(self) -> dict[str, Any]:
-        """As `--json` has it."""
-        finding = self._finding
-        authority, shadow = self._targets
-        return {
-            "name": self._subject.name,
+    def _cores(self) -> Iterator[str]:
+        """Which cores were run; for a bundle, whether it was made on the same ones."""
+        bundle = self.subject.bundle
+        authority, shadow = (bundle.authority, bundle.shadow) if bundle else (None, None)
+        for role, core, there in (
+            ("authority", self.authority, authority),
+            ("shadow", self.shadow, shadow),
+        ):
+            yield f"{role:10} {core_line(core)}"
+            if there is not None and there.sha256 != core.sha256:
+                yield f"{'':10} not the one in the bundle, {core_line(there)}"
+        if bundle is not None and self.finding is not None:
+            same = self._answers_as(bundle.finding)
+            yield f"bundle     both answers are {'as' if same else 'not as'} in the bundle"
+
+    def _answers_as(self, former: Finding) -> bool:
+        """Whether both cores answer as they did, to the last bit."""
+        now = self.finding
+        return now is not None and all(
+            pack_result(one) == pack_result(other)
+            for one, other in ((now.authority, former.authority), (now.shadow, former.shadow))
+        )
+
+    def document(self, code: ExitCode) -> dict[str, Any]:
+        """As `--json` has it; `code` is the exit code."""
+        finding, bundle = self.finding, self.subject.bundle
+        document = {
+            "name": self.subject.name,
             "result": self.words,
             "id": None if finding is None else finding.id,
             "event": None if finding is None else finding.event,
-            "steps": len(self._subject.case.steps),
+            "contract": None if finding is None else place_in_contract(finding.signature),
+            "steps": len(self.subject.case.steps),
             "differences": difference_documents(() if finding is None else finding.differences),
-            "misses": self._misses,
-            "authority": core_document(authority.identity),
-            "shadow": core_document(shadow.identity),
-            "exit": int(self.exit_code),
+            "misses": self.misses,
+            "history": [history_document(entry) for entry in self.subject.history],
+            "authority": core_document(self.authority),
+            "shadow": core_document(self.shadow),
+            "exit": int(code),
         }
+        if bundle is not None:
+            document["bundle"] = {
+                "id": bundle.finding.id,
+                "made_by": bundle.made_by,
+                "authority": core_document(bundle.authority),
+                "shadow": core_document(bundle.shadow),
+                "same_authority": bundle.authority.sha256 == self.authority.sha256,
+                "same_shadow": bundle.shadow.sha256 == self.shadow.sha256,
+                "same_answers": None if finding is None else self._answers_as(bundle.finding),
+            }
+        return document

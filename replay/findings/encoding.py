@@ -142,12 +142,21 @@ def compress(content: bytes) -> bytes:
     return zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress(content)
 
 
-def decompress(blob: bytes) -> bytes:
-    """Undoes `compress`. Raises ValueError where the blob is damaged or claims too much."""
+def unpacked_size(blob: bytes) -> int:
+    """How many bytes `decompress` would give. Raises ValueError where the blob is damaged."""
     try:
         size = zstandard.frame_content_size(blob)
-        if not 0 <= size <= MAX_UNPACKED:
-            raise ValueError(f"it claims a length of {size} bytes")
+    except zstandard.ZstdError as error:
+        raise ValueError(f"it is damaged ({error})") from error
+    if not 0 <= size <= MAX_UNPACKED:
+        raise ValueError(f"it claims a length of {size} bytes")
+    return size
+
+
+def decompress(blob: bytes) -> bytes:
+    """Undoes `compress`. Raises ValueError where the blob is damaged or claims too much."""
+    unpacked_size(blob)
+    try:
         content = zstandard.ZstdDecompressor().decompress(blob, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise ValueError(f"it is damaged ({error})") from error

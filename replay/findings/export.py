@@ -1,14 +1,22 @@
-"""A stored finding in the form that the bot's own suite keeps (formats.md, "Parity case")."""
+"""A stored finding in the forms in which it is handed over, and what their files are called.
+
+Here is the form that the bot's own suite keeps (formats.md, "Parity case"); the others are in
+pytest_file.py and bundle.py.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from enum import StrEnum
+from typing import Any, assert_never
 
-from replay.core import derive_phase, from_dict
+from replay.core import CoreError, derive_phase, from_dict
+from replay.errors import DamagedError
 from replay.findings.store import StoredFinding
 from replay.streams.cases import parity_case_document
 from replay.streams.model import CYCLES, ORDERS, RECOVERIES, STATE_FIELDS, Document
+from replay.streams.packing import pack_canonical
 from replay.targets.base import Failure, StepResult, is_refusal
 from replay.targets.compact import apply_changes, apply_delta, read_state, state_document
 
@@ -20,11 +28,54 @@ _AS_THEY_ARE = (
 )
 
 
+class Form(StrEnum):
+    """What a finding can be exported as."""
+
+    PARITY = "parity"
+    """A parity case for the bot's own suite, as JSON."""
+
+    PYTEST = "pytest"
+    """A test file that needs nothing but doge-replay and pytest."""
+
+    BUNDLE = "bundle"
+    """All there is to know, in one file that `repro` takes on another machine."""
+
+
+_ID = re.compile(r"[df]-[0-9a-f]{8}")
+
+
+def file_name(finding: StoredFinding, form: Form) -> str:
+    """What a file with the finding in it is called: made of its ID alone, never of data.
+
+    Raises DamagedError as `require_sound_id` does.
+    """
+    require_sound_id(finding)
+    match form:
+        case Form.PARITY:
+            return f"{finding.id}.json"
+        case Form.PYTEST:
+            return f"test_{finding.id.replace('-', '_')}.py"
+        case Form.BUNDLE:
+            return f"{finding.id}.zip"
+    assert_never(form)
+
+
+def require_sound_id(finding: StoredFinding) -> None:
+    """Raises DamagedError where the database has a finding under an ID that is not its own, which
+    only somebody else can have put there."""
+    if not _ID.fullmatch(finding.id) or finding.id != finding.signature.id:
+        raise DamagedError(
+            f"the database has a finding under {finding.id[:80]!a}, but its signature is that of "
+            f"{finding.signature.id}",
+            id=finding.id,
+        )
+
+
 def parity_case(finding: StoredFinding) -> dict[str, Document]:
     """The case to show as a parity case; `expected` is what the authority answered.
 
-    Where the case has more than one step, or the authority refused or failed, nothing is expected
-    but that the cores agree.
+    Where the case has more than one step, or the authority refused or failed or answered what is
+    no state, nothing is expected but that the cores agree.
     """
     return parity_case_document(finding.id, finding.case, _expected(finding))
 
@@ -37,7 +88,13 @@ def _expected(finding: StoredFinding) -> Mapping[str, Document]:
     before, _ = apply_changes(before, case.steps[0].changes)
     if before is None:
         return {}
-    return _end(before, outcome)
+    try:
+        expected = _end(before, outcome)
+        pack_canonical(expected)
+    except (CoreError, TypeError, ValueError, LookupError):
+        # A bot's own module can answer anything at all.
+        return {}
+    return expected
 
 
 def _end(before: list[Any], outcome: StepResult) -> dict[str, Document]:

@@ -27,6 +27,7 @@ from replay.streams.calls import (
     state_numbers,
     typed_event_of,
 )
+from replay.streams.checking import check_stream
 from replay.streams.journal import call_of_method
 from replay.streams.model import (
     CALL_NAMES,
@@ -220,10 +221,12 @@ def _exact_stream(document: Mapping[str, Any], origin: str, line: int) -> Stream
         return None
     try:
         start, steps = unpack(base64.b64decode(exact["stream"], validate=True))
-        return Stream(
-            Start(*start),
-            tuple(Step(_call(call), changes, line) for call, changes in steps),
-            origin,
+        return check_stream(
+            Stream(
+                Start(*start),
+                tuple(Step(_call(call), changes, line) for call, changes in steps),
+                origin,
+            )
         )
     except (binascii.Error, ValueError, TypeError) as error:
         raise UnusableError('is a parity case whose "exact" stream is damaged') from error

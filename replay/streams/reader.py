@@ -31,13 +31,16 @@ from replay.streams.strict_json import CutOffError, JsonError, parse
 
 
 class ShadowMark(NamedTuple):
-    """What a journal's line says about the live shadow: whether it agreed, and its error."""
+    """What a journal's line says about the live shadow: whether it agreed, and its error. `seq` and
+    `ts` are the line's own, whatever they are."""
 
     file: str
     line: int
     slot: object
     agreed: object
     error: object
+    seq: object = None
+    ts: object = None
 
 
 CaseHook = Callable[[int, ParityCase], None]
@@ -175,8 +178,9 @@ class _Router:
 
     def _mark(self, document: dict[str, Any], line: int) -> ShadowMark:
         shadow = document["shadow"]
-        slot = document.get("slot")
-        return ShadowMark(self._file, line, slot, shadow.get("agreed"), shadow.get("error"))
+        slot, seq, ts = (document.get(name) for name in ("slot", "seq", "ts"))
+        agreed, error = shadow.get("agreed"), shadow.get("error")
+        return ShadowMark(self._file, line, slot, agreed, error, seq, ts)
 
     def _case(self, document: dict[str, Any], line: int) -> Iterator[Segment | Rejected]:
         try:

@@ -19,7 +19,7 @@ from typing import Any
 import replay.core
 
 TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS / "streams"), str(TESTS / "targets")]
+sys.path[:0] = [str(TESTS / name) for name in ("streams", "targets", "findings")]
 
 PROGRAM = [sys.executable, "-m", "replay"]
 CANNOT_BE = "\x1b\x07\u202e"

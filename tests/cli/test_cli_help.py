@@ -25,13 +25,17 @@ def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[s
 
 
 ALL = list(commands(cli))
-NEEDS_ARGUMENT = [("repro",), ("show",), ("export",), ("corpus", "import")]
+NEEDS_ARGUMENT = [
+    *((name,) for name in ("repro", "show", "export", "triage", "split", "merge")),
+    ("corpus", "import"),
+]
 
 
 def test_the_issue_s_commands_are_all_there() -> None:
     named = {" ".join(path) for path in ALL}
     assert named >= {
         *("run", "fuzz", "nightly", "repro", "list", "show", "export", "doctor"),
+        *("triage", "split", "merge"),
         *("corpus import", "corpus list", "corpus verify"),
     }
 

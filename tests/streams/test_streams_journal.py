@@ -386,8 +386,8 @@ def test_what_the_live_shadow_said_goes_to_the_hook_and_not_into_the_steps(tmp_p
     (stream,), _ = gather(open_input(path, on_shadow=marks.append))
     assert stream.steps[1] == Step((1, 1.0), None, 2)
     assert marks == [
-        ShadowMark(str(path), 1, 0, True, None),
-        ShadowMark(str(path), 2, 0, False, "timeout"),
+        ShadowMark(str(path), 1, 0, True, None, 1, None),
+        ShadowMark(str(path), 2, 0, False, "timeout", 2, None),
     ]
 
 
