@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from replay.cli.console import quoted
 from replay.cli.settings import Settings, load_settings
 from replay.findings.store import Store
 from replay.targets.pair import PairSpec
@@ -36,8 +36,8 @@ class Duration(click.FloatRange):
 def core_options(command: Callable[..., int]) -> Callable[..., int]:
     """--authority, --shadow, --db and --json, which every command takes.
 
-    The command itself gets `settings`, put together from these (and --corpus) and from all other
-    places, and `as_json`.
+    The command itself gets `settings`, put together from these (and --corpus, --explanations and
+    --strict) and from all other places, and `as_json`.
     """
 
     @wraps(command)
@@ -47,9 +47,18 @@ def core_options(command: Callable[..., int]) -> Callable[..., int]:
         shadow: str | None,
         db: str | None,
         corpus: tuple[str, ...] = (),
+        explanations: str | None = None,
+        strict: bool = False,
         **others: Any,
     ) -> int:
-        settings = load_settings(authority=authority, shadow=shadow, db=db, corpus=corpus)
+        settings = load_settings(
+            authority=authority,
+            shadow=shadow,
+            db=db,
+            corpus=corpus,
+            explanations=explanations,
+            strict=strict,
+        )
         return command(settings=settings, **others)
 
     wrapped: Callable[..., int] = with_settings
@@ -88,6 +97,23 @@ def corpus_option(command: F) -> F:
     )(command)
 
 
+def explanations_option(command: F) -> F:
+    """--explanations, for what is checked along with a run."""
+    return click.option(
+        "--explanations",
+        metavar="FILE",
+        help="What is known of how the shadow differs; default explanations.toml where there is "
+        "one (docs/explanations.md).",
+    )(command)
+
+
+def strict_option(command: F) -> F:
+    """--strict, for what can turn red."""
+    return click.option(
+        "--strict", is_flag=True, help="Report as if no divergence were explained."
+    )(command)
+
+
 def pair_of(settings: Settings) -> PairSpec:
     """The two cores. Raises TargetError where there is no shadow."""
     return PairSpec(settings.authority, settings.needed_shadow, settings.timeout)
@@ -95,7 +121,7 @@ def pair_of(settings: Settings) -> PairSpec:
 
 def repro_command(settings: Settings) -> Callable[[str], str]:
     """What makes the command to copy from a finding's ID: with whatever was not the default."""
-    options = [f"--{name} {shlex.quote(value)}" for name, value in settings.explicit.items()]
+    options = [f"--{name} {quoted(value)}" for name, value in settings.explicit.items()]
 
     def command(finding: str) -> str:
         return " ".join(["doge-replay", "repro", finding, *options])

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import sys
 import time
 import unicodedata
@@ -38,14 +40,42 @@ def _escaped(character: str) -> str:
     return character
 
 
+def quoted(text: str) -> str:
+    """An argument as a shell takes it. What is not safe to print stands as the escapes of `$'...'`,
+    byte by byte, so that a command to copy is safe to look at and still means what it says."""
+    if all(_escaped(character) == character for character in text):
+        return shlex.quote(text)
+    return "$'" + "".join(map(_shell_escaped, text)) + "'"
+
+
+def _shell_escaped(character: str) -> str:
+    if character in "\\'":
+        return f"\\{character}"
+    if _escaped(character) == character:
+        return character
+    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
+
+
 def say(text: str = "") -> None:
     """One line on standard output."""
+    click.echo(text)
+
+
+def say_marked(text: str, marked: bool) -> None:
+    """One line on standard output, which stands out where that is a terminal that wants it."""
+    if marked and sys.stdout.isatty() and "NO_COLOR" not in os.environ:
+        text = click.style(text, fg="red", bold=True)
     click.echo(text)
 
 
 def note(text: str) -> None:
     """One line on standard error."""
     click.echo(text, err=True)
+
+
+def columns() -> int:
+    """How wide the output may be: the terminal's width, and WIDTH where there is none."""
+    return shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH
 
 
 def say_json(document: Any) -> None:

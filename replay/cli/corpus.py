@@ -55,7 +55,8 @@ def import_command(
             }
         )
     else:
-        say(f"{directory}: {count.added} streams added, {count.known} known, {count.steps:,} steps")
+        say(f"{clean(directory)}: {count.added} streams added, {count.known} known, "
+            f"{count.steps:,} steps")  # fmt: skip
         for one in rejected[:MAX_REJECTED_SHOWN]:
             say(f"  set aside {clean(one.file)}:{one.line}: {clean(one.reason)}")
         if len(rejected) > MAX_REJECTED_SHOWN:
@@ -152,7 +153,8 @@ def verify(
         )
     else:
         for directory, verification in checked:
-            say(f"{directory}: {verification.good} good streams, {len(verification.faults)} faults")
+            say(f"{clean(directory)}: {verification.good} good streams, "
+                f"{len(verification.faults)} faults")  # fmt: skip
             for fault in verification.faults:
                 say(f"  {fault.kind}: {clean(fault.file)}: {clean(fault.reason)}")
     return int(ExitCode.CLEAN if sound else ExitCode.BAD_INPUT)

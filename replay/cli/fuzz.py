@@ -8,7 +8,13 @@ from pathlib import Path
 
 import click
 
-from replay.cli.common import Duration, core_options, corpus_option
+from replay.cli.common import (
+    Duration,
+    core_options,
+    corpus_option,
+    explanations_option,
+    strict_option,
+)
 from replay.cli.console import Progress
 from replay.cli.running import Running, finish, running
 from replay.cli.settings import Settings
@@ -45,6 +51,8 @@ Examples:
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Default: a new one, printed.")
 @click.option("--jobs", type=click.IntRange(1, 256), help="Workers; default one for each CPU.")
+@explanations_option
+@strict_option
 @corpus_option
 @core_options
 def fuzz(
@@ -109,6 +117,7 @@ def campaign(
         transitions=transitions,
         corpus=tuple(Path(one) for one in under_way.settings.corpus if one.is_dir()),
         known_features=known_features,
+        routing=under_way.collector.routing,
     )
     try:
         return run_campaign(job, jobs, under_way.collector, under_way.report, show)

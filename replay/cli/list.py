@@ -9,43 +9,108 @@ import click
 from replay.cli.common import core_options, reading
 from replay.cli.console import say, say_json, say_table
 from replay.cli.settings import Settings
+from replay.differential.signature import ANY_EVENT
+from replay.findings.lifecycle import Status
+from replay.findings.severity import Severity
 from replay.findings.store import StoredFinding
+from replay.streams.model import CALL_NAMES
+
+COLUMNS = (
+    *("id", "status", "severity", "event", "rule", "field", "kind", "times", "steps", "runs"),
+)
+EVENTS = (*CALL_NAMES.values(), "unknown event")
 
 
 @click.command(
     "list",
     epilog="""\b
-Example:
+Examples:
+  doge-replay list --status new --status regressed --severity orders
+  doge-replay list --owner anna --hot
   doge-replay list --json | jq -r '.[].id'""",
 )
+@click.option(
+    "--status",
+    "statuses",
+    type=click.Choice([status.value for status in Status]),
+    multiple=True,
+    help="Only those with this status; may be given several times.",
+)
+@click.option(
+    "--severity",
+    "severities",
+    type=click.Choice([severity.value for severity in Severity]),
+    multiple=True,
+    help="Only those that would touch this; may be given several times.",
+)
+@click.option("--owner", metavar="NAME", help='Only those of an owner; `""` for those of nobody.')
+@click.option(
+    "--event", type=click.Choice(EVENTS), metavar="EVENT", help="Only those that it leads to."
+)
+@click.option("--hot", is_flag=True, help="Only those on the hot path: fills and ticks.")
 @core_options
-def list_command(settings: Settings, as_json: bool) -> int:
-    """List the stored divergences and failures."""
+def list_command(
+    statuses: tuple[str, ...],
+    severities: tuple[str, ...],
+    owner: str | None,
+    event: str | None,
+    hot: bool,
+    settings: Settings,
+    as_json: bool,
+) -> int:
+    """List the stored divergences and failures, the worst first.
+
+    What comes first would touch orders, then money in the state, invariants, counters and texts;
+    and of these what happens on fills and ticks. Failures of a core come last.
+    """
     with reading(settings) as store:
-        findings = store.findings()
+        stored = store.findings()
+        findings = [
+            finding
+            for finding in sorted(stored, key=_worst_first)
+            if (not statuses or finding.status in statuses)
+            and (not severities or finding.severity in severities)
+            and (owner is None or finding.owner == owner)
+            and (not hot or finding.hot)
+            and (event is None or _is_of(event, finding))
+        ]
         if as_json:
             say_json([finding_document(finding) for finding in findings])
-        elif not findings:
+        elif not stored:
             say("nothing is stored: no divergence and no failure so far")
+        elif not findings:
+            say(f"none of the {len(stored):,} stored findings is like that")
         else:
-            say_table(
-                ("id", "event", "rule", "field", "kind", "times", "steps", "first run", "last run"),
-                (
-                    (
-                        one.id,
-                        one.signature.event,
-                        one.signature.rule,
-                        one.signature.field,
-                        one.signature.kind,
-                        f"{one.occurrences:,}",
-                        one.steps,
-                        one.first_run,
-                        one.last_run,
-                    )
-                    for one in findings
-                ),
-            )
+            say_table(COLUMNS, map(_row, findings))
     return 0
+
+
+def _worst_first(finding: StoredFinding) -> tuple[bool, int]:
+    """Those that are alike stay in the order in which they were found."""
+    return finding.signature.failure, finding.rank
+
+
+def _is_of(event: str, finding: StoredFinding) -> bool:
+    """Whether an event leads to a finding; of a rule that several events share, the one in the
+    case to show."""
+    named = finding.signature.event
+    return named == event or (named == ANY_EVENT and finding.finding.event == event)
+
+
+def _row(finding: StoredFinding) -> tuple[object, ...]:
+    signature = finding.signature
+    return (
+        finding.id,
+        f"{finding.status}, {finding.owner}" if finding.owner else finding.status,
+        f"{finding.severity}, hot" if finding.hot else finding.severity,
+        signature.event,
+        f"{signature.rule} [{signature.part}]" if signature.part else signature.rule,
+        signature.field,
+        signature.kind,
+        f"{finding.occurrences:,}",
+        finding.steps,
+        f"{finding.first_run}-{finding.last_run}",
+    )
 
 
 def finding_document(finding: StoredFinding) -> dict[str, Any]:
@@ -57,6 +122,12 @@ def finding_document(finding: StoredFinding) -> dict[str, Any]:
         "rule": finding.signature.rule,
         "field": finding.signature.field,
         "kind": finding.signature.kind,
+        "part": finding.signature.part,
+        "status": str(finding.status),
+        "severity": str(finding.severity),
+        "hot": finding.hot,
+        "owner": finding.owner,
+        "note": finding.note,
         "verdict": str(finding.verdict),
         "occurrences": finding.occurrences,
         "steps": finding.steps,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import signal
 import sys
@@ -15,13 +17,19 @@ from replay.cli.common import CONTEXT
 from replay.cli.console import clean, note
 from replay.cli.corpus import corpus
 from replay.cli.doctor import doctor
+from replay.cli.explain import explain_command
+from replay.cli.explanations import explanations
 from replay.cli.export import export
 from replay.cli.fuzz import fuzz
+from replay.cli.gate import gate
 from replay.cli.list import list_command
+from replay.cli.merge import merge
 from replay.cli.nightly import nightly
 from replay.cli.repro import repro
 from replay.cli.run import run
 from replay.cli.show import show
+from replay.cli.split import split
+from replay.cli.triage import triage
 from replay.collecting import collect_rarely
 from replay.errors import ExitCode, ReplayError, Terminated
 
@@ -42,7 +50,10 @@ def cli() -> None:
     """
 
 
-for command in (run, fuzz, nightly, repro, list_command, show, export, corpus, doctor):
+for command in (
+    *(run, fuzz, nightly, repro, list_command, show, triage, split, merge, export, corpus, doctor),
+    *(explain_command, explanations, gate),
+):
     cli.add_command(command)
 
 
@@ -55,6 +66,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _terminated)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is to be ignored
         signal.signal(signal.SIGINT, _terminated)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a locale that is not UTF-8 lacks characters
+            stream.reconfigure(errors="backslashreplace")
     collect_rarely()
     sys.exit(run_cli(sys.argv[1:]))
 
@@ -83,7 +97,9 @@ def run_cli(arguments: list[str]) -> int:
         return int(ExitCode.CORE_FAILED)
     except OSError as error:
         note(f"doge-replay: {clean(error)}")
-        return int(ExitCode.CORE_FAILED)
+        # Nothing has such a name, so it is the one that was given.
+        too_long = error.errno == errno.ENAMETOOLONG
+        return int(ExitCode.BAD_INPUT if too_long else ExitCode.CORE_FAILED)
 
 
 def _hint(error: click.ClickException) -> str:

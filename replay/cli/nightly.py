@@ -8,8 +8,16 @@ from pathlib import Path
 
 import click
 
-from replay.cli.common import Duration, core_options, corpus_option
-from replay.cli.console import Progress, json_safe, note
+from replay.cli.common import (
+    Duration,
+    core_options,
+    corpus_option,
+    explanations_option,
+    reading,
+    strict_option,
+)
+from replay.cli.console import Progress, clean, json_safe, note
+from replay.cli.details import details_of
 from replay.cli.fuzz import campaign, new_seed
 from replay.cli.run import corpus_items
 from replay.cli.running import Running, finish, running
@@ -43,6 +51,8 @@ Examples:
 @click.option("--profile", type=click.Choice([mix.value for mix in Mix]))
 @click.option("--seed", type=click.IntRange(min=0), help="Default: a new one, printed.")
 @click.option("--jobs", type=click.IntRange(1, 256), help="Workers; default one for each CPU.")
+@explanations_option
+@strict_option
 @corpus_option
 @core_options
 def nightly(
@@ -59,7 +69,7 @@ def nightly(
 
     Replays the corpus, runs every stored divergence again, then generates streams for the rest of
     the time. Streams that reach something new join the corpus. The report directory gets
-    report.md, junit.xml and report.json.
+    report.md, report.html, junit.xml and report.json.
     """
     deadline = time.monotonic() + minutes * 60.0
     mix = Mix(profile or settings.profile)
@@ -80,8 +90,10 @@ def nightly(
                 under_way, mix, chosen_seed, jobs, deadline, None, known, quiet=as_json
             )
             report.new_streams = _join(settings, candidates, known)
-    written = write_reports(report, report_dir or settings.report_dir, json_safe)
-    note(f"report: {written}")
+    with reading(settings) as store:
+        details = details_of(store, report)
+    written = write_reports(report, report_dir or settings.report_dir, json_safe, details)
+    note(f"report: {clean(written, 1000)}")
     return finish(report, as_json)
 
 

@@ -8,16 +8,23 @@ from pathlib import Path
 
 import click
 
-from replay.cli.common import core_options, corpus_option
+from replay.cli.common import (
+    core_options,
+    corpus_option,
+    explanations_option,
+    strict_option,
+)
 from replay.cli.console import Progress
 from replay.cli.running import finish, running
 from replay.cli.settings import Settings
 from replay.errors import InputError
 from replay.findings.store import RunKind
-from replay.fuzzing.replaying import Expectations, replay_all
+from replay.fuzzing.replaying import Expectations, FirstTimes, replay_all
+from replay.streams.cases import ParityCase
 from replay.streams.corpus import Corpus
 from replay.streams.model import Rejected, Segment
 from replay.streams.reader import open_inputs
+from replay.streams.stream_file import SUFFIX
 
 
 @click.command(
@@ -28,6 +35,8 @@ Examples:
   doge-replay run                      (the whole corpus)"""
 )
 @click.argument("inputs", nargs=-1, metavar="[INPUT]...")
+@explanations_option
+@strict_option
 @corpus_option
 @core_options
 def run(
@@ -40,8 +49,8 @@ def run(
     An INPUT is a journal, a file of requests, a parity case, a corpus stream (a file or its ID),
     or a directory of these. Without any, the whole corpus is replayed.
     """
-    expectations = Expectations()
-    items = stream_items(settings, inputs, expectations)
+    expectations, drawn = Expectations(), FirstTimes()
+    items = stream_items(settings, inputs, expectations, drawn)
     with running(RunKind.RUN, settings, {"inputs": list(inputs)}) as under_way:
         report = under_way.report
         progress = Progress("run", quiet=as_json)
@@ -55,6 +64,7 @@ def run(
             report,
             expectations,
             lambda tally: progress.update(tally.transitions),
+            drawn=drawn,
         )
         progress.end()
         if report.tally.transitions:
@@ -63,12 +73,13 @@ def run(
 
 
 def stream_items(
-    settings: Settings, inputs: tuple[str, ...], expectations: Expectations
+    settings: Settings, inputs: tuple[str, ...], expectations: Expectations, drawn: FirstTimes
 ) -> Iterator[Segment | Rejected]:
     """The segments of all inputs, or of the whole corpus. Raises InputError for an input that
     is neither a path nor the ID of a corpus stream, before anything is run."""
     keys = itertools.count()
     if not inputs:
+        drawn.leave_all_out()
         return corpus_items(settings.corpus, keys)
     files: list[str] = []
     for given in inputs:
@@ -76,8 +87,21 @@ def stream_items(
             files.append(given)
         else:
             files.append(str(_corpus_file(settings, given)))
+    if any(map(_has_streams, files)):
+        drawn.leave_all_out()
+
+    def on_case(key: int, case: ParityCase) -> None:
+        expectations.add(key, case)
+        drawn.leave_out(key)
+
     # Asked for at once, so that a missing path is told before the run begins.
-    return open_inputs(files, on_case=expectations.add)
+    return open_inputs(files, on_case=on_case)
+
+
+def _has_streams(path: str) -> bool:
+    """Whether streams of a corpus are among what a path names."""
+    found = Path(path)
+    return found.suffix == SUFFIX or (found.is_dir() and any(found.rglob(f"*{SUFFIX}")))
 
 
 def corpus_items(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from replay.cli.common import pair_of, repro_command
 from replay.cli.console import clean, note, say_json
@@ -11,6 +12,9 @@ from replay.cli.settings import Settings
 from replay.cli.summary import headline, say_report
 from replay.differential.model import Finding
 from replay.errors import ExitCode, FailureStorm, ReplayError, Terminated
+from replay.explaining.concluding import Conclusion
+from replay.explaining.explanations import NO_EXPLANATIONS, Explanations, read_explanations
+from replay.explaining.rechecking import Seen, recheck_run
 from replay.findings.collector import Collector
 from replay.findings.report import NOT_MADE, Report
 from replay.findings.store import RunKind, RunTotals, Store
@@ -30,6 +34,7 @@ class Running:
         store: Store,
         collector: Collector,
         report: Report,
+        explanations: Explanations = NO_EXPLANATIONS,
     ) -> None:
         self.settings = settings
         self.cores = cores
@@ -37,6 +42,7 @@ class Running:
         self.store = store
         self.collector = collector
         self.report = report
+        self.explanations = explanations
 
     def open_minimisers(self) -> tuple[Target, Target]:
         """A pair of cores for minimising."""
@@ -53,6 +59,34 @@ class Running:
         except FailureStorm as storm:
             report.storm = storm.message
 
+    def conclude(self, kind: RunKind) -> None:
+        """Says what the run means for each finding: flaky, regressed, explained, fixed.
+
+        Only a nightly runs all that is stored again, so only there can an explanation fail because
+        nothing is left that it explains.
+        """
+        report, routing = self.report, self.collector.routing
+        if report.storm is not None:
+            return
+        who = f"doge-replay {kind}, run {self.collector.run_id}"
+        conclusion = Conclusion(
+            self.store, self.collector.run_id, report, self.open_minimisers, routing, who
+        )
+        conclusion.ask()
+        recheck = recheck_run(
+            self.explanations,
+            Seen(self.collector.samples, {line.id: line.occurrences for line in report.findings}),
+            self.store,
+            self.cores,
+            self.settings.corpus,
+            today=datetime.now(UTC).date(),
+            everything=kind is RunKind.NIGHTLY,
+            routing=routing,
+        )
+        report.claims = list(recheck.claims)
+        signed = {entry.name: entry.date for entry in self.explanations.entries}
+        conclusion.conclude(recheck.buckets, signed)
+
 
 @contextmanager
 def running(
@@ -66,8 +100,12 @@ def running(
     """Opens the cores and the store, and ends the run in the store whatever happens.
 
     On Ctrl-C and SIGTERM the report so far is kept and the run ends as interrupted; any other error
-    that ends it is raised again when the store has it.
+    that ends it is raised again when the store has it. A file of explanations that is not good is
+    told of before anything is run.
     """
+    explanations = NO_EXPLANATIONS
+    if settings.explanations is not None:
+        explanations = read_explanations(settings.explanations)
     cores = pair_of(settings)
     targets = cores.open()
     try:
@@ -75,20 +113,26 @@ def running(
             report = Report(
                 str(kind), targets[0].identity, targets[1].identity, seed=seed, profile=profile
             )
+            report.strict = settings.strict
             run = store.begin_run(
                 kind, report.authority, report.shadow, details, seed=seed, profile=profile
             )
-            collector = Collector(store, run, repro_command(settings), _announce)
+            collector = Collector(
+                store, run, repro_command(settings), _announce, store.routing()
+            )
             error: ReplayError | None = None
+            under_way = Running(settings, cores, targets, store, collector, report, explanations)
             try:
-                yield Running(settings, cores, targets, store, collector, report)
+                yield under_way
+                report.findings = collector.lines()
+                under_way.conclude(kind)
             except KeyboardInterrupt:
                 report.interrupted = ExitCode.INTERRUPTED
             except Terminated as signalled:
                 report.interrupted = signalled.exit_code
             except ReplayError as raised:
                 error, report.interrupted = raised, raised.exit_code
-            report.findings = collector.lines()
+            report.findings = report.findings or collector.lines()
             try:
                 store.record_failures(run, collector.failure_counts(report.tally.incidents))
                 store.end_run(run, _totals(report))

@@ -18,8 +18,14 @@ from replay.fuzzing.units import Mix
 
 TABLE = "doge-replay"
 KNOWN = frozenset(
-    {"authority", "shadow", "db", "corpus", "timeout", "jobs", "profile", "report_dir", "logs"}
+    {
+        *("authority", "shadow", "db", "corpus", "timeout", "jobs", "profile", "report_dir"),
+        *("logs", "explanations"),
+    }
 )
+EXPLANATIONS = "explanations.toml"
+"""The usual name of the file of explanations."""
+
 DEFAULT_TIMEOUT = 5.0
 LARGEST = 86_400
 """No number in the settings can sensibly be as large: a day in seconds."""
@@ -28,7 +34,8 @@ LARGEST = 86_400
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What all commands share. `corpus` are directories that are all read; the last one is
-    written to. `explicit` has the options a command to copy must repeat, by name."""
+    written to. `explicit` has the options a command to copy must repeat, by name. `explanations`
+    is the file of them, None where there is none; with `strict` nothing counts as explained."""
 
     authority: str
     shadow: str | None
@@ -40,16 +47,20 @@ class Settings:
     report_dir: Path
     logs: tuple[Path, ...]
     explicit: Mapping[str, str]
+    explanations: Path | None = None
+    strict: bool = False
 
     @property
     def needed_shadow(self) -> str:
         """The shadow. Raises TargetError where none is given and none has been built."""
-        if self.shadow is None:
+        # Looked for once more: `repro --build` may have made it by now.
+        shadow = self.shadow or _built(Path.cwd())
+        if shadow is None:
             raise TargetError(
                 "there is no shadow to run: give --shadow, set DOGE_CORE_EXE, "
                 "or build ours with scripts/build-core"
             )
-        return self.shadow
+        return shadow
 
 
 def load_settings(
@@ -58,6 +69,8 @@ def load_settings(
     shadow: str | None = None,
     db: str | None = None,
     corpus: tuple[str, ...] = (),
+    explanations: str | None = None,
+    strict: bool = False,
     environment: Mapping[str, str] | None = None,
     directory: Path | None = None,
 ) -> Settings:
@@ -79,7 +92,10 @@ def load_settings(
         if value is not None
     }
     return Settings(
-        authority=authority or _text(table, "authority", file, base) or "python",
+        authority=authority
+        or env.get("DOGE_REPLAY_AUTHORITY")
+        or _text(table, "authority", file, base)
+        or "python",
         shadow=shadow
         or env.get("DOGE_CORE_EXE")
         or _text(table, "shadow", file, base)
@@ -93,7 +109,22 @@ def load_settings(
         report_dir=Path(_text(table, "report_dir", file, base) or "reports"),
         logs=tuple(base / name for name in _names(table, "logs", [], file)),
         explicit=explicit,
+        explanations=_explanations(explanations, table, file, here),
+        strict=strict,
     )  # fmt: skip
+
+
+def _explanations(
+    given: str | None, table: Mapping[str, Any], file: Path | None, here: Path
+) -> Path | None:
+    """The file of explanations: one that is named, whether it is there or not, else one of the
+    usual name beside our pyproject.toml or in the current directory."""
+    base = here if file is None else file.parent
+    named = given or _text(table, "explanations", file, base)
+    if named is not None:
+        return here / named if given else base / named
+    usual = (folder / EXPLANATIONS for folder in (base, here))
+    return next((path for path in usual if path.is_file()), None)
 
 
 def _table(here: Path) -> tuple[Path | None, Mapping[str, Any]]:
@@ -126,7 +157,7 @@ def _text(table: Mapping[str, Any], name: str, file: Path | None, base: Path) ->
     value = table.get(name)
     if value is None:
         return None
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or "\0" in value:
         raise UsageError(f"{file}: {name} must be a text", file=str(file))
     from_file = base / value
     return str(from_file) if "/" in value or value.endswith(".db") else value
@@ -145,7 +176,9 @@ def _names(table: Mapping[str, Any], name: str, default: list[str], file: Path |
     value = table.get(name, default)
     if isinstance(value, str):
         value = [value]
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+    if not isinstance(value, list) or not all(
+        isinstance(one, str) and "\0" not in one for one in value
+    ):
         raise UsageError(f"{file}: {name} must be a list of texts", file=str(file))
     return value
 

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
 
 from replay.cli.common import core_options, reading, repro_command
-from replay.cli.console import clean, say, say_json
+from replay.cli.console import clean, columns, say, say_json
+from replay.cli.finding_text import history_lines, signature_text
 from replay.cli.list import finding_document
 from replay.cli.settings import Settings
-from replay.cli.side_by_side import difference_documents, say_answers, say_case, say_differences
+from replay.cli.side_by_side import difference_documents, labelled, say_answers, say_case
 from replay.cli.summary import core_line
+from replay.differential.rules import place_in_contract
+from replay.findings.bundle import history_document
 from replay.findings.report import core_document
 from replay.findings.store import StoredFinding
+
+MAX_NOTE_SHOWN = 2000
+"""Characters of a note; --json has all of it."""
 
 
 @click.command(
@@ -20,25 +28,30 @@ Example:
   doge-replay show d-3f9a2c1b"""
 )
 @click.argument("id", metavar="ID")
+@click.option("--all", "everything", is_flag=True, help="Show what is alike in both answers, too.")
 @core_options
-def show(id: str, settings: Settings, as_json: bool) -> int:
+def show(id: str, everything: bool, settings: Settings, as_json: bool) -> int:
     """Show one stored divergence: its case, both answers, where and on which cores it was seen.
 
     ID may be shortened as long as only one finding fits.
     """
     with reading(settings) as store:
-        finding = store.finding(id)
+        asked, finding = store.resolve(id), store.finding(id)
         if as_json:
             say_json(_document(finding))
         else:
-            _say(finding, repro_command(settings)(finding.id))
+            if asked != finding.id:
+                say(f"{asked} was merged into {finding.id}")
+            _say(finding, repro_command(settings)(finding.id), everything=everything)
     return 0
 
 
-def _say(finding: StoredFinding, command: str) -> None:
-    signature, shown = finding.signature, finding.shown
-    say(f"{finding.id}: {clean(signature.event)}, {clean(signature.rule)}, "
-        f"{clean(signature.field)}, {clean(signature.kind)}")  # fmt: skip
+def _say(finding: StoredFinding, command: str, *, everything: bool) -> None:
+    shown = finding.shown
+    say(f"{clean(finding.id)}: {signature_text(finding.signature)}")
+    say(f"rule       {place_in_contract(finding.signature)}")
+    for line in _triage(finding):
+        say(line)
     state = "minimised" if finding.minimised else "as it was found, not minimised"
     say(f"seen       {finding.occurrences:,} times in {len(finding.runs)} runs, "
         f"first in run {finding.first_run}, last in run {finding.last_run}")  # fmt: skip
@@ -49,16 +62,36 @@ def _say(finding: StoredFinding, command: str) -> None:
     say()
     say_case(finding.case)
     say()
-    say_answers(finding.case, shown.authority, shown.shadow, finding.differences)
+    say_answers(
+        finding.case, shown.authority, shown.shadow, finding.differences, everything=everything
+    )
     say()
-    say_differences(finding.differences)
     say("where:")
     for place in finding.places:
         where = clean(place.origin) or "no file"
         where += f", line {place.line}" if place.line else ""
         say(f"  run {place.run}  {where}" + (f"  {place.times} times" if place.times > 1 else ""))
     say()
+    for line in history_lines(finding.history, columns()):
+        say(line)
+    if finding.history:
+        say()
     say(command)
+
+
+def _triage(finding: StoredFinding) -> Iterator[str]:
+    """What was said of it, and what follows from its cases."""
+    by_hand = finding.severity is not finding.computed_severity
+    computed = f", set by hand (its cases say {finding.computed_severity})" if by_hand else ""
+    hot = ", on the hot path" if finding.hot else ""
+    yield f"status     {finding.status}"
+    yield f"severity   {finding.severity}{computed}{hot}"
+    if finding.owner:
+        yield f"owner      {clean(finding.owner)}"
+    if finding.note:
+        yield from labelled("note", clean(finding.note, MAX_NOTE_SHOWN), columns())
+    if finding.merged:
+        yield f"merged     {', '.join(map(clean, finding.merged))}"
 
 
 def _document(finding: StoredFinding) -> dict[str, object]:
@@ -79,4 +112,7 @@ def _document(finding: StoredFinding) -> dict[str, object]:
             {"run": place.run, "origin": place.origin, "line": place.line, "times": place.times}
             for place in finding.places
         ],
+        "computed_severity": str(finding.computed_severity),
+        "merged": list(finding.merged),
+        "history": [history_document(entry) for entry in finding.history],
     }

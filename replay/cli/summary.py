@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from replay.cli.console import clean, say, say_table
-from replay.errors import ExitCode
-from replay.findings.report import Check, FindingLine, Report
+from replay.findings.exercised import call_name_of
+from replay.findings.report import FindingLine, Group, Report
+from replay.findings.reports.wording import (
+    INDEPENDENT,
+    REMARKS,
+    TITLES,
+    canary_words,
+    claim_words,
+    control_words,
+    counted,
+    group_counts,
+    headline,
+    nothing_drawn,
+    percent,
+    phases_words,
+    severity_words,
+    status_words,
+)
 from replay.targets.base import CoreIdentity
 
 MAX_REJECTED_SHOWN = 20
+MAX_ROWS = 200
+"""Buckets of one group that are shown; a core that is wrong everywhere has no use for more."""
 
 
 def core_line(identity: CoreIdentity) -> str:
@@ -15,42 +35,28 @@ def core_line(identity: CoreIdentity) -> str:
     revision = identity.revision[:12] + ("-dirty" if identity.revision.endswith("-dirty") else "")
     return (
         f"{clean(identity.path)} (version {clean(identity.version)}, revision {clean(revision)}, "
-        f"SHA-256 {identity.sha256[:12]})"
+        f"SHA-256 {clean(identity.sha256[:12])})"
     )
 
 
-def counted(number: int, thing: str) -> str:
-    """`1 stream`, `2 streams`."""
-    return f"{number:,} {thing}{'s' * (number != 1)}"
-
-
-def headline(report: Report) -> str:
-    """The outcome in a few words."""
-    if report.storm is not None:
-        return report.storm
-    if report.interrupted is not None:
-        return "interrupted; what was found until then is stored"
-    divergences, failures = len(report.divergences), len(report.failures)
-    words = []
-    if divergences:
-        words.append(f"{divergences} divergence{'s' * (divergences > 1)}")
-    if report.misses:
-        words.append(f"{len(report.misses)} expectations missed")
-    if failures:
-        words.append(f"{failures} way{'s' * (failures > 1)} in which a core failed")
-    if words:
-        return ", ".join(words)
-    if report.exit_code is ExitCode.PROVES_NOTHING:
-        return "the run proves nothing: " + (
-            "nothing was compared" if report.tally.transitions == 0 else _check_lines(report)[0]
-        )
-    return "no divergence"
-
-
 def say_report(report: Report) -> None:
-    """Prints a report."""
+    """Prints a report: the verdict and what speaks against it first."""
+    say(f"{clean(report.kind)}: {clean(headline(report))}")
+    for claim in report.false_claims:
+        say(f"  explanation {clean(claim.name, 100)} does not hold: {clean(claim.why)}")
+        say(f"             {clean(claim_words(claim))}")
+    _say_run(report)
+    _say_exercised(report)
+    _say_rejected(report)
+    for group in Group:
+        _say_group(report, group)
+    _say_bounds(report)
+    for miss in report.misses:
+        say(f"expected: {clean(miss)}")
+
+
+def _say_run(report: Report) -> None:
     tally = report.tally
-    say(f"{report.kind}: {clean(headline(report))}")
     say(f"  authority  {core_line(report.authority)}")
     say(f"  shadow     {core_line(report.shadow)}")
     if report.seed is not None:
@@ -59,54 +65,56 @@ def say_report(report: Report) -> None:
         f"  compared   {tally.transitions:,} transitions in {counted(tally.streams, 'stream')}, "
         f"{report.seconds:.1f} s ({report.rate:,.0f}/s)"
     )
-    calls = ", ".join(f"{clean(name)} {count:,}" for name, count in report.calls().items())
-    if calls:
-        say(f"  steps      {calls}")
     verdicts = ", ".join(
         f"{verdict} {count:,}" for verdict, count in tally.verdicts.items() if count
     )
     if verdicts:
         say(f"  verdicts   {verdicts}")
-    for line in _check_lines(report):
-        say(f"  {line}")
-    if report.features:
-        say(f"  reached    {len(report.features):,} features")
+    counts = ", ".join(f"{name} {count:,}" for name, count in group_counts(report))
+    if counts:
+        strict = " (strict: nothing counts as explained)" if report.strict else ""
+        say(f"  findings   {counts}{strict}")
+    for name, check, words in (
+        ("canary", report.canary, canary_words),
+        ("control", report.control, control_words),
+    ):
+        if check.ok is not None:
+            say(f"  {name:10} {clean(words(check))}")
+    if report.claims:
+        holding = sum(claim.ok for claim in report.claims)
+        say(f"  explained  {holding} of {counted(len(report.claims), 'explanation')} hold")
     if report.new_streams:
-        say(f"  corpus     {report.new_streams} new streams")
+        say(f"  corpus     {counted(report.new_streams, 'new stream')}")
     if report.resolved:
-        say(f"  agree now  {', '.join(report.resolved)}")
-    _say_rejected(report)
-    _say_findings("divergences", report.divergences)
-    _say_findings("failures", report.failures)
-    for miss in report.misses:
-        say(f"expected: {clean(miss)}")
+        say(f"  agree now  {', '.join(map(clean, report.resolved))}")
+    if report.fixed:
+        say(f"  fixed      {', '.join(map(clean, report.fixed))}")
 
 
-def _check_lines(report: Report) -> list[str]:
-    lines = []
-    if report.canary.ok is not None:
-        details = report.canary.details
-        missed = ", ".join(details.get("missed", ())) or "none missed"
-        lines.append(
-            f"canary     {details.get('found')} of {details.get('planted')} planted faults found, "
-            f"{missed}"
-        )
-    if report.control.ok is not None:
-        lines.append(f"control    {_control(report.control)}")
-    return lines
-
-
-def _control(check: Check) -> str:
-    if check.ok:
-        return "each core agrees with itself"
-    differing = check.details.get("differs_from_itself", {})
-    return "; ".join(f"the {role} differs from itself" for role in differing)
+def _say_exercised(report: Report) -> None:
+    """What was exercised, on a few lines; the files have it in full."""
+    calls = ", ".join(f"{clean(name)} {count:,}" for name, count in report.calls().items())
+    if calls:
+        say(f"  steps      {calls}")
+    exercised = report.exercised
+    phases = ", ".join(f"{name} {count:,}" for name, count in phases_words(exercised))
+    if phases:
+        say(f"  phases     {phases}")
+    rules = {rule for _, rule, _, _ in exercised.rules() if rule}
+    if rules or report.features:
+        words = [
+            counted(len(rules), "rule"),
+            counted(len(exercised.actions), "action"),
+            counted(len(exercised.configurations), "configuration"),
+        ]
+        words += [counted(len(report.features), "feature")] if report.features else []
+        say(f"  reached    {', '.join(words)}")
 
 
 def _say_rejected(report: Report) -> None:
     if not report.rejected_count:
         return
-    say(f"  set aside  {report.rejected_count:,} lines")
+    say(f"  set aside  {counted(report.rejected_count, 'line')}")
     for one in report.rejected[:MAX_REJECTED_SHOWN]:
         where = f"{one.file}:{one.line}" if one.line else one.file
         say(f"    {clean(where)}: {clean(one.reason)}")
@@ -114,27 +122,63 @@ def _say_rejected(report: Report) -> None:
         say(f"    ... and {report.rejected_count - MAX_REJECTED_SHOWN:,} more (--json has them)")
 
 
-def _say_findings(title: str, lines: list[FindingLine]) -> None:
+def _say_group(report: Report, group: Group) -> None:
+    lines = report.group(group)
     if not lines:
         return
     say()
-    say(f"{title}:")
+    say(f"{TITLES[group]}: {len(lines):,}. {REMARKS[group]}")
     say_table(
-        ("id", "", "event", "rule", "field", "kind", "times", "steps"),
+        ("id", "severity", "event", "rule", "field", "kind", "times", "steps", ""),
+        (_row(line, group) for line in lines[:MAX_ROWS]),
+    )
+    if len(lines) > MAX_ROWS:
+        say(f"... and {len(lines) - MAX_ROWS:,} more (--json has them)")
+    say()
+    for line in lines[:MAX_ROWS]:
+        for command in (line.command, line.explain_command):
+            if command:
+                say(f"  {clean(command, 4000)}")
+
+
+def _row(line: FindingLine, group: Group) -> tuple[object, ...]:
+    return (
+        line.id,
+        severity_words(line),
+        line.event,
+        line.rule,
+        line.field,
+        line.kind,
+        f"{line.occurrences:,}",
+        line.steps,
+        status_words(line, group),
+    )
+
+
+def _say_bounds(report: Report) -> None:
+    """How often each event could still diverge."""
+    bounds = report.bounds()
+    say()
+    if not bounds:
+        say(nothing_drawn(report))
+        return
+    say("How often each event could diverge without this run having seen more of it (95 %):")
+    say_table(
+        ("event", "independent", "diverged", "at most", "draws", "diverged", "at most"),
         (
             (
-                line.id,
-                "new" if line.new else "known",
-                line.event,
-                line.rule,
-                line.field,
-                line.kind,
-                f"{line.occurrences:,}",
-                line.steps,
+                call_name_of(bound.call),
+                f"{bound.steps:,}",
+                f"{bound.differed:,}",
+                percent(bound.per_step),
+                f"{bound.draws:,}",
+                f"{bound.differed_draws:,}",
+                percent(bound.per_draw),
             )
-            for line in lines
+            for bound in bounds
         ),
     )
-    say()
-    for line in lines:
-        say(f"  {line.command}")
+    say(textwrap.fill(INDEPENDENT, 100))
+
+
+__all__ = ["core_line", "counted", "headline", "say_report"]

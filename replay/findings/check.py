@@ -8,9 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from replay.differential.routing import part_of
 from replay.errors import DamagedError
 from replay.findings import encoding
 from replay.findings.database import Connection
+from replay.findings.lifecycle import broken_step
+from replay.findings.reader import Reader
+from replay.findings.routes import read_routing, signature_of
+from replay.findings.severity import Severity
 
 _MOST = 20
 """Problems of one sort that are named; a file full of them needs no longer list."""
@@ -46,13 +51,24 @@ SELECT 'the ' || form || ' case of ' || divergence || ' lacks its stream ' || st
 UNION ALL
 SELECT 'an occurrence of ' || divergence || ' lacks its stream ' || stream FROM occurrences
     WHERE stream IS NOT NULL AND stream NOT IN (SELECT sha256 FROM streams)
+UNION ALL
+SELECT 'run ' || run || ' saw ' || divergence || ' ' || occurrences || ' times' FROM tallies
+    WHERE occurrences < 0
+UNION ALL
+SELECT source || ' was merged in a circle' FROM merges WHERE source IN (
+    WITH RECURSIVE way(start, here) AS (
+        SELECT source, target FROM merges
+        UNION SELECT way.start, merges.target FROM way JOIN merges ON merges.source = way.here
+    ) SELECT start FROM way WHERE here = start)
 """
+
+_TRIGGERS = ("history_is_not_deleted", "history_is_not_replaced", "history_stays_as_it_is")
 
 
 def soundness(connection: Connection) -> Soundness:
     """Checks the whole database. Raises DamagedError only where it cannot be read at all."""
     problems: list[str] = []
-    for check in (_file, _references, _missing, _streams):
+    for check in (_file, _references, _missing, _identities, _histories, _routing, _streams):
         try:
             found = check(connection)
         except DamagedError as error:
@@ -84,6 +100,59 @@ def _references(connection: Connection) -> list[str]:
 
 def _missing(connection: Connection) -> list[str]:
     return [row["problem"] for row in connection.rows(_MISSING)]
+
+
+def _identities(connection: Connection) -> list[str]:
+    """An id is made from the signature, and a severity is one of a few."""
+    problems = []
+    for row in connection.rows("SELECT * FROM divergences ORDER BY id"):
+        if signature_of(row).id != row["id"]:
+            problems.append(f"finding {row['id']} does not have the signature of its id")
+        if row["severity"] not in set(Severity):
+            problems.append(f"finding {row['id']} has an unknown severity")
+    return problems
+
+
+def _histories(connection: Connection) -> list[str]:
+    """Whether entries can be read, and follow on each other as they may."""
+    there = {row["name"] for row in connection.rows("SELECT name FROM sqlite_master")}
+    problems = [
+        f"nothing keeps the history from being changed: the trigger {name} is missing"
+        for name in _TRIGGERS
+        if name not in there
+    ]
+    reader = Reader(connection)
+    for row in connection.rows(
+        "SELECT DISTINCT divergence FROM history WHERE divergence IN (SELECT id FROM divergences)"
+    ):
+        identity = row["divergence"]
+        try:
+            statuses = [entry.status for entry in reader.history_of(identity)]
+        except DamagedError as error:
+            problems.append(error.message)
+            continue
+        broken = broken_step(statuses, failure=identity.startswith("f-"))
+        if broken is not None:
+            problems.append(f"the history of {identity} goes from {broken[0]} to {broken[1]}")
+    return problems
+
+
+def _routing(connection: Connection) -> list[str]:
+    """Whether every split and merge can take effect, and parts are what they are parts of."""
+    rows = connection.rows(
+        """SELECT s.name, s.part AS split_part, d.* FROM splits s
+        JOIN divergences d ON d.id = s.divergence"""
+    )
+    problems = [
+        f"{row['split_part']} is not the part {row['name']!r} of {row['id']}"
+        for row in rows
+        if part_of(signature_of(row), row["name"]).id != row["split_part"]
+    ]
+    try:
+        read_routing(connection)
+    except DamagedError as error:
+        problems.append(error.message)
+    return problems
 
 
 def _streams(connection: Connection) -> list[str]:

@@ -5,7 +5,7 @@ in one transaction with its record, so one that is interrupted leaves the versio
 of two processes that open an old database at once, one migrates and the other waits for it.
 
 To change the schema, append a migration; one that was released is never edited. Timestamps
-belong to runs alone: everything else depends only on what was found.
+belong to runs and to the history alone: everything else depends only on what was found.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from typing import NamedTuple, TypeAlias
 
 from replay import __version__
 from replay.errors import DamagedError, ForeignDatabaseError
+from replay.findings import encoding
 from replay.findings.database import APPLICATION_ID, Connection, judge
+from replay.findings.severity import is_hot, severity_of, worst
+from replay.streams.model import call_name
 
 
 class Migration(NamedTuple):
@@ -211,5 +214,93 @@ def _first_tables(connection: Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: Migrations = (Migration("0001 runs, cores and divergences", _first_tables),)
+_TRIAGE = (
+    # The name of a part that was split off by hand (signatures have it), and how bad it is: the
+    # worst of all cases that came in, never lowered.
+    "ALTER TABLE divergences ADD COLUMN part TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE divergences ADD COLUMN severity TEXT NOT NULL DEFAULT 'texts'",
+    "ALTER TABLE divergences ADD COLUMN hot INTEGER NOT NULL DEFAULT 0",
+    # What became of a divergence, who said so, and why. Its status is that of the newest row that
+    # has one; owner, note and severity by hand likewise.
+    """
+    CREATE TABLE history (
+        id         INTEGER PRIMARY KEY,
+        divergence TEXT NOT NULL REFERENCES divergences (id),
+        at         TEXT NOT NULL, -- RFC 3339, UTC
+        who        TEXT NOT NULL,
+        status     TEXT,          -- null: a remark that changes none
+        why        TEXT NOT NULL,
+        evidence   TEXT NOT NULL, -- JSON object
+        run        INTEGER REFERENCES runs (id),
+        severity   TEXT,          -- this and the next two: as set by hand, null where not set
+        owner      TEXT,
+        note       TEXT
+    )""",
+    "CREATE INDEX history_by_divergence ON history (divergence, id)",
+    # It only grows. REPLACE deletes without asking the trigger for that, so it has its own.
+    """
+    CREATE TRIGGER history_stays_as_it_is BEFORE UPDATE ON history
+    BEGIN SELECT RAISE(ABORT, 'the history only grows'); END""",
+    """
+    CREATE TRIGGER history_is_not_deleted BEFORE DELETE ON history
+    BEGIN SELECT RAISE(ABORT, 'the history only grows'); END""",
+    """
+    CREATE TRIGGER history_is_not_replaced BEFORE INSERT ON history
+    WHEN EXISTS (SELECT 1 FROM history WHERE id = NEW.id)
+    BEGIN SELECT RAISE(ABORT, 'the history only grows'); END""",
+    # The splits and merges in force. One that is taken back is in the history.
+    """
+    CREATE TABLE splits (
+        id         INTEGER PRIMARY KEY, -- parts of one bucket are tried in this order
+        divergence TEXT NOT NULL REFERENCES divergences (id),
+        name       TEXT NOT NULL,
+        condition  TEXT NOT NULL,
+        part       TEXT NOT NULL UNIQUE REFERENCES divergences (id),
+        UNIQUE (divergence, name)
+    )""",
+    """
+    CREATE TABLE merges (
+        source TEXT PRIMARY KEY REFERENCES divergences (id),
+        target TEXT NOT NULL REFERENCES divergences (id),
+        CHECK (source <> target)
+    ) WITHOUT ROWID""",
+)
+
+
+def _triage(connection: Connection) -> None:
+    for statement in _TRIAGE:
+        connection.execute(statement)
+    for row in connection.rows("SELECT id, event FROM divergences"):
+        _severity_of_stored(connection, row["id"], row["event"])
+
+
+def _severity_of_stored(connection: Connection, identity: str, event: str) -> None:
+    """Sets severity and hot path from the cases that are stored; what is damaged is passed over,
+    and told by the check."""
+    severities, hot = [], is_hot(event)
+    for row in connection.rows(
+        """SELECT c.differences, c.stream, s.blob FROM cases c
+        LEFT JOIN streams s ON s.sha256 = c.stream WHERE c.divergence = ?""",
+        identity,
+    ):
+        try:
+            differences = encoding.unpack_differences(row["differences"])
+            last = encoding.unpack_stream(row["blob"], row["stream"]).steps[-1]
+        except (ValueError, TypeError, IndexError):
+            continue
+        name = call_name(last.call)
+        severities.append(severity_of(name, differences))
+        hot = hot or is_hot(name)
+    connection.execute(
+        "UPDATE divergences SET severity = ?, hot = ? WHERE id = ?",
+        str(worst(severities) if severities else severity_of(event, ())),
+        int(hot),
+        identity,
+    )
+
+
+MIGRATIONS: Migrations = (
+    Migration("0001 runs, cores and divergences", _first_tables),
+    Migration("0002 history, severity, splits and merges", _triage),
+)
 """All migrations, oldest first."""

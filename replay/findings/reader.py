@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from replay.differential.model import Signature, Verdict
+from replay.differential.model import Verdict
+from replay.differential.routing import Routing
 from replay.errors import DamagedError, UsageError
 from replay.findings import encoding
 from replay.findings.database import Connection
+from replay.findings.lifecycle import HistoryEntry, Status, first_status
+from replay.findings.queries import FINDINGS, MEMBERS, RUNS, severity_at
+from replay.findings.routes import read_routing, signature_of
+from replay.findings.severity import Severity
 from replay.findings.stored import (
     CorePair,
     FailureCount,
+    KeptStream,
     Occurrence,
     RunTotals,
     Sightings,
@@ -27,23 +33,6 @@ from replay.findings.stored import (
 )
 from replay.streams.model import Document, Stream
 from replay.targets.base import CoreIdentity
-
-_FINDINGS = """
-SELECT d.*, s.steps, c.verdict, c.form,
-    (SELECT max(run) FROM tallies WHERE divergence = d.id) AS last_run,
-    (SELECT sum(occurrences) FROM tallies WHERE divergence = d.id) AS occurrences
-FROM divergences d
-LEFT JOIN cases c ON c.divergence = d.id AND c.form = (
-    SELECT min(form) FROM cases WHERE divergence = d.id) -- "minimised" sorts before "unshrunk"
-LEFT JOIN streams s ON s.sha256 = c.stream
-"""
-
-_RUNS = """
-SELECT runs.*,
-    (SELECT count(*) FROM tallies WHERE run = runs.id) AS findings,
-    (SELECT coalesce(sum(occurrences), 0) FROM tallies WHERE run = runs.id) AS occurrences
-FROM runs
-"""
 
 
 class Reader:
@@ -62,37 +51,57 @@ class Reader:
         kind: str | None = None,
         failure: bool | None = None,
     ) -> list[StoredFinding]:
-        """All findings that fit every filter given, oldest first; `run` is one that saw them."""
+        """All findings that fit every filter given, oldest first; `run` is one that saw them.
+        What was merged into another is not among them: it is part of that one."""
         wanted = {"event": event, "rule": rule, "field": field, "kind": kind, "failure": failure}
         wanted = {name: value for name, value in wanted.items() if value is not None}
-        where = [f"d.{name} = ?" for name in wanted]
+        where = ["d.id NOT IN (SELECT source FROM merges)"]
+        where += [f"d.{name} = ?" for name in wanted]
         values: list[object] = list(wanted.values())
         if run is not None:
-            where.append("d.id IN (SELECT divergence FROM tallies WHERE run = ?)")
+            where.append(
+                """d.id IN (SELECT bucket FROM lead JOIN tallies ON divergence = member
+                WHERE run = ? AND occurrences > 0)"""
+            )
             values.append(run)
-        sql = f"{_FINDINGS} {'WHERE' if where else ''} {' AND '.join(where)} ORDER BY d.rowid"
+        sql = f"{FINDINGS} WHERE {' AND '.join(where)} ORDER BY d.rowid"
         return [self._finding(row) for row in self._connection.rows(sql, *values)]
 
     def finding(self, wanted: str) -> StoredFinding:
-        """The finding with this id, or the only one whose id begins so (`3f9` will do).
+        """The finding with this id, or the only one whose id begins so (`3f9` will do); where it
+        was merged into another, that one.
 
         Raises UsageError where there is none, naming near ones, or more than one.
         """
-        rows = self._connection.rows("SELECT id FROM divergences ORDER BY id")
-        identity = _resolve(encoding.clean(wanted), [row["id"] for row in rows])
-        row = self._connection.row(f"{_FINDINGS} WHERE d.id = ?", identity)
-        assert row is not None, "findings are never deleted"
+        identity = self.resolve(wanted)
+        row = self._connection.row(
+            f"""{FINDINGS} WHERE d.id NOT IN (SELECT source FROM merges)
+            AND d.id IN (SELECT bucket FROM lead WHERE member = ?)""",
+            identity,
+        )
+        if row is None:
+            raise DamagedError(
+                f"the database {self._connection.path} is damaged: {identity} was merged in a "
+                "circle",
+                id=identity,
+            )
         return self._finding(row)
+
+    def resolve(self, wanted: str) -> str:
+        """The whole id that is meant, of a finding of its own or one that was merged into another.
+        Raises as `finding`."""
+        rows = self._connection.rows("SELECT id FROM divergences ORDER BY id")
+        return _resolve(encoding.clean(wanted), [row["id"] for row in rows])
 
     def runs(self) -> list[StoredRun]:
         """All runs, oldest first."""
         with self._connection.snapshot():
-            rows = self._connection.rows(f"{_RUNS} ORDER BY id")
+            rows = self._connection.rows(f"{RUNS} ORDER BY id")
             return [self._run(row) for row in rows]
 
     def run(self, run_id: int) -> StoredRun:
         """One run. Raises UsageError where there is none with this id."""
-        row = self._connection.row(f"{_RUNS} WHERE id = ?", run_id)
+        row = self._connection.row(f"{RUNS} WHERE id = ?", run_id)
         if row is None:
             raise UsageError(f"there is no run {run_id} in {self._connection.path}", run=run_id)
         return self._run(row)
@@ -144,27 +153,70 @@ class Reader:
     def cores_of(self, identity: str) -> tuple[CorePair, ...]:
         """The pairs of cores on which a finding was seen, those of the first run first."""
         rows = self._connection.rows(
-            """SELECT min(r.id) AS run FROM tallies t JOIN runs r ON r.id = t.run
-            WHERE t.divergence = ? GROUP BY r.authority, r.shadow ORDER BY run""",
+            f"""SELECT min(r.id) AS run FROM tallies t JOIN runs r ON r.id = t.run
+            WHERE t.divergence IN {MEMBERS} AND t.occurrences > 0
+            GROUP BY r.authority, r.shadow ORDER BY run""",
             identity,
         )
         return tuple(self._cores_of_run(row["run"]) for row in rows)
 
     def sightings_of(self, identity: str) -> tuple[Sightings, ...]:
         """How often each run saw a finding, oldest run first."""
-        sql = "SELECT run, occurrences FROM tallies WHERE divergence = ? ORDER BY run"
+        sql = f"""SELECT run, sum(occurrences) AS occurrences FROM tallies
+            WHERE divergence IN {MEMBERS} AND occurrences > 0 GROUP BY run ORDER BY run"""
         return tuple(Sightings(**row) for row in self._connection.rows(sql, identity))
 
     def places_of(self, identity: str) -> tuple[Occurrence, ...]:
         """The occurrences of a finding of which the place was kept, oldest first."""
-        sql = """SELECT run, origin, line, step, count AS times, stream FROM occurrences
-            WHERE divergence = ? ORDER BY id"""
+        sql = f"""SELECT run, origin, line, step, count AS times, stream FROM occurrences
+            WHERE divergence IN {MEMBERS} ORDER BY id"""
         return tuple(Occurrence(**row) for row in self._connection.rows(sql, identity))
 
-    def _finding(self, row: Mapping[str, Any]) -> StoredFinding:
-        signature = Signature(
-            row["event"], row["rule"], row["field"], row["kind"], bool(row["failure"])
+    def kept_streams(self, identity: str) -> tuple[KeptStream, ...]:
+        """The streams that were kept with a finding, those of occurrences first."""
+        rows = self._connection.rows(
+            f"""SELECT * FROM (
+                SELECT id, run, count, stream, origin, line, '' AS form FROM occurrences
+                WHERE divergence IN {MEMBERS} AND stream IS NOT NULL
+                UNION ALL SELECT NULL, run, 0, stream, origin, line, form FROM cases
+                WHERE divergence = ?
+            ) ORDER BY id IS NULL, id, form""",
+            identity,
+            identity,
         )
+        by_stream: dict[str, list[dict[str, Any]]] = {}
+        for row in rows:
+            by_stream.setdefault(row["stream"], []).append(row)
+        return tuple(_kept(stream, rows) for stream, rows in by_stream.items())
+
+    def history_of(self, identity: str) -> tuple[HistoryEntry, ...]:
+        """The history of a finding, oldest entry first."""
+        rows = self._connection.rows(
+            """SELECT at, who, status, why, evidence, run, severity, owner, note FROM history
+            WHERE divergence = ? ORDER BY id""",
+            identity,
+        )
+        try:
+            return tuple(_entry(row) for row in rows)
+        except ValueError as error:
+            raise DamagedError(
+                f"the database {self._connection.path} is damaged: the history of {identity}: "
+                f"{error}",
+                id=identity,
+            ) from error
+
+    def merged_into(self, identity: str) -> tuple[str, ...]:
+        """The ids of all that was merged into a finding."""
+        sql = f"SELECT id FROM divergences WHERE id IN {MEMBERS} AND id <> ? ORDER BY id"
+        return tuple(row["id"] for row in self._connection.rows(sql, identity, identity))
+
+    def routing(self) -> Routing:
+        """The splits and merges in force, for lockstep. Raises DamagedError where one of them
+        cannot be read."""
+        return read_routing(self._connection)
+
+    def _finding(self, row: Mapping[str, Any]) -> StoredFinding:
+        signature = signature_of(row)
         if row["form"] is None or row["steps"] is None or row["occurrences"] is None:
             raise DamagedError(
                 f"the database {self._connection.path} is damaged: {row['id']} has no case",
@@ -179,8 +231,29 @@ class Reader:
             minimised=row["form"] == "minimised",
             first_run=row["first_run"],
             last_run=row["last_run"],
+            **self._triage(row),
             _reader=self,
         )
+
+    def _triage(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """The part of a finding that a person or a run has said."""
+        try:
+            computed = severity_at(row["computed_severity"])
+            by_hand, status = row["severity"], row["status"]
+            return {
+                "status": first_status(failure=bool(row["failure"])) if status is None
+                else Status(status),
+                "severity": computed if by_hand is None else Severity(by_hand),
+                "computed_severity": computed,
+                "hot": bool(row["hot"]),
+                "owner": row["owner"] or "",
+                "note": row["note"] or "",
+            }  # fmt: skip
+        except ValueError as error:
+            raise DamagedError(
+                f"the database {self._connection.path} is damaged: {row['id']}: {error}",
+                id=row["id"],
+            ) from error
 
     def _run(self, row: Mapping[str, Any]) -> StoredRun:
         cores = self._cores_of_run(row["id"])
@@ -243,6 +316,33 @@ def _core(row: Mapping[str, Any]) -> CoreIdentity:
         version=row["version"],
         revision=row["revision"],
         methods=tuple(json.loads(row["methods"])),
+    )
+
+
+def _entry(row: Mapping[str, Any]) -> HistoryEntry:
+    return HistoryEntry(
+        at=row["at"],
+        who=row["who"],
+        status=None if row["status"] is None else Status(row["status"]),
+        why=row["why"],
+        evidence=json.loads(row["evidence"]),
+        run=row["run"],
+        severity=None if row["severity"] is None else Severity(row["severity"]),
+        owner=row["owner"],
+        note=row["note"],
+    )
+
+
+def _kept(stream: str, rows: Sequence[Mapping[str, Any]]) -> KeptStream:
+    seen = [row for row in rows if row["id"] is not None]
+    return KeptStream(
+        sha256=stream,
+        rows=tuple(row["id"] for row in seen),
+        times=sum(row["count"] for row in seen),
+        runs=frozenset(row["run"] for row in seen),
+        forms=tuple(row["form"] for row in rows if row["form"]),
+        origin=rows[0]["origin"],
+        line=rows[0]["line"],
     )
 
 

@@ -1,26 +1,46 @@
 """What a run found and how much it means: the values behind every report.
 
-Rendering is elsewhere (render.py for Markdown and JUnit, the command line for the terminal); here
-is what they all show, and the JSON that scripts read.
+Rendering is elsewhere (render.py for files, the command line for the terminal, wording.py for what
+all of them say); here is what they all show, and the JSON that scripts read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from replay.differential.lockstep import Tally
 from replay.differential.model import Verdict
 from replay.errors import ExitCode
+from replay.findings.exercised import Bound, Exercised
+from replay.findings.lifecycle import Status
+from replay.findings.severity import Severity, rank
 from replay.streams.model import CALL_NAMES, CallCode, Rejected
 from replay.targets.base import CoreIdentity
 
 
+class Group(StrEnum):
+    """What a report shows apart, in this order. Each bucket is in one of them."""
+
+    REGRESSED = "regressed"
+    NEW = "new"
+    KNOWN = "known"
+    FLAKY = "flaky"
+    FAILURE = "failures"
+    EXPLAINED = "explained"
+
+
 @dataclass(frozen=True, slots=True)
 class FindingLine:
-    """One bucket as a run saw it. `field` is the signature's, `fields` are all that differ in
-    the smallest case, and `steps` are that case's."""
+    """One bucket as a run saw it.
+
+    `field` is the signature's, `fields` are all that differ in the smallest case, and `steps` are
+    that case's. `status` and `severity` are a Status and a Severity, "" where nobody has told;
+    `explained_by` names the explanation that covers it, "" for none, and `weaker` says that this is
+    no more than a signed note. `rate` is how often a flaky one came out, as "3 of 20".
+    """
 
     id: str
     event: str
@@ -33,6 +53,45 @@ class FindingLine:
     new: bool
     failure: bool
     command: str
+    status: str = str(Status.NEW)
+    severity: str = ""
+    hot: bool = False
+    explained_by: str = ""
+    weaker: bool = False
+    rate: str = ""
+
+    @property
+    def is_flaky(self) -> bool:
+        """Whether a core answers differently each time: then no cause is looked for."""
+        return self.status == Status.FLAKY
+
+    @property
+    def explain_command(self) -> str:
+        """What to copy to look for the cause; empty where there is none to look for."""
+        if self.failure or self.is_flaky or self.explained_by:
+            return ""
+        return self.command.replace(" repro ", " explain ", 1)
+
+    @property
+    def worst_first(self) -> tuple[int, int, str]:
+        """Sorts by severity, the hot path first, then by how often it was seen."""
+        try:
+            place = rank(Severity(self.severity), self.hot)
+        except ValueError:
+            place = 2 * len(Severity)
+        return place, -self.occurrences, self.id
+
+    def group(self, *, strict: bool) -> Group:
+        """Where reports show it; with `strict`, as if nothing were explained."""
+        if self.failure:
+            return Group.FAILURE
+        if self.is_flaky:
+            return Group.FLAKY
+        if self.explained_by and not strict:
+            return Group.EXPLAINED
+        if self.status == Status.REGRESSED:
+            return Group.REGRESSED
+        return Group.NEW if self.new else Group.KNOWN
 
     def document(self) -> dict[str, Any]:
         """As `--json` has it."""
@@ -46,7 +105,40 @@ class FindingLine:
             "occurrences": self.occurrences,
             "steps": self.steps,
             "new": self.new,
+            "status": self.status,
+            "severity": self.severity,
+            "hot": self.hot,
+            "explained_by": self.explained_by,
+            "weaker": self.weaker,
+            "rate": self.rate,
             "command": self.command,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One explanation of the user's file, as this run has checked it again.
+
+    `why` says what holds, or what does not; `ids` are the findings that it covers, `checked` how
+    many occurrences it was checked on. `weaker` is a note that somebody signed: nothing runs.
+    """
+
+    name: str
+    ok: bool
+    why: str
+    ids: tuple[str, ...] = ()
+    checked: int = 0
+    weaker: bool = False
+
+    def document(self) -> dict[str, Any]:
+        """As `--json` has it."""
+        return {
+            "name": self.name,
+            "ok": self.ok,
+            "why": self.why,
+            "ids": list(self.ids),
+            "checked": self.checked,
+            "weaker": self.weaker,
         }
 
 
@@ -75,8 +167,10 @@ class Report:
 
     `seconds` is wall-clock time spent on comparing, reading and generating included.
 
-    `resolved` are stored findings that were run again and agreed; `features` what the authority
-    was seen to do; `new_streams` how many streams joined the corpus.
+    `resolved` are stored findings that were run again and agreed; `regressed` and `fixed` the IDs
+    that became so in this run. `features` is what the authority was seen to do, `exercised` what
+    was compared there; `new_streams` how many streams joined the corpus. With `strict` nothing
+    counts as explained.
     """
 
     kind: str
@@ -91,6 +185,11 @@ class Report:
     canary: Check = NOT_MADE
     control: Check = NOT_MADE
     resolved: list[str] = field(default_factory=list)
+    strict: bool = False
+    claims: list[Claim] = field(default_factory=list)
+    regressed: list[str] = field(default_factory=list)
+    fixed: list[str] = field(default_factory=list)
+    exercised: Exercised = field(default_factory=Exercised)
     features: frozenset[str] = frozenset()
     new_streams: int = 0
     storm: str | None = None
@@ -106,8 +205,29 @@ class Report:
 
     @property
     def divergences(self) -> list[FindingLine]:
-        """The buckets in which the cores differ."""
+        """The buckets in which the cores differ, explained or not."""
         return [line for line in self.findings if not line.failure]
+
+    @property
+    def unexplained(self) -> list[FindingLine]:
+        """The buckets that make a run red: with `strict`, all in which the cores differ."""
+        return [line for line in self.divergences if self.strict or not line.explained_by]
+
+    @property
+    def false_claims(self) -> list[Claim]:
+        """The explanations that do not hold."""
+        return [claim for claim in self.claims if not claim.ok]
+
+    def group(self, group: Group) -> list[FindingLine]:
+        """The buckets of one group, the worst first."""
+        lines = [line for line in self.findings if line.group(strict=self.strict) is group]
+        return sorted(lines, key=lambda line: line.worst_first)
+
+    def bounds(self) -> list[Bound]:
+        """How often each event could still diverge without an explanation."""
+        unexplained = {line.id for line in self.unexplained}
+        explained = {line.id for line in self.divergences} - unexplained
+        return self.exercised.bounds(explained)
 
     @property
     def failures(self) -> list[FindingLine]:
@@ -124,13 +244,14 @@ class Report:
         """What the run tells its caller: the worst that is certain comes first.
 
         A storm ended the run before its time, so that comes before what was found until then; but
-        a divergence stands even where single failures were met or the canary was missed.
+        a divergence stands even where single failures were met or the canary was missed. One that
+        is explained is none, unless `strict`; an explanation that does not hold is as bad as one.
         """
         if self.interrupted is not None:
             return self.interrupted
         if self.storm is not None:
             return ExitCode.CORE_FAILED
-        if self.divergences or self.misses:
+        if self.unexplained or self.misses or self.false_claims:
             return ExitCode.DIVERGENCE
         if self.failures or self.tally.failures:
             return ExitCode.CORE_FAILED
@@ -171,8 +292,15 @@ class Report:
             ],
             "failed_steps": [line.document() for line in self.failures],
             "divergences": [line.document() for line in self.divergences],
+            "strict": self.strict,
+            "groups": {str(group): [line.id for line in self.group(group)] for group in Group},
+            "claims": [claim.document() for claim in self.claims],
             "misses": self.misses,
             "resolved": self.resolved,
+            "regressed": self.regressed,
+            "fixed": self.fixed,
+            "exercised": self.exercised.document(),
+            "bounds": [bound.document() for bound in self.bounds()],
             "features": len(self.features),
             "new_streams": self.new_streams,
             "canary": self.canary.document(),

@@ -7,21 +7,30 @@ what it reads before it writes is still true when it writes.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from replay.differential.model import Finding
 from replay.errors import UsageError
 from replay.findings import encoding
 from replay.findings.database import Connection
 from replay.findings.encoding import PackedStream, clean
+from replay.findings.lifecycle import HistoryEntry, Status, status_of
+from replay.findings.severity import Severity, is_hot, severity_of, worst
 from replay.targets.base import CoreIdentity
 
 KEPT_PLACES = 20
 """Occurrences of one finding in one run whose place is kept; the rest are only counted."""
 
 KEPT_STREAMS = 50
-"""Occurrences of one finding, over all runs, whose stream is kept besides its two cases."""
+"""Streams of occurrences of one finding that are kept besides its two cases, over all runs."""
+
+MAX_WHO = 200
+MAX_OWNER = 200
+MAX_NOTE = 4000
+MAX_WHY = 4000
+"""Characters of the texts of a history."""
 
 
 class Place(NamedTuple):
@@ -40,6 +49,13 @@ def as_json(value: object) -> str:
 def now() -> str:
     """The time as runs record it: RFC 3339, UTC."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def bounded(what: str, text: str, limit: int) -> str:
+    """A text as the database can hold it. Raises UsageError where it is too long."""
+    if len(text) > limit:
+        raise UsageError(f"{what} has {len(text):,} characters; {limit:,} are the most")
+    return clean(text)
 
 
 class Rows:
@@ -80,17 +96,75 @@ class Rows:
         return int(number)
 
     def insert_divergence(self, run_id: int, finding: Finding) -> bool:
-        """True where the database did not have it."""
+        """True where the database did not have it; else its severity may be raised."""
         signature = finding.signature
+        severity, hot = severity_of(finding.event, finding.differences), is_hot(finding.event)
         inserted = self._connection.execute(
-            """INSERT OR IGNORE INTO divergences (id, event, rule, field, kind, failure, first_run)
-            VALUES (?, ?, ?, ?, ?, ?, ?)""",
+            """INSERT OR IGNORE INTO divergences (id, event, rule, field, kind, failure, part,
+            severity, hot, first_run) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
             finding.id,
             *map(clean, (signature.event, signature.rule, signature.field, str(signature.kind))),
             int(signature.failure),
+            clean(signature.part),
+            str(severity),
+            int(hot),
             run_id,
         )
+        if inserted.rowcount == 0:
+            self.raise_severity(finding.id, severity, hot)
         return inserted.rowcount == 1
+
+    def raise_severity(self, finding_id: str, severity: Severity, hot: bool) -> None:
+        """Makes a finding as bad as one of its cases; it never gets better."""
+        row = self._connection.row("SELECT severity, hot FROM divergences WHERE id = ?", finding_id)
+        assert row is not None
+        former = Severity(row["severity"]), bool(row["hot"])
+        raised = worst((former[0], severity)), former[1] or hot
+        if raised != former:
+            self._connection.execute(
+                "UPDATE divergences SET severity = ?, hot = ? WHERE id = ?",
+                str(raised[0]),
+                int(raised[1]),
+                finding_id,
+            )
+
+    def status(self, finding_id: str) -> Status:
+        """The status of a finding that is there."""
+        failure = self._connection.value("SELECT failure FROM divergences WHERE id = ?", finding_id)
+        newest = self._connection.value(
+            """SELECT status FROM history WHERE divergence = ? AND status IS NOT NULL
+            ORDER BY id DESC LIMIT 1""",
+            finding_id,
+        )
+        return status_of(() if newest is None else (Status(newest),), failure=bool(failure))
+
+    def add_history(self, finding_id: str, entry: HistoryEntry) -> None:
+        """Writes one entry. Raises UsageError where a text is too long."""
+        self.insert(
+            """INSERT INTO history (divergence, at, who, status, why, evidence, run, severity,
+            owner, note) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            finding_id,
+            entry.at,
+            bounded("who", entry.who, MAX_WHO),
+            None if entry.status is None else str(entry.status),
+            bounded("why", entry.why, MAX_WHY),
+            as_json(entry.evidence),
+            entry.run,
+            None if entry.severity is None else str(entry.severity),
+            None if entry.owner is None else bounded("the owner", entry.owner, MAX_OWNER),
+            None if entry.note is None else bounded("the note", entry.note, MAX_NOTE),
+        )
+
+    def remark(
+        self,
+        finding_id: str,
+        who: str,
+        why: str,
+        evidence: Mapping[str, Any],
+        run: int | None = None,
+    ) -> None:
+        """Writes an entry that changes no status."""
+        self.add_history(finding_id, HistoryEntry(now(), who, None, why, evidence, run))
 
     def tally(self, run_id: int, finding_id: str, n: int) -> bool:
         """Adds to the count of a finding in a run; true where the run had not seen it."""
@@ -128,8 +202,10 @@ class Rows:
             return
         if stream is not None:
             streams = self._connection.value(
-                "SELECT count(*) FROM occurrences WHERE divergence = ? AND stream IS NOT NULL",
+                """SELECT count(DISTINCT stream) FROM occurrences
+                WHERE divergence = ? AND stream IS NOT NULL AND stream <> ?""",
                 finding_id,
+                stream.sha256,
             )
             if streams < KEPT_STREAMS:
                 self.write_stream(stream)

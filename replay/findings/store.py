@@ -29,13 +29,15 @@ from replay.errors import EnvironmentFailure, InputError, ReplayError, UsageErro
 from replay.findings import check, database, encoding
 from replay.findings.check import Soundness
 from replay.findings.database import Connection
+from replay.findings.deciding import Deciding
 from replay.findings.encoding import clean
 from replay.findings.migrations import MIGRATIONS, Migrations, migrate
-from replay.findings.reader import Reader
-from replay.findings.rows import KEPT_PLACES, Place, Rows, as_json, now
+from replay.findings.rows import KEPT_PLACES, Place, as_json, now
+from replay.findings.severity import is_hot, severity_of
 from replay.findings.stored import (
     CorePair,
     FailureCount,
+    KeptStream,
     Occurrence,
     RunKind,
     RunTotals,
@@ -49,6 +51,7 @@ from replay.targets.base import CoreIdentity
 __all__ = [
     "CorePair",
     "FailureCount",
+    "KeptStream",
     "Occurrence",
     "Recorded",
     "RunKind",
@@ -77,6 +80,7 @@ class _Pending:
     def __init__(self) -> None:
         self.occurrences = 0
         self.places: dict[Place, int] = {}
+        self.cases: dict[Place, Finding] = {}
 
     def add(self, n: int, place: Place | None) -> None:
         self.occurrences += n
@@ -84,13 +88,12 @@ class _Pending:
             self.places[place] = self.places.get(place, 0) + n
 
 
-class Store(Reader):
+class Store(Deciding):
     """An open database. A context manager; not shared between threads or carried through a fork:
     each process opens its own."""
 
     def __init__(self, connection: Connection, readonly: bool) -> None:
         super().__init__(connection)
-        self._rows = Rows(connection)
         self._readonly = readonly
         self._pending: dict[tuple[int, str], _Pending] = {}
         self._known: set[tuple[int, str]] = set()
@@ -223,13 +226,18 @@ class Store(Reader):
         In memory: they are stored by the next `flush`, by any other method that writes, or by
         `close`. A process that is killed loses those since then, so flush now and then.
         """
-        key = (run_id, finding_id)
-        if key not in self._known:
-            self._rows.require_run(run_id)
-            self._rows.require_finding(finding_id)
-            self._known.add(key)
         place = Place(clean(origin), line, step) if origin or line else None
-        self._pending.setdefault(key, _Pending()).add(n, place)
+        self._pending_of(run_id, finding_id).add(n, place)
+
+    def keep(self, run_id: int, finding: Finding) -> None:
+        """Keeps the case of a further occurrence, which `count` counts, as long as there are few.
+
+        In memory, as `count`.
+        """
+        pending = self._pending_of(run_id, finding.id)
+        place = Place(clean(finding.case.origin), finding.line, max(len(finding.case.steps) - 1, 0))
+        if len(pending.cases) < KEPT_PLACES:
+            pending.cases.setdefault(place, finding)
 
     def flush(self) -> None:
         """Stores everything that was counted, in one transaction, and returns when it is done."""
@@ -253,6 +261,8 @@ class Store(Reader):
             self._rows.write_case(
                 run_id, finding_id, "minimised", finding, stream, attempts, seconds
             )
+            severity = severity_of(finding.event, finding.differences)
+            self._rows.raise_severity(finding_id, severity, is_hot(finding.event))
         return True
 
     def record_failures(self, run_id: int, counts: Iterable[FailureCount]) -> None:
@@ -298,6 +308,15 @@ class Store(Reader):
 
     # Inside a transaction
 
+    def _pending_of(self, run_id: int, finding_id: str) -> _Pending:
+        """What is counted of a finding in a run. Raises UsageError where one is not there."""
+        key = (run_id, finding_id)
+        if key not in self._known:
+            self._rows.require_run(run_id)
+            self._rows.require_finding(finding_id)
+            self._known.add(key)
+        return self._pending.setdefault(key, _Pending())
+
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """A transaction that also takes along what was counted."""
@@ -307,10 +326,19 @@ class Store(Reader):
             for (run_id, finding_id), pending in self._pending.items():
                 self._rows.tally(run_id, finding_id, pending.occurrences)
                 for place, n in pending.places.items():
-                    self._rows.write_place(run_id, finding_id, place, n, None)
+                    self._write_place(run_id, finding_id, place, n, pending.cases.get(place))
             yield
         # Not before the commit: a failed one must not lose them, nor count them twice.
         self._pending.clear()
+
+    def _write_place(
+        self, run_id: int, finding_id: str, place: Place, n: int, kept: Finding | None
+    ) -> None:
+        stream = None if kept is None else encoding.pack_stream(kept.case)
+        self._rows.write_place(run_id, finding_id, place, n, stream)
+        if kept is not None:
+            severity = severity_of(kept.event, kept.differences)
+            self._rows.raise_severity(finding_id, severity, is_hot(kept.event))
 
 
 def _open_readonly(file: Path, migrations: Migrations) -> Connection:

@@ -13,6 +13,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from replay.differential.model import Difference, Finding, Signature, Verdict
+from replay.findings.lifecycle import HistoryEntry, Status
+from replay.findings.severity import Severity, rank
 from replay.streams.model import Document, Stream
 from replay.targets.base import CoreIdentity, StepResult
 
@@ -27,6 +29,7 @@ class RunKind(StrEnum):
     FUZZ = "fuzz"
     NIGHTLY = "nightly"
     REPRO = "repro"
+    SPLIT = "split"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,20 @@ class Occurrence(NamedTuple):
     stream: str | None
 
 
+class KeptStream(NamedTuple):
+    """A stream that was kept with a finding: its SHA-256, the occurrences that it is the case of
+    (their row numbers, how many they are in all, in which runs), and which of the finding's two
+    cases it is. `origin` and `line` are those of the first."""
+
+    sha256: str
+    rows: tuple[int, ...]
+    times: int
+    runs: frozenset[int]
+    forms: tuple[str, ...]
+    origin: str
+    line: int
+
+
 @dataclass(frozen=True, slots=True)
 class StoredCase:
     """A case and what the two cores answered to its last step. `cores` are those of the run that
@@ -125,8 +142,12 @@ class StoredCase:
 
 @dataclass(frozen=True, eq=False)
 class StoredFinding:
-    """A finding as the database has it. What is not in its row is read when first asked for, so
-    the store must still be open then."""
+    """A finding as the database has it, with what was merged into it. What is not in its row is
+    read when first asked for, so the store must still be open then.
+
+    `severity` is what a person said, or where nobody has, `computed_severity`, the worst of all
+    its cases; `hot` where one of them is on the hot path. `owner` and `note` are the newest.
+    """
 
     id: str
     signature: Signature
@@ -136,6 +157,12 @@ class StoredFinding:
     minimised: bool
     first_run: int
     last_run: int
+    status: Status
+    severity: Severity
+    computed_severity: Severity
+    hot: bool
+    owner: str
+    note: str
     _reader: Reader = field(repr=False)
 
     @cached_property
@@ -176,6 +203,26 @@ class StoredFinding:
             shown.shadow,
             shown.line,
         )
+
+    @property
+    def rank(self) -> int:
+        """Where it stands among others: smaller is worse (severity.py)."""
+        return rank(self.severity, self.hot)
+
+    @cached_property
+    def history(self) -> tuple[HistoryEntry, ...]:
+        """All that was ever said about it, oldest first."""
+        return self._reader.history_of(self.id)
+
+    @cached_property
+    def merged(self) -> tuple[str, ...]:
+        """The IDs of all that was merged into it."""
+        return self._reader.merged_into(self.id)
+
+    @cached_property
+    def kept(self) -> tuple[KeptStream, ...]:
+        """All streams that were kept with it, those of occurrences first, oldest first."""
+        return self._reader.kept_streams(self.id)
 
     @cached_property
     def cores(self) -> tuple[CorePair, ...]:

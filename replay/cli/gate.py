@@ -1,0 +1,92 @@
+"""`doge-replay gate`: whether 48 hours of the live shadow pass the runbook's gate."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from replay.cli.common import core_options, explanations_option, pair_of
+from replay.cli.console import clean, say, say_json, say_marked
+from replay.cli.settings import Settings
+from replay.errors import InputError
+from replay.explaining.explanations import NO_EXPLANATIONS, read_explanations
+from replay.gate.journals import Replayed, replay_journals
+from replay.gate.model import Outcome
+from replay.gate.rendering import headline, markdown, text_lines
+from replay.gate.telemetry import read_telemetry
+from replay.gate.verdict import judge
+
+MAX_LINE = 1_500
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  doge-replay gate logs/state_machine_shadow_20261122T100000Z.jsonl
+  doge-replay gate logs/state_machine_shadow_*.jsonl --journal logs/events_20261122.jsonl.gz \\
+      --db divergences.db --explanations explanations.toml
+
+Exit codes: 0 PASS, 1 FAIL, 4 INCONCLUSIVE, 2 bad input, 3 a core or the environment failed."""
+)
+@click.argument("telemetry", nargs=-1, required=True, metavar="TELEMETRY...")
+@click.option(
+    "--journal",
+    "journals",
+    metavar="PATH",
+    multiple=True,
+    help="The bot's journal of the same time (a file or a directory); may be given several times. "
+    "Without it a divergence that was counted cannot be told more of, and nothing passes with one.",
+)
+@click.option("--markdown", "as_markdown", is_flag=True, help="Markdown on standard output.")
+@explanations_option
+@core_options
+def gate(
+    telemetry: tuple[str, ...],
+    journals: tuple[str, ...],
+    as_markdown: bool,
+    settings: Settings,
+    as_json: bool,
+) -> int:
+    """Judge the TELEMETRY of a live shadow by the runbook's gate: PASS, FAIL or INCONCLUSIVE.
+
+    Each criterion is told with its figures and the times of the samples behind it. With --journal
+    every divergence that was counted is tied to a line of the journal, replayed on both cores now,
+    and looked up in the database and the explanations. The database is read, not written.
+    """
+    if as_json and as_markdown:
+        raise click.UsageError("--json and --markdown do not go together")
+    read = read_telemetry(telemetry)
+    verdict = judge(read, _replayed(settings, journals) if journals else None)
+    if as_json:
+        say_json(verdict.document())
+    elif as_markdown:
+        say(markdown(verdict).rstrip("\n"))
+    else:
+        say_marked(clean(headline(verdict)), verdict.verdict is not Outcome.PASS)
+        for line in text_lines(verdict):
+            say(clean(line, MAX_LINE))
+    return int(verdict.exit_code)
+
+
+def _replayed(settings: Settings, journals: tuple[str, ...]) -> Replayed:
+    explanations = NO_EXPLANATIONS
+    if settings.explanations is not None:
+        explanations = read_explanations(settings.explanations)
+    return replay_journals(
+        journals,
+        pair_of(settings),
+        explanations,
+        _database(settings),
+        today=datetime.now(UTC).date(),
+    )
+
+
+def _database(settings: Settings) -> Path | None:
+    """The database, None where the usual one is not there; one that is named must be."""
+    if settings.db.exists():
+        return settings.db
+    if "db" in settings.explicit:
+        raise InputError(f"there is no database {settings.db}", path=str(settings.db))
+    return None

@@ -1,0 +1,246 @@
+"""A report in Markdown, fit for a step summary of CI: the verdict on top, the rest folded away.
+
+Data stands as code wherever it stands, so that nothing in it is markup or a link. GitHub drops a
+summary that is too long altogether, so of long lists only as much is shown as there is room for,
+the worst first, and what was left out is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from replay.findings.exercised import PHASES, call_name_of
+from replay.findings.report import FindingLine, Group, Report
+from replay.findings.reports.texts import markdown_code, markdown_text, plain
+from replay.findings.reports.wording import (
+    INDEPENDENT,
+    REMARKS,
+    TITLES,
+    canary_words,
+    claim_words,
+    control_words,
+    core_words,
+    counted,
+    group_counts,
+    headline,
+    nothing_drawn,
+    percent,
+    phase_name,
+    severity_words,
+    status_words,
+)
+from replay.findings.slot import UNKNOWN_PHASE
+
+MAX_BYTES = 1_000_000
+"""GitHub takes 1 MiB."""
+
+MAX_SHOWN = 50
+"""Lines set aside and missed expectations that are shown."""
+
+_UNFOLDED = 20
+"""Groups of so many buckets are shown without being asked."""
+
+_FOR_WORDS = 20_000
+"""Room that is kept for what is always there: headings, and what was left out."""
+
+
+def markdown(report: Report) -> str:
+    """The whole report in Markdown, in no more than MAX_BYTES."""
+    page = _Page(MAX_BYTES - _FOR_WORDS)
+    page.add(*_top(report))
+    exercised = _exercised(report)
+    page.keep_room_for(exercised)
+    for claim in report.false_claims:
+        text = f"- explanation {markdown_code(claim.name)} does not hold: "
+        page.add_if_room(text + markdown_code(claim.why, 1000))
+    page.add(*_facts(report))
+    for group in Group:
+        _add_group(page, report, group)
+    _add_list(page, "Missed expectations", report.misses)
+    _add_list(page, "Fixed in this run", report.fixed)
+    _add_list(page, "Stored findings that agree now", report.resolved)
+    holding = [
+        f"{claim.name}: {claim.why} ({claim_words(claim)})" for claim in report.claims if claim.ok
+    ]
+    _add_list(page, "Explanations that hold", holding)
+    page.add(*exercised)
+    aside = [f"{one.file}:{one.line}: {one.reason}" for one in report.rejected]
+    _add_list(page, "Set aside", aside, of=report.rejected_count)
+    return "\n".join(page.lines) + "\n"
+
+
+class _Page:
+    """Lines, with an eye on how much room there is left."""
+
+    def __init__(self, room: int) -> None:
+        self.lines: list[str] = []
+        self._room = room
+
+    def add(self, *lines: str) -> None:
+        """Adds lines that are few and short, or that room was kept for."""
+        self.lines += lines
+
+    def add_if_room(self, *lines: str) -> bool:
+        """Adds all of some lines, or none of them where there is no room."""
+        needed = _size(lines)
+        if needed > self._room:
+            return False
+        self._room -= needed
+        self.lines += lines
+        return True
+
+    def keep_room_for(self, lines: Iterable[str]) -> None:
+        """Keeps room for lines that come later."""
+        self._room -= _size(lines)
+
+
+def _size(lines: Iterable[str]) -> int:
+    return sum(len(line.encode("utf-8", "replace")) + 1 for line in lines)
+
+
+def _top(report: Report) -> list[str]:
+    counts = ", ".join(f"{name} {count:,}" for name, count in group_counts(report))
+    kind = markdown_text(report.kind)
+    return [
+        f"# doge-replay {kind}: exit {int(report.exit_code)}, {markdown_text(headline(report))}",
+        "",
+        f"{report.tally.transitions:,} transitions in "
+        f"{counted(report.tally.streams, 'stream')}, {report.seconds:.1f} s"
+        + (f"; {counts}" if counts else "")
+        + ("; strict: nothing counts as explained" if report.strict else ""),
+        "",
+    ]
+
+
+def _facts(report: Report) -> list[str]:
+    rows = [
+        ("authority", _cell(core_words(report.authority), 400)),
+        ("shadow", _cell(core_words(report.shadow), 400)),
+        ("rate", f"{report.rate:,.0f} transitions/s"),
+        ("seed", markdown_text(f"{report.seed}, profile {report.profile}")),
+        ("canary", markdown_text(canary_words(report.canary))),
+        ("control", markdown_text(control_words(report.control))),
+        ("set aside", counted(report.rejected_count, "line")),
+        ("joined the corpus", counted(report.new_streams, "stream")),
+    ]
+    return ["", *_table(("", ""), rows)]
+
+
+def _add_group(page: _Page, report: Report, group: Group) -> None:
+    lines = report.group(group)
+    if not lines:
+        return
+    fold = len(lines) > _UNFOLDED or group is Group.EXPLAINED
+    page.add("", f"## {TITLES[group]}: {len(lines):,}", "", REMARKS[group], "")
+    page.add(*_unfold(f"{counted(len(lines), 'bucket')}", fold))
+    page.add(
+        *_table(("id", "severity", "event", "rule", "field", "kind", "times", "steps", ""), ())
+    )
+    rows = [_row(line, group) for line in lines]
+    shown = sum(1 for row in rows if page.add_if_room(row))
+    page.add("", "To see it again, and to look for the cause:", "")
+    for line in lines:
+        commands = [plain(one, 1000) for one in (line.command, line.explain_command) if one]
+        page.add_if_room(*(f"    {one}" for one in commands))
+    if shown < len(lines):
+        page.add("", f"{len(lines) - shown:,} more are left out here: report.json has them all.")
+    page.add(*_fold(fold))
+
+
+def _row(line: FindingLine, group: Group) -> str:
+    cells = (
+        _cell(line.id), _cell(severity_words(line)), _cell(line.event), _cell(line.rule),
+        _cell(line.field), _cell(line.kind), f"{line.occurrences:,}", f"{line.steps:,}",
+        _cell(status_words(line, group)),
+    )  # fmt: skip
+    return f"| {' | '.join(cells)} |"
+
+
+def _add_list(page: _Page, title: str, texts: Sequence[str], *, of: int | None = None) -> None:
+    """A list that is folded away; `of` is how many there are, where not all are at hand."""
+    of = len(texts) if of is None else of
+    if not of:
+        return
+    page.add("", f"## {title}: {of:,}", "", *_unfold("all of them", fold=True))
+    shown = sum(
+        1 for text in texts[:MAX_SHOWN] if page.add_if_room(f"- {markdown_code(text, 400)}")
+    )
+    if shown < of:
+        page.add(f"- and {of - shown:,} more: report.json has them")
+    page.add(*_fold(fold=True))
+
+
+def _exercised(report: Report) -> list[str]:
+    exercised = report.exercised
+    phases = [phase for phase in PHASES if phase != UNKNOWN_PHASE]
+    table = exercised.phases()
+    steps = [
+        (
+            _cell(call_name_of(code)),
+            f"{row.total():,}",
+            *(f"{row[phase]:,}" for phase in (*phases, UNKNOWN_PHASE)),
+        )
+        for code, row in table.items()
+    ]
+    bounds = [
+        (
+            _cell(call_name_of(one.call)), f"{one.steps:,}", f"{one.differed:,}",
+            percent(one.per_step), f"{one.draws:,}", f"{one.differed_draws:,}",
+            percent(one.per_draw),
+        )
+        for one in report.bounds()
+    ]  # fmt: skip
+    rules = [
+        (_cell(call_name_of(code)), _cell(rule), f"{met:,}", f"{acted:,}")
+        for code, rule, met, acted in exercised.rules()
+        if rule
+    ]
+    actions = [
+        (_cell(kind), _cell(reason), f"{count:,}")
+        for (kind, reason), count in sorted(exercised.actions.items())
+    ][:100]
+    lines = ["", "## What was exercised", ""]
+    if not steps:
+        calls = report.calls().items()
+        lines += [*_table(("step", "compared"), [(_cell(n), f"{c:,}") for n, c in calls]), ""]
+    lines += [
+        f"{exercised.steps:,} steps, {counted(len(exercised.configurations), 'configuration')}, "
+        f"{len(report.features):,} features reached.",
+        "",
+    ]
+    if bounds:
+        head = ("event", "independent steps", "diverged", "at most (95 %)", "draws", "diverged",
+                "at most (95 %)")  # fmt: skip
+        lines += ["How often each event could diverge without this run having seen more of it:", ""]
+        lines += [*_table(head, bounds), "", INDEPENDENT, ""]
+    else:
+        lines += [nothing_drawn(report), ""]
+    lines += _unfold("By phase, rule and action", fold=True)
+    columns = ("event", "all", *map(phase_name, (*phases, UNKNOWN_PHASE)))
+    lines += ["Steps by the phase before:", "", *_table(columns, steps), ""]
+    lines += ["Rules met:", "", *_table(("event", "rule", "met", "acted"), rules), ""]
+    lines += ["What the authority did:", "", *_table(("action", "why", "times"), actions)]
+    return [*lines, *_fold(fold=True)]
+
+
+# --- Pieces -----------------------------------------------------------------------------------
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return [
+        f"| {' | '.join(head)} |",
+        f"|{'---|' * len(head)}",
+        *(f"| {' | '.join(row)} |" for row in rows),
+    ]
+
+
+def _cell(value: object, limit: int = 100) -> str:
+    return markdown_code(value, limit, in_table=True) if str(value).strip() else ""
+
+
+def _unfold(title: str, fold: bool) -> list[str]:
+    return [f"<details><summary>{title}</summary>", ""] if fold else []
+
+
+def _fold(fold: bool) -> list[str]:
+    return ["", "</details>"] if fold else []

@@ -1,0 +1,194 @@
+"""What a report says, in the words that the terminal, Markdown, JUnit and HTML share.
+
+Texts from data are passed on as they are: each of those cleans them for itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from replay.errors import ExitCode
+from replay.findings.exercised import PHASES, Bound, Exercised
+from replay.findings.report import Check, Claim, FindingLine, Group, Report
+from replay.findings.reports.texts import plain
+from replay.findings.slot import UNKNOWN_PHASE
+from replay.targets.base import CoreIdentity
+
+TITLES: Mapping[Group, str] = {
+    Group.REGRESSED: "Regressed",
+    Group.NEW: "New",
+    Group.KNOWN: "Known",
+    Group.FLAKY: "Flaky",
+    Group.FAILURE: "Failures of a core",
+    Group.EXPLAINED: "Explained",
+}
+
+REMARKS: Mapping[Group, str] = {
+    Group.REGRESSED: "Fixed before, and here again.",
+    Group.NEW: "Seen for the first time.",
+    Group.KNOWN: "Seen before, and neither fixed nor explained.",
+    Group.FLAKY: "A core answers differently each time: no cause is looked for.",
+    Group.FAILURE: "A core gave no usable answer: no divergence, since nothing was compared.",
+    Group.EXPLAINED: "Run, compared and counted, but they do not turn a run red.",
+}
+
+INDEPENDENT = (
+    "Independent: of the steps of one event in a stream between which nothing but price and time "
+    "changed, one counts; streams that this run has neither drawn nor read from logs given to it "
+    "(the corpus, its mutations, stored cases) do not count. The steps of a draw (one plan of the "
+    "generator, or one slot of a log) share their settings, so the careful reading is the last "
+    "figure: in how many draws the event could diverge at all."
+)
+"""What a bound is about."""
+
+WEAKER = "by a signed note; nothing was run"
+
+
+def counted(number: int, thing: str) -> str:
+    """`1 stream`, `2 streams`."""
+    return f"{number:,} {thing}{'s' * (number != 1)}"
+
+
+def headline(report: Report) -> str:
+    """The outcome in a few words."""
+    if report.storm is not None:
+        return report.storm
+    if report.interrupted is not None:
+        return "interrupted; what was found until then is stored"
+    flaky, failures = len(report.group(Group.FLAKY)), len(report.failures)
+    counts = (
+        (
+            len(report.false_claims),
+            "explanation that does not hold",
+            "explanations that do not hold",
+        ),
+        (len(report.unexplained) - flaky, "divergence", "divergences"),
+        (flaky, "flaky finding", "flaky findings"),
+        (len(report.misses), "expectation missed", "expectations missed"),
+        (failures, "way in which a core failed", "ways in which a core failed"),
+    )
+    words = [f"{count:,} {one if count == 1 else many}" for count, one, many in counts if count]
+    if not words:
+        words = [_nothing_found(report)]
+    if explained := len(report.group(Group.EXPLAINED)):
+        words.append(f"{explained:,} explained")
+    return ", ".join(words)
+
+
+def _nothing_found(report: Report) -> str:
+    code = report.exit_code
+    if code is ExitCode.CORE_FAILED:
+        return f"a core failed {counted(report.tally.failures.total(), 'time')}"
+    if code is not ExitCode.PROVES_NOTHING:
+        return "no unexplained divergence" if report.divergences else "no divergence"
+    if report.tally.transitions == 0:
+        return "the run proves nothing: nothing was compared"
+    missed = report.canary.ok is False
+    return "the run proves nothing: " + (
+        canary_words(report.canary) if missed else control_words(report.control)
+    )
+
+
+def canary_words(check: Check) -> str:
+    """What the canary showed."""
+    if check.ok is None:
+        return "not made"
+    details = check.details
+    missed = ", ".join(details.get("missed", ())) or "none missed"
+    return f"{details.get('found')} of {details.get('planted')} planted faults found, {missed}"
+
+
+def control_words(check: Check) -> str:
+    """What the control showed."""
+    if check.ok is None:
+        return "not made"
+    if check.ok:
+        return "each core agrees with itself"
+    differing = check.details.get("differs_from_itself", {})
+    return "; ".join(f"the {role} differs from itself" for role in differing)
+
+
+def core_words(identity: CoreIdentity) -> str:
+    """A core, in full but for a path that is very long."""
+    return (
+        f"{plain(identity.path, 150)}, version {plain(identity.version, 50)}, "
+        f"revision {plain(identity.revision, 50)}, SHA-256 {plain(identity.sha256, 64)}"
+    )
+
+
+def group_counts(report: Report) -> list[tuple[str, int]]:
+    """How many buckets each group has, and how many were fixed; only what there is."""
+    counts = [(str(group), len(report.group(group))) for group in Group]
+    return [(name, count) for name, count in [*counts, ("fixed", len(report.fixed))] if count]
+
+
+def status_words(line: FindingLine, group: Group) -> str:
+    """Where a bucket stands."""
+    if group is Group.FLAKY:
+        return f"flaky, {line.rate}" if line.rate else "flaky"
+    if line.explained_by:
+        return explained_words(line)
+    if group in (Group.FAILURE, Group.NEW):
+        return "new" if line.new else "known"
+    return line.status if group is Group.REGRESSED or line.status != "new" else "known"
+
+
+def explained_words(line: FindingLine) -> str:
+    """By what a bucket is explained."""
+    return f"explained: {line.explained_by}" + (f" ({WEAKER})" if line.weaker else "")
+
+
+def severity_words(line: FindingLine) -> str:
+    """How bad a bucket is: `orders, hot path`."""
+    return ", ".join(word for word in (line.severity, "hot path" if line.hot else "") if word)
+
+
+def claim_words(claim: Claim) -> str:
+    """What of an explanation was checked, but for its name and why it holds or not."""
+    covers = f"covers {', '.join(claim.ids)}" if claim.ids else "covers nothing"
+    checked = f"checked on {counted(claim.checked, 'occurrence')}"
+    return f"{covers}; {WEAKER if claim.weaker else checked}"
+
+
+def phase_name(phase: str) -> str:
+    """A phase, or that it is not known."""
+    return "unknown" if phase == UNKNOWN_PHASE else phase
+
+
+def phases_words(exercised: Exercised) -> list[tuple[str, int]]:
+    """How many steps each phase before was met in."""
+    rows = exercised.phases().values()
+    counts = {phase: sum(row[phase] for row in rows) for phase in PHASES}
+    return [(phase_name(phase), count) for phase, count in counts.items() if count]
+
+
+def percent(share: float) -> str:
+    """A share as a percentage of two digits, rounded up: it is an upper bound."""
+    hundredths = share * 100.0
+    if hundredths >= 99.5:
+        return "100 %"
+    if hundredths <= 0.0:
+        return "0 %"
+    digits = max(0, 1 - math.floor(math.log10(hundredths)))
+    scale = 10.0**digits
+    # What is short of its last digit by no more than rounding is that digit.
+    rounded = math.ceil(hundredths * scale - 1e-9) / scale
+    digits = max(0, 1 - math.floor(math.log10(rounded)))
+    return f"{rounded:.{digits}f} %"
+
+
+def nothing_drawn(report: Report) -> str:
+    """Why there are no bounds."""
+    if not report.exercised.steps:
+        return "No bounds: nothing was compared."
+    return "No bounds: all that was run had been chosen before, and nothing was drawn by this run."
+
+
+def bound_words(bound: Bound, event: str) -> str:
+    """A bound in a sentence."""
+    return (
+        f"{event}: {bound.differed:,} of {bound.steps:,} independent steps diverged, so at most "
+        f"{percent(bound.per_step)} do, or in at most {percent(bound.per_draw)} of all draws "
+        f"({bound.differed_draws:,} of {bound.draws:,} did)"
+    )
