@@ -1,0 +1,327 @@
+"""A bot's journals, replayed now through both cores: which lines differ, and what is known of that.
+
+As `doge-replay run` does it, but in a copy of the database: a gate looks, and changes nothing. Each
+line that the live shadow marked, or that differs now, is kept with its place and time, for matching
+with the counters.
+"""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import sqlite3
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from replay.differential.lockstep import Lockstep, Settled
+from replay.differential.minimise import shows_afresh
+from replay.differential.model import Finding
+from replay.errors import EnvironmentFailure
+from replay.explaining.concluding import Conclusion
+from replay.explaining.explanations import Explanations
+from replay.explaining.rechecking import Seen, recheck_run
+from replay.findings.collector import Collector
+from replay.findings.lifecycle import Status
+from replay.findings.report import Claim, Report
+from replay.findings.severity import Severity
+from replay.findings.store import RunKind, Store
+from replay.findings.stored import StoredFinding
+from replay.fuzzing.canary import check_canary
+from replay.streams.lines import expand_inputs
+from replay.streams.model import CALL_NAMES, CallCode, Rejected, call_name
+from replay.streams.reader import ShadowMark, open_input
+from replay.targets.base import CoreIdentity, Target
+from replay.targets.pair import PairSpec
+
+MAX_REJECTED = 1_000
+_CHECK = CALL_NAMES[CallCode.CHECK_INVARIANTS]
+
+
+class Mark(NamedTuple):
+    """What the live shadow said of one line: `agreed`, or how it failed (`error`)."""
+
+    file: str
+    line: int
+    at: float | None
+    agreed: bool
+    error: str
+
+
+class Differing(NamedTuple):
+    """A line on which the cores differ now. `event` is the event's class name or the method, `kind`
+    as the counters have it (transition or invariant); `bucket` its ID."""
+
+    file: str
+    line: int
+    event: str
+    kind: str
+    bucket: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """What is known of a bucket: from the database (`stored` where it was in there before), from
+    the explanations, and from running its case again on fresh cores (`reproduced`).
+
+    `is_triaged` where a person has looked at it, or signed an explanation that covers it.
+    """
+
+    id: str
+    event: str
+    rule: str
+    status: str
+    severity: Severity
+    hot: bool
+    explained_by: str
+    weaker: bool
+    rate: str
+    reproduced: bool
+    is_triaged: bool
+    stored: bool
+    occurrences: int
+
+    @property
+    def is_explained(self) -> bool:
+        """By something that runs or by a note."""
+        return bool(self.explained_by)
+
+
+@dataclass(slots=True)
+class Replayed:
+    """What came of replaying journals. `steps` and `differed` count replayed lines by event,
+    `unmarked` those of them without a mark; `failed` steps on which a core gave no answer. Marks of
+    agreement are not kept. `doubled` are lines that stand in two files, `rejected` those set aside.
+    `detects` is false where the replay missed a fault that was planted in it."""
+
+    files: tuple[str, ...] = ()
+    authority: CoreIdentity | None = None
+    shadow: CoreIdentity | None = None
+    steps: Counter[str] = field(default_factory=Counter)
+    differed: Counter[str] = field(default_factory=Counter)
+    unmarked: int = 0
+    marked: int = 0
+    failed: int = 0
+    marks: list[Mark] = field(default_factory=list)
+    differing: list[Differing] = field(default_factory=list)
+    agreed_before: set[tuple[str, int]] = field(default_factory=set)
+    buckets: Mapping[str, Bucket] = field(default_factory=dict)
+    claims: tuple[Claim, ...] = ()
+    rejected: list[Rejected] = field(default_factory=list)
+    rejected_count: int = 0
+    doubled: int = 0
+    detects: bool = True
+
+    def reject(self, rejected: Rejected) -> None:
+        """Notes a line that could not be replayed."""
+        self.rejected_count += 1
+        if len(self.rejected) < MAX_REJECTED:
+            self.rejected.append(rejected)
+
+
+def replay_journals(
+    paths: Iterable[str | Path],
+    cores: PairSpec,
+    explanations: Explanations,
+    db: Path | None,
+    *,
+    today: datetime.date,
+) -> Replayed:
+    """Replays journals. `db` is read, never written; None where there is none.
+
+    Raises InputError for a path that is not there, TargetError where a core cannot run.
+    """
+    files = list(dict.fromkeys(expand_inputs(paths)))
+    with tempfile.TemporaryDirectory(prefix="doge-replay-gate-") as folder:
+        scratch = Path(folder) / "gate.db"
+        if db is not None:
+            _copy(db, scratch)
+        with Store.open(scratch) as store:
+            return _Replaying(store, cores, explanations).replay(files, today)
+
+
+def _copy(db: Path, scratch: Path) -> None:
+    """A copy of a database. One that is no database of ours is refused as everywhere."""
+    Store.open(db, readonly=True).close()
+    try:
+        source = sqlite3.connect(f"{db.resolve().as_uri()}?mode=ro", uri=True)
+        target = sqlite3.connect(scratch)
+        try:
+            source.backup(target)
+        finally:
+            target.close()
+            source.close()
+    except sqlite3.Error as error:
+        raise EnvironmentFailure(f"cannot copy the database {db}: {error}", path=str(db)) from error
+
+
+class _Replaying:
+    def __init__(self, store: Store, cores: PairSpec, explanations: Explanations) -> None:
+        self._store = store
+        self._cores = cores
+        self._explanations = explanations
+        self._result = Replayed()
+        self._file = ""
+        self._marks: dict[int, ShadowMark] = {}
+        self._lines: set[tuple[object, object, object]] = set()
+        self._doubled: set[int] = set()
+
+    def replay(self, files: list[Path], today: datetime.date) -> Replayed:
+        """Everything: replays, concludes, and gathers what is known of each bucket."""
+        result = self._result
+        result.files = tuple(map(str, files))
+        known = {one.id for one in self._store.findings()}
+        authority, shadow = self._cores.open()
+        try:
+            result.authority, result.shadow = authority.identity, shadow.identity
+            report = Report("gate", authority.identity, shadow.identity)
+            run = self._store.begin_run(
+                RunKind.RUN, report.authority, report.shadow, {"inputs": list(result.files)}
+            )
+            collector = Collector(
+                self._store,
+                run,
+                lambda one: f"doge-replay repro {one}",
+                routing=self._store.routing(),
+            )
+            lockstep = Lockstep(authority, shadow, collector.routing)
+            lockstep.on_settled = self._settled
+            for number, file in enumerate(files):
+                self._replay_file(number, file, lockstep, collector)
+            tally = lockstep.tally
+            result.failed = tally.failures.total() - tally.incidents.total()
+        finally:
+            authority.close()
+            shadow.close()
+        report.findings = collector.lines()
+        invariants = {line.id for line in report.findings if line.rule.startswith("invariants")}
+        result.differing = [
+            one._replace(kind="invariant" if one.event == _CHECK or one.bucket in invariants
+                         else "transition")
+            for one in result.differing
+        ]  # fmt: skip
+        self._conclude(collector, report, today)
+        result.buckets = {
+            line.id: self._bucket(line.id, report, collector, known) for line in report.findings
+        }
+        if result.steps:
+            canary = check_canary(self._cores.open_authority, self._cores.open_shadow)
+            result.detects = canary.ok is True
+        return result
+
+    def _replay_file(
+        self, number: int, file: Path, lockstep: Lockstep, collector: Collector
+    ) -> None:
+        self._file = str(file)
+        self._marks, self._doubled = {}, set()
+        keys = itertools.count(number * 1_000_000)
+        for item in open_input(file, keys=keys, on_shadow=self._mark):
+            if isinstance(item, Rejected):
+                self._result.reject(item)
+                continue
+            for finding in lockstep.feed(item):
+                collector.take(finding)
+            collector.count_all(lockstep.repeats)
+        for finding in lockstep.finish():
+            collector.take(finding)
+        collector.count_all(lockstep.repeats)
+
+    def _mark(self, mark: ShadowMark) -> None:
+        """Takes the mark of a line, which comes before its step is run."""
+        result = self._result
+        who = (mark.slot, mark.seq, mark.ts)
+        if mark.seq is not None and mark.ts is not None:
+            if who in self._lines:
+                result.doubled += 1
+                self._doubled.add(mark.line)
+                return
+            self._lines.add(who)
+        self._marks[mark.line] = mark
+        result.marked += 1
+        if mark.agreed is True and mark.error is None:
+            return
+        at = mark.ts if type(mark.ts) in (int, float) else None
+        error = "" if mark.error is None else str(mark.error)
+        if mark.agreed is not False and not error:
+            return
+        result.marks.append(
+            Mark(mark.file, mark.line, None if at is None else float(str(at)), False, error)
+        )
+
+    def _settled(self, settled: Settled) -> None:
+        result = self._result
+        for step in settled.segment.steps:
+            if step.line in self._doubled:
+                continue
+            result.steps[call_name(step.call)] += 1
+            if step.line not in self._marks:
+                result.unmarked += 1
+        seen: set[int] = set()
+        for place, bucket in settled.different:
+            step = settled.segment.steps[place]
+            event = call_name(step.call)
+            if bucket.startswith("f-") or place in seen or step.line in self._doubled:
+                continue
+            seen.add(place)
+            result.differed[event] += 1
+            mark = self._marks.get(step.line)
+            if mark is not None and mark.agreed is True and mark.error is None:
+                result.agreed_before.add((self._file, step.line))
+            result.differing.append(Differing(self._file, step.line, event, "", bucket))
+
+    def _conclude(self, collector: Collector, report: Report, today: datetime.date) -> None:
+        """What the run means for each bucket, exactly as after `run`."""
+        routing = collector.routing
+        conclusion = Conclusion(
+            self._store, collector.run_id, report, self._minimisers, routing, "doge-replay gate"
+        )
+        conclusion.ask()
+        recheck = recheck_run(
+            self._explanations,
+            Seen(collector.samples, {line.id: line.occurrences for line in report.findings}),
+            self._store,
+            self._cores,
+            (),
+            today=today,
+            everything=False,
+            routing=routing,
+        )
+        self._result.claims = recheck.claims
+        signed = {entry.name: entry.date for entry in self._explanations.entries}
+        conclusion.conclude(recheck.buckets, signed)
+
+    def _minimisers(self) -> tuple[Target, Target]:
+        return self._cores.open(minimising=True)
+
+    def _bucket(
+        self, identity: str, report: Report, collector: Collector, known: set[str]
+    ) -> Bucket:
+        line = next(line for line in report.findings if line.id == identity)
+        stored = self._store.finding(identity)
+        cases = collector.samples[identity][:1]
+        reproduced = not line.failure and all(map(self._shows, cases, [collector] * len(cases)))
+        return Bucket(
+            id=identity,
+            event=line.event,
+            rule=line.rule,
+            status=line.status,
+            severity=stored.severity,
+            hot=line.hot,
+            explained_by=line.explained_by,
+            weaker=line.weaker,
+            rate=line.rate,
+            reproduced=reproduced,
+            is_triaged=_was_triaged(stored) or bool(line.explained_by),
+            stored=identity in known,
+            occurrences=sum(one.bucket == identity for one in self._result.differing),
+        )
+
+    def _shows(self, case: Finding, collector: Collector) -> bool:
+        return shows_afresh(case, self._minimisers, routing=collector.routing)
+
+
+def _was_triaged(finding: StoredFinding) -> bool:
+    return any(entry.status is Status.TRIAGED for entry in finding.history)

@@ -1,0 +1,140 @@
+"""A verdict for people: lines for the terminal, and Markdown. Both are plain text from here; what
+prints the lines cleans them, and the Markdown has every text of the data escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from replay.findings.render import markdown_text, plain
+from replay.gate.model import Criterion, counted, hours
+from replay.gate.premises import WANTED
+from replay.gate.verdict import Bound, GateVerdict
+
+MAX_LINES = 20
+
+
+def headline(verdict: GateVerdict) -> str:
+    """The verdict in one line."""
+    totals, best = verdict.timeline.totals, verdict.timeline.longest
+    covered = hours(best.covered) if best else "nothing"
+    return (
+        f"gate: {verdict.verdict} ({covered} of {hours(WANTED)} covered, "
+        f"{counted(totals.checks, 'check')}, {counted(totals.total_divergences, 'divergence')}, "
+        f"{counted(totals.shadow_failures, 'failure')})"
+    )
+
+
+def text_lines(verdict: GateVerdict) -> list[str]:
+    """The whole verdict for a terminal, without its headline."""
+    lines: list[str] = []
+    for one in verdict.criteria:
+        lines += ["", f"{one.outcome:<12}  {one.key}: {one.name}", f"{'':14}{one.why}"]
+        if one.times:
+            lines.append(f"{'':14}at {', '.join(one.times[:5])}"
+                         + (" ..." if len(one.times) > 5 else ""))  # fmt: skip
+    for title, rows in _sections(verdict):
+        if rows:
+            lines += ["", title, *(f"  {row}" for row in rows)]
+    return lines
+
+
+def _sections(verdict: GateVerdict) -> list[tuple[str, list[str]]]:
+    telemetry, replayed = verdict.telemetry, verdict.replayed
+    sections = [
+        ("exercised", _exercised(verdict)),
+        ("divergences", _divergences(verdict)),
+        ("what no counter tells", _some(verdict.uncertainty, len(verdict.uncertainty))),
+        ("matching: what does not agree",
+         _some(verdict.matching.problems, verdict.matching.problem_count)),
+        ("telemetry that is set aside",
+         _some((f"{one.file}:{one.line}: {one.reason}" for one in telemetry.set_aside),
+               sum(telemetry.counts.values()))),
+    ]  # fmt: skip
+    if replayed is not None:
+        sections += [
+            (
+                "explanations that do not hold",
+                [f"{one.name}: {one.why}" for one in replayed.claims if not one.ok],
+            ),
+            (
+                "journal lines that are set aside",
+                _some(
+                    (f"{one.file}:{one.line}: {one.reason}" for one in replayed.rejected),
+                    replayed.rejected_count,
+                ),
+            ),
+        ]
+    sections.append(("for a pass it would have to be true that", list(verdict.needed)))
+    return sections
+
+
+def _some(rows: Iterable[str], total: int) -> list[str]:
+    shown = list(rows)[:MAX_LINES]
+    more = total - len(shown)
+    return [*shown, f"... and {more:,} more"] if more > 0 else shown
+
+
+def _exercised(verdict: GateVerdict) -> list[str]:
+    timeline = verdict.timeline
+    rows = [
+        f"{counted(len(timeline.samples), 'sample')}, {counted(timeline.restarts, 'restart')}",
+        _bound(verdict.live),
+    ]
+    if verdict.bounds:
+        rows.append("replayed now, from the journal:")
+        rows += [f"  {_bound(one)}" for one in verdict.bounds]
+    return rows
+
+
+def _bound(one: Bound) -> str:
+    return (
+        f"{one.event}: {one.checks:,} compared, {one.diverged:,} diverged, at most "
+        f"{one.at_most:.3g} of them with 95 % confidence"
+    )
+
+
+def _divergences(verdict: GateVerdict) -> list[str]:
+    if verdict.replayed is None:
+        return []
+    rows = []
+    for one in verdict.replayed.buckets.values():
+        note = " (a note)" if one.weaker else ""
+        by = f"explained by {one.explained_by}{note}" if one.explained_by else "not explained"
+        rows.append(
+            f"{one.id}  {one.event}, {one.rule}: {counted(one.occurrences, 'line')}, "
+            f"{one.severity}{', hot path' if one.hot else ''}, {one.status}, "
+            f"{'reproduced' if one.reproduced else 'NOT reproduced'}, {by}"
+        )
+    return rows
+
+
+def markdown(verdict: GateVerdict) -> str:
+    """The whole verdict in Markdown."""
+    lines = [
+        f"# {markdown_text(headline(verdict))}",
+        "",
+        "| | criterion | why | samples |",
+        "|---|---|---|---|",
+        *(_row(one) for one in verdict.criteria),
+    ]
+    for title, rows in _sections(verdict):
+        if rows:
+            lines += ["", f"## {title[0].upper()}{title[1:]}", ""]
+            lines += [f"- {_escaped(row.strip())}" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _row(one: Criterion) -> str:
+    cells = (
+        f"**{one.outcome}**",
+        f"{_escaped(one.key)}: {_escaped(one.name)}",
+        _escaped(one.why),
+        _escaped(", ".join(one.times[:3])),
+    )
+    return "| " + " | ".join(cells) + " |"
+
+
+def _escaped(text: str) -> str:
+    """A text of up to a thousand characters that Markdown shows as it is."""
+    text = plain(text, 1_000)
+    return "".join(markdown_text(text[at : at + 200]) for at in range(0, len(text), 200))

@@ -1,0 +1,230 @@
+"""Counters, the marks in a real journal, and its replay: where they agree, and where not."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from shadowed import (
+    ENTRIES,
+    EXITS,
+    FAULTY,
+    NOTE,
+    faulty_shadow,
+    marked_journal,
+    two_days,
+    write_live,
+)
+from telemetry_makers import Bot
+
+from replay import core
+from replay.explaining.explanations import parse_explanations
+from replay.gate.journals import replay_journals
+from replay.gate.model import Outcome
+from replay.gate.telemetry import read_telemetry
+from replay.gate.verdict import GateVerdict, judge
+from replay.targets.pair import PairSpec
+
+TODAY = datetime.date(2026, 11, 22)
+BOTH = ENTRIES + EXITS
+
+
+@pytest.fixture(scope="session")
+def live() -> tuple[str, str]:
+    """Lines and samples of two days with the faulty shadow, as JSON."""
+    lines = marked_journal(faulty_shadow())
+    return json.dumps(lines), json.dumps(two_days(lines).documents)
+
+
+Gate = Callable[..., GateVerdict]
+
+
+@pytest.fixture
+def gate(live: tuple[str, str], tmp_path: Path) -> Gate:
+    """Runs the gate on the two days, changed by `change(lines, bot)`."""
+
+    def run(
+        change: Callable[[list[Any], Bot], None] = lambda lines, bot: None,
+        explanations: str = BOTH,
+        shadow: str = str(FAULTY),
+    ) -> GateVerdict:
+        lines, bot = json.loads(live[0]), Bot()
+        bot.documents = json.loads(live[1])
+        change(lines, bot)
+        telemetry, journal = write_live(tmp_path, lines, bot)
+        replayed = replay_journals(
+            [journal],
+            PairSpec("python", shadow),
+            parse_explanations(explanations),
+            None,
+            today=TODAY,
+        )
+        return judge(read_telemetry([telemetry]), replayed)
+
+    return run
+
+
+def outcomes(verdict: GateVerdict) -> dict[str, Outcome]:
+    return {one.key: one.outcome for one in verdict.criteria}
+
+
+def test_two_days_with_every_divergence_tied_and_explained_pass(gate: Gate) -> None:
+    verdict = gate()
+    assert verdict.verdict is Outcome.PASS
+    assert (verdict.matching.counted, verdict.matching.marked, verdict.matching.replayed) == (
+        6,
+    ) * 3
+    assert [one.mark.line for one in verdict.matching.tied] == [28, 103, 116, 142, 152, 174]
+    assert {one.differing.bucket for one in verdict.matching.tied} == {"d-b96bf98f", "d-6e01b049"}
+    assert verdict.needed == ()
+    fills = next(bound for bound in verdict.bounds if bound.event == "FillEvent")
+    assert (fills.checks, fills.diverged) == (6, 6)
+
+
+def test_the_same_without_an_explanation_fail(gate: Gate) -> None:
+    verdict = gate(explanations=ENTRIES)
+    assert verdict.verdict is Outcome.FAIL
+    assert outcomes(verdict)["fail 2"] is Outcome.FAIL
+    assert outcomes(verdict)["pass 4"] is Outcome.INCONCLUSIVE
+    assert "d-6e01b049 is explained and triaged" in verdict.needed
+
+
+def test_a_note_is_not_enough_for_a_repeated_one_on_the_hot_path(gate: Gate) -> None:
+    verdict = gate(explanations=ENTRIES + NOTE)
+    assert verdict.verdict is Outcome.INCONCLUSIVE
+    assert outcomes(verdict)["fail 2"] is Outcome.INCONCLUSIVE
+    assert outcomes(verdict)["pass 4"] is Outcome.PASS
+
+
+def test_a_false_explanation_explains_nothing(gate: Gate) -> None:
+    wrong = BOTH.replace('with = "total_fees=state.total_fees"',
+                         'with = "total_fees=state.total_fees + 1.0"')  # fmt: skip
+    assert gate(explanations=wrong).verdict is Outcome.FAIL
+
+
+def test_a_lost_line_of_the_journal_passes_nothing(gate: Gate) -> None:
+    def lose(lines: list[Any], bot: Bot) -> None:
+        del lines[115]
+
+    verdict = gate(lose)
+    assert verdict.verdict is Outcome.INCONCLUSIVE
+    assert verdict.matching.marked == 5
+    assert verdict.matching.problem_count == 4
+    assert any("marked on no line" in problem for problem in verdict.matching.problems)
+
+
+def test_an_unmarked_line_that_differs_is_said(gate: Gate) -> None:
+    def unmark(lines: list[Any], bot: Bot) -> None:
+        lines[115]["shadow"] = {"agreed": True, "error": None}
+
+    verdict = gate(unmark)
+    assert verdict.verdict is Outcome.INCONCLUSIVE
+    assert any("differs now (d-6e01b049), and no counter" in one
+               for one in verdict.matching.problems)  # fmt: skip
+
+
+def test_a_counter_that_counts_one_more_is_not_believed(gate: Gate) -> None:
+    def count(lines: list[Any], bot: Bot) -> None:
+        for document in bot.documents[2000:]:
+            document["state_machine_shadow"]["transition_divergences"] += 1
+            document["state_machine_shadow"]["total_divergences"] += 1
+
+    verdict = gate(count)
+    assert verdict.verdict is Outcome.INCONCLUSIVE
+    assert verdict.matching.counted == 7
+    assert verdict.matching.untied[0][1] == 1
+
+
+def test_counters_that_count_nothing_are_not_believed(gate: Gate) -> None:
+    def forget(lines: list[Any], bot: Bot) -> None:
+        for document in bot.documents:
+            document["state_machine_shadow"] |= {
+                "transition_divergences": 0, "total_divergences": 0, "last_divergence_ts": None,
+                "last_divergence_event": "", "last_divergence_kind": "",
+            }  # fmt: skip
+
+    verdict = gate(forget)
+    assert verdict.verdict is Outcome.INCONCLUSIVE
+    assert all("no sample counts it" in one for one in verdict.matching.problems)
+
+
+def test_another_event_than_the_journal_s_is_not_believed(gate: Gate) -> None:
+    def rename(lines: list[Any], bot: Bot) -> None:
+        for document in bot.documents:
+            block = document["state_machine_shadow"]
+            block["last_divergence_event"] = block["last_divergence_event"] and "TimerTick"
+
+    verdict = gate(rename)
+    assert verdict.verdict is Outcome.INCONCLUSIVE
+    assert "names TimerTick (transition) as the last divergence" in verdict.matching.problems[0]
+
+
+def test_another_kind_than_the_journal_s_is_not_believed(gate: Gate) -> None:
+    def swap(lines: list[Any], bot: Bot) -> None:
+        for document in bot.documents:
+            block = document["state_machine_shadow"]
+            block["invariant_divergences"] = block["transition_divergences"]
+            block["transition_divergences"] = 0
+            block["last_divergence_kind"] = "invariant"
+
+    assert gate(swap).verdict is Outcome.INCONCLUSIVE
+
+
+def test_a_journal_of_another_hour_is_not_believed(gate: Gate) -> None:
+    def move(lines: list[Any], bot: Bot) -> None:
+        for line in lines:
+            line["ts"] += 3600.0
+
+    verdict = gate(move)
+    assert verdict.verdict is Outcome.INCONCLUSIVE
+    assert len(verdict.matching.tied) == 0
+
+
+def test_an_executable_that_agrees_now_reproduces_nothing(gate: Gate) -> None:
+    verdict = gate(shadow="python")
+    assert verdict.verdict is Outcome.INCONCLUSIVE
+    assert verdict.matching.replayed == 0
+    assert "the cores do not differ on it now" in verdict.matching.problems[0]
+
+
+def test_a_clean_shadow_with_its_journal_passes(gate: Gate, core_exe: str) -> None:
+    def mend(lines: list[Any], bot: Bot) -> None:
+        lines[:] = marked_journal(core)
+        bot.documents[:] = two_days(lines).documents
+
+    verdict = gate(mend, shadow=core_exe)
+    assert verdict.verdict is Outcome.PASS
+    assert verdict.replayed is not None
+    assert verdict.replayed.steps.total() == 207
+
+
+def test_failures_that_only_the_journal_knows_of_are_not_passed(gate: Gate) -> None:
+    def fail(lines: list[Any], bot: Bot) -> None:
+        lines[40]["shadow"] = {"agreed": False, "error": "timeout"}
+
+    verdict = gate(fail)
+    assert outcomes(verdict)["pass 1"] is Outcome.INCONCLUSIVE
+    assert verdict.verdict is Outcome.INCONCLUSIVE
+
+
+def test_the_same_journal_given_twice_counts_once(gate: Gate, tmp_path: Path) -> None:
+    gate()
+    journal = tmp_path / "events_20260126T000000Z.jsonl"
+    copy = tmp_path / "copy.jsonl"
+    copy.write_bytes(journal.read_bytes())
+    replayed = replay_journals(
+        [journal, copy],
+        PairSpec("python", str(FAULTY)),
+        parse_explanations(BOTH),
+        None,
+        today=TODAY,
+    )
+    telemetry = read_telemetry([tmp_path / "state_machine_shadow_20260126T000000Z.jsonl"])
+    verdict = judge(telemetry, replayed)
+    assert replayed.doubled == 207
+    assert (verdict.matching.marked, verdict.matching.replayed) == (6, 6)
+    assert verdict.verdict is Outcome.PASS
