@@ -5,7 +5,7 @@ from .records import PairState, Phase
 
 
 def derive_phase(state: PairState) -> Phase:
-    """S2 with exits on both sides, S1a with only buys, S1b with only sells, else S0."""
+    """S2 with both kinds of exit, S1a with buys, S1b with sells, else S0 (reducer.md, "Phase")."""
     has_buy_exit = has_sell_exit = False
     for order in state.orders:
         if order.role == "exit":

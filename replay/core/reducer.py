@@ -63,7 +63,7 @@ def _price_tick(
     order_size_usd: float,
     order_sizes: Sizes,
 ) -> Outcome:
-    """Take the price, then refresh at most one entry that the market left behind."""
+    """Take the price, then refresh at most one entry left behind (reducer.md, PriceTick)."""
     market = event.price
     now = event.timestamp
     state = evolve(state, now=now, market_price=market, last_price_update_at=now)
@@ -92,7 +92,7 @@ def _refresh(
     order_size_usd: float,
     order_sizes: Sizes,
 ) -> Outcome:
-    """Replace a stale entry, or pause its trade's refreshes (PriceTick steps 2 to 6)."""
+    """Replace a stale entry or pause its trade's refreshes (reducer.md, PriceTick steps 2 to 6)."""
     if order.trade_id == "A":
         count = state.consecutive_refreshes_a
         last_direction = state.last_refresh_direction_a

@@ -146,7 +146,7 @@ def newer(path: Path) -> None:
 def other_history(path: Path) -> None:
     filled(path)
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE migrations SET name = '0001 something else'")
+        connection.execute("UPDATE migrations SET name = '0001 something else' WHERE number = 1")
     connection.close()
 
 
