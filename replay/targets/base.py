@@ -151,6 +151,10 @@ class Reply:
             self._results = self._decode(blob)
         return self._results
 
+    def decoded(self, piece: bytes) -> StepResult:
+        """The result that is encoded in a piece of the blob (split_outcomes)."""
+        return self._decode(piece)[0]
+
 
 class Target(Protocol):
     """A core that can be run. Not shared between threads or processes.
@@ -189,6 +193,22 @@ def encode_outcomes(outcomes: Sequence[Outcome]) -> bytes:
     packed: bytes = msgpack.packb(outcomes, use_bin_type=True)
     count = len(outcomes)
     return packed[1 if count < 16 else 3 if count < 65536 else 5 :]
+
+
+def split_outcomes(blob: bytes) -> list[bytes]:
+    """The encodings of the outcomes in an answer body, one by one. Raises ValueError (or an
+    error of msgpack's) where it is no MessagePack; a cut off end is left out."""
+    unpacker = msgpack.Unpacker(max_buffer_size=len(blob) + 1)
+    unpacker.feed(blob)
+    pieces, begin = [], 0
+    try:
+        while True:
+            unpacker.skip()
+            end = unpacker.tell()
+            pieces.append(blob[begin:end])
+            begin = end
+    except msgpack.OutOfData:
+        return pieces
 
 
 def decode_outcomes(blob: bytes) -> list[StepResult]:
