@@ -217,9 +217,7 @@ class Witness:
             else:
                 call = stream.steps[place].call
                 settings = settings_at(stream.start, stream.steps, place)
-                signature = divergence_signature(
-                    call, before, ours, answer, differences, settings
-                )
+                signature = divergence_signature(call, before, ours, answer, differences, settings)
                 about = call, before, differences, ours, answer
                 facts = partial(_facts, about, partial(config_at, stream, outcomes, place))
                 signature = self._routing.route(signature, facts)
@@ -228,7 +226,8 @@ class Witness:
 
 
 def _facts(about: tuple[Any, ...], config: Callable[[], Document]) -> Mapping[str, Any]:
-    return facts_of(*about, config())
+    call, before, differences, authority, shadow = about
+    return facts_of(call, before, differences, authority, shadow, config())
 
 
 def config_at(stream: Stream, outcomes: Sequence[Outcome], place: int) -> Document:

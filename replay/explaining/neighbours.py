@@ -247,9 +247,7 @@ def mixed_changes(cases: Sequence[Stream], seed: int, *, unreadable: bool) -> It
         yield _stream(document, case)
 
 
-def _elsewhere(
-    choices: Seeded, document: CaseDocument, case: Stream, number: int
-) -> Stream | None:
+def _elsewhere(choices: Seeded, document: CaseDocument, case: Stream, number: int) -> Stream | None:
     """Another step, mostly at a threshold, from the state that a case starts from; None where it
     has no state that could be read."""
     config = document["config"]

@@ -137,9 +137,7 @@ def parts_of(
     return [replace(part, broken=_broken(core, part.edit, elsewhere)) for part in best]
 
 
-def _broken(
-    core: EditableCore, edit: Edit, elsewhere: Sequence[Passage]
-) -> tuple[Refutation, ...]:
+def _broken(core: EditableCore, edit: Edit, elsewhere: Sequence[Passage]) -> tuple[Refutation, ...]:
     with in_force(core, edit) as target:
         if target is None:
             return ()

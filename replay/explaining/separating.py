@@ -105,5 +105,3 @@ def _facts(passage: Passage) -> Mapping[str, Any]:
     return facts_of(
         stream.steps[0].call, before, differences, passage.authority[0], passage.shadow[0], config
     )
-
-

@@ -35,6 +35,8 @@ def tie_changes(cases: Sequence[Stream], seed: int) -> Iterator[Stream]:
         document = documents[place]
         if isinstance(document["config"], dict) and isinstance(document["state"], dict):
             document = _with_decimals(choices, document)
+            if choices.chance(25):
+                document = _as_price_tick(document)
             for _ in range(choices.pick((1, 1, 2))):
                 document = _on_a_tie(choices, document)
         stream = case_stream(document, cases[place % len(cases)])
@@ -53,6 +55,18 @@ def _with_decimals(choices: Seeded, document: CaseDocument) -> CaseDocument:
             if isinstance(config.get(name), float) and choices.chance(70):
                 config[name] = choices.pick(_SIMPLE)
     return {**document, "config": config}
+
+
+def _as_price_tick(document: CaseDocument) -> CaseDocument:
+    """The case with a new price for its event, by which entries are placed anew: another rule that
+    rounds."""
+    state: dict[str, Any] = document["state"]
+    steps: list[Any] = document["steps"]
+    price, now = state.get("market_price"), state.get("now")
+    if not (_is_ordinary(price) and _is_ordinary(now)):
+        return document
+    tick = {**steps[-1], "call": [int(CallCode.PRICE_TICK), price, now]}
+    return {**document, "steps": [*steps[:-1], tick]}
 
 
 def _on_a_tie(choices: Seeded, document: CaseDocument) -> CaseDocument:

@@ -128,19 +128,19 @@ def test_a_shadow_that_is_gone_leaves_the_stored_answers(
     """They can tell what there would be, but nothing is verified by them."""
     folder = forgetful.copy(tmp_path)
     ran = doge(folder, "explain", entries["entry fill"], "--shadow", tmp_path / "gone.py",
-               "--json")  # fmt: skip
+               *ALL_IT_NEEDS, "--json")  # fmt: skip
     assert (ran.code, ran.json["result"]) == (3, "unverified")
     assert "reducer._entry_filled" in {one["function"] for one in ran.json["causes"]}
     assert "only its stored answers are known" in ran.json["notes"][0]
 
 
 def test_a_failure_has_no_cause_to_look_for(tmp_path: Path) -> None:
-    hangs = tmp_path / "fails"
-    hangs.write_text("#!/bin/sh\nexit 1\n")
-    hangs.chmod(0o755)
-    ran = doge(tmp_path, "run", EXAMPLES / "journal.jsonl", "--shadow", hangs, "--json")
+    refuses = ("    fees = closed.entry_fee + fee\n", "    raise ValueError\n")
+    shadow = faulty_core(tmp_path, refuses)
+    ran = doge(tmp_path, "run", EXAMPLES / "journal.jsonl", "--shadow", shadow, "--json")
     finding = ran.json["failed_steps"][0]["id"]
-    explained = doge(tmp_path, "explain", finding, "--shadow", hangs)
+    assert finding.startswith("f-")
+    explained = doge(tmp_path, "explain", finding, "--shadow", shadow)
     assert (explained.code, explained.err) == (1, "")
     assert "a core failed" in explained.out
 

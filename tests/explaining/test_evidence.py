@@ -63,8 +63,7 @@ def test_packed_cases_get_the_answers_that_they_get_alone(tmp_path: Path) -> Non
     together = [alone(pack, at) for pack in packs for at in range(len(pack.roles))]
     assert [one.roles for one in together] == [one.roles for one in singly]
     assert all(
-        answers_alike(one, 0, other.shadow[0])
-        for one, other in zip(together, singly, strict=True)
+        answers_alike(one, 0, other.shadow[0]) for one, other in zip(together, singly, strict=True)
     )
 
 

@@ -184,6 +184,15 @@ def test_our_core_stands_for_an_authority_without_source(tmp_path: Path, core_ex
     assert any("stands for its source" in note for note in found.notes)
 
 
+def test_it_is_the_authority_s_own_source_that_is_edited(tmp_path: Path) -> None:
+    """A bot's checkout as the authority: ours is the shadow that has it right."""
+    authority = faulty(tmp_path, *LOSSES)
+    of = subject("python", next(iter(findings("python", authority=authority).values())), authority)
+    found = explained("python", of, authority=authority)
+    assert found.result is Result.VERIFIED
+    assert '"losses = increment(losses) if net < 0 else 0" instead of' in found.causes[0].edit.says
+
+
 def test_the_budget_is_kept_and_what_was_not_done_is_told(tmp_path: Path) -> None:
     shadow = faulty(tmp_path, *LOSSES)
     of = subject(shadow, next(iter(findings(shadow).values())))
@@ -233,5 +242,3 @@ def test_rows_come_in_turn_and_planned_streams_are_the_same_each_time() -> None:
     assert origins == ["live", "edge"] * (len(origins) // 2)
     one, other = (list(planned_streams([Profile.EDGE])) for _ in range(2))
     assert one == other
-
-
