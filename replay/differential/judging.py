@@ -7,6 +7,7 @@ a fault at every step must cost about as much as none.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -27,14 +28,17 @@ from replay.differential.recurring import (
 )
 from replay.differential.routing import Routing
 from replay.differential.signature import failure_signature
+from replay.differential.stencil import Mould
 from replay.differential.walking import Trail
-from replay.streams.model import Document, Segment
+from replay.streams.model import Call, Document, Segment
 from replay.targets.base import (
     Failure,
     FailureKind,
     Outcome,
+    Reply,
     StepResult,
     is_refusal,
+    split_outcomes,
 )
 from replay.targets.compact import Plain
 
@@ -75,11 +79,13 @@ def same_bytes(
 
 
 class Answered(NamedTuple):
-    """A segment that the authority has answered. `config` is in force before its first step."""
+    """A segment that the authority has answered. `config` is in force before its first step, and
+    `blob` is the encoding of all outcomes where there is one."""
 
     segment: Segment
     config: Document
-    outcomes: Sequence[StepResult]
+    outcomes: Sequence[Any]
+    blob: bytes | None = None
 
 
 class Different(NamedTuple):
@@ -100,6 +106,25 @@ class Judged:
     met: list[tuple[int, Known]] = field(default_factory=list)
     told: list[Different] = field(default_factory=list)
     untold: dict[Bucket, int] = field(default_factory=dict)
+
+    def verdicts(self) -> Counter[Verdict]:
+        """How often each was given."""
+        counts = Counter({Verdict.AGREE: self.agreed, Verdict.BOTH_REFUSE: self.both_refused})
+        for known, times in Counter(known for _, known in self.met).items():
+            counts[known.verdict] += times
+        return +counts
+
+    def failures(self) -> Counter[FailureKind]:
+        """How often the shadow failed, by class."""
+        return Counter(known.failure for _, known in self.met if known.failure is not None)
+
+    def is_told(self, place: int, known: Known) -> bool:
+        """Counts a step that differs; true where it is to be told in full."""
+        self.met.append((place, known))
+        if known.bucket.count():
+            return True
+        self.untold[known.bucket] = place
+        return False
 
     def agree(self, authority: Outcome) -> None:
         """Counts a step on which the shadow did as the authority."""
@@ -122,15 +147,47 @@ class Judge:
         self.buckets = Buckets()
         self._routing = routing
         self._recurring = Recurring()
-        self._here: Here = {}
+        self._here = Here()
         self._version: object = None
         self._pack: Callable[[Any], bytes] = msgpack.Packer(use_bin_type=True).pack
 
-    def judge_all(self, answered: Answered, results: Sequence[StepResult], trail: Trail) -> Judged:
-        """Judges all steps of a segment. `trail` is at its beginning, and goes on to its end."""
+    def judge_all(self, answered: Answered, reply: Reply, trail: Trail) -> Judged:
+        """Judges all steps of a segment by the shadow's reply. `trail` is at its beginning, and
+        goes on to its end."""
         judged = Judged()
-        outcomes: Any = answered.outcomes
-        steps = zip(answered.segment.steps, outcomes, results, strict=True)
+        if answered.blob is None or reply.blob is None:
+            self._judge_values(judged, answered, reply.results, trail)
+        else:
+            self._judge_bytes(judged, answered, split_outcomes(answered.blob), reply, trail)
+        return judged
+
+    def _judge_bytes(
+        self, judged: Judged, answered: Answered, pieces: list[bytes], reply: Reply, trail: Trail
+    ) -> None:
+        """By the encodings of the answers: what is like many before is not even decoded."""
+        assert reply.blob is not None
+        their_pieces = split_outcomes(reply.blob)
+        steps = zip(answered.segment.steps, answered.outcomes, pieces, their_pieces, strict=True)
+        for place, (step, outcome, ours, theirs) in enumerate(steps):
+            if step.changes is not None:
+                trail.set(step.changes)
+            if ours == theirs:
+                judged.agree(outcome)
+            else:
+                known = self._known_by_bytes(step.call, ours, theirs, trail)
+                if known is None:
+                    result = reply.decoded(theirs)
+                    self._judge_one(judged, answered, place, result, trail, (ours, theirs))
+                elif judged.is_told(place, known):
+                    judgement = judge(outcome, reply.decoded(theirs), trail.plain, trail.decimals)
+                    judged.told.append(Different(place, known.bucket, judgement))
+            trail.follow(outcome)
+
+    def _judge_values(
+        self, judged: Judged, answered: Answered, results: Sequence[StepResult], trail: Trail
+    ) -> None:
+        """By the answers themselves, where one side has no encoding of all of them."""
+        steps = zip(answered.segment.steps, answered.outcomes, results, strict=True)
         for place, (step, ours, theirs) in enumerate(steps):
             if step.changes is not None:
                 trail.set(step.changes)
@@ -138,16 +195,20 @@ class Judge:
             if (ours == theirs or len(ours[0]) > _TICK) and same_bytes(ours, theirs, self._pack):
                 judged.agree(ours)
             else:
-                self._judge_one(judged, answered, place, theirs, trail)
+                self._judge_one(judged, answered, place, theirs, trail, None)
             trail.follow(ours)
-        return judged
 
     def _judge_one(
-        self, judged: Judged, answered: Answered, place: int, theirs: StepResult, trail: Trail
+        self,
+        judged: Judged,
+        answered: Answered,
+        place: int,
+        theirs: StepResult,
+        trail: Trail,
+        encoded: tuple[bytes, bytes] | None,
     ) -> None:
         """Judges a step on which the answers are most likely not the same."""
-        call = answered.segment.steps[place].call
-        ours: Any = answered.outcomes[place]
+        call, ours = answered.segment.steps[place].call, answered.outcomes[place]
         here = self._known_at(trail)
         key, differences = key_of(call, ours, theirs, trail.plain, trail.decimals)
         known = here.get(key)
@@ -166,13 +227,38 @@ class Judge:
                 judged.agree(ours)
                 return
             known = self._work_out(answered, place, trail, judgement, here, key)
-        judged.met.append((place, known))
-        bucket = known.bucket
-        if not bucket.count():
-            judged.untold[bucket] = place
+        elif encoded is not None:
+            self._cast(call, ours, theirs, encoded, trail, known)
+        if judged.is_told(place, known):
+            judgement = judgement or judge(ours, theirs, trail.plain, trail.decimals)
+            judged.told.append(Different(place, known.bucket, judgement))
+
+    def _known_by_bytes(self, call: Call, ours: bytes, theirs: bytes, trail: Trail) -> Known | None:
+        """What a step comes to that looks like many before."""
+        if type(call) is not tuple:
+            return None
+        mould = self._known_at(trail).moulds.get((call[0], len(ours), len(theirs)))
+        if mould is None or not mould.fits(call, ours, theirs, trail.plain, trail.decimals):
+            return None
+        return mould.known
+
+    def _cast(
+        self,
+        call: Call,
+        ours: Outcome,
+        theirs: StepResult,
+        encoded: tuple[bytes, bytes],
+        trail: Trail,
+        known: Known,
+    ) -> None:
+        """Takes a mould of a step that is one of many, unless there is one of these lengths."""
+        if isinstance(theirs, Failure) or not isinstance(call, tuple):
             return
-        judgement = judgement or judge(ours, theirs, trail.plain, trail.decimals)
-        judged.told.append(Different(place, bucket, judgement))
+        moulds = self._known_at(trail).moulds
+        lengths = (call[0], len(encoded[0]), len(encoded[1]))
+        if lengths not in moulds:
+            outcomes = ours, theirs
+            moulds[lengths] = Mould.of(call, outcomes, encoded, trail.plain, trail.decimals, known)
 
     def _known_at(self, trail: Trail) -> Here:
         """What is known of steps that start here; looked up where the state has changed."""

@@ -114,7 +114,8 @@ class _Pending:
     @property
     def answered(self) -> Answered:
         """As it is judged."""
-        return Answered(self.segment, self.position.inputs.config, self.reply.results)
+        config, reply = self.position.inputs.config, self.reply
+        return Answered(self.segment, config, reply.results, reply.blob)
 
 
 class Lockstep:
@@ -281,16 +282,11 @@ class Lockstep:
         elif trail.plain is not None:
             # The same state as the authority's own, and cheaper than to have that made plain.
             position.plain = list(trail.plain)
-        judged = self._judge.judge_all(pending.answered, reply.results, trail)
+        judged = self._judge.judge_all(pending.answered, reply, trail)
         if not segment.last:
             self._trails[segment.key] = trail
-        tally = self.tally
-        tally.verdicts[Verdict.AGREE] += judged.agreed
-        tally.verdicts[Verdict.BOTH_REFUSE] += judged.both_refused
-        for known, times in Counter(known for _, known in judged.met).items():
-            tally.verdicts[known.verdict] += times
-            if known.failure is not None:
-                tally.failures[known.failure] += times
+        self.tally.verdicts.update(judged.verdicts())
+        self.tally.failures.update(judged.failures())
         found += [self._finding(pending, *different) for different in judged.told]
         for bucket, place in judged.untold.items():
             self._repeat(pending, place, bucket)

@@ -10,8 +10,8 @@ the outline alone, and holds for all steps of this outline. Where somebody looke
 worked out each time.
 
 The outline of a step has the code of the call, the fields that the two deltas name, the codes of
-the actions, the violations, what differs in which way, what the orders and recoveries in the state
-before are for, all flags, and the type of everything else.
+the actions, the violations, the words of a refusal or failure, what differs in which way, what the
+orders in the state before are for, and the type of everything else.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from replay.differential.compare import classifier, compare, equal, unequal_fields
 from replay.differential.counting import Bucket
@@ -37,6 +37,9 @@ from replay.targets.base import (
     is_refusal,
 )
 from replay.targets.compact import Plain
+
+if TYPE_CHECKING:
+    from replay.differential.stencil import Mould
 
 MAX_OUTLINES = 10_000
 """Outlines that are remembered; with more, remembering begins anew."""
@@ -65,8 +68,15 @@ class Outlook(Enum):
     """Nothing differs after all: 0.0 and -0.0, 1 and 1.0."""
 
 
-Here = dict[Hashable, Known | Outlook]
-"""What is known of steps that start from states of one outline, by their keys."""
+class Here(dict[Hashable, Known | Outlook]):
+    """What is known of steps that start from states of one outline, by their keys. `moulds` has
+    what some of them look like (stencil.py), by code and lengths."""
+
+    __slots__ = ("moulds",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.moulds: dict[tuple[Any, int, int], Mould | None] = {}
 
 
 class _HiddenSettings(Settings):
@@ -100,10 +110,9 @@ class Occurred(NamedTuple):
     def is_told_by_outline(self, signature: Signature) -> bool:
         """Whether this signature comes out when there is nothing to look at but the outline. Only
         for a step that has a key."""
-        if any(
-            d.kind is DifferenceKind.TYPE and type(d[2]) is type(d[3]) for d in self.differences
-        ):
-            return False  # odd values, of which nobody knows when they are equal
+        for _, kind, one, other in self.differences:
+            if kind is DifferenceKind.TYPE and type(one) is type(other):
+                return False  # odd values, of which nobody knows when they are equal
         try:
             return unseen_by(self._hidden().signature) == signature
         except Looked:
@@ -131,9 +140,13 @@ class Recurring:
     def at(self, before: Plain | None) -> Here:
         """What is known of steps from states like this one; to be added to by `learn`."""
         try:
-            return self._known.setdefault(_state_outline(before), {})
+            outlined = _state_outline(before)
+            here = self._known.get(outlined)
         except (TypeError, IndexError):
-            return {}  # odd records, or what cannot be a key: known of this very state alone
+            return Here()  # odd records, or what cannot be a key: known of this very state alone
+        if here is None:
+            here = self._known[outlined] = Here()
+        return here
 
     def learn(
         self, here: Here, key: Hashable, occurred: Occurred, signature: Signature, known: Known
@@ -181,7 +194,7 @@ def key_of(
     if len(authority) == REFUSED:
         return None, None
     if len(shadow) == REFUSED:
-        return ((*asked, *shadow) if _are_texts(shadow) else None), None
+        return ((*asked, tuple(shadow)) if _are_texts(shadow) else None), None
     delta, actions, violations = authority
     their_delta, their_actions, their_violations = shadow
     names, their_names = delta[::2], their_delta[::2]

@@ -64,11 +64,11 @@ for _name in _WAYS_TO_LOOK:
 
 
 def unseen_by(function: Callable[[], T]) -> T:
-    """What a function gives that is given unseen values. Raises Looked where anybody looked.
+    """What a function gives that has to do with unseen values. Raises Looked where anybody looked.
 
-    Functions of texts raise TypeError where they are given an unseen text, and what they are called
-    from may make something else of that. So any such error counts as a look, caught or not, and
-    whatever else comes of a value that is not one too.
+    What is built in (a search in a text, say) raises TypeError when it is given an unseen value,
+    and code that expects odd values may catch that. So each TypeError counts as a look, caught or
+    not, and so does any other error that comes out.
     """
 
     def watch(frame: FrameType, event: str, happened: Any) -> Any:

@@ -28,6 +28,12 @@ at more than one, and a flood must not fill the disk."""
 MAX_SAMPLES = 300
 """Occurrences of one bucket that a run keeps in memory, for checking explanations against."""
 
+SURE_SAMPLES = 5
+"""So many of them are kept of each bucket, whatever is kept of the others."""
+
+MAX_SAMPLED_STEPS = 200_000
+"""Steps in the cases of all occurrences that are kept in memory: some 40 MB."""
+
 MAX_MINIMISED = 200
 """Buckets minimised in one run; a core that is wrong everywhere must not take all night."""
 
@@ -59,6 +65,7 @@ class Collector:
     samples: dict[str, list[Finding]] = field(default_factory=dict)
     _buckets: dict[str, _Bucket] = field(default_factory=dict)
     _failures: dict[tuple[str, str], FailureCount] = field(default_factory=dict)
+    _sampled_steps: int = 0
     _flushed: float = field(default_factory=time.monotonic)
 
     def knows(self, finding_id: str) -> bool:
@@ -67,9 +74,7 @@ class Collector:
 
     def take(self, finding: Finding) -> bool:
         """Stores or counts one occurrence; true where it is this run's first of its bucket."""
-        sample = self.samples.setdefault(finding.id, [])
-        if len(sample) < MAX_SAMPLES:
-            sample.append(finding)
+        self._sample(finding)
         bucket = self._buckets.get(finding.id)
         if bucket is not None:
             self._keep(bucket, finding)
@@ -80,6 +85,14 @@ class Collector:
         self._count_failure(finding, 1)
         self.on_found(finding, recorded.is_new)
         return True
+
+    def _sample(self, finding: Finding) -> None:
+        """Keeps an occurrence in memory, as long as there is room."""
+        sample, steps = self.samples.setdefault(finding.id, []), len(finding.case.steps)
+        room = len(sample) < MAX_SAMPLES and self._sampled_steps + steps <= MAX_SAMPLED_STEPS
+        if room or len(sample) < SURE_SAMPLES:
+            sample.append(finding)
+            self._sampled_steps += steps
 
     def _keep(self, bucket: _Bucket, finding: Finding) -> None:
         """Keeps the case of one more occurrence, while there are few."""
@@ -99,9 +112,14 @@ class Collector:
             self._flushed = time.monotonic()
 
     def count_all(self, repeats: dict[str, Repeat]) -> None:
-        """Counts what a lockstep has only counted, and empties that."""
+        """Counts what a lockstep has only counted, and empties that.
+
+        What it has found but could not tell, since a storm of failures ended it, is not known here
+        and cannot be counted.
+        """
         for finding_id, repeat in repeats.items():
-            self.count(finding_id, repeat)
+            if self.knows(finding_id):
+                self.count(finding_id, repeat)
         repeats.clear()
 
     def take_minimised(self, minimised: Minimised) -> None:

@@ -28,6 +28,7 @@ from replay.fuzzing.worker import (
     Job,
     Message,
     Progress,
+    Sampled,
     Shrunk,
     work,
 )
@@ -118,7 +119,7 @@ class _Campaign:
 
     def _take(self, connection: Connection, message: Message) -> None:
         match message:
-            case Found(finding):
+            case Found(finding) | Sampled(finding):
                 self.collector.take(finding)
             case Shrunk(minimised, unit):
                 former = self.shrunk.get(minimised.finding.id)

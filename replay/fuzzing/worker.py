@@ -40,7 +40,10 @@ MAX_CANDIDATES = 400
 """Streams that one worker offers to the corpus; what reaches something new gets rare quickly."""
 
 CASES_SENT = 5
-"""Occurrences of one bucket that one worker sends with their cases."""
+"""The first occurrences of one bucket that one worker sends with their cases."""
+
+MAX_SAMPLED = 1000
+"""Later ones, of all buckets together. Of a flood lockstep tells few in full anyway."""
 
 MAX_MINIMISED = 100
 """Buckets that one worker minimises; a core that is wrong everywhere must not take all night."""
@@ -100,6 +103,12 @@ class Found(NamedTuple):
     finding: Finding
 
 
+class Sampled(NamedTuple):
+    """A later occurrence of a bucket, with its case: one of a few, spread over all of them."""
+
+    finding: Finding
+
+
 class Shrunk(NamedTuple):
     """A minimised case of a bucket that was sent before, and the unit that it was met in."""
 
@@ -113,7 +122,7 @@ class Ended(NamedTuple):
     error: ReplayError | None = None
 
 
-Message = Candidate | Progress | Found | Shrunk | Ended
+Message = Candidate | Progress | Found | Sampled | Shrunk | Ended
 
 
 def work(job: Job, parent: Connection) -> None:
@@ -160,6 +169,7 @@ class _Worker:
     _seen: Counter[str] = field(default_factory=Counter)
     _features: set[str] = field(default_factory=set)
     _offered: int = 0
+    _sampled: int = 0
     _numbers: dict[str, int] = field(default_factory=dict)
     _repeated: dict[str, Repeat] = field(default_factory=dict)
     _reports: int = 0
@@ -224,18 +234,20 @@ class _Worker:
         self._report(lockstep, new)
 
     def _handle(self, found: list[Finding]) -> None:
-        """Sends each bucket's first occurrences and minimises the very first; counts the others."""
+        """Sends each bucket's first occurrences, minimises the very first, and sends some of the
+        others; the rest is counted."""
         for finding in found:
             self._seen[finding.id] += 1
-            if 1 < self._seen[finding.id] <= CASES_SENT:
+            times = self._seen[finding.id]
+            if times <= CASES_SENT:
                 self.parent.send(Found(finding))
-                continue
-            if self._seen[finding.id] > 1:
+            elif self._sampled < MAX_SAMPLED:
+                self._sampled += 1
+                self.parent.send(Sampled(finding))
+            else:
                 former = self._repeated.get(finding.id)
                 self._repeated[finding.id] = finding.place.after(former)
-                continue
-            self.parent.send(Found(finding))
-            if len(self._seen) <= MAX_MINIMISED:
+            if times == 1 and len(self._seen) <= MAX_MINIMISED:
                 self._minimise(finding)
 
     def _minimise(self, finding: Finding) -> None:

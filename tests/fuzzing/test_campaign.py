@@ -24,6 +24,7 @@ from replay.fuzzing.campaign import run_campaign
 from replay.fuzzing.canary import check_canary, check_control
 from replay.fuzzing.units import Mix
 from replay.fuzzing.worker import Candidate, Job
+from replay.streams.model import CallCode
 from replay.streams.packing import pack
 from replay.targets.base import Target
 from replay.targets.open import open_target
@@ -118,7 +119,19 @@ def test_one_worker_and_two_find_the_same(runs: dict[str, Campaign]) -> None:
         assert other.counts == one.counts
         assert other.report.tally == one.report.tally
         assert other.report.features == one.report.features
+        assert other.report.exercised == one.report.exercised
+        assert other.report.bounds() == one.report.bounds()
         assert {f.id: f.steps for f in other.store.findings()} == dict.fromkeys(one.counts, 1)
+
+
+def test_what_was_exercised_is_all_that_was_compared(runs: dict[str, Campaign]) -> None:
+    report = runs["two"].report
+    assert report.exercised.steps == report.tally.transitions
+    assert {finding for _, finding in report.exercised.differed} == set(runs["two"].counts)
+    assert all(0 < bound.steps <= report.tally.transitions for bound in report.bounds())
+    assert any(bound.differed for bound in report.bounds())
+    fill = next(bound for bound in report.bounds() if bound.call == CallCode.FILL)
+    assert 1 <= fill.draws <= report.tally.streams
 
 
 def test_the_same_campaign_ends_with_the_same_cases_to_the_byte(runs: dict[str, Campaign]) -> None:
