@@ -1,8 +1,9 @@
 """Where reducer.md says what a finding is about: from the names that a signature has to its words.
 
-A signature names the rule at work in few words ("entry fill", "book a cycle"). Whoever looks at a
-divergence next wants to read what both cores should have done, so here is the section of the
-contract for each of these names, and the step of it where the field that differs tells as much.
+A signature names the rule at work in few words ("entry fill", "book a cycle"), and often the
+condition or the part of a figure behind its field ("whether it acts: drift"). Whoever looks at a
+divergence next wants to read what both cores should have done, so here is the place in the contract
+for each of these names.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from replay.differential.model import Signature
-from replay.streams.model import CALL_NAMES, CallCode
+from replay.streams.model import CALL_NAMES, EVENT_NAMES, CallCode
 
 CONTRACT: Final = "reducer.md"
 
@@ -23,8 +24,8 @@ _SECTIONS: Final[Mapping[str, str]] = {
     "entry fill": "FillEvent, An entry",
     "exit fill": "FillEvent, An exit",
     "unknown order": "FillEvent",
+    "orders of one id": "FillEvent",
     "recovery fill": "RecoveryFillEvent",
-    "unknown recovery": "RecoveryFillEvent",
     "recovery cancel": "RecoveryCancelEvent",
     "orphaning": "Orphaning",
     "book a cycle": "Book a cycle",
@@ -33,12 +34,15 @@ _SECTIONS: Final[Mapping[str, str]] = {
     "exit of a filled entry": "Exit price",
     "order volume": "Order volume",
     "new entry": "New entry",
-    "follow-up entry": "Follow-up entry",
     "invariants": "Invariants",
     "reading a state": "Reading a state",
     "unreadable state": "Reading a state",
+    "arithmetic": "Building blocks",
 }
 """By the rule of a signature: its heading in reducer.md, and the part below that."""
+
+_OF_THE_EVENT: Final = frozenset({"price and time", "unknown recovery"})
+"""Rules whose heading is the event's own."""
 
 _METHODS: Final[Mapping[str, str]] = {
     CALL_NAMES[CallCode.CHECK_INVARIANTS]: "Invariants",
@@ -46,13 +50,32 @@ _METHODS: Final[Mapping[str, str]] = {
 }
 """By the method, for calls that are no events and meet no rule."""
 
+_BLOCKS: Final[Mapping[tuple[str, str], str]] = {
+    ("new entry", "rounding"): "Decimal rounding",
+    ("new entry", "distance"): "Entry distance",
+    ("new entry", "backoff"): "Backoff multiplier",
+    ("new entry", "backoff at its limit"): "Backoff multiplier",
+    ("new entry", "mode"): "Follow-up entry",
+    ("new entry", "cool-down"): "Follow-up entry",
+    ("new entry", "nothing to order"): "Order volume",
+    ("new entry", "minimum volume"): "Order volume",
+    ("new entry", "minimum cost"): "Order volume",
+    ("new entry", "minimum cost of the size"): "Order volume",
+    ("order volume", "size"): "Effective size",
+    ("exit of a filled entry", "rounding"): "Decimal rounding",
+}
+"""By rule and part: the building block that the part is said in, beside the rule's own heading."""
+
 _REFRESH_STEPS: Final[Mapping[str, str]] = {
     "whether it acts": "step 1",
+    "whether it pauses": "step 5",
     "state.last_refresh_direction_*": "step 3",
     "state.consecutive_refreshes_*": "steps 2 and 4",
     "state.refresh_cooldown_until_*": "steps 2 and 5",
 }
-"""The steps of PriceTick that set a field; whatever is about orders and actions is step 6."""
+"""The steps of PriceTick that decide or set something; orders and actions are step 6."""
+
+_REPLACED: Final = ("state.orders", "state.next_order_id", "actions")
 
 
 def place_in_contract(signature: Signature) -> str:
@@ -61,13 +84,15 @@ def place_in_contract(signature: Signature) -> str:
     Just the file where the signature names nothing that it knows of (one of a newer version).
     """
     rule, event = signature.rule, signature.event
-    if rule == "unknown recovery" and event == CALL_NAMES[CallCode.RECOVERY_CANCEL]:
-        rule = "recovery cancel"
     section = _SECTIONS.get(rule) or _METHODS.get(event)
+    if rule in _OF_THE_EVENT and event in EVENT_NAMES.values():
+        section = event
     if section is None:
         return CONTRACT
-    heading, _, part = section.partition(", ")
+    heading, _, below = section.partition(", ")
+    field, _, part = signature.field.partition(": ")
     if rule == "refresh" and not signature.failure:
-        replaced = signature.field.startswith(("state.orders", "state.next_order_id", "actions"))
-        part = "step 6" if replaced else _REFRESH_STEPS.get(signature.field, "")
-    return f'{CONTRACT}, "{heading}"' + (f", {part}" if part else "")
+        below = "step 6" if field.startswith(_REPLACED) else _REFRESH_STEPS.get(field, "")
+    place = f'{CONTRACT}, "{heading}"' + (f", {below}" if below else "")
+    block = _BLOCKS.get((rule, part))
+    return place if block is None else f'{place} and "{block}"'

@@ -71,6 +71,8 @@ class Settings:
     def _worked_out(self, name: str, read: Callable[[Document], Any]) -> Any:
         here: Settings | None = self
         while here is not None:
+            if name in here._read:
+                return here._read[name]
             if name in here._documents:
                 try:
                     return read(here._documents[name])

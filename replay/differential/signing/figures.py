@@ -132,11 +132,12 @@ def volume_part(
     size, common = order_size(moment, trade), moment.settings.size
     if size is None or common is None:
         return ""
-    others = {common, config.order_size_usd, *moment.settings.sizes.values()} - {size}
-    if any(compute_order_volume(price, config, other) == odd for other in others):
-        return SIZE
-    near = _is_near(odd, size / price, max(config.volume_decimals, 0), WHOLE)
-    return ROUNDING if near else ""
+    for other in {common, *moment.settings.sizes.values()} - {size}:
+        if compute_order_volume(price, config, other) == odd:
+            return SIZE
+    if _is_near(odd, size / price, max(config.volume_decimals, 0), WHOLE):
+        return ROUNDING
+    return SIZE if compute_order_volume(price, config, config.order_size_usd) == odd else ""
 
 
 # --- Exits ------------------------------------------------------------------------------------

@@ -35,10 +35,9 @@ def refresh_guard(moment: Moment, config: EngineConfig) -> str | None:
     held = _refresh_hold(moment, first, config)
     if held is not None:
         return held
-    if len(acted) == 1 and _only_a_pause_is_set(moment):
-        return None
-    at_end = moment.now == moment.was(f"refresh_cooldown_until_{first.trade_id.lower()}")
-    return "cool-down" if at_end else "drift"
+    if moment.now == moment.was(f"refresh_cooldown_until_{first.trade_id.lower()}"):
+        return "cool-down"
+    return None if len(acted) == 1 and _only_a_pause_is_set(moment) else "drift"
 
 
 def _refreshed(moment: Moment, side: Answer, config: EngineConfig) -> Order | None:
@@ -110,7 +109,7 @@ def time_out_guard(moment: Moment, rule: str, config: EngineConfig) -> str | Non
     order = first_exit(moment)
     filled, placed, limit = order.entry_filled_at, order.placed_at, config.s1_orphan_after_sec
     if moment.now - (filled if filled != 0 else placed) == limit:
-        return "age at its limit"
+        return "age"
     # Counted from the other time it may be too young.
     other = placed if filled != 0 else 0.0
     return "age" if other == 0 or not moment.now - other >= limit else "moved away"
@@ -176,12 +175,10 @@ def eviction_guard(moment: Moment) -> str | None:
     """What the cores decided differently about making room: how many recoveries have to go, or by
     what they rank. None where they did not."""
     ours, theirs = (_evicted(moment, side) for side in moment.sides)
-    if len(ours) != len(theirs):
-        return "how many recoveries are evicted"
     mine = [recovery for recovery in ours if recovery not in theirs]
     its = [recovery for recovery in theirs if recovery not in ours]
     if not (mine and its):
-        return None
+        return "how many recoveries are evicted" if mine or its else None
     market = moment.market
     one, other = (
         0.0 if market <= 0 else abs(recovery.price - market) / market
@@ -225,9 +222,6 @@ def entry_limit(
 ) -> str | None:
     """The condition that a new entry only just meets, or that is about the other trade; None where
     there is none such."""
-    after = moment.authority
-    if follows and moment.now == after[f"cooldown_until_{trade.lower()}"]:
-        return "cool-down"
     terms = _terms(moment, side, trade, config)
     if terms is not None:
         price, size = terms
@@ -238,6 +232,9 @@ def entry_limit(
             return "minimum volume"
         if config.min_cost_usd > 0 and volume and volume * price == config.min_cost_usd:
             return "minimum cost"
+    after = moment.authority
+    if follows and moment.now == after[f"cooldown_until_{trade.lower()}"]:
+        return "cool-down"
     return "mode" if follows and after["short_only" if trade == "A" else "long_only"] else None
 
 
