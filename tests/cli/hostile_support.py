@@ -1,4 +1,4 @@
-"""Texts that want to be more than text, whatever can carry them, and how to tell that they did not."""
+"""Texts that want to be more than text, what can carry them, and how to tell that they are not."""
 
 from __future__ import annotations
 
@@ -184,49 +184,34 @@ def check_invariants(state):
     return [*core.check_invariants(state), EVIL]
 """
 
-
-def executable(real: str) -> str:
-    """A program that asks the real executable, but at some prices answers what it likes."""
-    return f"""#!{sys.executable} -IS
-import json, os, subprocess, sys
+EXECUTABLE = f"""#!{sys.executable} -IS
+import json, os, sys
 
 EVIL = {EVIL!a}
-REAL = subprocess.Popen(
-    [{real!r}, "--server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
-)
 
 
-def asked(line):
-    REAL.stdin.write(line)
-    return json.loads(REAL.stdout.readline())
-
-
-def answer(line):
-    request = json.loads(line)
+def answer(request):
     os.write(2, EVIL.encode())
     if request["method"] == "capabilities":
         return {{"version": EVIL, "revision": EVIL, "methods": ["transition", EVIL]}}
-    price = request.get("event", request.get("state", {{}})).get(
-        "price", request.get("state", {{}}).get("market_price")
-    )
-    if price == 0.31:
-        return {{"error": EVIL}}
+    if request["method"] == "check_invariants":
+        return {{"violations": [EVIL, EVIL + "l" * 100_000]}}
+    price = request["event"].get("price")
     if price == 0.32:
         sys.exit(3)
     if price == 0.33:
         sys.stdout.write(EVIL)
-    real = asked(line)
-    if price == 0.34 and "state" in real:
-        action = {{"local_id": 1, "txid": EVIL, "reason": EVIL, EVIL: EVIL}}
-        return {{"state": {{**real["state"], "mode_source": EVIL, EVIL: EVIL}}, "actions": [action]}}
-    if price == 0.35 and "violations" in real:
-        return {{"violations": [EVIL, EVIL + "l" * 100_000]}}
-    return real
+    if price != 0.34:
+        return {{"error": EVIL}}
+    action = {{"local_id": 1, "txid": EVIL, "reason": EVIL, EVIL: EVIL}}
+    state = {{**request["state"], "mode_source": EVIL, EVIL: EVIL}}
+    return {{"state": state, "actions": [action]}}
 
 
 for line in sys.stdin.buffer:
-    print(json.dumps(answer(line)), flush=True)
+    print(json.dumps(answer(json.loads(line))), flush=True)
 """
+"""A program that answers almost nothing, so that the checks of a run soon give up on it."""
 
 
 def strict(text: str) -> Any:

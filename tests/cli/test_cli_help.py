@@ -26,7 +26,7 @@ def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[s
 
 ALL = list(commands(cli))
 NEEDS_ARGUMENT = [
-    *((name,) for name in ("repro", "show", "export", "triage", "split", "merge")),
+    *((name,) for name in ("repro", "show", "export", "triage", "split", "merge", "explain")),
     ("corpus", "import"),
 ]
 

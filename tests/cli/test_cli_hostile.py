@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from cli_support import Ran, doge, faulty_core
+from hostile_support import markup_in
 
 from replay.streams.cases import parity_case_document
 from replay.streams.model import Start, Step, Stream
@@ -93,8 +94,12 @@ def test_the_reports_of_a_night(where: Path) -> None:
     )  # fmt: skip
     assert ran.code in (1, 4)
     markdown = (where / "reports" / "report.md").read_text()
-    assert "<script>" not in markdown
-    assert "<b>" not in markdown
+    assert markup_in(markdown) == []
     assert all(line.isprintable() for line in markdown.split("\n"))
+    page = (where / "reports" / "report.html").read_text()
+    style = page[page.index("<style>") : page.index("</style>")]
+    assert "<script>" not in page
+    assert "<b>" not in page
+    assert page.replace(style, "").replace("\n", "").isprintable()
     suite = ET.fromstring((where / "reports" / "junit.xml").read_text())
     assert suite.find(".//script") is None

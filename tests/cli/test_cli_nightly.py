@@ -69,12 +69,30 @@ def test_the_reports_say_the_same(night: Night) -> None:
     reports = night.where / "reports"
     assert json.loads((reports / "report.json").read_text()) == night.ran.json
     assert sorted(path.name for path in reports.iterdir()) == [
-        *("junit.xml", "report.json", "report.md")
+        *("junit.xml", "report.html", "report.json", "report.md")
     ]
     check_junit(reports / "junit.xml", failures=0, errors=0)
     markdown = (reports / "report.md").read_text()
     assert "# doge-replay nightly: exit 0" in markdown
     assert f"{night.ran.json['transitions']:,} transitions" in markdown
+
+
+def test_the_reports_say_how_much_a_green_night_means(night: Night) -> None:
+    found = night.ran.json
+    # Stored cases that were run again are not among the steps exercised.
+    assert 0 < found["transitions"] - found["exercised"]["steps"] <= len(night.before)
+    assert set(found["exercised"]["phases"]["PriceTick"]) >= {"S0", "S1a", "S1b", "S2"}
+    rules = {one["rule"]: one for one in found["exercised"]["rules"]}
+    assert 0 < rules["exit fill"]["acted"] <= rules["exit fill"]["met"]
+    assert any(one["reason"] == "entry refresh_entry" for one in found["exercised"]["actions"])
+    for bound in found["bounds"]:
+        assert bound["diverged"] == bound["diverged_draws"] == 0
+        assert bound["at_most"] == pytest.approx(1 - 0.05 ** (1 / bound["independent"]))
+        assert 0 < bound["draws"] <= found["streams"]
+    assert "fill" in {one["event"].lower()[:4] for one in found["bounds"]}
+    page = (night.where / "reports" / "report.html").read_text()
+    assert "Independent: of the steps" in page
+    assert "Independent: of the steps" in (night.where / "reports" / "report.md").read_text()
 
 
 def check_junit(file: Path, *, failures: int, errors: int) -> None:
@@ -108,6 +126,9 @@ def test_a_night_with_a_fault(tmp_path: Path, faulty: Faulty) -> None:
     check_junit(tmp_path / "reports" / "junit.xml", failures=len(found["divergences"]), errors=0)
     markdown = (tmp_path / "reports" / "report.md").read_text()
     assert all(f"`{one['id']}`" in markdown for one in found["divergences"])
+    page = (tmp_path / "reports" / "report.html").read_text()
+    assert all(f'id="{one["id"]}"' in page for one in found["divergences"])
+    assert page.count("Both answers") == len(found["divergences"])
     assert all(one["command"] in markdown for one in found["divergences"])
 
 

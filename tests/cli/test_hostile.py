@@ -1,8 +1,9 @@
 """Texts from outside are harmless wherever they come out, whatever they are made of.
 
 They come from journals and cases, from cores (their folders, versions, answers, errors and
-exceptions), from what people say of a finding, from explanations.toml and from the command line. They
-come out in the terminal, as JSON, in reports and in exports, which parsers of others read here.
+exceptions), from what people say of a finding, from explanations.toml and from the command line.
+They come out in the terminal, as JSON, in reports and in exports, which parsers of others read
+here.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from cli_support import PROGRAM, Ran, doge, environment, faulty_core
 from hostile_support import (
     BOT,
     EVIL,
+    EXECUTABLE,
     HUGE,
     LINE,
     LONG,
     NAME,
     Page,
     addresses,
-    executable,
     given,
     here,
     is_harmless,
@@ -364,17 +365,17 @@ def test_a_corpus_with_a_hostile_name_and_hostile_streams(world: World) -> None:
     shutil.rmtree(corpus)
 
 
-PRICES = (0.31, 0.32, 0.33, 0.34, 0.35)
+PRICES = (0.31, 0.32, 0.33, 0.34)
 
 
-def found_with(world: World, shadow: Path) -> list[str]:
-    """What a run over prices at which a core misbehaves finds; all of it is shown."""
-    cases = world.folder / "prices"
-    cases.mkdir(exist_ok=True)
-    for price in PRICES:
-        (cases / f"{price}.json").write_text(json.dumps(case({}, (0, price, 1001.0), (6,))))
+def found_with(world: World, shadow: Path, *stored: float) -> list[str]:
+    """What prices at which a core misbehaves show, and what a run over some of them stores."""
     options = ("--shadow", shadow, "--db", "other.db")
-    ran = world.run("run", "prices", *options)
+    for price in PRICES:
+        path = world.folder / f"{price}.json"
+        path.write_text(json.dumps(case({}, (0, price, 1001.0), (6,))))
+        assert world.run("repro", path.name, *options).code in (1, 3)
+    ran = world.run("run", *(f"{price}.json" for price in stored), *options)
     assert ran.code in (1, 3)
     assert world.run("list", "--db", "other.db").code == 0
     found = [one["id"] for one in world.run("list", "--db", "other.db", "--json").json]
@@ -397,7 +398,7 @@ def test_exceptions_of_a_bots_module(world: World) -> None:
     bot = world.folder / f"bot{NAME}"
     bot.mkdir()
     (bot / "bot.py").write_text(BOT)
-    assert found_with(world, bot / "bot.py")
+    assert found_with(world, bot / "bot.py", *PRICES)
     for text in (
         f"raise RuntimeError({EVIL!a})",
         f"raise type({LINE!a}, (Exception,), {{}})({LONG!a})",
@@ -408,21 +409,21 @@ def test_exceptions_of_a_bots_module(world: World) -> None:
         f"x = {EVIL!a}",
     ):
         (bot / "broken.py").write_text(text, "utf-8")
-        ran = world.run("run", "prices", "--shadow", bot / "broken.py")
+        ran = world.run("run", "cases", "--shadow", bot / "broken.py")
         assert ran.code == 3
         assert ran.line
         assert world.run("doctor", "--shadow", bot / "broken.py").code == 3
 
 
-def test_errors_answers_and_versions_of_an_executable(world: World, core_exe: str) -> None:
+def test_errors_answers_and_versions_of_an_executable(world: World) -> None:
     folder = world.folder / f"bin{NAME}"
     folder.mkdir()
     program = folder / f"exe{NAME}"
-    program.write_text(executable(core_exe))
+    program.write_text(EXECUTABLE)
     program.chmod(0o755)
     doctor = world.run("doctor", "--shadow", program)
     assert "version \\x1b]8;;" in doctor.out
-    assert any(one.startswith("f-") for one in found_with(world, program))
+    assert any(one.startswith("f-") for one in found_with(world, program, 0.31, 0.34))
     program.write_text(f"#!/bin/sh\nprintf '%s' {quoted(given(EVIL))} >&2\nexit 3\n",
                        errors="surrogateescape")  # fmt: skip
     assert world.run("doctor", "--shadow", program).code == 3

@@ -1,0 +1,88 @@
+"""The report in the terminal: the verdict first, groups apart, and no text that is an order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from report_makers import EVIL, evil_report, full_report, line
+
+from replay.cli.summary import MAX_ROWS, say_report
+from replay.findings.report import Report
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]) -> Any:
+    def say(report: Report) -> str:
+        say_report(report)
+        return capsys.readouterr().out
+
+    return say
+
+
+def test_the_verdict_and_what_does_not_hold_come_first(said: Any) -> None:
+    lines = said(full_report()).splitlines()
+    assert lines[0].startswith("nightly: 1 explanation that does not hold, 4 divergences")
+    assert lines[1] == (
+        "  explanation too wide does not hold: it also changes steps on which both agree"
+    )
+
+
+def test_each_group_is_apart_with_its_count_the_worst_first(said: Any) -> None:
+    text = said(full_report())
+    titles = ["\nRegressed: 1. ", "\nNew: 2. ", "\nKnown: 1. ", "\nFlaky: 1. ",
+              "\nFailures of a core: 1. ", "\nExplained: 2. "]  # fmt: skip
+    places = [text.index(title) for title in titles]
+    assert places == sorted(places)
+    assert text.index("d-00000003") < text.index("d-00000002")
+    assert "answers differently each time: no cause is looked for" in text
+    assert "flaky, 3 of 20" in text
+    assert "findings   regressed 1, new 2, known 1, flaky 1, failures 1, explained 2" in text
+    assert "fixed      d-00000009" in text
+
+
+def test_commands_to_copy_are_on_lines_of_their_own(said: Any) -> None:
+    lines = said(full_report()).splitlines()
+    assert "  doge-replay repro d-00000002" in lines
+    assert "  doge-replay explain d-00000002" in lines
+    assert "  doge-replay repro d-00000005" in lines
+    assert "  doge-replay explain d-00000005" not in lines
+    assert "  doge-replay explain d-00000006" not in lines
+
+
+def test_strict_is_told(said: Any) -> None:
+    text = said(full_report(strict=True))
+    assert "(strict: nothing counts as explained)" in text
+    assert "\nExplained" not in text
+
+
+def test_a_clean_run_says_how_much_it_means(said: Any) -> None:
+    text = said(full_report(findings=[], claims=[], misses=[]))
+    assert text.startswith("nightly: no divergence\n")
+    assert "phases     S0 900, S1a 100" in text
+    assert "reached    2 rules, 1 action, 2 configurations, 2 features" in text
+    (row,) = (one for one in text.splitlines() if one.startswith("PriceTick "))
+    assert row.split() == ["PriceTick", "300", "0", "1.0", "%", "2", "0", "78", "%"]
+    assert "Independent: of the steps of one event" in text
+    assert max(map(len, text.splitlines())) <= 120
+
+
+def test_a_run_that_drew_nothing_says_that_there_are_no_bounds(said: Any) -> None:
+    report = full_report(findings=[], claims=[], misses=[])
+    report.exercised.independent.clear()
+    assert said(report).splitlines()[-1].startswith("No bounds: ")
+
+
+def test_of_a_flood_the_worst_are_shown_and_the_rest_is_counted(said: Any) -> None:
+    text = said(full_report(findings=[line(n) for n in range(MAX_ROWS + 100)]))
+    assert "... and 100 more (--json has them)" in text
+    assert text.count("doge-replay repro") == MAX_ROWS
+
+
+@pytest.mark.parametrize("text", [EVIL, EVIL * 4000])
+def test_evil_texts_are_nothing_but_texts(said: Any, text: str) -> None:
+    shown = said(evil_report(text))
+    # A wide space is a space.
+    assert shown.replace("\n", "").replace("\u3000", " ").isprintable()
+    assert max(map(len, shown.split("\n"))) < 6000
+    assert len(shown) < 100_000
