@@ -91,8 +91,8 @@ def nightly(
             )
             report.new_streams = _join(settings, candidates, known)
     with reading(settings) as store:
-        details = details_of(store, report)
-    written = write_reports(report, report_dir or settings.report_dir, json_safe, details)
+        cases = details_of(store, report)
+    written = write_reports(report, report_dir or settings.report_dir, json_safe, cases)
     note(f"report: {clean(written, 1000)}")
     return finish(report, as_json)
 

@@ -7,7 +7,7 @@ from replay.findings.report import Report
 from replay.findings.reports.html_pieces import Markup, code, element, join, table
 from replay.findings.reports.wording import INDEPENDENT, counted, nothing_drawn, percent, phase_name
 
-MAX_ACTIONS = 200
+MAX_ROWS = 150
 
 
 def exercised_section(report: Report) -> Markup:
@@ -57,8 +57,8 @@ def _bounds(report: Report) -> Markup:
 def _phases(report: Report) -> Markup:
     calls = report.calls()
     rows = [
-        (call_name_of(code_), f"{row.total():,}", *(f"{row[phase]:,}" for phase in PHASES))
-        for code_, row in report.exercised.phases().items()
+        (call_name_of(call), f"{row.total():,}", *(f"{row[phase]:,}" for phase in PHASES))
+        for call, row in report.exercised.phases().items()
     ]
     if not rows:
         rows = [(name, f"{count:,}", *("" for _ in PHASES)) for name, count in calls.items()]
@@ -69,21 +69,20 @@ def _phases(report: Report) -> Markup:
 def _rules(report: Report) -> Markup:
     refused = report.exercised.refused
     rows = [
-        (call_name_of(code_), rule, f"{met:,}", f"{acted:,}")
-        for code_, rule, met, acted in report.exercised.rules()
+        (call_name_of(call), rule, f"{met:,}", f"{acted:,}")
+        for call, rule, met, acted in report.exercised.rules()
         if rule
     ]
     refusals = [
-        (call_name_of(code_), kind, f"{count:,}")
-        for (code_, kind), count in sorted(refused.items())
+        (call_name_of(call), kind, f"{count:,}") for (call, kind), count in sorted(refused.items())
     ]
     pieces = []
     if rows:
-        head = ("event", "rule", "met", "acted")
-        pieces.append(_card("Rules of the reducer that were met", table(head, rows, texts=2)))
+        met = table(("event", "rule", "met", "acted"), rows[:MAX_ROWS], texts=2)
+        pieces.append(_card("Rules of the reducer that were met", met))
     if refusals:
-        head = ("event", "refused as", "times")
-        pieces.append(_card("What the authority refused", table(head, refusals, texts=2)))
+        times = table(("event", "refused as", "times"), refusals[:MAX_ROWS], texts=2)
+        pieces.append(_card("What the authority refused", times))
     return join(pieces)
 
 
@@ -92,10 +91,10 @@ def _actions(report: Report) -> Markup:
     if not actions:
         return Markup("")
     rows = [(kind, code(reason, 80), f"{count:,}") for (kind, reason), count in actions]
-    more = len(rows) - MAX_ACTIONS
+    more = len(rows) - MAX_ROWS
     note = (element("p", f"and {more:,} kinds more", class_="dim"),) if more > 0 else ()
     return _card(
         "What the authority did",
-        table(("action", "why", "times"), rows[:MAX_ACTIONS], texts=2),
+        table(("action", "why", "times"), rows[:MAX_ROWS], texts=2),
         *note,
     )

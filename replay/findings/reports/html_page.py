@@ -27,15 +27,23 @@ from replay.findings.reports.wording import (
     explained_words,
     group_counts,
     headline,
+    rejected_words,
     severity_words,
     status_words,
 )
 
 MAX_BYTES = 1_900_000
-_FOR_LINES = 1_100_000
-"""Room for the lines of findings; what is left of it goes to what they say in full."""
 
-_FOR_THE_REST = 300_000
+_FOR_LINES = 1_100_000
+"""Room for the lines of findings; what they leave of it goes to cases and answers."""
+
+_FOR_LISTS = 60_000
+"""Room for each list of other things."""
+
+_FOR_WORDS = 200_000
+"""Room for what is always there: the style, what was exercised, headings, notes."""
+
+_LISTS = 7
 MAX_SHOWN = 200
 MAX_ROWS = 60
 MAX_HISTORY = 30
@@ -81,7 +89,7 @@ def html_page(report: Report, details: Iterable[FindingDetail] = ()) -> str:
             exercised_section(report),
             _list(
                 "Set aside",
-                [f"{one.file}:{one.line}: {one.reason}" for one in report.rejected[:MAX_SHOWN]],
+                rejected_words(report),
                 of=report.rejected_count,
             ),
         ),
@@ -130,11 +138,15 @@ def _tone(name: str) -> str:
 
 
 def _claims(report: Report, *, ok: bool) -> Markup:
-    claims = [claim for claim in report.claims if claim.ok is ok][:MAX_SHOWN]
+    claims = [claim for claim in report.claims if claim.ok is ok]
     if not claims:
         return Markup("")
+    room = _Room(_FOR_LISTS)
+    cards = [card for card in map(_claim, claims[:MAX_SHOWN]) if room.takes(card)]
+    more = len(claims) - len(cards)
+    note = (element("p", f"and {more:,} more: report.json has them", class_="dim"),) if more else ()
     title = "Explanations that hold" if ok else "Explanations that do not hold"
-    return element("section", element("h2", title, _count(claims)), *map(_claim, claims))
+    return element("section", element("h2", title, _count(claims)), *cards, *note)
 
 
 def _claim(claim: Claim) -> Markup:
@@ -153,38 +165,55 @@ def _claim(claim: Claim) -> Markup:
 
 def _groups(report: Report, details: Mapping[str, FindingDetail]) -> Markup:
     """All groups. First every finding gets its line, as far as there is room, then the worst ones
-    what they say in full."""
+    what else there is to show of them."""
     grouped = {group: report.group(group) for group in Group}
-    room = _FOR_LINES
-    heads: dict[str, Markup] = {}
-    for group, lines in grouped.items():
-        for line in lines:
-            head = _head(line, group)
-            room -= _size(head)
-            if room < 0:
+    room = _Room(_FOR_LINES)
+    lines: dict[str, Line] = {}
+    for group, found in grouped.items():
+        for line in found:
+            shown = _head(line, group), _commands(line)
+            if not room.takes(*shown):
                 break
-            heads[line.id] = head
-    room = max(room, 0) + MAX_BYTES - _FOR_LINES - _FOR_THE_REST
+            lines[line.id] = shown
+    room = _Room(room.left + MAX_BYTES - _FOR_LINES - _FOR_WORDS - _LISTS * _FOR_LISTS)
     sections = []
-    opened = 0
-    for group, lines in grouped.items():
-        shown: list[Markup] = []
+    is_open = True
+    for group, found in grouped.items():
+        pieces: list[Markup] = []
         short = 0
-        for line in (line for line in lines if line.id in heads):
-            body = _body(line, details.get(line.id))
-            room -= _size(body)
-            if room < 0:
+        for line in found:
+            if line.id not in lines:
+                continue
+            head, commands = lines[line.id]
+            rest = _rest(line, details.get(line.id)) if room.left > 0 else Markup("")
+            if not room.takes(rest) or not rest:
                 short += 1
-                body = element("div", element("pre", plain(line.command, 400)), class_="body")
-            opened += 1
+                rest = Markup("")
+            body = element("div", commands, rest, class_="body")
             anchor = line.id if _ID.fullmatch(line.id) else None
-            is_open = opened <= _OPEN and group is not Group.EXPLAINED
-            shown.append(
-                element("details", heads[line.id], body, class_="finding", id=anchor, open=is_open)
-            )
-        if lines:
-            sections.append(_group(group, lines, shown, short))
+            is_open = is_open and group is not Group.EXPLAINED
+            pieces.append(element("details", head, body, class_="finding", id=anchor, open=is_open))
+            is_open = False
+        if found:
+            sections.append(_group(group, found, pieces, short))
     return join(sections)
+
+
+Line = tuple[Markup, Markup]
+"""A finding's line and its commands."""
+
+
+class _Room:
+    """How many bytes a part of the page may still have."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def takes(self, *pieces: str) -> bool:
+        """Whether there is room for some pieces; once there is none, nothing more is taken, so that
+        nothing stands before what is worse."""
+        self.left -= sum(len(piece.encode("utf-8", "replace")) for piece in pieces)
+        return self.left >= 0
 
 
 def _group(group: Group, lines: Sequence[FindingLine], shown: list[Markup], short: int) -> Markup:
@@ -217,17 +246,20 @@ def _head(line: FindingLine, group: Group) -> Markup:
     )
 
 
-def _body(line: FindingLine, detail: FindingDetail | None) -> Markup:
-    pieces = [
-        element("pre", plain(one, 1000)) for one in (line.command, line.explain_command) if one
-    ]
+def _commands(line: FindingLine) -> Markup:
+    commands = (line.command, line.explain_command)
+    return join(element("pre", plain(one, 600)) for one in commands if one)
+
+
+def _rest(line: FindingLine, detail: FindingDetail | None) -> Markup:
+    pieces = []
     if line.explained_by:
         pieces.append(element("p", plain(explained_words(line), 400)))
     if detail is not None:
         pieces += _detail(detail)
     elif line.fields:
         pieces.append(element("p", "differs in ", code(", ".join(line.fields[:20]), 600)))
-    return element("div", *pieces, class_="body")
+    return join(pieces)
 
 
 def _detail(detail: FindingDetail) -> list[Markup]:
@@ -298,20 +330,18 @@ def _list(title: str, texts: Sequence[str], *, of: int | None = None) -> Markup:
     of = len(texts) if of is None else of
     if not of:
         return Markup("")
-    more = of - min(len(texts), MAX_SHOWN)
+    room = _Room(_FOR_LISTS)
+    items = [element("li", code(one, 300)) for one in texts[:MAX_SHOWN]]
+    items = [item for item in items if room.takes(item)]
+    more = of - len(items)
     note = (element("p", f"and {more:,} more: report.json has them", class_="dim"),) if more else ()
-    items = element("ul", *(element("li", code(one, 300)) for one in texts[:MAX_SHOWN]))
     anchor = "fixed" if title.startswith("Fixed") else None
     return element(
         "section",
         element("h2", title, element("span", f"{of:,}", class_="count"), id=anchor),
-        element("div", items, *note, class_="card"),
+        element("div", element("ul", *items), *note, class_="card"),
     )
 
 
 def _count(things: Sequence[object]) -> Markup:
     return element("span", f"{len(things):,}", class_="count")
-
-
-def _size(piece: str) -> int:
-    return len(piece.encode("utf-8", "replace"))

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from replay.findings.exercised import PHASES, call_name_of
-from replay.findings.report import FindingLine, Group, Report
-from replay.findings.reports.texts import markdown_code, markdown_text, plain
+from replay.findings.report import Claim, FindingLine, Group, Report
+from replay.findings.reports.texts import markdown_code, markdown_words, plain
 from replay.findings.reports.wording import (
     INDEPENDENT,
     REMARKS,
@@ -26,6 +26,7 @@ from replay.findings.reports.wording import (
     nothing_drawn,
     percent,
     phase_name,
+    rejected_words,
     severity_words,
     status_words,
 )
@@ -49,22 +50,20 @@ def markdown(report: Report) -> str:
     page = _Page(MAX_BYTES - _FOR_WORDS)
     page.add(*_top(report))
     exercised = _exercised(report)
-    page.keep_room_for(exercised)
-    for claim in report.false_claims:
-        text = f"- explanation {markdown_code(claim.name)} does not hold: "
-        page.add_if_room(text + markdown_code(claim.why, 1000))
+    page.has_room_for(exercised)
+    _add_items(page, [_false(claim) for claim in report.false_claims[:MAX_SHOWN]],
+               len(report.false_claims))  # fmt: skip
     page.add(*_facts(report))
     for group in Group:
         _add_group(page, report, group)
     _add_list(page, "Missed expectations", report.misses)
     _add_list(page, "Fixed in this run", report.fixed)
     _add_list(page, "Stored findings that agree now", report.resolved)
-    holding = [
-        f"{claim.name}: {claim.why} ({claim_words(claim)})" for claim in report.claims if claim.ok
-    ]
-    _add_list(page, "Explanations that hold", holding)
+    holding = [claim for claim in report.claims if claim.ok]
+    words = [f"{plain(claim.name)}: {plain(claim_words(claim))}" for claim in holding[:MAX_SHOWN]]
+    _add_list(page, "Explanations that hold", words, of=len(holding))
     page.add(*exercised)
-    aside = [f"{one.file}:{one.line}: {one.reason}" for one in report.rejected]
+    aside = rejected_words(report)[:MAX_SHOWN]
     _add_list(page, "Set aside", aside, of=report.rejected_count)
     return "\n".join(page.lines) + "\n"
 
@@ -80,29 +79,18 @@ class _Page:
         """Adds lines that are few and short, or that room was kept for."""
         self.lines += lines
 
-    def add_if_room(self, *lines: str) -> bool:
-        """Adds all of some lines, or none of them where there is no room."""
-        needed = _size(lines)
-        if needed > self._room:
-            return False
-        self._room -= needed
-        self.lines += lines
-        return True
-
-    def keep_room_for(self, lines: Iterable[str]) -> None:
-        """Keeps room for lines that come later."""
-        self._room -= _size(lines)
-
-
-def _size(lines: Iterable[str]) -> int:
-    return sum(len(line.encode("utf-8", "replace")) + 1 for line in lines)
+    def has_room_for(self, lines: Iterable[str]) -> bool:
+        """Whether there is room for some more lines, which is then kept for them. Once there is
+        none, there is none for shorter lines either."""
+        self._room -= sum(len(line.encode("utf-8", "replace")) + 1 for line in lines)
+        return self._room >= 0
 
 
 def _top(report: Report) -> list[str]:
     counts = ", ".join(f"{name} {count:,}" for name, count in group_counts(report))
-    kind = markdown_text(report.kind)
+    kind, verdict = markdown_words(report.kind), markdown_words(headline(report), 1000)
     return [
-        f"# doge-replay {kind}: exit {int(report.exit_code)}, {markdown_text(headline(report))}",
+        f"# doge-replay {kind}: exit {int(report.exit_code)}, {verdict}",
         "",
         f"{report.tally.transitions:,} transitions in "
         f"{counted(report.tally.streams, 'stream')}, {report.seconds:.1f} s"
@@ -117,9 +105,9 @@ def _facts(report: Report) -> list[str]:
         ("authority", _cell(core_words(report.authority), 400)),
         ("shadow", _cell(core_words(report.shadow), 400)),
         ("rate", f"{report.rate:,.0f} transitions/s"),
-        ("seed", markdown_text(f"{report.seed}, profile {report.profile}")),
-        ("canary", markdown_text(canary_words(report.canary))),
-        ("control", markdown_text(control_words(report.control))),
+        ("seed", markdown_words(f"{report.seed}, profile {report.profile}")),
+        ("canary", markdown_words(canary_words(report.canary))),
+        ("control", markdown_words(control_words(report.control))),
         ("set aside", counted(report.rejected_count, "line")),
         ("joined the corpus", counted(report.new_streams, "stream")),
     ]
@@ -136,14 +124,19 @@ def _add_group(page: _Page, report: Report, group: Group) -> None:
     page.add(
         *_table(("id", "severity", "event", "rule", "field", "kind", "times", "steps", ""), ())
     )
-    rows = [_row(line, group) for line in lines]
-    shown = sum(1 for row in rows if page.add_if_room(row))
-    page.add("", "To see it again, and to look for the cause:", "")
+    rows, commands = [], []
     for line in lines:
-        commands = [plain(one, 1000) for one in (line.command, line.explain_command) if one]
-        page.add_if_room(*(f"    {one}" for one in commands))
-    if shown < len(lines):
-        page.add("", f"{len(lines) - shown:,} more are left out here: report.json has them all.")
+        said = [one for one in (line.command, line.explain_command) if one]
+        # Nothing in indented code can end it.
+        row, copied = _row(line, group), [f"    {plain(one, 1000)}" for one in said]
+        if not page.has_room_for([row, *copied]):
+            break
+        rows.append(row)
+        commands += copied
+    page.add(*rows, "", "To see them again, and to look for the cause:", "", *commands)
+    if len(rows) < len(lines):
+        left_out = len(lines) - len(rows)
+        page.add("", f"{left_out:,} more are left out here: report.json has them all.")
     page.add(*_fold(fold))
 
 
@@ -162,12 +155,21 @@ def _add_list(page: _Page, title: str, texts: Sequence[str], *, of: int | None =
     if not of:
         return
     page.add("", f"## {title}: {of:,}", "", *_unfold("all of them", fold=True))
-    shown = sum(
-        1 for text in texts[:MAX_SHOWN] if page.add_if_room(f"- {markdown_code(text, 400)}")
-    )
-    if shown < of:
-        page.add(f"- and {of - shown:,} more: report.json has them")
+    _add_items(page, [f"- {markdown_code(text, 400)}" for text in texts[:MAX_SHOWN]], of)
     page.add(*_fold(fold=True))
+
+
+def _add_items(page: _Page, items: Sequence[str], of: int) -> None:
+    """Items, as far as there is room, and how many of all there are more."""
+    shown = [item for item in items if page.has_room_for([item])]
+    page.add(*shown)
+    if len(shown) < of:
+        page.add(f"- and {of - len(shown):,} more: report.json has them")
+
+
+def _false(claim: Claim) -> str:
+    name, why = markdown_code(claim.name), markdown_code(claim.why, 1000)
+    return f"- explanation {name} does not hold: {why}"
 
 
 def _exercised(report: Report) -> list[str]:
@@ -235,7 +237,8 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def _cell(value: object, limit: int = 100) -> str:
-    return markdown_code(value, limit, in_table=True) if str(value).strip() else ""
+    text = plain(value, limit).strip()
+    return markdown_code(text, limit + 50, in_table=True) if text else ""
 
 
 def _unfold(title: str, fold: bool) -> list[str]:

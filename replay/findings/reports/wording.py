@@ -42,6 +42,8 @@ INDEPENDENT = (
 )
 """What a bound is about."""
 
+MAX_REJECTED, MAX_IDS = 200, 10
+
 WEAKER = "by a signed note; nothing was run"
 
 
@@ -144,9 +146,19 @@ def severity_words(line: FindingLine) -> str:
     return ", ".join(word for word in (line.severity, "hot path" if line.hot else "") if word)
 
 
+def rejected_words(report: Report) -> list[str]:
+    """The first lines that were set aside, and why."""
+    return [
+        f"{plain(one.file)}:{one.line}: {plain(one.reason)}"
+        for one in report.rejected[:MAX_REJECTED]
+    ]
+
+
 def claim_words(claim: Claim) -> str:
     """What of an explanation was checked, but for its name and why it holds or not."""
-    covers = f"covers {', '.join(claim.ids)}" if claim.ids else "covers nothing"
+    ids = ", ".join(plain(one, 40) for one in claim.ids[:MAX_IDS])
+    more = f" and {len(claim.ids) - MAX_IDS:,} more" if len(claim.ids) > MAX_IDS else ""
+    covers = f"covers {ids}{more}" if ids else "covers nothing"
     checked = f"checked on {counted(claim.checked, 'occurrence')}"
     return f"{covers}; {WEAKER if claim.weaker else checked}"
 
