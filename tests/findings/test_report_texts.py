@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -12,7 +13,13 @@ from report_makers import EVIL, full_report, line
 
 from replay.errors import ExitCode
 from replay.findings.report import Check, Group
-from replay.findings.reports.texts import markdown_code, markdown_text, plain, xml_text
+from replay.findings.reports.texts import (
+    markdown_code,
+    markdown_text,
+    markdown_words,
+    plain,
+    xml_text,
+)
 from replay.findings.reports.wording import headline, percent, severity_words, status_words
 
 PARSER = MarkdownIt("commonmark").enable("table")
@@ -42,7 +49,7 @@ def test_markdown_shows_a_text_as_it_is(text: str) -> None:
 
 @given(ANY | st.just(EVIL))
 def test_markdown_shows_code_as_it_is_even_in_a_table(text: str) -> None:
-    wanted = " ".join(plain(text, 1000).split())
+    wanted = " ".join(re.sub("<(?=[A-Za-z/!?])", "< ", plain(text, 1000)).split())
     (_, inline, _) = PARSER.parse(f"a {markdown_code(text, 1000)} b")
     assert [token.type for token in inline.children or ()] == ["text", "code_inline", "text"]
     assert inline.children is not None
@@ -52,6 +59,17 @@ def test_markdown_shows_code_as_it_is_even_in_a_table(text: str) -> None:
     assert [cell.content for cell in cells[:2]] == ["one", "two"]
     assert cells[3].content == "end"
     assert [token.type for token in cells[2].children or ()] == ["code_inline"]
+
+
+@given(ANY | st.just(EVIL))
+def test_words_are_words_and_anything_more_is_code(text: str) -> None:
+    (_, inline, _) = PARSER.parse(f"a {markdown_words(text)} b")
+    kinds = [token.type for token in inline.children or ()]
+    assert kinds in (["text"], ["text", "code_inline", "text"])
+    if kinds == ["text"]:
+        assert not set("@:<>[]*_`\\|#&") & set(inline.content)
+    assert markdown_words("1 divergence, 2 explained") == "1 divergence, 2 explained"
+    assert markdown_words("www.a.example") == "`www.a.example`"
 
 
 @given(ANY | st.just(EVIL))
