@@ -235,12 +235,11 @@ class Judge:
 
     def _known_by_bytes(self, call: Call, ours: bytes, theirs: bytes, trail: Trail) -> Known | None:
         """What a step comes to that looks like many before."""
-        if type(call) is not tuple:
-            return None
-        mould = self._known_at(trail).moulds.get((call[0], len(ours), len(theirs)))
-        if mould is None or not mould.fits(call, ours, theirs, trail.plain, trail.decimals):
-            return None
-        return mould.known
+        if isinstance(call, tuple):
+            mould = self._known_at(trail).moulds.get((call[0], len(ours), len(theirs)))
+            if mould is not None and mould.fits(call, ours, theirs, trail.plain, trail.decimals):
+                return mould.known
+        return None
 
     def _cast(
         self,

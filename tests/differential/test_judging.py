@@ -115,11 +115,11 @@ def fields_left_out(choices: random.Random, outcome: Outcome) -> StepResult:
 def equal_all_the_same(choices: random.Random, outcome: Outcome) -> StepResult:
     """Other bytes, but no other values: ints for doubles, -0.0 for 0.0, tuples for lists."""
     delta = [
-        int(value) if type(value) is float and value.is_integer() and value else value
+        int(value) if type(value) is float and value.is_integer() and 0 < value < 2**53 else value
         for value in outcome[0]
     ]
-    return [[-0.0 if value == 0.0 and type(value) is float else value for value in delta],
-            tuple(outcome[1]), outcome[2]]  # fmt: skip
+    delta = [-0.0 if value == 0.0 and type(value) is float else value for value in delta]
+    return [delta, list(map(tuple, outcome[1])), outcome[2]]
 
 
 def bools_for_numbers(choices: random.Random, outcome: Outcome) -> StepResult:
