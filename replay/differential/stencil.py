@@ -29,16 +29,19 @@ _SHORT = 16
 
 
 class Stencil:
-    """The encoding of an answer whose delta has nothing but doubles, with holes for these."""
+    """The encoding of an answer whose delta has nothing but doubles, with holes for these.
 
-    __slots__ = ("_fixed", "_size", "_unpack", "names")
+    `parts` takes an encoding of the right length apart: what is fixed and the doubles in turn. It
+    fits where the first, the third and so on are `fixed`. `place_of` says which part a field is.
+    """
+
+    __slots__ = ("fixed", "parts", "place_of")
 
     def __init__(self, names: Sequence[int], fixed: Sequence[bytes]) -> None:
-        """`fixed` is what stands before, between and behind the doubles."""
-        self.names = names
-        self._fixed = tuple(fixed)
-        form = Struct(">" + "d".join(f"{len(part)}s" for part in fixed))
-        self._size, self._unpack = form.size, form.unpack
+        """`fixed` is what stands before, between and behind the doubles of the fields."""
+        self.fixed = tuple(fixed)
+        self.parts = Struct(">" + "d".join(f"{len(part)}s" for part in fixed)).unpack
+        self.place_of = {name: 2 * number + 1 for number, name in enumerate(names)}
 
     @classmethod
     def of(cls, outcome: Outcome, encoded: bytes) -> Stencil | None:
@@ -54,17 +57,10 @@ class Stencil:
             begin, end = end + 8, end + 8 + 2
         return cls(names, [*fixed, encoded[begin:]])
 
-    def figures(self, encoded: bytes) -> tuple[float, ...] | None:
-        """The doubles of an answer, as they stand in its delta. None for one that does not fit."""
-        if len(encoded) != self._size:
-            return None
-        parts = self._unpack(encoded)
-        return parts[1::2] if parts[::2] == self._fixed else None
-
 
 class _Odd(NamedTuple):
     """A field that differs, or that only one of the deltas names. The places are those of its
-    figures, None where a delta does not name it; `kind` is None where nothing differs."""
+    values, None where a delta does not name it; `kind` is None where nothing differs."""
 
     field: int
     place: int | None
@@ -84,10 +80,10 @@ class Mould:
         self._ours, self._theirs = stencils
         self._odd = odd
         self.known = known
-        names, their_names = self._ours.names, self._theirs.names
-        same = {*names, *their_names} - {one.field for one in odd}
-        self._same = _getter([names.index(index) for index in same])
-        self._their_same = _getter([their_names.index(index) for index in same])
+        places, their_places = (stencil.place_of for stencil in stencils)
+        same = places.keys() - {one.field for one in odd}
+        self._same = _getter([places[field] for field in same])
+        self._their_same = _getter([their_places[field] for field in same])
 
     @classmethod
     def of(
@@ -103,43 +99,44 @@ class Mould:
         ours, theirs = map(Stencil.of, outcomes, encoded)
         if ours is None or theirs is None or before is None:
             return None
-        (delta, *_), (their_delta, *_) = outcomes
+        named = {**ours.place_of, **theirs.place_of}.keys()
+        if not named.isdisjoint(RECORD_FIELDS):
+            return None
         odd: list[_Odd] = []
-        for index in sorted({*ours.names, *theirs.names}):
-            if index in RECORD_FIELDS:
-                return None
-            place = ours.names.index(index) if index in ours.names else None
-            their_place = theirs.names.index(index) if index in theirs.names else None
-            one = before[index] if place is None else delta[2 * place + 1]
-            other = before[index] if their_place is None else their_delta[2 * their_place + 1]
+        for field in named:
+            # A delta has its values where their parts are.
+            place, their_place = ours.place_of.get(field), theirs.place_of.get(field)
+            one = before[field] if place is None else outcomes[0][0][place]
+            other = before[field] if their_place is None else outcomes[1][0][their_place]
             kind = None
             if not equal(one, other):
-                kind = classifier(decimals)(STATE_FIELDS[index], one, other)
+                kind = classifier(decimals)(STATE_FIELDS[field], one, other)
             if kind is not None or place is None or their_place is None:
-                odd.append(_Odd(index, place, their_place, kind))
+                odd.append(_Odd(field, place, their_place, kind))
         return cls(call, (ours, theirs), odd, known)
 
     def fits(
         self, call: Call, ours: bytes, theirs: bytes, before: Plain | None, decimals: int
     ) -> bool:
-        """Whether a step has the same key, from a state of the same outline."""
-        figures, their_figures = self._ours.figures(ours), self._theirs.figures(theirs)
-        if figures is None or their_figures is None or before is None:
+        """Whether a step whose answers have the same lengths has the same key. It starts from a
+        state of the same outline."""
+        parts, their_parts = self._ours.parts(ours), self._theirs.parts(theirs)
+        if parts[::2] != self._ours.fixed or their_parts[::2] != self._theirs.fixed:
+            return False
+        if self._same(parts) != self._their_same(their_parts) or before is None:
             return False
         if (*map(type, call),) != self._asked:
             return False
-        if self._same(figures) != self._their_same(their_figures):
-            return False
-        for index, place, their_place, kind in self._odd:
-            one = before[index] if place is None else figures[place]
-            other = before[index] if their_place is None else their_figures[their_place]
+        for field, place, their_place, kind in self._odd:
+            one = before[field] if place is None else parts[place]
+            other = before[field] if their_place is None else their_parts[their_place]
             if equal(one, other):
                 if kind is not None:
                     return False
-            elif classifier(decimals)(STATE_FIELDS[index], one, other) is not kind:
+            elif classifier(decimals)(STATE_FIELDS[field], one, other) is not kind:
                 return False
         return True
 
 
-def _getter(places: Sequence[int]) -> Callable[[Sequence[float]], Any]:
-    return itemgetter(*places) if places else lambda figures: None
+def _getter(places: Sequence[int]) -> Callable[[Sequence[Any]], Any]:
+    return itemgetter(*places) if places else lambda parts: None
