@@ -113,9 +113,7 @@ def _as_if(refutation: Refutation) -> Finding:
         try:
             differences = compare(ours, answer, before, decimals)
             settings = settings_at(passage.stream.start, passage.stream.steps, place)
-            signature = divergence_signature(
-                step.call, before, ours, answer, differences, settings
-            )
+            signature = divergence_signature(step.call, before, ours, answer, differences, settings)
         except Exception:  # an edit may make anything of an answer
             answer = Failure(FailureKind.GARBAGE, "")
         else:
