@@ -326,6 +326,20 @@ def _other_trade(choices: Seeded, document: CaseDocument) -> CaseDocument:
     return changed
 
 
+def _at_another_scale(choices: Seeded, document: CaseDocument) -> CaseDocument:
+    """All prices and sizes so many times as great: what is relative stays, a constant shows."""
+    factor = choices.pick((10.0, 100.0, 1000.0, 0.1, 0.01))
+    scaled: CaseDocument = document
+    for path in scalars(document):
+        value, name = at(document, path), _name(document, path)
+        if isinstance(value, float) and (name.endswith("price") or name in _SIZES):
+            scaled = replaced(scaled, path, value * factor)
+    return scaled
+
+
+_SIZES = ("order_size_usd", "A", "B", "min_cost_usd", "fee", "entry_fee")
+
+
 def _fewer_settings(choices: Seeded, document: CaseDocument) -> CaseDocument:
     """A setting at its default."""
     config = document["config"]
@@ -337,7 +351,7 @@ def _fewer_settings(choices: Seeded, document: CaseDocument) -> CaseDocument:
 
 _CHANGES: tuple[Callable[[Seeded, CaseDocument], CaseDocument], ...] = (
     _one_value, _one_value, _one_value, _one_value, _one_value, _setting, _setting, _records,
-    _records, _other_trade, _extreme_value, _fewer_settings,
+    _records, _other_trade, _at_another_scale, _extreme_value, _fewer_settings,
 )  # fmt: skip
 
 
