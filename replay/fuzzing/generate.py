@@ -104,9 +104,7 @@ class _Run:
         if not self._failed:
             self._ask(None, (), last=True)
 
-    def _ask(
-        self, start: Start | None, steps: Sequence[Step], *, last: bool = False
-    ) -> Reply:
+    def _ask(self, start: Start | None, steps: Sequence[Step], *, last: bool = False) -> Reply:
         self._authority.submit(Work(self._key, start, steps, last))
         return self._authority.collect()
 
