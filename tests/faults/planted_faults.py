@@ -315,8 +315,8 @@ FAULTS = (
     Fault(
         "a fallback forgotten: the settled total of old snapshots",
         "Codec",
-        'then stTotalSettledUsd s else stTotalProfit s',
-        'then stTotalSettledUsd s else 0.0',
+        "then stTotalSettledUsd s else stTotalProfit s",
+        "then stTotalSettledUsd s else 0.0",
         function=("codec.from_dict",),
     ),
     Fault(

@@ -18,6 +18,8 @@ from planted_faults import FAULTS, ROOT, Fault, build
 
 DIVERGENCES = [fault for fault in FAULTS if fault.failure is None]
 LEAST_EXPLAINED = 16
+EXPLAINED = DIVERGENCES[::2]
+"""Every second one, from all parts of the reducer: looking for a cause takes its time."""
 SECONDS = "100"
 """Several times what it takes, so that nothing depends on how busy the machine is."""
 
@@ -51,7 +53,7 @@ def test_enough_of_the_faults_can_be_explained() -> None:
     assert sum(fault.explainable for fault in DIVERGENCES) >= LEAST_EXPLAINED
 
 
-@pytest.mark.parametrize("fault", DIVERGENCES, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("fault", EXPLAINED, ids=lambda fault: fault.name)
 def test_a_planted_fault_is_explained_by_an_edit_of_the_right_function(
     fault: Fault, tmp_path: Path
 ) -> None:

@@ -131,8 +131,15 @@ def _of_new_entry(moment: Moment, rule: str, config: EngineConfig) -> Signature 
     if held is not None:
         return None if refused else _of_entry(held)
     limit = entry_limit(moment, side, trade, config, follows=follows)
-    part = "" if limit is not None else part_of(missing_entry_part, moment, side, trade)
-    return price_signature("new entry", part) if part else _of_entry(limit or "")
+    if limit is not None:
+        return _of_entry(limit)
+    part = part_of(missing_entry_part, moment, side, trade)
+    if part == SIZE:
+        return volume_signature(SIZE)
+    if part:
+        return price_signature("new entry", part)
+    other_mode = moment.authority["short_only" if trade == "A" else "long_only"]
+    return _of_entry("mode" if follows and other_mode else "")
 
 
 def _of_odd_entry(

@@ -81,13 +81,17 @@ def entry_price_part(
 
 
 def missing_entry_part(moment: Moment, side: str, trade: TradeId, config: EngineConfig) -> str:
-    """The part of a new entry's price that, done wrongly, leaves no volume for it; empty where none
+    """The part of a new entry that, done wrongly, leaves no volume for it; empty where none
     does."""
     size = order_size(moment, trade)
     if size is None:
         return ""
-    for part, price in _wrong_entry_prices(moment, side, trade, config):
-        if compute_order_volume(price, config, size) is None:
+    price = entry_price(moment, side, trade, config)
+    for other in _other_sizes(moment, size):
+        if compute_order_volume(price, config, other) is None:
+            return SIZE
+    for part, wrong in _wrong_entry_prices(moment, side, trade, config):
+        if compute_order_volume(wrong, config, size) is None:
             return part
     return ""
 
@@ -129,15 +133,20 @@ def volume_part(
     moment: Moment, trade: TradeId, price: float, odd: float, config: EngineConfig
 ) -> str:
     """The part of an order's volume that gives `odd` instead; empty where none does."""
-    size, common = order_size(moment, trade), moment.settings.size
-    if size is None or common is None:
+    size = order_size(moment, trade)
+    if size is None:
         return ""
-    for other in {common, *moment.settings.sizes.values()} - {size}:
-        if compute_order_volume(price, config, other) == odd:
-            return SIZE
     if _is_near(odd, size / price, max(config.volume_decimals, 0), WHOLE):
         return ROUNDING
-    return SIZE if compute_order_volume(price, config, config.order_size_usd) == odd else ""
+    others = (*_other_sizes(moment, size), config.order_size_usd)
+    return SIZE if any(compute_order_volume(price, config, o) == odd for o in others) else ""
+
+
+def _other_sizes(moment: Moment, size: float) -> set[float]:
+    """The sizes in force that are not the right one."""
+    common = moment.settings.size
+    sizes = {*moment.settings.sizes.values(), *(() if common is None else (common,))}
+    return sizes - {size}
 
 
 # --- Exits ------------------------------------------------------------------------------------

@@ -220,8 +220,7 @@ def entry_hold(
 def entry_limit(
     moment: Moment, side: str, trade: TradeId, config: EngineConfig, *, follows: bool
 ) -> str | None:
-    """The condition that a new entry only just meets, or that is about the other trade; None where
-    there is none such."""
+    """The condition that a new entry only just meets; None where there is none such."""
     terms = _terms(moment, side, trade, config)
     if terms is not None:
         price, size = terms
@@ -232,10 +231,8 @@ def entry_limit(
             return "minimum volume"
         if config.min_cost_usd > 0 and volume and volume * price == config.min_cost_usd:
             return "minimum cost"
-    after = moment.authority
-    if follows and moment.now == after[f"cooldown_until_{trade.lower()}"]:
-        return "cool-down"
-    return "mode" if follows and after["short_only" if trade == "A" else "long_only"] else None
+    at_end = moment.now == moment.authority[f"cooldown_until_{trade.lower()}"]
+    return "cool-down" if follows and at_end else None
 
 
 def _terms(
