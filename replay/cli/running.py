@@ -117,9 +117,7 @@ def running(
             run = store.begin_run(
                 kind, report.authority, report.shadow, details, seed=seed, profile=profile
             )
-            collector = Collector(
-                store, run, repro_command(settings), _announce, store.routing()
-            )
+            collector = Collector(store, run, repro_command(settings), _announce, store.routing())
             error: ReplayError | None = None
             under_way = Running(settings, cores, targets, store, collector, report, explanations)
             try:
