@@ -25,7 +25,7 @@ _LIKELY: Final[Mapping[EditKind, int]] = MappingProxyType(
         EditKind.OPERATOR: 0,
         EditKind.ROUNDING: 0,
         EditKind.DEVIATION: 0,
-        EditKind.ORDER: 1,
+        EditKind.ORDER: 2,
         EditKind.ASSIGNMENT: 1,
         EditKind.CALL: 1,
         EditKind.BRANCH: 2,
