@@ -12,7 +12,6 @@ import shlex
 import shutil
 import sys
 import time
-import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -21,29 +20,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-MAX_TEXT = 400
+from replay.findings.safe_text import clean as clean
+from replay.findings.safe_text import escaped
+from replay.findings.safe_text import json_safe as json_safe
+
 WIDTH = 120
 """Columns where the output is no terminal: nothing is cut off in a log."""
-
-
-def clean(value: object, limit: int = MAX_TEXT) -> str:
-    """A value as text on one line that is safe in a terminal and not endless."""
-    text = str(value)
-    safe = "".join(_escaped(character) for character in text[: limit + 1])
-    return safe if len(text) <= limit else f"{safe[:limit]}... ({len(text)} characters)"
-
-
-def _escaped(character: str) -> str:
-    if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
-        code = ord(character)
-        return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
-    return character
 
 
 def quoted(text: str) -> str:
     """An argument as a shell takes it. What is not safe to print stands as the escapes of `$'...'`,
     byte by byte, so that a command to copy is safe to look at and still means what it says."""
-    if all(_escaped(character) == character for character in text):
+    if all(escaped(character) == character for character in text):
         return shlex.quote(text)
     return "$'" + "".join(map(_shell_escaped, text)) + "'"
 
@@ -51,7 +39,7 @@ def quoted(text: str) -> str:
 def _shell_escaped(character: str) -> str:
     if character in "\\'":
         return f"\\{character}"
-    if _escaped(character) == character:
+    if escaped(character) == character:
         return character
     return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
 
@@ -81,21 +69,6 @@ def columns() -> int:
 def say_json(document: Any) -> None:
     """Pure JSON on standard output. What JSON has no number for is a text (formats.md)."""
     click.echo(json.dumps(json_safe(document), ensure_ascii=True, indent=2, allow_nan=False))
-
-
-def json_safe(value: Any) -> Any:
-    """A value that strict JSON can hold: non-finite numbers as texts, objects by their text."""
-    if isinstance(value, dict):
-        return {str(key): json_safe(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [json_safe(inner) for inner in value]
-    if isinstance(value, float) and value != value:
-        return "NaN"
-    if isinstance(value, float) and value in (float("inf"), float("-inf")):
-        return "Infinity" if value > 0 else "-Infinity"
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    return str(value)
 
 
 def say_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

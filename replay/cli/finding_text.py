@@ -10,13 +10,14 @@ from collections.abc import Iterable, Sequence
 
 from replay import __version__
 from replay.cli.console import clean
-from replay.cli.side_by_side import TEXT_WIDTH, answer_lines, answers, case_lines, labelled
+from replay.cli.side_by_side import TEXT_WIDTH, answer_lines, case_lines, labelled
 from replay.cli.summary import core_line, counted
 from replay.differential.model import Finding, Signature, Verdict
 from replay.differential.rules import place_in_contract
 from replay.findings.bundle import Reports
 from replay.findings.lifecycle import HistoryEntry
 from replay.findings.render import markdown_text
+from replay.findings.sides import answers
 from replay.findings.store import StoredFinding
 from replay.targets.base import CoreIdentity, Failure
 

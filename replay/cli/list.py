@@ -9,16 +9,14 @@ import click
 from replay.cli.common import core_options, reading
 from replay.cli.console import say, say_json, say_table
 from replay.cli.settings import Settings
-from replay.differential.signature import ANY_EVENT
+from replay.findings.choosing import EVENTS, is_of, worst_first
 from replay.findings.lifecycle import Status
 from replay.findings.severity import Severity
 from replay.findings.store import StoredFinding
-from replay.streams.model import CALL_NAMES
 
 COLUMNS = (
     *("id", "status", "severity", "event", "rule", "field", "kind", "times", "steps", "runs"),
 )
-EVENTS = (*CALL_NAMES.values(), "unknown event")
 
 
 @click.command(
@@ -67,12 +65,12 @@ def list_command(
         stored = store.findings()
         findings = [
             finding
-            for finding in sorted(stored, key=_worst_first)
+            for finding in sorted(stored, key=worst_first)
             if (not statuses or finding.status in statuses)
             and (not severities or finding.severity in severities)
             and (owner is None or finding.owner == owner)
             and (not hot or finding.hot)
-            and (event is None or _is_of(event, finding))
+            and (event is None or is_of(event, finding))
         ]
         if as_json:
             say_json([finding_document(finding) for finding in findings])
@@ -83,18 +81,6 @@ def list_command(
         else:
             say_table(COLUMNS, map(_row, findings))
     return 0
-
-
-def _worst_first(finding: StoredFinding) -> tuple[bool, int]:
-    """Those that are alike stay in the order in which they were found."""
-    return finding.signature.failure, finding.rank
-
-
-def _is_of(event: str, finding: StoredFinding) -> bool:
-    """Whether an event leads to a finding; of a rule that several events share, the one in the
-    case to show."""
-    named = finding.signature.event
-    return named == event or (named == ANY_EVENT and finding.finding.event == event)
 
 
 def _row(finding: StoredFinding) -> tuple[object, ...]:

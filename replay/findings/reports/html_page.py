@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from replay.errors import ExitCode
 from replay.findings.report import Claim, FindingLine, Group, Report
 from replay.findings.reports.details import FindingDetail
+from replay.findings.reports.html_detail import detail_pieces, terms
 from replay.findings.reports.html_exercised import exercised_section
 from replay.findings.reports.html_pieces import Markup, code, element, join, void
 from replay.findings.reports.html_style import STYLE, style_source
@@ -45,8 +46,6 @@ _FOR_WORDS = 200_000
 
 _LISTS = 7
 MAX_SHOWN = 200
-MAX_ROWS = 60
-MAX_HISTORY = 30
 _OPEN = 1
 """Findings that are open from the start: the worst."""
 
@@ -129,7 +128,7 @@ def _header(report: Report) -> Markup:
             element("nav", *links, element("a", "what was exercised", href="#exercised")),
             class_=f"verdict {tone}",
         ),
-        element("div", _terms(facts), class_="card"),
+        element("div", terms(facts), class_="card"),
     )
 
 
@@ -256,74 +255,13 @@ def _rest(line: FindingLine, detail: FindingDetail | None) -> Markup:
     if line.explained_by:
         pieces.append(element("p", plain(explained_words(line), 400)))
     if detail is not None:
-        pieces += _detail(detail)
+        pieces += detail_pieces(detail)
     elif line.fields:
         pieces.append(element("p", "differs in ", code(", ".join(line.fields[:20]), 600)))
     return join(pieces)
 
 
-def _detail(detail: FindingDetail) -> list[Markup]:
-    pieces: list[Markup] = []
-    case: list[tuple[str, object]] = [("rule", detail.contract)] if detail.contract else []
-    case += [
-        (label, element("span", plain(said, 800), class_="value"))
-        for label, said in detail.case[:MAX_ROWS]
-    ]
-    if case:
-        pieces += [element("h3", "The smallest case"), _terms(case)]
-    if detail.answers:
-        pieces += [element("h3", "Both answers"), _answers(detail)]
-    if detail.left_out:
-        pieces.append(element("p", plain(detail.left_out, 300), class_="dim"))
-    if detail.history:
-        entries = [
-            element(
-                "li",
-                element("span", plain(f"{row.at} {row.who}", 120), class_="dim"),
-                " ",
-                element("strong", plain(row.status or "remark", 40)),
-                " ",
-                plain(row.why, 400),
-            )
-            for row in detail.history[-MAX_HISTORY:]
-        ]
-        pieces += [element("h3", "History"), element("ol", *entries)]
-    return pieces
-
-
-def _answers(detail: FindingDetail) -> Markup:
-    rows = [
-        element(
-            "tr",
-            element("th", code(row.path, 120), scope="row"),
-            element("td", _value(row.authority), data_of="authority"),
-            element("td", _value(row.shadow), data_of="shadow"),
-            element("td", plain(row.how, 60), class_="how"),
-            class_="differs" if row.how else None,
-        )
-        for row in detail.answers[:MAX_ROWS]
-    ]
-    more = len(detail.answers) - MAX_ROWS
-    note = (element("p", f"and {more:,} values more", class_="dim"),) if more > 0 else ()
-    head = element("tr", *(element("th", name, scope="col")
-                           for name in ("field", "authority", "shadow", "how")))  # fmt: skip
-    return join(
-        (element("table", element("thead", head), element("tbody", *rows), class_="answers"), *note)
-    )
-
-
 # --- Pieces -----------------------------------------------------------------------------------
-
-
-def _value(said: str) -> Markup:
-    return element("span", plain(said, 300), class_="value")
-
-
-def _terms(rows: Iterable[tuple[str, object]]) -> Markup:
-    return element(
-        "dl",
-        *(join((element("dt", plain(name, 40)), element("dd", said))) for name, said in rows),
-    )
 
 
 def _list(title: str, texts: Sequence[str], *, of: int | None = None) -> Markup:

@@ -49,7 +49,10 @@ def _attribute(name: str, value: object) -> str:
     if value is None or value is False:
         return ""
     name = name.rstrip("_").replace("_", "-")
-    return f" {name}" if value is True else f' {name}="{html.escape(plain(value, 300))}"'
+    if value is True:
+        return f" {name}"
+    said = value if isinstance(value, Markup) else html.escape(plain(value, 300))
+    return f' {name}="{said}"'
 
 
 def table(

@@ -1,0 +1,46 @@
+"""What there is to show of one finding in full: read from the store, in the words of `show`."""
+
+from __future__ import annotations
+
+from replay.differential.rules import place_in_contract
+from replay.findings.reports.details import AnswerRow, FindingDetail, HistoryRow
+from replay.findings.sides import MAX_STEPS, answers, step_text, value_text
+from replay.findings.stored import StoredFinding
+from replay.streams.model import Start, Stream
+
+
+def detail_of(finding: StoredFinding, *, everything: bool = False) -> FindingDetail:
+    """A finding with its case to show, both answers and its history; with `everything` also what is
+    alike in both answers."""
+    shown = finding.shown
+    both = answers(
+        shown.stream, shown.authority, shown.shadow, shown.differences, everything=everything
+    )
+    return FindingDetail(
+        id=finding.id,
+        contract=place_in_contract(finding.signature),
+        case=tuple(_case(shown.stream)),
+        answers=tuple(AnswerRow(*row) for row in both.rows),
+        left_out=both.left_out,
+        history=tuple(
+            HistoryRow(entry.at, entry.who, str(entry.status or ""), entry.why)
+            for entry in finding.history
+        ),
+    )
+
+
+def _case(case: Stream) -> list[tuple[str, str]]:
+    rows = [("from", case.origin or "no file")]
+    rows += [
+        (name, value_text(value))
+        for name, value in zip(Start._fields, case.start, strict=True)
+        if value is not None or name == "state"
+    ]
+    skipped = max(0, len(case.steps) - MAX_STEPS)
+    if skipped:
+        rows.append(("", f"... {skipped} steps ..."))
+    rows += [
+        (f"step {number}", step_text(step))
+        for number, step in enumerate(case.steps[skipped:], skipped + 1)
+    ]
+    return rows

@@ -1,0 +1,38 @@
+"""Answers that are no pages: why, and where to go on; as page, JSON or text, as is asked."""
+
+from __future__ import annotations
+
+import json
+
+from starlette.datastructures import Headers
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.types import Scope
+
+from replay.findings.reports.html_pieces import element
+from replay.findings.reports.texts import plain
+from replay.web.shell import page
+
+TITLES = {
+    404: "Not found",
+    405: "Nothing can be changed here",
+    414: "That address is too long",
+    500: "Something went wrong",
+    503: "Not now",
+}
+
+
+def problem(scope: Scope, status: int, why: str) -> Response:
+    """The answer to a request that has no better one."""
+    title = TITLES.get(status, "This cannot be answered")
+    if scope["path"].startswith("/api/"):
+        text = json.dumps({"error": why})
+        return Response(f"{text}\n", status, media_type="application/json")
+    if "text/html" not in Headers(scope=scope).get("accept", ""):
+        return PlainTextResponse(f"{title}: {why}\n", status)
+    content = (
+        element("h1", f"{title} ({status})"),
+        element("p", plain(why, 600), class_="lead"),
+        element("p", element("a", "the dashboard", href="/"), ", ",
+                element("a", "all divergences", href="/divergences")),
+    )  # fmt: skip
+    return HTMLResponse(page(title, *content), status)
