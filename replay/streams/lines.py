@@ -26,6 +26,9 @@ INPUT_ENDINGS = (".jsonl", ".json", ".stream")
 """What a directory is searched for; the first two also with a COMPRESSED_ENDINGS behind them."""
 COMPRESSED_ENDINGS = (".gz", ".zst")
 
+NOTHING_TO_REPLAY = ("state_machine_shadow_", "snapshot_slot")
+"""How the names of telemetry and of snapshots begin, which lie beside a bot's journal."""
+
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _READ = 256 * 1024
@@ -209,17 +212,20 @@ def _inflate(chunks: Iterator[bytes], kind: str, feed: int) -> Iterator[bytes]:
         raise Damage(f"the {kind} data is cut off")
 
 
-def expand_inputs(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
+def expand_inputs(
+    paths: Iterable[str | os.PathLike[str]], without: tuple[str, ...] = ()
+) -> list[Path]:
     """The files that `paths` name: files as they are, directories searched for known endings.
 
     A directory's files come sorted by path, below it included; names that begin with a dot are
-    left out. Raises InputError for a path that does not exist.
+    left out, as are those that begin with one of `without`. Raises InputError for a path that
+    does not exist.
     """
     found: list[Path] = []
     for given in paths:
         path = Path(given)
         if path.is_dir():
-            found.extend(_files_below(path))
+            found.extend(_files_below(path, without))
         elif path.exists():
             found.append(path)
         else:
@@ -227,7 +233,7 @@ def expand_inputs(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     return found
 
 
-def _files_below(directory: Path) -> list[Path]:
+def _files_below(directory: Path, without: tuple[str, ...]) -> list[Path]:
     found: list[Path] = []
 
     def refuse(error: OSError) -> None:
@@ -238,7 +244,7 @@ def _files_below(directory: Path) -> list[Path]:
         found.extend(
             Path(folder, name)
             for name in names
-            if not name.startswith(".") and content_ending(name) in INPUT_ENDINGS
+            if not name.startswith((".", *without)) and content_ending(name) in INPUT_ENDINGS
         )
     return sorted(found)
 

@@ -19,6 +19,7 @@ from replay.streams.cases import ParityCase, is_case, read_case
 from replay.streams.journal import JournalReader
 from replay.streams.lines import (
     MAX_LINE,
+    NOTHING_TO_REPLAY,
     Line,
     content_ending,
     expand_inputs,
@@ -57,10 +58,11 @@ def open_inputs(
 ) -> Iterator[Segment | Rejected]:
     """Reads files and directories, one after the other; no two streams share a key.
 
-    Raises InputError for a path that does not exist, before anything is read.
+    A bot's log directory is taken without its telemetry and snapshots. Raises InputError for a
+    path that does not exist, before anything is read.
     """
     keys = itertools.count()
-    files = expand_inputs(paths)
+    files = expand_inputs(paths, without=NOTHING_TO_REPLAY)
     return itertools.chain.from_iterable(
         open_input(
             file, bound=bound, keys=keys, max_line=max_line, on_case=on_case, on_shadow=on_shadow
