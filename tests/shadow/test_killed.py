@@ -1,0 +1,118 @@
+"""Host, monitor and shadow process killed without a warning, at many moments: what is on the disk
+stays readable, and the gate sees every gap."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from runbook_support import Bot, clean_environment, doge, free_port, wait_for
+
+ROUNDS = 5
+SPEED = 600
+
+
+def samples(file: Path) -> int:
+    """Whole lines in a file."""
+    return file.read_bytes().count(b"\n") if file.exists() else 0
+
+
+def shadow_process_of(bot: Bot) -> int | None:
+    """The process that compares for a bot."""
+    with suppress(OSError):
+        for thread in Path(f"/proc/{bot.process.pid}/task").iterdir():
+            for child in map(int, (thread / "children").read_text().split()):
+                if b"replay.shadow.process" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    return child
+    return None
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended (what waits to be collected has)."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return True
+    return stat.rpartition(")")[2].split()[0] == "Z"
+
+
+def test_whatever_is_killed_files_stay_readable_and_the_gate_sees_the_gaps(
+    tmp_path: Path, core_exe: str
+) -> None:
+    chance = random.Random("moments")
+    port = free_port()
+    env = {"DOGE_CORE_SHADOW": "1", "DOGE_CORE_EXE": core_exe}
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    seen = logs / "state_machine_shadow_seen.jsonl"
+    monitor_log = (tmp_path / "monitor.log").open("ab")
+
+    def start_monitor() -> subprocess.Popen[bytes]:
+        address = f"http://127.0.0.1:{port}/api/status"
+        return subprocess.Popen(
+            [sys.executable, "-m", "replay", "monitor", address, "--every", "0.1", "--out", seen],
+            cwd=tmp_path,
+            env=clean_environment(),
+            stdout=monitor_log,
+            stderr=monitor_log,
+            start_new_session=True,
+        )
+
+    monitor = start_monitor()
+    try:
+        for number in range(ROUNDS):
+            bot = Bot(tmp_path, "--speed", SPEED, port=port, env=env)
+            bot.wait_until_up()
+            before = samples(seen)
+            wait_for(lambda before=before: samples(seen) > before + 2, "more samples")
+            if number % 2:
+                compares = wait_for(lambda bot=bot: shadow_process_of(bot), "a shadow process")
+                os.kill(compares, signal.SIGKILL)
+                wait_for(
+                    lambda bot=bot: (bot.status() or {"state_machine_shadow": {"adapter": {}}})[
+                        "state_machine_shadow"
+                    ]["adapter"].get("restarts"),
+                    "the shadow process started again",
+                )
+            else:
+                monitor.kill()
+                monitor.wait(timeout=60)
+                monitor = start_monitor()
+            threshold = samples(seen) + chance.randint(1, 12)
+            wait_for(lambda at=threshold: samples(seen) >= at, "more samples")
+            compares = wait_for(lambda bot=bot: shadow_process_of(bot), "a shadow process")
+            bot.kill()
+            wait_for(lambda pid=compares: is_gone(pid), "the shadow process ends with its bot")
+    finally:
+        monitor.terminate()
+        monitor.wait(timeout=60)
+        monitor_log.close()
+
+    code, out, err = doge(tmp_path, "run", "logs", "--shadow", core_exe, "--json")
+    report = json.loads(out)
+    assert code == 0, err
+    assert report["verdicts"]["agree"] > 0
+    assert report["rejected_count"] <= 2 * ROUNDS, "a half-written line for each that was killed"
+
+    code, out, err = doge(
+        tmp_path, "gate", seen, "--journal", "logs", "--rehearsal", "--shadow", core_exe, "--json"
+    )
+    verdict = json.loads(out)
+    # FAIL where calls were under way when the shadow process was killed: that is what it counts.
+    assert (code, verdict["verdict"]) in ((1, "FAIL"), (4, "INCONCLUSIVE"))
+    assert verdict["divergence_count"] == 0
+    assert len(verdict["lifetimes"]) == ROUNDS
+    criteria = {one["key"]: one for one in verdict["criteria"]}
+    assert criteria["pass 3"]["figures"]["restarts"] == ROUNDS - 1
+    assert criteria["48h"]["outcome"] == "INCONCLUSIVE"
+    assert criteria["48h"]["figures"]["uncovered_seconds"] > 0
+    assert criteria["telemetry"]["figures"]["unreadable"] <= ROUNDS
+    reasons = " ".join(one["reason"] for one in verdict["telemetry"]["set_aside"])
+    assert "the monitor was not running" in reasons
+    assert "no answer" in reasons
