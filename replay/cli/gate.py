@@ -11,7 +11,7 @@ from replay.cli.common import core_options, explanations_option, pair_of
 from replay.cli.console import clean, say, say_json, say_marked
 from replay.cli.settings import Settings
 from replay.errors import InputError
-from replay.explaining.explanations import NO_EXPLANATIONS, read_explanations
+from replay.explaining.explanations import NO_EXPLANATIONS, Explanations, read_explanations
 from replay.gate.journals import Replayed, replay_journals
 from replay.gate.model import Outcome
 from replay.gate.rendering import headline, markdown, text_lines
@@ -21,17 +21,7 @@ from replay.gate.verdict import judge
 MAX_LINE = 1_500
 
 
-@click.command(
-    epilog="""\b
-Examples:
-  doge-replay gate logs/state_machine_shadow_20261122T100000Z.jsonl
-  doge-replay gate logs/state_machine_shadow_*.jsonl --journal logs/events_20261122.jsonl.gz \\
-      --db divergences.db --explanations explanations.toml
-
-Exit codes: 0 PASS, 1 FAIL, 4 INCONCLUSIVE, 2 bad input, 3 a core or the environment failed."""
-)
-@click.argument("telemetry", nargs=-1, required=True, metavar="TELEMETRY...")
-@click.option(
+journal_option = click.option(
     "--journal",
     "journals",
     metavar="PATH",
@@ -39,13 +29,35 @@ Exit codes: 0 PASS, 1 FAIL, 4 INCONCLUSIVE, 2 bad input, 3 a core or the environ
     help="The bot's journal of the same time (a file or a directory); may be given several times. "
     "Without it a divergence that was counted cannot be told more of, and nothing passes with one.",
 )
+rehearsal_option = click.option(
+    "--rehearsal",
+    is_flag=True,
+    help="Judge a host whose clock runs faster than real time, by that clock. Without this such a "
+    "host never passes; with it the verdict says so.",
+)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  doge-replay gate logs/state_machine_shadow_20261122T100000Z.jsonl
+  doge-replay gate logs/state_machine_shadow_*.jsonl --journal logs/events_20261122.jsonl.gz \\
+      --db divergences.db --explanations explanations.toml
+  doge-replay gate logs/ --rehearsal     # after `doge-replay paper --speed 600`
+
+Exit codes: 0 PASS, 1 FAIL, 4 INCONCLUSIVE, 2 bad input, 3 a core or the environment failed."""
+)
+@click.argument("telemetry", nargs=-1, required=True, metavar="TELEMETRY...")
+@journal_option
 @click.option("--markdown", "as_markdown", is_flag=True, help="Markdown on standard output.")
+@rehearsal_option
 @explanations_option
 @core_options
 def gate(
     telemetry: tuple[str, ...],
     journals: tuple[str, ...],
     as_markdown: bool,
+    rehearsal: bool,
     settings: Settings,
     as_json: bool,
 ) -> int:
@@ -57,7 +69,7 @@ def gate(
     """
     if as_json and as_markdown:
         raise click.UsageError("--json and --markdown do not go together")
-    read = read_telemetry(telemetry)
+    read = read_telemetry(telemetry, rehearsal=rehearsal)
     verdict = judge(read, _replayed(settings, journals) if journals else None)
     if as_json:
         say_json(verdict.document())
@@ -71,19 +83,23 @@ def gate(
 
 
 def _replayed(settings: Settings, journals: tuple[str, ...]) -> Replayed:
-    explanations = NO_EXPLANATIONS
-    if settings.explanations is not None:
-        explanations = read_explanations(settings.explanations)
     return replay_journals(
         journals,
         pair_of(settings),
-        explanations,
-        _database(settings),
+        explanations_of(settings),
+        existing_database(settings),
         today=datetime.now(UTC).date(),
     )
 
 
-def _database(settings: Settings) -> Path | None:
+def explanations_of(settings: Settings) -> Explanations:
+    """What is explained; nothing where there is no file of it."""
+    if settings.explanations is None:
+        return NO_EXPLANATIONS
+    return read_explanations(settings.explanations)
+
+
+def existing_database(settings: Settings) -> Path | None:
     """The database, None where the usual one is not there; one that is named must be."""
     if settings.db.exists():
         return settings.db

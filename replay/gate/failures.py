@@ -18,7 +18,6 @@ from typing import Any
 
 from replay.gate.matching import Matching
 from replay.gate.model import Criterion, Outcome, counted, hours, times_of
-from replay.gate.ordering import LONGEST_STEP
 from replay.gate.timeline import Rise, Timeline
 
 START_UP = 15 * 60.0
@@ -88,7 +87,8 @@ def _is_at_start(timeline: Timeline, rise: Rise) -> bool:
     start = start_of(timeline, rise.lifetime)
     if start is None:
         return False
-    return rise.after.at - start <= START_UP + LONGEST_STEP
+    allowed = timeline.allowed
+    return rise.after.at - start <= START_UP + allowed.step + allowed.lag
 
 
 def start_of(timeline: Timeline, number: int) -> float | None:
@@ -100,7 +100,7 @@ def start_of(timeline: Timeline, number: int) -> float | None:
         return lifetime.began
     if number:
         before = timeline.lifetimes[number - 1].last.at
-        return max(before, lifetime.first.at - LONGEST_STEP)
+        return max(before, lifetime.first.at - timeline.allowed.step)
     checks, rate = lifetime.first.counters.checks, timeline.pace.rate
     return lifetime.first.at - checks / rate if rate > 0 else None
 

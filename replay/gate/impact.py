@@ -2,7 +2,8 @@
 
 From the telemetry alone: restarts within five minutes of a divergence or failure, samples that are
 missing right behind one, many restarts; and where the adapter measures it, what it adds to an
-authoritative call. What is not measured is said to be so.
+authoritative call. What is not measured is said to be so. In a rehearsal calls come faster than a
+bot makes them, so what the shadow adds to them is told and not judged.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class Impact(NamedTuple):
     slowest: float
     queue_full: tuple[Sample, ...]
     queue_known: bool
+    rehearsal: bool
 
 
 def impact_of(timeline: Timeline) -> Impact:
@@ -78,6 +80,7 @@ def impact_of(timeline: Timeline) -> Impact:
         tuple(sample for sample, one in queued
               if one.queue_limit is not None and (one.queue_max or 0) >= one.queue_limit),
         bool(queued),
+        timeline.allowed.lag > 0.0,
     )  # fmt: skip
 
 
@@ -121,7 +124,7 @@ def _judged(impact: Impact) -> tuple[Outcome, list[str], list[str]]:
             f"{impact.missing[0].text} on"
         )
         needed.append("no sample is missing right behind a divergence or failure")
-    if impact.slow is not None and impact.slow > SOME:
+    if impact.slow is not None and impact.slow > SOME and not impact.rehearsal:
         slow = Outcome.FAIL if impact.slow > MOST else Outcome.INCONCLUSIVE
         outcome = max(outcome, slow, key=_weight)
         reasons.append(
@@ -164,6 +167,11 @@ def _said(impact: Impact) -> list[str]:
         said.append("divergences or failures are too frequent to tell what follows on them")
     if impact.slow is None:
         said.append("latency is absent: what the adapter adds to a call was not measured")
+    elif impact.slow > SOME and impact.rehearsal:
+        said.append(
+            f"calls were slowed down by more than {SLOWER} times in {impact.slow:.0%} of samples, "
+            "which is not judged in a rehearsal"
+        )
     elif impact.slow <= SOME:
         said.append(
             f"calls within {SLOWER} times the bare ones in {1 - impact.slow:.0%} of samples"

@@ -12,7 +12,7 @@ import itertools
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -31,7 +31,7 @@ from replay.findings.severity import Severity
 from replay.findings.store import RunKind, Store
 from replay.findings.stored import StoredFinding
 from replay.fuzzing.canary import check_canary
-from replay.streams.lines import expand_inputs
+from replay.gate.inputs import JOURNAL, inputs_named
 from replay.streams.model import CALL_NAMES, CallCode, Rejected, call_name
 from replay.streams.reader import ShadowMark, open_input
 from replay.targets.base import CoreIdentity, Target
@@ -129,18 +129,20 @@ def replay_journals(
     db: Path | None,
     *,
     today: datetime.date,
+    on_done: Callable[[Store, int, Replayed], None] = lambda store, run, replayed: None,
 ) -> Replayed:
-    """Replays journals. `db` is read, never written; None where there is none.
+    """Replays journals. `db` is read, never written; None where there is none. `on_done` is told at
+    the end, while the copy of the database is there, with the number of this run in it.
 
     Raises InputError for a path that is not there, TargetError where a core cannot run.
     """
-    files = list(dict.fromkeys(expand_inputs(paths)))
+    files = inputs_named(paths, JOURNAL)
     with tempfile.TemporaryDirectory(prefix="doge-replay-gate-") as folder:
         scratch = Path(folder) / "gate.db"
         if db is not None:
             _copy(db, scratch)
         with Store.open(scratch) as store:
-            return _Replaying(store, cores, explanations).replay(files, today)
+            return _Replaying(store, cores, explanations, on_done).replay(files, today)
 
 
 def _copy(db: Path, scratch: Path) -> None:
@@ -159,8 +161,15 @@ def _copy(db: Path, scratch: Path) -> None:
 
 
 class _Replaying:
-    def __init__(self, store: Store, cores: PairSpec, explanations: Explanations) -> None:
+    def __init__(
+        self,
+        store: Store,
+        cores: PairSpec,
+        explanations: Explanations,
+        on_done: Callable[[Store, int, Replayed], None],
+    ) -> None:
         self._store = store
+        self._on_done = on_done
         self._cores = cores
         self._explanations = explanations
         self._result = Replayed()
@@ -210,6 +219,7 @@ class _Replaying:
         if result.steps:
             canary = check_canary(self._cores.open_authority, self._cores.open_shadow)
             result.detects = canary.ok is True
+        self._on_done(self._store, run, result)
         return result
 
     def _replay_file(

@@ -10,21 +10,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from replay.gate.journals import Differing, Mark, Replayed
+from replay.gate.ordering import REAL_TIME
 from replay.gate.telemetry import Sample
 from replay.gate.timeline import Rise, Timeline
-
-LATE = 15.0
-"""Seconds by which a call may be counted later than it was made: it waits in a queue, and an
-executable has its deadline."""
-
-EARLY = 5.0
-"""Seconds by which a call may be made behind the time of the sample that counts it: the loop reads
-the clock, in whole seconds, before it asks the bot."""
 
 MAX_PROBLEMS = 100
 
@@ -140,9 +133,7 @@ class _Matcher:
 
     def _tie(self, marks: Sequence[Mark]) -> tuple[list[Tied], list[tuple[Rise, int]]]:
         """Gives each rise its marks, the earliest that fit; what is left on either side is told."""
-        line = sorted(marks, key=lambda mark: (mark.at or 0.0, mark.file, mark.line))
-        ats = [mark.at or 0.0 for mark in line]
-        free = [True] * len(line)
+        free = _Free(marks, self._kind)
         tied: list[Tied] = []
         untied: list[tuple[Rise, int]] = []
         for rise in self._rises:
@@ -152,13 +143,7 @@ class _Matcher:
                 ("invariant", rise.counts.invariant_divergences),
             ):
                 begin, end = _window(self._timeline, rise)
-                at = bisect_left(ats, begin)
-                while wanted and at < len(line) and ats[at] <= end:
-                    if free[at] and self._kind(line[at]) in (kind, ""):
-                        free[at] = False
-                        taken.append(line[at])
-                        wanted -= 1
-                    at += 1
+                taken += free.take(kind, wanted, begin, end)
             missing = rise.counts.total_divergences - len(taken)
             if missing:
                 untied.append((rise, missing))
@@ -173,7 +158,7 @@ class _Matcher:
                 differing = self._differing.get((mark.file, mark.line))
                 if differing is not None:
                     tied.append(Tied(rise, mark, differing))
-        self._left_over([mark for mark, is_free in zip(line, free, strict=True) if is_free])
+        self._left_over(free.left())
         return tied, untied
 
     def _kind(self, mark: Mark) -> str:
@@ -218,17 +203,93 @@ class _Matcher:
 
     def _where(self, mark: Mark) -> str:
         """Why no sample need count a mark; empty where one has to."""
-        samples, at = self._timeline.samples, mark.at
+        samples, at, allowed = self._timeline.samples, mark.at, self._timeline.allowed
         if not samples or at is None:
             return ""
         if at <= samples[0].at:
             return "from before the first sample"
-        if at >= samples[-1].at - LATE:
+        # A last sample of which the queue was empty has counted all there was, however fast.
+        late = REAL_TIME.late if _has_caught_up(samples[-1]) else allowed.late
+        if at >= samples[-1].at - late:
             return "from after the last sample"
         for unseen in self._timeline.unseen:
-            if unseen.begin - LATE <= at <= unseen.end + EARLY:
+            if unseen.begin - allowed.late <= at <= unseen.end + allowed.early:
                 return "from between a last sample and the restart"
         return ""
+
+
+def _has_caught_up(sample: Sample) -> bool:
+    """Whether the adapter had nothing under way."""
+    one = sample.adapter
+    if one is None or one.offered is None or one.compared is None:
+        return False
+    return one.offered == one.compared + (one.dropped or 0) + (one.failed or 0)
+
+
+class _Free:
+    """Marks that no rise has taken yet: of each kind by time, and those of which no kind is known.
+    Each is looked at a bounded number of times, however many there are in one window."""
+
+    def __init__(self, marks: Iterable[Mark], kind_of: Callable[[Mark], str]) -> None:
+        self._lines: dict[str, _Line] = {}
+        for mark in sorted(marks, key=lambda mark: (mark.at or 0.0, mark.file, mark.line)):
+            self._lines.setdefault(kind_of(mark), _Line()).add(mark)
+
+    def take(self, kind: str, wanted: int, begin: float, end: float) -> list[Mark]:
+        """The earliest marks of a time that fit a kind, as many as are wanted."""
+        lines = [line for name in (kind, "") if (line := self._lines.get(name)) is not None]
+        taken: list[Mark] = []
+        while len(taken) < wanted:
+            heads = [(mark.at or 0.0, line) for line in lines
+                     if (mark := line.first(begin, end)) is not None]  # fmt: skip
+            if not heads:
+                break
+            taken.append(min(heads, key=lambda head: head[0])[1].take(begin))
+        return taken
+
+    def left(self) -> list[Mark]:
+        """Those that are free still, by time."""
+        left = [mark for line in self._lines.values() for mark in line.left()]
+        return sorted(left, key=lambda mark: (mark.at or 0.0, mark.file, mark.line))
+
+
+class _Line:
+    """Marks by time. `_next` leads from each place to one that may be free, over all that are
+    taken, and is shortened on the way."""
+
+    def __init__(self) -> None:
+        self._marks: list[Mark] = []
+        self._ats: list[float] = []
+        self._next: list[int] = [0]
+
+    def add(self, mark: Mark) -> None:
+        """One more, not before the others."""
+        self._marks.append(mark)
+        self._ats.append(mark.at or 0.0)
+        self._next.append(len(self._marks))
+
+    def first(self, begin: float, end: float) -> Mark | None:
+        """The first free one in a time."""
+        at = self._place(begin)
+        return self._marks[at] if at < len(self._marks) and self._ats[at] <= end else None
+
+    def take(self, begin: float) -> Mark:
+        """Takes the first free one from a time on."""
+        at = self._place(begin)
+        self._next[at] = at + 1
+        return self._marks[at]
+
+    def left(self) -> list[Mark]:
+        """All that are free."""
+        return [mark for at, mark in enumerate(self._marks) if self._next[at] == at]
+
+    def _place(self, begin: float) -> int:
+        at = bisect_left(self._ats, begin)
+        leads = self._next
+        while leads[at] != at:
+            leads[at] = leads[leads[at]]
+            at = leads[at]
+        return at
 
 
 def _window(timeline: Timeline, rise: Rise) -> tuple[float, float]:
@@ -240,5 +301,5 @@ def _window(timeline: Timeline, rise: Rise) -> tuple[float, float]:
     elif before is None:
         begin = float("-inf")
     else:
-        begin = before.at - LATE
-    return begin, rise.after.at + EARLY
+        begin = before.at - timeline.allowed.late
+    return begin, rise.after.at + timeline.allowed.early

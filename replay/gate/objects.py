@@ -27,8 +27,9 @@ _SPACE = re.compile(r"[\s\ufeff]*")
 _DECODER = json.JSONDecoder()
 
 
-def read_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]] | Rejected]:
-    """The objects of a file with the line that each begins at, and what else there is in it.
+def read_objects(path: Path, name: str = "") -> Iterator[tuple[int, dict[str, Any]] | Rejected]:
+    """The objects of a file with the line that each begins at, and what else there is in it. `name`
+    is what to call the file, where it is not its path.
 
     Raises InputError where the file cannot be opened or is too large.
     """
@@ -36,7 +37,7 @@ def read_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]] | Rejected]:
     size = 0
     for line in read_lines(path):
         if isinstance(line, Rejected):
-            yield line
+            yield line._replace(file=name or line.file)
             continue
         assert isinstance(line, Line)
         size += len(line.data) + 1
@@ -44,7 +45,12 @@ def read_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]] | Rejected]:
             raise InputError(f"{path}: has more than {MAX_BYTES:,} bytes of text", file=str(path))
         parts.extend([""] * (line.number - 1 - len(parts)))
         parts.append(line.data.decode("utf-8", "surrogateescape"))
-    yield from _Scan(str(path), "\n".join(parts)).objects()
+    yield from _Scan(name or str(path), "\n".join(parts)).objects()
+
+
+def objects_in(name: str, text: str) -> Iterator[tuple[int, dict[str, Any]] | Rejected]:
+    """The objects of a text with the line that each begins at, and what else there is in it."""
+    return _Scan(name, text).objects()
 
 
 class _Scan:

@@ -3,6 +3,11 @@
 A loop appends as time goes by, so within a file order and times agree, but for files that were put
 together in another order, two loops on one bot, a clock that was set back, and two bots in one
 file. The counters tell these apart: those of one bot only fall where it starts again.
+
+Two loops on one bot, each with a file of its own (the runbook's and the paper host's), read the
+clock at slightly different moments, so by time alone a counter seems to fall where the later
+reader wrote the earlier time. Their files are merged so that counters go on wherever two times are
+near enough; every count is then seen once, by whichever loop came first.
 """
 
 from __future__ import annotations
@@ -12,12 +17,13 @@ from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
+from replay.gate.clock import Allowance
 from replay.gate.telemetry import Counters, Sample
 
 MINUTE = 60.0
-LONGEST_STEP = 90.0
-"""Seconds between two samples of which none is missing in between: a minute, what curl takes, and
-a clock that is read in whole seconds."""
+REAL_TIME = Allowance()
+SHORTEST_STEP = 30.0
+"""Seconds: nearer samples, as those of two loops, say nothing about what is usual."""
 
 SUDDEN_CHECKS, SUDDEN_RATE = 300, 30
 """Checks rise too quickly where they rise by more than so many, and so many times what is usual."""
@@ -35,22 +41,21 @@ class Ordered(NamedTuple):
     doubts: tuple[str, ...] = ()
 
 
-def in_order(samples: Sequence[Sample]) -> Ordered:
+def in_order(samples: Sequence[Sample], allowed: Allowance = REAL_TIME) -> Ordered:
     """Finds the order of samples that were read file by file."""
     pieces = _pieces(samples)
-    allowed = sum(_falls(piece) for piece in pieces)
+    falls = sum(_falls(piece) for piece in pieces)
     by_start = sorted(pieces, key=lambda piece: piece[0].at)
     apart = all(one[-1].at <= other[0].at for one, other in pairwise(by_start))
-    by_time = sorted(samples, key=lambda sample: sample.at)
+    by_time = _merged(samples, allowed.early)
     if apart:
         moved = [piece[0] for piece, other in zip(pieces, by_start, strict=True)
                  if piece is not other]  # fmt: skip
         notes = (f"out of order from {moved[0].place} on: sorted by time",) if moved else ()
         return Ordered(tuple(by_time), notes)
-    if _falls(by_time) <= allowed:
-        place = _first_step_back(samples)
-        return Ordered(tuple(by_time), (f"times go back at {place}: sorted by time",))
-    if _falls(samples) <= allowed:
+    if _falls(by_time) <= falls:
+        return Ordered(tuple(by_time), (_merge_note(samples, pieces),))
+    if _falls(samples) <= falls:
         return Ordered(tuple(samples), tuple(_clock_notes(samples)))
     doubt = (
         f"times go back at {_first_step_back(samples)}, and neither by time nor as they stand do "
@@ -68,6 +73,52 @@ def _pieces(samples: Iterable[Sample]) -> list[list[Sample]]:
             pieces.append([])
         pieces[-1].append(sample)
     return pieces
+
+
+def _merged(samples: Iterable[Sample], near: float) -> list[Sample]:
+    """All samples by time; those of several files so that counters go on where times are near."""
+    files: dict[str, list[Sample]] = {}
+    for sample in samples:
+        files.setdefault(sample.file, []).append(sample)
+    lines = [sorted(line, key=lambda sample: sample.at) for line in files.values()]
+    if len(lines) == 1:
+        return lines[0]
+    merged: list[Sample] = []
+    reached = [0] * len(lines)
+    left = set(range(len(lines)))
+    while left:
+        heads = {number: lines[number][reached[number]] for number in left}
+        limit = min(head.at for head in heads.values()) + near
+        last = merged[-1] if merged else None
+        number = min(
+            (number for number, head in heads.items() if head.at <= limit),
+            key=lambda number: _rank(last, heads[number]),
+        )
+        merged.append(heads[number])
+        reached[number] += 1
+        if reached[number] == len(lines[number]):
+            left.remove(number)
+    return merged
+
+
+def _rank(last: Sample | None, sample: Sample) -> tuple[bool, float, int, float, str, int]:
+    """What comes first of samples that are near each other: what goes on from the last one, then
+    the process that started first, then what has counted less."""
+    return (
+        last is not None and is_new_process(last, sample),
+        started(sample) or 0.0,
+        sample.counters.checks,
+        sample.at,
+        sample.file,
+        sample.line,
+    )
+
+
+def _merge_note(samples: Sequence[Sample], pieces: Sequence[Sequence[Sample]]) -> str:
+    files = dict.fromkeys(piece[0].file for piece in pieces)
+    if len(files) == len(pieces):
+        return f"{len(files)} files are of the same time: merged, and every count taken once"
+    return f"times go back at {_first_step_back(samples)}: sorted by time"
 
 
 def _falls(samples: Iterable[Sample]) -> int:
@@ -109,13 +160,23 @@ class Pace(NamedTuple):
     rate: float
 
     @classmethod
-    def of(cls, samples: Sequence[Sample]) -> Pace:
+    def of(cls, samples: Sequence[Sample], allowed: Allowance = REAL_TIME) -> Pace:
         """The median over all steps of about a minute."""
-        rates = [
-            (new.counters.checks - old.counters.checks) / (new.at - old.at)
-            for old, new in pairwise(samples)
-            if 0 < new.at - old.at <= LONGEST_STEP and not is_new_process(old, new)
-        ]
+        rates = []
+        old: Sample | None = None
+        for new in samples:
+            if old is None or is_new_process(old, new):
+                old = new
+            elif (seconds := new.at - old.at) >= max(SHORTEST_STEP, allowed.lag):
+                if seconds <= allowed.step + allowed.lag:
+                    rates.append((new.counters.checks - old.counters.checks) / seconds)
+                old = new
+            elif seconds < 0.0:
+                old = new
+        if not rates and allowed.lag and len(samples) > 1:
+            # A rehearsal that was over before its counters could be expected to keep up.
+            seconds = samples[-1].at - samples[0].at
+            rates = [sum(_rises(samples)) / seconds] if seconds > 0.0 else []
         return cls(median(rates) if rates else 0.0)
 
     def most(self, seconds: float) -> float:
@@ -123,11 +184,21 @@ class Pace(NamedTuple):
         return SUDDEN_CHECKS + SUDDEN_RATE * self.rate * max(seconds, MINUTE)
 
 
-def doubts_of(samples: Sequence[Sample], pace: Pace) -> list[str]:
+def _rises(samples: Sequence[Sample]) -> Iterable[int]:
+    """What was checked, step by step."""
+    checks = 0
+    before: Sample | None = None
+    for sample in samples:
+        new = before is None or is_new_process(before, sample)
+        yield sample.counters.checks - (0 if new else checks)
+        checks, before = sample.counters.checks, sample
+
+
+def doubts_of(samples: Sequence[Sample], pace: Pace, allowed: Allowance = REAL_TIME) -> list[str]:
     """Signs that samples come from two bots, or that counters are not what they say."""
     doubts = _processes_that_return(samples)
     leaps = [(old, new, rise) for old, new in pairwise(samples)
-             if (rise := _leap(old, new, pace)) is not None]  # fmt: skip
+             if (rise := _leap(old, new, pace, allowed.lag)) is not None]  # fmt: skip
     if leaps:
         old, new, rise = leaps[0]
         doubts.append(
@@ -151,7 +222,7 @@ def _processes_that_return(samples: Sequence[Sample]) -> list[str]:
     return []
 
 
-def _leap(old: Sample, new: Sample, pace: Pace) -> int | None:
+def _leap(old: Sample, new: Sample, pace: Pace, lag: float) -> int | None:
     """By how much checks rose, where that is not believable."""
     seconds = new.at - old.at
     rise = new.counters.checks
@@ -161,7 +232,7 @@ def _leap(old: Sample, new: Sample, pace: Pace) -> int | None:
             seconds = new.at - began
     else:
         rise -= old.counters.checks
-    return rise if rise > pace.most(seconds) else None
+    return rise if rise > pace.most(seconds + lag) else None
 
 
 def _falls_of_two(samples: Sequence[Sample]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from replay.gate.clock import Pacing
 from replay.gate.journals import Replayed
 from replay.gate.model import Criterion, Outcome, counted, hours, times_of
 from replay.gate.telemetry import Fault, Telemetry
@@ -107,6 +108,35 @@ def one_bot(telemetry: Telemetry, timeline: Timeline) -> Criterion:
     why = f"{counted(len(telemetry.samples), 'sample')}"
     why += f"; {aside:,} pieces are set aside and named" if aside else ", nothing is set aside"
     return Criterion("telemetry", name, Outcome.PASS, why, figures)
+
+
+def real_time(telemetry: Telemetry, pacing: Pacing) -> Criterion:
+    """Whether two days are two days: a host whose clock runs faster is passed as a rehearsal only,
+    and only where that was asked for."""
+    name = "the host's clock is the real time, or this is said to be a rehearsal"
+    figures = {
+        "rehearsal": telemetry.rehearsal,
+        "speeds": ["as fast as it can" if one is None else one for one in pacing.speeds],
+        "measured": None if pacing.measured is None else round(pacing.measured, 3),
+        "seconds_away": round(pacing.away, 3),
+    }
+    clocks = [one.adapter is not None and one.adapter.clock is not None
+              and one.adapter.clock.now is not None for one in telemetry.samples]  # fmt: skip
+    if telemetry.rehearsal and any(clocks) and not all(clocks):
+        lost = next(one for one, has in zip(telemetry.samples, clocks, strict=True) if not has)
+        why = f"{lost.place} does not say the host's time, and others do"
+        return Criterion("clock", name, Outcome.INCONCLUSIVE, why, figures, times_of([lost]),
+                         ("all samples say the host's time",))  # fmt: skip
+    if pacing.is_real:
+        said = "no host's clock runs at another pace than real time"
+        return Criterion("clock", name, Outcome.PASS, said, figures)
+    first = [one for one, has in zip(telemetry.samples, clocks, strict=True) if has]
+    if telemetry.rehearsal:
+        why = f"a rehearsal {pacing.words}: times are those of the host's clock"
+        return Criterion("clock", name, Outcome.PASS, why, figures)
+    why = f"the host's clock runs {pacing.words}: this is a rehearsal, and was not asked for"
+    return Criterion("clock", name, Outcome.INCONCLUSIVE, why, figures, times_of(first[:1]),
+                     ("the host runs in real time (or --rehearsal is given)",))  # fmt: skip
 
 
 def shadow_ran(timeline: Timeline, replayed: Replayed | None) -> Criterion:

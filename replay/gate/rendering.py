@@ -11,14 +11,16 @@ from replay.gate.premises import WANTED
 from replay.gate.verdict import Bound, GateVerdict
 
 MAX_LINES = 20
+REHEARSAL = "A rehearsal shows that everything works. It passes nothing for production."
 
 
 def headline(verdict: GateVerdict) -> str:
     """The verdict in one line."""
     totals, best = verdict.timeline.totals, verdict.timeline.longest
     covered = hours(best.covered) if best else "nothing"
+    rehearsal = f"REHEARSAL {verdict.rehearsal}: " if verdict.rehearsal else ""
     return (
-        f"gate: {verdict.verdict} ({covered} of {hours(WANTED)} covered, "
+        f"gate: {rehearsal}{verdict.verdict} ({covered} of {hours(WANTED)} covered, "
         f"{counted(totals.checks, 'check')}, {counted(totals.total_divergences, 'divergence')}, "
         f"{counted(totals.shadow_failures, 'failure')})"
     )
@@ -26,7 +28,7 @@ def headline(verdict: GateVerdict) -> str:
 
 def text_lines(verdict: GateVerdict) -> list[str]:
     """The whole verdict for a terminal, without its headline."""
-    lines: list[str] = []
+    lines: list[str] = [REHEARSAL] if verdict.rehearsal else []
     for one in verdict.criteria:
         lines += ["", f"{one.outcome:<12}  {one.key}: {one.name}", f"{'':14}{one.why}"]
         if one.times:
@@ -112,6 +114,7 @@ def markdown(verdict: GateVerdict) -> str:
     """The whole verdict in Markdown."""
     lines = [
         f"# {markdown_text(headline(verdict))}",
+        *(("", f"**{REHEARSAL}**") if verdict.rehearsal else ()),
         "",
         "| | criterion | why | samples |",
         "|---|---|---|---|",

@@ -17,8 +17,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from replay.gate.clock import HostClock, clock_of, stamp
+from replay.gate.inputs import TELEMETRY, inputs_named
 from replay.gate.objects import read_objects
-from replay.streams.lines import expand_inputs
 from replay.streams.model import Rejected
 
 MAX_SET_ASIDE = 1_000
@@ -82,10 +83,12 @@ class Adapter:
     queue_limit: int | None = None
     bare: Latency | None = None
     whole: Latency | None = None
+    clock: HostClock | None = None
 
 
 class Sample(NamedTuple):
-    """One usable sample. `at` is its `ts` in epoch seconds, `text` as it stood there."""
+    """One usable sample. `at` is its time in epoch seconds, `text` as it stood there: its `ts`, or
+    in a rehearsal its host's clock. `written` is always its `ts`."""
 
     file: str
     line: int
@@ -101,6 +104,7 @@ class Sample(NamedTuple):
     divergence_event: str
     error: str
     adapter: Adapter | None
+    written: float
 
     @property
     def place(self) -> str:
@@ -136,12 +140,14 @@ class SetAside(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Telemetry:
     """All that was read, in the order of the files and of the lines in them. `set_aside` has the
-    first thousand pieces, `counts` how many there were of each fault."""
+    first thousand pieces, `counts` how many there were of each fault. In a `rehearsal` times are
+    those of the host's clock, where it says them."""
 
     files: tuple[str, ...]
     samples: tuple[Sample, ...]
     set_aside: tuple[SetAside, ...]
     counts: Mapping[Fault, int]
+    rehearsal: bool = False
 
     @property
     def contradictions(self) -> list[SetAside]:
@@ -149,14 +155,25 @@ class Telemetry:
         return [one for one in self.set_aside if one.fault is Fault.CONTRADICTION]
 
 
-def read_telemetry(paths: Iterable[str | os.PathLike[str]]) -> Telemetry:
+def read_telemetry(
+    paths: Iterable[str | os.PathLike[str]], *, rehearsal: bool = False
+) -> Telemetry:
     """Reads files, and directories of them. Raises InputError for a path that is not there."""
-    reading = _Reading()
-    files = list(dict.fromkeys(expand_inputs(paths)))
-    for file in files:
-        reading.read(file)
+    files = inputs_named(paths, TELEMETRY)
+    return read_named({str(file): file for file in files}, rehearsal=rehearsal)
+
+
+def read_named(files: Mapping[str, Path], *, rehearsal: bool = False) -> Telemetry:
+    """Reads files under other names than they have on the disk."""
+    reading = _Reading(rehearsal)
+    for name, file in files.items():
+        reading.read(name, file)
     return Telemetry(
-        tuple(map(str, files)), tuple(reading.samples), tuple(reading.set_aside), reading.counts
+        tuple(files),
+        tuple(reading.samples),
+        tuple(reading.set_aside),
+        reading.counts,
+        rehearsal,
     )
 
 
@@ -167,24 +184,25 @@ class _Unusable(Exception):
 
 
 class _Reading:
-    def __init__(self) -> None:
+    def __init__(self, rehearsal: bool) -> None:
         self.samples: list[Sample] = []
         self.set_aside: list[SetAside] = []
         self.counts: dict[Fault, int] = dict.fromkeys(Fault, 0)
         self._seen: dict[Sample, Sample] = {}
+        self._rehearsal = rehearsal
 
-    def read(self, path: Path) -> None:
-        for item in read_objects(path):
+    def read(self, name: str, path: Path) -> None:
+        """Reads one file."""
+        for item in read_objects(path, name):
             if isinstance(item, Rejected):
                 self._put(SetAside(*item, Fault.UNREADABLE))
                 continue
             line, document = item
-            try:
-                sample = _sample(document, str(path), line)
-            except _Unusable as unusable:
-                self._put(SetAside(str(path), line, str(unusable), unusable.fault))
+            sample = sample_of(document, name, line)
+            if isinstance(sample, SetAside):
+                self._put(sample)
             else:
-                self._take(sample)
+                self._take(_by_host_clock(sample) if self._rehearsal else sample)
 
     def _take(self, sample: Sample) -> None:
         content = sample._replace(file="", line=0)
@@ -208,6 +226,14 @@ _RFC_3339 = re.compile(
 )
 
 
+def sample_of(document: Mapping[str, Any], file: str, line: int) -> Sample | SetAside:
+    """One object of telemetry as a sample, or why it is none. `file` and `line` are its place."""
+    try:
+        return _sample(document, file, line)
+    except _Unusable as unusable:
+        return SetAside(file, line, str(unusable), unusable.fault)
+
+
 def _sample(document: Mapping[str, Any], file: str, line: int) -> Sample:
     if "ts" not in document or BLOCK not in document:
         missing = "ts" if "ts" not in document else BLOCK
@@ -215,8 +241,10 @@ def _sample(document: Mapping[str, Any], file: str, line: int) -> Sample:
     text, at = _time(document["ts"])
     block = document[BLOCK]
     if block is None or block == {}:
-        raise _Unusable(f"has no counters: {BLOCK} is {'null' if block is None else 'empty'}",
-                        Fault.NO_BLOCK)  # fmt: skip
+        why = f"{BLOCK} is {'null' if block is None else 'empty'}"
+        # What doge-replay's own monitor says of it.
+        told = _loose_text(document.get("reason"))
+        raise _Unusable(f"has no counters: {told or why}", Fault.NO_BLOCK)
     if not isinstance(block, dict):
         raise _Unusable(f"{BLOCK} is no object")
     counters = Counters(*(_count(block, name) for name in Counters._fields))
@@ -239,7 +267,16 @@ def _sample(document: Mapping[str, Any], file: str, line: int) -> Sample:
         _text(block, "last_divergence_event"),
         _text(block, "last_shadow_error"),
         _adapter(block.get("adapter")),
+        at,
     )
+
+
+def _by_host_clock(sample: Sample) -> Sample:
+    """The same sample at the time of its host's clock, where it has one."""
+    clock = None if sample.adapter is None else sample.adapter.clock
+    if clock is None or clock.now is None:
+        return sample
+    return sample._replace(at=clock.now, text=stamp(clock.now))
 
 
 def _check(counters: Counters) -> None:
@@ -333,11 +370,16 @@ def _adapter(block: object) -> Adapter | None:
     latency = present.get("latency", {})
     if not isinstance(latency, dict):
         raise _Unusable("adapter.latency is no object")
+    try:
+        clock = clock_of(present.get("clock"))
+    except ValueError as error:
+        raise _Unusable(str(error)) from error
     return Adapter(
         started=_seconds(present, "started") if "started" in present else None,
         backend=_text(present, "backend") if "backend" in present else None,
         bare=_latency(latency, "bare"),
         whole=_latency(latency, "whole"),
+        clock=clock,
         **counts,
     )
 

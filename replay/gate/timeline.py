@@ -17,9 +17,10 @@ from functools import reduce
 from itertools import pairwise
 from typing import NamedTuple
 
+from replay.gate.clock import Allowance
 from replay.gate.ordering import (
-    LONGEST_STEP,
     MINUTE,
+    REAL_TIME,
     Pace,
     doubts_of,
     in_order,
@@ -27,13 +28,6 @@ from replay.gate.ordering import (
     started,
 )
 from replay.gate.telemetry import Counters, Sample
-
-LONGEST_BREAK = 3600.0
-"""A gap of more seconds ends a stretch: 48 hours are to be covered in one."""
-
-STALLED = 15 * MINUTE
-"""Seconds without a single check, after which the shadow counts as not running: a bot with a price
-compares all the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +64,8 @@ class Rise(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """Two samples with more than a minute and a half between them. `restart` where the process is
-    another one behind it."""
+    """Two samples with more than a minute and a half between them (Allowance.step). `restart` where
+    the process is another one behind it."""
 
     before: Sample
     after: Sample
@@ -128,6 +122,7 @@ class Timeline:
     pace: Pace
     notes: tuple[str, ...]
     doubts: tuple[str, ...]
+    allowed: Allowance = REAL_TIME
 
     @property
     def restarts(self) -> int:
@@ -140,31 +135,32 @@ class Timeline:
         return max(self.stretches, key=lambda one: one.covered, default=None)
 
 
-def timeline_of(samples: Sequence[Sample]) -> Timeline:
+def timeline_of(samples: Sequence[Sample], allowed: Allowance = REAL_TIME) -> Timeline:
     """Makes the timeline of samples as they were read."""
-    ordered = in_order(samples)
+    ordered = in_order(samples, allowed)
     line = ordered.samples
-    pace = Pace.of(line)
+    pace = Pace.of(line, allowed)
     lifetimes = _lifetimes(line)
     totals = reduce(Counters.plus, (one.last.counters for one in lifetimes), Counters())
-    stalls = _stalls(lifetimes)
+    stalls = _stalls(lifetimes, allowed.stalled)
     return Timeline(
         samples=line,
         lifetimes=lifetimes,
         totals=totals,
         rises=tuple(_rises(lifetimes)),
-        gaps=tuple(_gaps(line)),
+        gaps=tuple(_gaps(line, allowed.step)),
         unseen=tuple(
             Unseen(old.last.at, new.first.at if new.began is None else new.began)
             for old, new in pairwise(lifetimes)
         ),
-        may_hide=tuple(_may_hide(lifetimes, pace)),
-        stretches=_stretches(line, stalls),
+        may_hide=tuple(_may_hide(lifetimes, pace, allowed.lag)),
+        stretches=_stretches(line, stalls, allowed),
         off=tuple(one for one in line if not is_on(one)),
         stalls=stalls,
         pace=pace,
         notes=ordered.notes,
-        doubts=(*ordered.doubts, *doubts_of(line, pace)),
+        doubts=(*ordered.doubts, *doubts_of(line, pace, allowed)),
+        allowed=allowed,
     )
 
 
@@ -195,27 +191,27 @@ def _rises(lifetimes: Sequence[Lifetime]) -> list[Rise]:
     return rises
 
 
-def _gaps(line: Sequence[Sample]) -> list[Gap]:
+def _gaps(line: Sequence[Sample], longest: float) -> list[Gap]:
     return [
         Gap(old, new, is_new_process(old, new))
         for old, new in pairwise(line)
-        if new.at - old.at > LONGEST_STEP
+        if new.at - old.at > longest
     ]
 
 
-def _may_hide(lifetimes: Sequence[Lifetime], pace: Pace) -> list[MayHide]:
+def _may_hide(lifetimes: Sequence[Lifetime], pace: Pace, lag: float) -> list[MayHide]:
     return [
         MayHide(old, new, old.counters)
         for lifetime in lifetimes
         for old, new in pairwise(lifetime.samples)
         if (started(old) is None or started(new) is None)
         and any(old.counters)
-        and new.counters.checks <= pace.most(new.at - old.at)
+        and new.counters.checks <= pace.most(new.at - old.at + lag)
     ]
 
 
-def _stalls(lifetimes: Sequence[Lifetime]) -> tuple[tuple[Sample, Sample], ...]:
-    """Spans of at least STALLED in which a process compared nothing."""
+def _stalls(lifetimes: Sequence[Lifetime], shortest: float) -> tuple[tuple[Sample, Sample], ...]:
+    """Spans of at least so many seconds in which a process compared nothing."""
     stalls = []
     for lifetime in lifetimes:
         since = lifetime.first
@@ -223,24 +219,26 @@ def _stalls(lifetimes: Sequence[Lifetime]) -> tuple[tuple[Sample, Sample], ...]:
             assert old is not None
             if new is not None and new.counters.checks == since.counters.checks:
                 continue
-            if old.at - since.at >= STALLED:
+            if old.at - since.at >= shortest:
                 stalls.append((since, old))
             since = old if new is None else new
     return tuple(stalls)
 
 
 def _stretches(
-    line: Sequence[Sample], stalls: Sequence[tuple[Sample, Sample]]
+    line: Sequence[Sample], stalls: Sequence[tuple[Sample, Sample]], allowed: Allowance
 ) -> tuple[Stretch, ...]:
     groups: list[list[Sample]] = []
     for sample in line:
-        if not groups or abs(sample.at - groups[-1][-1].at) > LONGEST_BREAK:
+        if not groups or abs(sample.at - groups[-1][-1].at) > allowed.gap:
             groups.append([])
         groups[-1].append(sample)
-    return tuple(_stretch(group, stalls) for group in groups)
+    return tuple(_stretch(group, stalls, allowed.step) for group in groups)
 
 
-def _stretch(group: Sequence[Sample], stalls: Sequence[tuple[Sample, Sample]]) -> Stretch:
+def _stretch(
+    group: Sequence[Sample], stalls: Sequence[tuple[Sample, Sample]], longest: float
+) -> Stretch:
     """Each sample covers the time since the one before it, where that is of the same process and
     no minute is missing in between; else the minute before itself. Where the shadow was off, and
     where it compared nothing for long, nothing is covered; nothing is covered twice."""
@@ -249,7 +247,7 @@ def _stretch(group: Sequence[Sample], stalls: Sequence[tuple[Sample, Sample]]) -
     for sample in group:
         begin = sample.at - MINUTE
         if before is not None and sample.at >= before.at:
-            whole = sample.at - before.at <= LONGEST_STEP and not is_new_process(before, sample)
+            whole = sample.at - before.at <= longest and not is_new_process(before, sample)
             begin = before.at if whole else max(begin, before.at)
         before = sample
         if is_on(sample):

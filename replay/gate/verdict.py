@@ -13,13 +13,14 @@ from typing import Any
 from replay.errors import ExitCode
 from replay.findings.rate import upper_bound
 from replay.findings.report import core_document
+from replay.gate.clock import AS_FAST_AS_IT_CAN, REAL, Allowance, Pacing, pacing_of
 from replay.gate.divergences import explained, no_clusters, no_hot_repetition
 from replay.gate.failures import course_of, no_failures, persistent_failures
 from replay.gate.impact import impact_of, stable, untouched
 from replay.gate.journals import Replayed
 from replay.gate.matching import Matching, match
 from replay.gate.model import Criterion, Outcome
-from replay.gate.premises import covered_hours, offered_of, one_bot, shadow_ran
+from replay.gate.premises import covered_hours, offered_of, one_bot, real_time, shadow_ran
 from replay.gate.telemetry import Telemetry
 from replay.gate.timeline import Timeline, timeline_of
 
@@ -59,6 +60,12 @@ class GateVerdict:
     timeline: Timeline
     replayed: Replayed | None
     matching: Matching
+    pacing: Pacing
+
+    @property
+    def rehearsal(self) -> str:
+        """How fast the host's clock ran, in words; empty where it is the real time."""
+        return "" if self.pacing.is_real else self.pacing.words
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -114,6 +121,14 @@ class GateVerdict:
         offered = offered_of(timeline)
         return {
             "verdict": str(self.verdict),
+            "rehearsal": None
+            if self.pacing.is_real
+            else {
+                "asked_for": self.telemetry.rehearsal,
+                "speed": self.pacing.speed,
+                "measured": self.pacing.measured,
+                "told": f"rehearsal {self.rehearsal}",
+            },
             "exit": int(self.exit_code),
             "criteria": [one.document() for one in self.criteria],
             "needed": list(self.needed),
@@ -170,7 +185,8 @@ def judge(telemetry: Telemetry, replayed: Replayed | None = None) -> GateVerdict
 
     Pure: the same input gives the same verdict.
     """
-    timeline = timeline_of(telemetry.samples)
+    pacing = pacing_of(telemetry.samples)
+    timeline = timeline_of(telemetry.samples, _allowance(pacing))
     offered = offered_of(timeline)
     matching = match(timeline, replayed, 0 if offered is None else offered.dropped)
     course = course_of(timeline)
@@ -178,6 +194,7 @@ def judge(telemetry: Telemetry, replayed: Replayed | None = None) -> GateVerdict
     premises = (
         covered_hours(timeline),
         one_bot(telemetry, timeline),
+        real_time(telemetry, pacing),
         shadow_ran(timeline, replayed),
     )
     criteria: Sequence[Criterion] = (
@@ -193,7 +210,17 @@ def judge(telemetry: Telemetry, replayed: Replayed | None = None) -> GateVerdict
         reason = "the samples are not one bot's" if timeline.samples else "there are no samples"
         criteria = [_unknown(one, reason) for one in criteria]
     everything = (*premises, *criteria)
-    return GateVerdict(_worst(everything), everything, telemetry, timeline, replayed, matching)
+    return GateVerdict(
+        _worst(everything), everything, telemetry, timeline, replayed, matching, pacing
+    )
+
+
+def _allowance(pacing: Pacing) -> Allowance:
+    """What takes real time takes more of a faster clock."""
+    if pacing.is_real:
+        return Allowance()
+    speed = pacing.speed
+    return Allowance.at(max(REAL, AS_FAST_AS_IT_CAN if speed is None else speed))
 
 
 def _unknown(criterion: Criterion, reason: str) -> Criterion:

@@ -77,11 +77,12 @@ def marked_journal(shadow: Any) -> list[dict[str, Any]]:
     return lines
 
 
-def two_days(lines: list[dict[str, Any]]) -> Bot:
-    """Two days of telemetry around a journal, whose counters count what is marked in it."""
-    begin = lines[0]["ts"] - 20 * 3600.0
+def two_days(lines: list[dict[str, Any]], *, before: float = 20.0, minutes: int = TWO_DAYS) -> Bot:
+    """Two days of telemetry around a journal, from so many hours before it, whose counters count
+    what is marked in it."""
+    begin = lines[0]["ts"] - before * 3600.0
     bot = Bot(begin // 60 * 60)
-    for _ in range(TWO_DAYS):
+    for _ in range(minutes):
         minute = [line for line in lines if bot.now < line["ts"] <= bot.now + 60.0]
         for line in minute:
             if not line["shadow"]["agreed"]:

@@ -23,7 +23,7 @@ from telemetry_makers import Bot
 
 from replay import core
 from replay.explaining.explanations import parse_explanations
-from replay.gate.journals import replay_journals
+from replay.gate.journals import Replayed, replay_journals
 from replay.gate.model import Outcome
 from replay.gate.telemetry import read_telemetry
 from replay.gate.verdict import GateVerdict, judge
@@ -41,10 +41,33 @@ def live() -> tuple[str, str]:
 
 
 Gate = Callable[..., GateVerdict]
+Replay = Callable[..., Replayed]
+
+
+@pytest.fixture(scope="session")
+def replay(tmp_path_factory: pytest.TempPathFactory) -> Replay:
+    """Replays a journal; the same one on the same cores only once in a session, since the verdict
+    is made of what came of it without changing that."""
+    folder = tmp_path_factory.mktemp("journals")
+    done: dict[tuple[str, str, str], Replayed] = {}
+
+    def run(lines: list[Any], explanations: str = BOTH, shadow: str = str(FAULTY)) -> Replayed:
+        key = (json.dumps(lines), explanations, shadow)
+        if key not in done:
+            where = folder / str(len(done))
+            where.mkdir()
+            _, journal = write_live(where, lines, Bot())
+            pair = PairSpec("python", shadow)
+            done[key] = replay_journals(
+                [journal], pair, parse_explanations(explanations), None, today=TODAY
+            )
+        return done[key]
+
+    return run
 
 
 @pytest.fixture
-def gate(live: tuple[str, str], tmp_path: Path) -> Gate:
+def gate(live: tuple[str, str], replay: Replay, tmp_path: Path) -> Gate:
     """Runs the gate on the two days, changed by `change(lines, bot)`."""
 
     def run(
@@ -55,15 +78,8 @@ def gate(live: tuple[str, str], tmp_path: Path) -> Gate:
         lines, bot = json.loads(live[0]), Bot()
         bot.documents = json.loads(live[1])
         change(lines, bot)
-        telemetry, journal = write_live(tmp_path, lines, bot)
-        replayed = replay_journals(
-            [journal],
-            PairSpec("python", shadow),
-            parse_explanations(explanations),
-            None,
-            today=TODAY,
-        )
-        return judge(read_telemetry([telemetry]), replayed)
+        telemetry, _ = write_live(tmp_path, lines, bot)
+        return judge(read_telemetry([telemetry]), replay(lines, explanations, shadow))
 
     return run
 

@@ -1,0 +1,225 @@
+"""Section 7 of the runbook in one package: everything that a sign-off needs to look at.
+
+Everything is judged on the copies that go into the package, so a monitor that still writes changes
+nothing in between. What the package says depends on the data and the cores alone: no time of its
+making is in it, but for the one that a sign-off names.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from replay import __version__
+from replay.errors import InputError
+from replay.explaining.explanations import Explanations
+from replay.findings.report import core_document
+from replay.findings.store import Store
+from replay.gate.charts import course_png, course_svg
+from replay.gate.counts import SUMMARISED, counts_document, counts_of
+from replay.gate.inputs import JOURNAL, TELEMETRY, inputs_named
+from replay.gate.journals import Replayed, replay_journals
+from replay.gate.notes import case_file, log_file, notes_markdown, notes_of
+from replay.gate.package import FORMAT, MANIFEST, VERSION, checksum, json_bytes, sealed
+from replay.gate.page import evidence_page
+from replay.gate.record import record_document
+from replay.gate.rendering import markdown
+from replay.gate.reproducing import Case, Texts, cases_of, failure_cases
+from replay.gate.telemetry import read_named
+from replay.gate.verdict import GateVerdict, judge
+from replay.targets.base import CoreIdentity
+from replay.targets.pair import PairSpec
+
+MAX_TELEMETRY = 256 << 20
+"""Bytes of all telemetry; two days have a few million."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the package is to be of. `explained_in` is the file that the explanations are from; it
+    goes into the package. `signed` says who signs it off and when."""
+
+    telemetry: Sequence[str]
+    journals: Sequence[str]
+    cores: PairSpec
+    explanations: Explanations
+    explained_in: Path | None
+    db: Path | None
+    rehearsal: bool
+    signed: tuple[str, str] | None
+    today: datetime.date
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A package that is not written yet: its verdict, and all members."""
+
+    verdict: GateVerdict
+    members: dict[str, bytes]
+
+    @property
+    def fingerprint(self) -> str:
+        """The manifest's own."""
+        return str(json.loads(self.members[MANIFEST])["fingerprint"])
+
+
+def collect_evidence(request: Request, texts: Texts) -> Evidence:
+    """Reads, replays, judges and reproduces everything.
+
+    Raises InputError for what is not there, TargetError where a core cannot run.
+    """
+    with tempfile.TemporaryDirectory(prefix="doge-replay-evidence-") as folder:
+        copies, origins = _copies(request.telemetry, Path(folder))
+        telemetry = read_named(
+            {name: Path(folder) / Path(name).name for name in copies}, rehearsal=request.rehearsal
+        )
+    cases: list[Case] = []
+    replayed = _replayed(request, texts, cases)
+    verdict = judge(telemetry, replayed)
+    manifest = _manifest(request, verdict, copies, origins)
+    members = {**copies, **_members(verdict, cases, manifest)}
+    if request.explained_in is not None:
+        members["explanations.toml"] = request.explained_in.read_bytes()
+    return Evidence(verdict, sealed(manifest, members))
+
+
+def _copies(paths: Sequence[str], folder: Path) -> tuple[dict[str, bytes], dict[str, str]]:
+    """The telemetry files by their names in the package, and what they were called; each is read
+    once, and put into a folder as it was read."""
+    copies: dict[str, bytes] = {}
+    origins: dict[str, str] = {}
+    for path in inputs_named(paths, TELEMETRY):
+        try:
+            if sum(map(len, copies.values())) + path.stat().st_size > MAX_TELEMETRY:
+                raise InputError(f"there are more than {MAX_TELEMETRY:,} bytes of telemetry")
+            content = path.read_bytes()
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror}", file=str(path)) from error
+        name = _member_name(path.name, copies)
+        copies[name], origins[name] = content, path.name
+        (folder / Path(name).name).write_bytes(content)
+    return copies, origins
+
+
+def _member_name(name: str, taken: dict[str, bytes]) -> str:
+    """A name in the package: of safe characters, and like no other."""
+    safe = re.sub(r"[^A-Za-z0-9._-]", "_", name)[-100:].lstrip(".-") or "telemetry.jsonl"
+    member, number = f"telemetry/{safe}", 2
+    while member in taken:
+        member, number = f"telemetry/{number}_{safe}", number + 1
+    return member
+
+
+def _replayed(request: Request, texts: Texts, cases: list[Case]) -> Replayed | None:
+    if not request.journals:
+        return None
+
+    def gather(store: Store, run: int, replayed: Replayed) -> None:
+        ids = list(replayed.buckets)
+        cases.extend(cases_of(store, run, ids, request.cores, texts, store.routing()))
+
+    replayed = replay_journals(
+        request.journals,
+        request.cores,
+        request.explanations,
+        request.db,
+        today=request.today,
+        on_done=gather,
+    )
+    cases.extend(failure_cases(replayed.marks, request.cores, texts))
+    return _renamed(replayed)
+
+
+def _renamed(replayed: Replayed) -> Replayed:
+    """The same with journals called by their names alone: where they lay says nothing."""
+    names: dict[str, str] = {}
+    for file in replayed.files:
+        name, number = Path(file).name, 2
+        while name in names.values():
+            name, number = f"{number}_{Path(file).name}", number + 1
+        names[file] = name
+    return replace(
+        replayed,
+        files=tuple(names.values()),
+        marks=[one._replace(file=names[one.file]) for one in replayed.marks],
+        differing=[one._replace(file=names[one.file]) for one in replayed.differing],
+        agreed_before={(names[file], line) for file, line in replayed.agreed_before},
+        rejected=[one._replace(file=names.get(one.file, one.file)) for one in replayed.rejected],
+    )
+
+
+def _manifest(
+    request: Request, verdict: GateVerdict, copies: dict[str, bytes], origins: dict[str, str]
+) -> dict[str, Any]:
+    authority, shadow = _cores(request, verdict.replayed)
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "made_by": __version__,
+        "verdict": str(verdict.verdict),
+        "exit": int(verdict.exit_code),
+        "rehearsal": verdict.rehearsal or None,
+        "rehearsal_asked_for": request.rehearsal,
+        "cores": {"authority": core_document(authority), "shadow": core_document(shadow)},
+        "telemetry": [
+            {"file": name, "name": origins[name], **checksum(content)}
+            for name, content in copies.items()
+        ],
+        "journals": [
+            {"name": path.name, **_file_checksum(path)}
+            for path in (inputs_named(request.journals, JOURNAL) if request.journals else ())
+        ],
+        "signed": None
+        if request.signed is None
+        else {"by": request.signed[0], "at": request.signed[1]},
+    }
+
+
+def _cores(request: Request, replayed: Replayed | None) -> tuple[CoreIdentity, CoreIdentity]:
+    """Both cores; without a journal they are only looked at."""
+    if replayed is not None and replayed.authority is not None and replayed.shadow is not None:
+        return replayed.authority, replayed.shadow
+    authority, shadow = request.cores.open()
+    try:
+        return authority.identity, shadow.identity
+    finally:
+        authority.close()
+        shadow.close()
+
+
+def _file_checksum(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+        return {"sha256": digest.hexdigest(), "bytes": file.tell()}
+
+
+def _members(
+    verdict: GateVerdict, cases: Sequence[Case], manifest: dict[str, Any]
+) -> dict[str, bytes]:
+    timeline, notes = verdict.timeline, notes_of(verdict, cases)
+    counts = counts_of(timeline)
+    picture = course_png(timeline)
+    summary = {name: counts[name].all for name in SUMMARISED}
+    page = evidence_page(verdict, counts, notes, manifest, picture)
+    members = {
+        "index.html": page.encode("utf-8", "backslashreplace"),
+        "counts.json": json_bytes(counts_document(timeline)),
+        "verdict.json": json_bytes(verdict.document()),
+        "verdict.md": markdown(verdict).encode("utf-8", "backslashreplace"),
+        "triage.md": notes_markdown(notes, summary).encode("utf-8", "backslashreplace"),
+        "charts/course.png": picture,
+        "charts/course.svg": course_svg(timeline),
+    }
+    if verdict.replayed is not None:
+        members["replay.json"] = json_bytes(record_document(verdict.replayed), indent=None)
+    for case in cases:
+        members[case_file(case.id)] = case.bundle
+        members[log_file(case.id)] = case.log.encode("utf-8", "backslashreplace")
+    return members
