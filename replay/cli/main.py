@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -17,6 +17,7 @@ from replay.cli.common import CONTEXT
 from replay.cli.console import clean, note
 from replay.cli.corpus import corpus
 from replay.cli.doctor import doctor
+from replay.cli.evidence import evidence
 from replay.cli.explain import explain_command
 from replay.cli.explanations import explanations
 from replay.cli.export import export
@@ -24,9 +25,12 @@ from replay.cli.fuzz import fuzz
 from replay.cli.gate import gate
 from replay.cli.list import list_command
 from replay.cli.merge import merge
+from replay.cli.monitor import monitor
 from replay.cli.nightly import nightly
+from replay.cli.paper import paper
 from replay.cli.repro import repro
 from replay.cli.run import run
+from replay.cli.serve import serve
 from replay.cli.show import show
 from replay.cli.split import split
 from replay.cli.triage import triage
@@ -34,7 +38,21 @@ from replay.collecting import collect_rarely
 from replay.errors import ExitCode, ReplayError, Terminated
 
 
-@click.group(context_settings=CONTEXT)
+class _ReaderGone(Exception):
+    """Whoever read our output has gone. Of a BrokenPipeError click would make an exit code 1, which
+    says that something diverges."""
+
+
+class _Commands(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command that was named."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderGone from error
+
+
+@click.group(cls=_Commands, context_settings=CONTEXT)
 @click.version_option(__version__, "-V", "--version", prog_name="doge-replay")
 def cli() -> None:
     """Replays recorded and generated event streams through two cores of a trading bot and finds
@@ -52,7 +70,7 @@ def cli() -> None:
 
 for command in (
     *(run, fuzz, nightly, repro, list_command, show, triage, split, merge, export, corpus, doctor),
-    *(explain_command, explanations, gate),
+    *(explain_command, explanations, gate, monitor, evidence, paper, serve),
 ):
     cli.add_command(command)
 
@@ -91,7 +109,7 @@ def run_cli(arguments: list[str]) -> int:
     except ReplayError as error:
         note(f"doge-replay: {clean(error.message, 1000)}")
         return int(error.exit_code)
-    except BrokenPipeError:
+    except (_ReaderGone, BrokenPipeError):
         # Whoever read our output has gone; say nothing more, and nothing at shutdown either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.CORE_FAILED)

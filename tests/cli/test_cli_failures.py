@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_support import doge, living, script
+from cli_support import PROGRAM, doge, environment, living, script
 from fake_core import BAD_PRICE
 from misbehaving import make_fake
 from stream_makers import requests, write
@@ -118,3 +120,15 @@ def test_the_authority_s_failures_are_counted_as_its_own(tmp_path: Path, bad_tic
     assert ran.json["divergences"] == []
     assert ran.json["verdicts"]["authority failed"] == 1
     assert failures(tmp_path) == [("authority", "exited", 1, 0)]
+
+
+def test_an_output_that_nobody_reads_is_no_divergence(tmp_path: Path) -> None:
+    """The code is 3 and not 1, whatever was written when the reader went away."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [*PROGRAM, "doctor"], cwd=tmp_path, env=environment(), stdout=writing,
+        stderr=subprocess.PIPE, check=False, timeout=60,
+    )  # fmt: skip
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (3, b"")

@@ -25,9 +25,10 @@ def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[s
 
 
 ALL = list(commands(cli))
+WITHOUT_CORES = [(), ("corpus",), ("evidence",), ("evidence", "verify"), ("monitor",)]
 NEEDS_ARGUMENT = [
     *((name,) for name in ("repro", "show", "export", "triage", "split", "merge", "explain")),
-    ("corpus", "import"),
+    *(("corpus", "import"), ("monitor",), ("evidence", "pack"), ("evidence", "verify")),
 ]
 
 
@@ -35,7 +36,7 @@ def test_the_issue_s_commands_are_all_there() -> None:
     named = {" ".join(path) for path in ALL}
     assert named >= {
         *("run", "fuzz", "nightly", "repro", "list", "show", "export", "doctor"),
-        *("triage", "split", "merge"),
+        *("triage", "split", "merge", "gate", "monitor", "evidence pack", "evidence verify"),
         *("corpus import", "corpus list", "corpus verify"),
     }
 
@@ -47,7 +48,7 @@ def test_every_command_has_help_with_an_example(tmp_path: Path, path: tuple[str,
     assert ran.err == ""
     assert "Example" in ran.out
     assert f"doge-replay {' '.join(path)}".strip() in ran.out
-    if path not in ((), ("corpus",)):
+    if path not in WITHOUT_CORES:
         assert all(option in ran.out for option in ("--authority", "--shadow", "--db", "--json"))
     assert list(tmp_path.iterdir()) == []
 
@@ -95,7 +96,7 @@ def test_a_call_that_is_wrong_is_one_line_and_2(tmp_path: Path, arguments: list[
 
 
 def test_no_command_at_all_shows_the_help_and_is_2(tmp_path: Path) -> None:
-    for path in ((), ("corpus",)):
+    for path in ((), ("corpus",), ("evidence",)):
         ran = doge(tmp_path, *path)
         assert (ran.code, ran.out) == (2, "")
         assert "Commands:" in ran.err
