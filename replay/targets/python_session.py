@@ -88,6 +88,11 @@ def _refusal(error: BaseException) -> _Refused:
     return _Refused(RefusalKind.ERROR, told(error)[:MAX_TEXT])
 
 
+def refusal_by(error: BaseException) -> Outcome:
+    """The outcome of a step at which a core raised this."""
+    return _refusal(error).outcome
+
+
 def told(error: BaseException) -> str:
     """An exception of a core's as text: its type and what it says."""
     try:

@@ -67,6 +67,11 @@ class Supervisor:
         self._pause = 0.0
         self._in_a_row = self._total = 0
 
+    @property
+    def command(self) -> Sequence[str]:
+        """What is started."""
+        return self._argv
+
     def start(self, wire: Wire) -> Child:
         """A new child, after a pause where the last ones failed.
 
