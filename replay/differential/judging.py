@@ -28,7 +28,7 @@ from replay.differential.recurring import (
 )
 from replay.differential.routing import Routing
 from replay.differential.signature import failure_signature
-from replay.differential.stencil import Mould
+from replay.differential.stencil import mould_of
 from replay.differential.walking import Trail
 from replay.streams.model import Call, Document, Segment
 from replay.targets.base import (
@@ -257,7 +257,7 @@ class Judge:
         lengths = (call[0], len(encoded[0]), len(encoded[1]))
         if lengths not in moulds:
             outcomes = ours, theirs
-            moulds[lengths] = Mould.of(call, outcomes, encoded, trail.plain, trail.decimals, known)
+            moulds[lengths] = mould_of(call, outcomes, encoded, trail.plain, trail.decimals, known)
 
     def _known_at(self, trail: Trail) -> Here:
         """What is known of steps that start here; looked up where the state has changed."""

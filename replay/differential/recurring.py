@@ -39,7 +39,7 @@ from replay.targets.base import (
 from replay.targets.compact import Plain
 
 if TYPE_CHECKING:
-    from replay.differential.stencil import Mould
+    from replay.differential.stencil import Mould, Verbatim
 
 MAX_OUTLINES = 10_000
 """Outlines that are remembered; with more, remembering begins anew."""
@@ -76,7 +76,7 @@ class Here(dict[Hashable, Known | Outlook]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.moulds: dict[tuple[Any, int, int], Mould | None] = {}
+        self.moulds: dict[tuple[Any, int, int], Mould | Verbatim | None] = {}
 
 
 class _HiddenSettings(Settings):

@@ -24,12 +24,16 @@ from replay.targets.compact import Plain
 _DOUBLE = 0xCB
 """The byte before the eight of a double."""
 
+_ANSWER = 0x93
+"""The first byte of an answer, the head of an array of three."""
+
 _SHORT = 16
 """An array has a head of one byte as long as it is shorter than that; then of three."""
 
 
 class Stencil:
-    """The encoding of an answer whose delta has nothing but doubles, with holes for these.
+    """The encoding of an answer whose delta has nothing but doubles (or nothing at all), with holes
+    for these.
 
     `parts` takes an encoding of the right length apart: what is fixed and the doubles in turn. It
     fits where the first, the third and so on are `fixed`. `place_of` says which part a field is.
@@ -46,7 +50,7 @@ class Stencil:
     @classmethod
     def of(cls, outcome: Outcome, encoded: bytes) -> Stencil | None:
         """The stencil that an answer fits; None where it is none of those that have one."""
-        if is_refusal(outcome) or not outcome[0] or {*map(type, outcome[0][1::2])} != {float}:
+        if is_refusal(outcome) or not {*map(type, outcome[0][1::2])} <= {float}:
             return None
         names, fixed = outcome[0][::2], []
         begin, end = 0, (1 + 1 if len(outcome[0]) < _SHORT else 1 + 3) + 2
@@ -136,6 +140,38 @@ class Mould:
             elif classifier(decimals)(STATE_FIELDS[field], one, other) is not kind:
                 return False
         return True
+
+
+class Verbatim:
+    """The same for steps that the shadow refuses, each time in the same words."""
+
+    __slots__ = ("_asked", "_theirs", "known")
+
+    def __init__(self, call: Call, theirs: bytes, known: Known) -> None:
+        self._asked = tuple(map(type, call))
+        self._theirs = theirs
+        self.known = known
+
+    def fits(
+        self, call: Call, ours: bytes, theirs: bytes, before: Plain | None, decimals: int
+    ) -> bool:
+        """As Mould.fits."""
+        answered = ours[0] == _ANSWER
+        return answered and theirs == self._theirs and (*map(type, call),) == self._asked
+
+
+def mould_of(
+    call: Call,
+    outcomes: tuple[Outcome, Outcome],
+    encoded: tuple[bytes, bytes],
+    before: Plain | None,
+    decimals: int,
+    known: Known,
+) -> Mould | Verbatim | None:
+    """What other steps with the same key look like; None where that cannot be told by bytes."""
+    if is_refusal(outcomes[1]) and not is_refusal(outcomes[0]):
+        return Verbatim(call, encoded[1], known) if encoded[0][0] == _ANSWER else None
+    return Mould.of(call, outcomes, encoded, before, decimals, known)
 
 
 def _getter(places: Sequence[int]) -> Callable[[Sequence[Any]], Any]:

@@ -22,19 +22,27 @@ TICKING = frozenset(map(STATE_FIELDS.index, ("market_price", "now", "last_price_
 class Trail:
     """The way of a stream, step by step, as the authority's answers tell it.
 
-    `plain` is the state here, None where none could be read. It is the trail's own and goes on
-    with it: who wants to keep it makes a copy. `decimals` are those of the prices, `settings` all
-    that is in force. `version` changes whenever more than the values of ticking fields may have
-    changed.
+    `decimals` are those of the prices, `settings` all that is in force. `version` changes whenever
+    more than the values of ticking fields may have changed.
     """
 
-    __slots__ = ("decimals", "plain", "settings", "version")
+    __slots__ = ("_changes", "_plain", "decimals", "settings", "version")
 
     def __init__(self, plain: Plain | None, settings: Settings, decimals: int) -> None:
-        self.plain = None if plain is None else list(plain)
+        self._plain = None if plain is None else list(plain)
+        self._changes: Mapping[str, Document] | None = None
         self.settings = settings
         self.decimals = decimals
         self.version = object()
+
+    @property
+    def plain(self) -> Plain | None:
+        """The state here, None where none could be read. It is the trail's own and goes on with it:
+        who wants to keep it makes a copy."""
+        if self._changes is not None:
+            self._plain, _ = apply_changes(self._plain, self._changes)
+            self._changes = None
+        return self._plain
 
     @classmethod
     def of(cls, start: Start, plain: Plain | None = None) -> Trail:
@@ -43,9 +51,10 @@ class Trail:
         return cls(plain, Settings.of(start), _decimals(start.config))
 
     def set(self, changes: Mapping[str, Document]) -> None:
-        """Takes in what was set from outside before a step."""
+        """Takes in what was set from outside before a step. It is only read when somebody asks
+        for the state: where the authority answers the step, that shows all of it."""
         if "state" in changes or "patch" in changes:
-            self.plain, _ = apply_changes(self.plain, changes)
+            self._plain, self._changes = self.plain, changes
             self.version = object()
         self.settings = self.settings.behind(changes)
         if "config" in changes:
@@ -56,9 +65,10 @@ class Trail:
         if isinstance(outcome, Failure) or is_refusal(outcome):
             return
         delta = outcome[0]
-        if self.plain is None:
-            self.plain = blank()
-        plain = self.plain
+        plain = self._plain
+        if plain is None:
+            plain = self._plain = blank()
+        self._changes = None
         for place in range(0, len(delta), 2):
             index, value = delta[place], delta[place + 1]
             if index not in TICKING or type(value) is not type(plain[index]):

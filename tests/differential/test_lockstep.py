@@ -293,7 +293,7 @@ def test_a_shadow_that_answers_what_the_authority_refuses_diverges() -> None:
     (found,) = run_stream(lockstep, segments_of(one, 0))
     assert found.verdict is Verdict.DIVERGE
     assert [d.path for d in found.differences] == ["refusal"]
-    assert found.signature.field == "refusal authority: unreadable cycle_a"
+    assert found.signature.field == "refusal authority: unreadable int"
     assert lockstep.tally.verdicts == {Verdict.AGREE: 2, Verdict.DIVERGE: 1}
 
 

@@ -307,3 +307,93 @@ def test_a_real_fault_has_one_signature_wherever_it_shows(tmp_path: Path) -> Non
     assert [finding.signature for finding in found] == [
         Signature("any event", "clear the S2 mark", "state.s2_entered_at", "extra")
     ] * 3
+
+
+# --- Decisions and figures that look alike -----------------------------------------------------
+
+
+def kept_recovery(recovery_id: int, price: float, orphaned_at: float) -> list[Any]:
+    name = ("buy", price, 25.0, "A", 1, 0.2, orphaned_at, 0.0, 0.0, "", "s1_timeout", None)
+    return [recovery_id, *name]
+
+
+def evicting(*left: list[Any]) -> Outcome:
+    """An exit is orphaned, and of the recoveries that were there these are left."""
+    return outcome(ORPHAN, recovery_orders=[*left, kept_recovery(9, 0.2, NOW)])
+
+
+@pytest.mark.parametrize(
+    ("other", "by"),
+    [((0.3, 5.0), "distance"), ((0.2, 6.0), "age"), ((0.2, 5.0), "id")],
+)
+def test_which_recovery_is_evicted_is_a_decision_by_what_they_rank(
+    other: tuple[float, float], by: str
+) -> None:
+    """What is booked for it, and what is left, only follows from that."""
+    one, another = kept_recovery(1, 0.2, 5.0), kept_recovery(2, *other)
+    document = state(order(3, "buy", "exit"), order(2, "buy", "entry"))
+    before = [*read_state(document)]  # type: ignore[misc]
+    before[INDEX_OF["recovery_orders"]] = [one, another]
+    first = signature(TIMER, before, evicting(one), evicting(another))
+    assert first == signature(TIMER, before, evicting(another), evicting(one))
+    field = f"which recovery is evicted: {by}"
+    assert first == Signature("any event", "orphaning", field, "decision")
+    fewer = signature(TIMER, before, evicting(one), evicting())
+    assert fewer.field == "how many recoveries are evicted"
+
+
+@pytest.mark.parametrize(
+    ("filled", "placed", "named"),
+    [
+        (1.0, 1e6 - 1, "age"),  # placed too late, had it been counted from there
+        (1.0, 0.0, "age"),
+        (1.0, 2.0, "moved away"),
+        (0.0, 2.0, "moved away"),
+    ],
+)
+def test_an_exit_that_is_left_alone_may_be_counted_from_when_it_was_placed(
+    filled: float, placed: float, named: str
+) -> None:
+    exit_order = order(3, "buy", "exit") | {
+        "entry_filled_at": filled, "placed_at": placed, "price": 0.1
+    }  # fmt: skip
+    before = read_state(state(exit_order, order(2, "buy", "entry")))
+    found = signature((1, 1e6), before, outcome(ORPHAN), outcome())
+    assert found.field == f"whether it acts: {named}"
+
+
+@pytest.mark.parametrize(
+    ("regime", "rule"),
+    [
+        (" ranging", "reading a state"),
+        ("Bullish", "reading a state"),
+        ("BULLISH", ""),
+        (2, ""),
+        (1.5, ""),
+        ("sideways", ""),
+    ],
+)
+def test_a_regime_that_has_to_be_made_out_of_a_text_is_the_reader_s(
+    regime: object, rule: str
+) -> None:
+    one = outcome(orders=[[*record(1, "entry")[:-1], 1]])
+    other = outcome(orders=[record(1, "entry")])
+    assert signature((5, 1, regime), S0, one, other).rule == rule
+
+
+@pytest.mark.parametrize(
+    ("volume", "part"),
+    [
+        (16.0, ": rounding"),  # 16.67 cut off, whatever the other size comes to
+        (33.0, ": size"),
+        (40.0, ""),
+    ],
+)
+def test_a_volume_that_another_size_gives_exactly_is_the_size_s(volume: float, part: str) -> None:
+    settings = Settings({"config": {}, "order_size_usd": 5.0, "order_sizes": {"B": 10.0}})
+    one = outcome(PLACE_ENTRY, orders=[record(10, "entry", 0.3, 17.0)])
+    other = outcome(PLACE_ENTRY, orders=[record(10, "entry", 0.3, volume)])
+    fill = (2, 3, "X", "buy", 0.2, 25.0, 0.01, NOW)
+    differences = compare(one, other, S1)
+    found = divergence_signature(fill, S1, one, other, differences, settings)
+    assert (found.rule, found.field) == ("order volume", f"state.orders[].volume{part}")

@@ -32,7 +32,7 @@ from replay.differential.signing.figures import (
     volume_part,
 )
 from replay.differential.signing.moment import BOOK, Moment, Order
-from replay.differential.signing.reading import read_signature
+from replay.differential.signing.reading import is_read_from_text, read_signature
 from replay.differential.signing.roots import erased, place_in
 from replay.streams.model import CYCLES, CallCode
 from replay.targets.compact import ACTION_NAMES
@@ -66,6 +66,8 @@ def field_signature(moment: Moment, event: str, rule: str, root: Difference) -> 
     field = erased(root.path)
     name, kind = field.removeprefix("state."), kind_of(root, field)
     if moment.code is CallCode.APPLY_REGIME:
+        if is_read_from_text(moment.values[-1]):
+            return read_signature(field)
         return Signature(event, rule, field, "value")
     if name.startswith("completed_cycles"):
         return _of_cycle(moment, rule, root, field)

@@ -136,10 +136,21 @@ def volume_part(
     size = order_size(moment, trade)
     if size is None:
         return ""
-    if _is_near(odd, size / price, max(config.volume_decimals, 0), WHOLE):
-        return ROUNDING
+    exact, decimals = size / price, max(config.volume_decimals, 0)
     others = (*_other_sizes(moment, size), config.order_size_usd)
-    return SIZE if any(compute_order_volume(price, config, o) == odd for o in others) else ""
+    is_near = _is_near(odd, exact, decimals, HALF if odd > exact else WHOLE)
+    if not is_near and any(_volume(price, config, other) == odd for other in others):
+        return SIZE
+    # Volumes get cut off; nobody rounds them up, which is more than there is money for. So that
+    # comes last.
+    return ROUNDING if _is_near(odd, exact, decimals, WHOLE) else ""
+
+
+def _volume(price: float, config: EngineConfig, size: float) -> float | None:
+    try:
+        return compute_order_volume(price, config, size)
+    except (ArithmeticError, ValueError):
+        return None
 
 
 def _other_sizes(moment: Moment, size: float) -> set[float]:

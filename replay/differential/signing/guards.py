@@ -110,9 +110,9 @@ def time_out_guard(moment: Moment, rule: str, config: EngineConfig) -> str | Non
     filled, placed, limit = order.entry_filled_at, order.placed_at, config.s1_orphan_after_sec
     if moment.now - (filled if filled != 0 else placed) == limit:
         return "age"
-    # Counted from the other time it may be too young.
-    other = placed if filled != 0 else 0.0
-    return "age" if other == 0 or not moment.now - other >= limit else "moved away"
+    # Counted from when it was placed it may be too young.
+    too_young = placed == 0 or not moment.now - placed >= limit
+    return "age" if filled != 0 and too_young else "moved away"
 
 
 def orphaned(moment: Moment, side: Answer, rule: str, config: EngineConfig) -> int | None:

@@ -44,6 +44,7 @@ _TOUCHED: Final[Mapping[str, frozenset[str]]] = {
 """The fields of the state that the rule at work may change; a time-out only does so where an exit
 is orphaned, and books only what it evicts."""
 
+_REGIMES: Final = frozenset({"BEARISH", "RANGING", "BULLISH", "0", "1", "2"})
 _PRICED: Final = frozenset({"now", "market_price", "last_price_update_at"})
 
 
@@ -87,6 +88,14 @@ def read_signature(field: str) -> Signature:
     elif field.endswith("[]"):
         field = "entries of a list"
     return Signature(_ANY_EVENT, _READING, field, "value")
+
+
+def is_read_from_text(regime: object) -> bool:
+    """Whether a regime is given as a text that means one only once it is trimmed and put in upper
+    case."""
+    if not isinstance(regime, str):
+        return False
+    return regime not in _REGIMES and regime.strip().upper() in _REGIMES
 
 
 # --- Refusals ---------------------------------------------------------------------------------
