@@ -41,7 +41,7 @@ Examples:
     type=Duration(min=0, min_open=True),
     default=SECONDS,
     show_default=True,
-    help="How long to look for it.",
+    help="How much processor time to look for it; four times as long passes at most.",
 )
 @corpus_option
 @core_options

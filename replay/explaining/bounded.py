@@ -15,6 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -67,6 +68,7 @@ def _bounded_by_signal(run: Callable[[], T], seconds: float) -> T:
                 is_armed = True
 
     former = signal.signal(signal.SIGPROF, ring)
+    former_hook, sys.unraisablehook = sys.unraisablehook, partial(_unless_ended, sys.unraisablehook)
     limits = _less_memory()
     try:
         try:
@@ -81,7 +83,15 @@ def _bounded_by_signal(run: Callable[[], T], seconds: float) -> T:
     finally:
         if limits is not None:
             resource.setrlimit(resource.RLIMIT_AS, limits)
+        sys.unraisablehook = former_hook
         signal.signal(signal.SIGPROF, former)
+
+
+def _unless_ended(hook: Callable[[Any], Any], unraisable: Any) -> None:
+    """Tells of an exception that nobody can catch, but for our own: it was raised while Python
+    collected garbage or ended an object, and is raised again a moment later."""
+    if unraisable.exc_type is not OutOfTime:
+        hook(unraisable)
 
 
 def _clear(error: BaseException | None) -> None:

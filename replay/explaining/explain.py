@@ -10,7 +10,7 @@ every occurrence, kept or generated, and the cores' common one everywhere else t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -49,7 +49,7 @@ from replay.streams.model import Stream, call_name
 from replay.targets.base import Target
 from replay.targets.pair import MINIMISING_TIMEOUT, PairSpec
 
-EditsOf = Callable[[EditableCore, Collection[Line]], Iterable[Edit]]
+EditsOf = Callable[[EditableCore, Collection[Line], Collection[str]], Iterable[Edit]]
 
 PACKS = BATCH // PACK
 MIXED = 4 * BATCH
@@ -67,6 +67,9 @@ STEADY, EDITS, SLOW_EDITS, NEAREST = 0.15, 0.5, 0.65, 0.85
 nearest is looked for."""
 
 _WHERE = {False: "within functions", True: "of what is computed when the core is loaded"}
+MAX_TEXT = 200
+"""Characters of a text of the shadow's that an edit may have."""
+
 _READING = ("reading a state", "unreadable state")
 
 
@@ -83,8 +86,8 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What there is to explain it with. `edits_of` gives all edits on some lines of a core;
-    `seconds` is the budget (wall-clock)."""
+    """What there is to explain it with. `edits_of` gives all edits on some lines of a core, with
+    texts that they may have; `seconds` is the budget (contest.Clock)."""
 
     cores: PairSpec
     corpora: Sequence[Path] = ()
@@ -189,7 +192,10 @@ class _Inquiry:
         (defaults, tables), each of which takes a while, only where nothing else fits."""
         passages = kept.passages
         cases = [one.stream for one in passages]
-        edits, others = edits_at_work(core, cases, self._means.edits_of)
+        texts = _texts(passages)
+        edits, others = edits_at_work(
+            core, cases, lambda core, lines: self._means.edits_of(core, lines, texts)
+        )
         slow = [edit for edit in edits if not core.is_quick(edit)]
         quick = [edit for edit in edits if core.is_quick(edit)]
         contest = Contest(core, list(passages))
@@ -331,6 +337,18 @@ class _Inquiry:
             halves=two,
             values=values_at_work(core, passages[0]),
         )
+
+
+def _texts(passages: Sequence[Passage]) -> list[str]:
+    """The texts that the shadow answers where the authority has another one, or none."""
+    found: dict[str, None] = {}
+    for passage in passages:
+        for difference in passage.differences(0):
+            shadow = difference.shadow
+            for value in shadow.values() if isinstance(shadow, Mapping) else (shadow,):
+                if isinstance(value, str) and len(value) <= MAX_TEXT:
+                    found[value] = None
+    return list(found)
 
 
 def _support(contest: Contest, kept: int, rivals: Rivals | None) -> Support:

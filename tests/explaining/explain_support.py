@@ -75,9 +75,11 @@ def subject(shadow: str, occurrences: Iterable[Finding], authority: str = "pytho
     return Subject(first.id, first.signature, cases)
 
 
-def within_functions(core: EditableCore, lines: Collection[Line]) -> list[Edit]:
+def within_functions(
+    core: EditableCore, lines: Collection[Line], texts: Collection[str]
+) -> list[Edit]:
     """The edits that take no other copy of the core: where none fits, the others are only slow."""
-    return [edit for edit in edits_of(core, lines) if core.is_quick(edit)]
+    return [edit for edit in edits_of(core, lines, texts) if core.is_quick(edit)]
 
 
 def explained(

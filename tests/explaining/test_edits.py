@@ -200,3 +200,15 @@ def test_a_source_that_is_not_ascii_is_edited_in_the_right_places(tmp_path: Path
     core = EditableCore.open(str(path))
     says = [edit.says for edit in edits_of(core) if edit.function == "state_machine.exit_price"]
     assert any('read "p = é * 0.01" instead of "p = é / 100.0"' in text for text in says)
+
+
+def test_a_condition_may_be_narrowed_to_one_of_the_few_values_of_another_field(
+    edits: Sequence[Edit],
+) -> None:
+    """As in a port that only does for entries what is meant for all orders."""
+    says = [edit.says for edit in edits if edit.function == "helpers.apply_order_regime_at_entry"]
+    assert any('and order.role == "entry"' in text for text in says)
+    assert any('and order.side == "buy"' in text for text in says)
+    # Another value for a field that the condition looks at is another comparison.
+    everywhere = [edit.says for edit in edits]
+    assert not any(re.search(r'(\w+\.role) == "exit".* and \1 == "', text) for text in everywhere)

@@ -22,6 +22,7 @@ from replay.explaining.edits.fields import fields
 from replay.explaining.edits.floating import floating
 from replay.explaining.edits.mirror import mirrored
 from replay.explaining.edits.model import Change, Unit
+from replay.explaining.edits.narrowing import narrowing
 from replay.explaining.edits.operands import operands
 from replay.explaining.edits.operators import operators
 from replay.explaining.edits.order import order
@@ -38,6 +39,7 @@ _KINDS: tuple[Callable[[Unit, ast.AST], Iterator[Change]], ...] = (
     operators,
     operands,
     branches,
+    narrowing,
     calls,
     assignments,
     fields,
