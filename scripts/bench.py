@@ -22,6 +22,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from flood import measure_floods
+
 from replay import core
 from replay.cli.settings import load_settings
 from replay.collecting import collect_rarely
@@ -227,13 +229,19 @@ def peak_memory(journal: str, lines: int) -> tuple[int, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("journal")
+    parser.add_argument("journal", nargs="?", help="not needed with --flood")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=10.0, help="of fuzzing in each round")
     parser.add_argument("--memory", action="store_true", help="also a journal of a million lines")
+    parser.add_argument("--flood", action="store_true", help="what floods of a bug cost, only")
     arguments = parser.parse_args()
     collect_rarely()  # as the program itself does
     exe = load_settings().needed_shadow
+    if arguments.flood:
+        measure_floods(exe, arguments.rounds)
+        return
+    if arguments.journal is None:
+        parser.error("a journal to measure with is needed")
     segments = load(arguments.journal)
     cores = PairSpec("python", exe)
     with tempfile.TemporaryDirectory() as directory:

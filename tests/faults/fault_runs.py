@@ -1,22 +1,28 @@
 """Runs streams that were recorded once against executables with faults in them.
 
 The authority's answers are made once for all executables: what is left for each is its own work
-and the comparison.
+and the comparison. What a run finds is kept on disk, so that each is made once, whichever test asks
+for it in whichever process.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import pickle
+from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
+from fcntl import LOCK_EX, flock
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from planted_faults import ROOT
+from planted_faults import ROOT, Builds, Fault, key_of
 
 from replay.differential.last_step import run_last_step
 from replay.differential.lockstep import Lockstep
 from replay.differential.model import Finding
+from replay.explaining.explain import Subject
+from replay.explaining.kept import cases_of, stored_answers
 from replay.findings.collector import Collector
 from replay.findings.report import FindingLine
 from replay.findings.store import RunKind, Store
@@ -24,11 +30,13 @@ from replay.fuzzing.generate import run_source
 from replay.fuzzing.units import Mix, units
 from replay.streams.corpus import Corpus
 from replay.streams.model import Segment, Start, Step, Stream, segments_of
-from replay.targets.base import Reply, Target
+from replay.targets.base import Reply, Target, Work
 from replay.targets.executable import open_executable
 from replay.targets.pair import PairSpec
 from replay.targets.python_module import open_python_target
 
+TRANSITIONS = 16_000
+CASES = 5
 SEED = 6
 
 
@@ -54,19 +62,18 @@ class Recording:
 
 
 def _answered(authority: Target, segment: Segment) -> Reply:
-    from replay.targets.base import Work
-
     key, start, steps, last, _ = segment
     authority.submit(Work(key, start, steps, last))
     return authority.collect()
 
 
-def record(transitions: int) -> Recording:
+@cache
+def record(transitions: int = TRANSITIONS, seed: int = SEED) -> Recording:
     """The first units of a campaign of all profiles, and a few streams for what they seldom do."""
     recording: Any = Recording()
     corpus = Corpus(ROOT / "corpus")
     planned = 0
-    for unit in units(Mix.ALL, SEED, sorted(corpus.streams()), corpus.read):
+    for unit in units(Mix.ALL, seed, sorted(corpus.streams()), corpus.read):
         if planned >= transitions:
             break
         planned += unit.planned
@@ -109,47 +116,100 @@ def marked(place: int) -> Stream:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What a run against an executable found: its buckets, and the database that has them."""
+    """What a run against an executable found: its buckets, what was told of each in full, and the
+    database that has them."""
 
+    exe: str
     lines: list[FindingLine]
+    told: dict[str, list[Finding]]
     database: Path
 
-    @contextmanager
-    def store(self) -> Iterator[Store]:
-        """The database, for reading."""
+    @property
+    def divergences(self) -> list[FindingLine]:
+        """The buckets, the largest first. A core that refuses what the authority takes has failed,
+        which is no divergence (protocol.md, part 1)."""
+        found = [line for line in self.lines if not line.failure]
+        return sorted(found, key=lambda line: -line.occurrences)
+
+    @property
+    def subject(self) -> Subject:
+        """The largest bucket, for `explain`; each of its cases is run on several fresh cores, so
+        there are only some."""
         with Store.open(self.database, readonly=True) as store:
-            yield store
+            finding = store.finding(self.divergences[0].id)
+            cases = cases_of(finding, store)[:CASES]
+            return Subject(finding.id, finding.signature, cases, stored_answers(finding))
 
 
 def run(recording: Recording, exe: str, database: Path) -> Ran:
     """Runs all that was recorded against an executable; what is found goes into a database and is
     minimised."""
     pair = PairSpec("python", exe)
-    shadow = open_executable(exe)
-    try:
-        with Store.open(database) as store:
-            run_id = store.begin_run(
-                RunKind.FUZZ, recording.authority.identity, shadow.identity, {}
-            )
-            collector = Collector(store, run_id, lambda identity: identity)
-            lockstep = Lockstep(recording.authority, shadow)
-            new: list[Finding] = []
-            for segment, reply in recording.segments:
-                found = lockstep.pass_on(segment, reply) + lockstep.settle()
-                new += [finding for finding in found if collector.take(finding)]
-            new += [finding for finding in lockstep.finish() if collector.take(finding)]
-            collector.count_all(lockstep.repeats)
-            collector.minimise_all(new, lambda: pair.open(minimising=True))
-            return Ran(collector.lines(), database)
-    finally:
-        shadow.close()
+    with closing(open_executable(exe)) as shadow, Store.open(database) as store:
+        run_id = store.begin_run(RunKind.FUZZ, recording.authority.identity, shadow.identity, {})
+        collector = Collector(store, run_id, lambda identity: identity)
+        lockstep = Lockstep(recording.authority, shadow)
+        told: dict[str, list[Finding]] = {}
+        new: list[Finding] = []
+
+        def take(found: Iterable[Finding]) -> None:
+            for finding in found:
+                told.setdefault(finding.id, []).append(finding)
+                if collector.take(finding):
+                    new.append(finding)
+
+        for segment, reply in recording.segments:
+            take(lockstep.pass_on(segment, reply))
+            take(lockstep.settle())
+        take(lockstep.finish())
+        collector.count_all(lockstep.repeats)
+        collector.minimise_all(new, lambda: pair.open(minimising=True))
+        return Ran(exe, collector.lines(), told, database)
 
 
-def differs(case: Stream, exe: str) -> bool:
-    """Whether an executable answers the last step of a case otherwise than the Python core."""
-    authority, shadow = PairSpec("python", exe).open()
-    try:
-        return run_last_step(case, authority, shadow).finding is not None
-    finally:
-        authority.close()
-        shadow.close()
+class Runs:
+    """What is found with some faults planted: `runs(fault)`, or `runs(one, other)` for both in one
+    executable."""
+
+    def __init__(self, directory: Path, builds: Builds) -> None:
+        self._directory = directory
+        self._builds = builds
+
+    def __call__(self, *faults: Fault) -> Ran:
+        """Runs what has not been run yet."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        exe = self._builds(*faults)
+        key = key_of(faults)
+        file = self._directory / f"{key}.pickle"
+        with (self._directory / f"{key}.lock").open("w") as lock:
+            flock(lock, LOCK_EX)
+            if not file.exists():
+                database = self._directory / f"{key}.db"
+                database.unlink(missing_ok=True)
+                file.write_bytes(pickle.dumps(run(record(), exe, database)))
+        return pickle.loads(file.read_bytes())  # type: ignore[no-any-return]
+
+
+class Witnesses:
+    """Executables side by side: which of them answer a case otherwise than the Python core."""
+
+    def __init__(self, *exes: str) -> None:
+        self._authority = open_python_target("python")
+        self._shadows = [open_executable(exe) for exe in exes]
+
+    def differ(self, case: Stream) -> tuple[bool, ...]:
+        """For each executable whether it differs at the last step."""
+        return tuple(
+            run_last_step(case, self._authority, shadow).finding is not None
+            for shadow in self._shadows
+        )
+
+    def close(self) -> None:
+        """Ends them."""
+        for target in (self._authority, *self._shadows):
+            target.close()
+
+
+def spread(findings: list[Finding], most: int) -> list[Finding]:
+    """At most so many of some findings, from all of them."""
+    return findings[:: -(-len(findings) // most)] if findings else []

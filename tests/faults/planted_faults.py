@@ -24,7 +24,8 @@ class Fault:
     `imports` is put before the module's own.
 
     `function` are the functions of our Python core in which an equal core would have its cause, as
-    `explain` names them; `explainable` is false where no single edit there is the same.
+    `explain` names them; `explainable` is false where no single edit there is the same. `in_suite`
+    says that the tests plant it; the others are for `measure_faults.py`.
     """
 
     name: str
@@ -33,10 +34,9 @@ class Fault:
     new: str
     failure: str | None = None
     imports: str = ""
-    transitions: int = 20_000
-    """How many it is given to be found in."""
     function: tuple[str, ...] = ()
     explainable: bool = True
+    in_suite: bool = True
 
 
 FAULTS = (
@@ -47,6 +47,7 @@ FAULTS = (
         "|| drift <= cfgRefreshPct cfg",
         "|| drift < cfgRefreshPct cfg",
         function=("reducer._price_tick",),
+        in_suite=False,
     ),
     Fault(
         "a comparison turned: an entry rests on the very second its cool-down ends",
@@ -61,6 +62,7 @@ FAULTS = (
         "Sell -> if market > oPrice o then Up else Down",
         "Sell -> if market > oPrice o then Down else Up",
         function=("reducer._refresh",),
+        in_suite=False,
     ),
     Fault(
         "a reset left out: the count goes on behind a pause",
@@ -75,6 +77,7 @@ FAULTS = (
         "      else pure 1\n  let store",
         "      else pure 0\n  let store",
         function=("reducer._refresh",),
+        in_suite=False,
     ),
     Fault(
         "a setting ignored: no cool-down between refreshes",
@@ -97,6 +100,7 @@ FAULTS = (
         "if oEntryFilledAt o == 0 then oPlacedAt o else oEntryFilledAt o",
         "oPlacedAt o",
         function=("reducer._s1_timeout",),
+        in_suite=False,
     ),
     Fault(
         "a comparison turned: a buy exit that the market came back to",
@@ -104,6 +108,7 @@ FAULTS = (
         "        Buy -> stMarketPrice s > oPrice o",
         "        Buy -> stMarketPrice s < oPrice o",
         function=("reducer._s1_timeout",),
+        in_suite=False,
     ),
     Fault(
         "a setting confused: S2 waits as long as S1",
@@ -143,6 +148,7 @@ FAULTS = (
         "entryFilled o price _ fee t = do\n  let volume = oVolume o\n",
         function=("reducer._entry_filled",),
         # The volume stands in two places: in the order and, from there, in the action.
+        in_suite=False,
     ),
     Fault(
         "a lost regime: the exit forgets its entry's",
@@ -172,6 +178,7 @@ FAULTS = (
         "stTodayRealizedLoss st + abs net",
         "stTodayRealizedLoss st + abs gross",
         function=("booking._book",),
+        in_suite=False,
     ),
     Fault(
         "a loss counted at break-even",
@@ -186,6 +193,7 @@ FAULTS = (
         "when (losses >= cfgLossCooldownStart cfg)",
         "when (losses > cfgLossCooldownStart cfg)",
         function=("booking.count_loss",),
+        in_suite=False,
     ),
     Fault(
         "a call left out: no base cooldown behind a cycle",
@@ -200,6 +208,7 @@ FAULTS = (
         "ts {tsCycle = pyMax (tsCycle ts) next}",
         "ts {tsCycle = tsCycle ts + 1}",
         function=("reducer._exit_filled",),
+        in_suite=False,
     ),
     Fault(
         "a one-sided mode ignored: B enters again in short-only",
@@ -207,6 +216,7 @@ FAULTS = (
         "TradeB -> (Buy, stShortOnly s)",
         "TradeB -> (Buy, False)",
         function=("entries.place_follow_up",),
+        in_suite=False,
     ),
     # --- New entries: backoff, size, volume
     Fault(
@@ -222,6 +232,7 @@ FAULTS = (
         "      pyMin\n        (cfgBackoffMaxMultiplier cfg)\n        (1.0 + cfg",
         "      (1.0 + cfg",
         function=("entries.backoff_multiplier",),
+        in_suite=False,
     ),
     Fault(
         "a size confused: B takes the size of A",
@@ -230,6 +241,7 @@ FAULTS = (
         "(TradeB, Sizes (Just size) _) -> size",
         function=("entries.effective_size",),
         explainable=False,  # only B's half of what our core has in one line for both trades
+        in_suite=False,
     ),
     Fault(
         "a rounding that cuts off: volumes",
@@ -245,6 +257,7 @@ FAULTS = (
         " || (minCost > 0 && volume * price < minCost)",
         "",
         function=("numbers.compute_order_volume",),
+        in_suite=False,
     ),
     # --- Orphaning and recoveries
     Fault(
@@ -267,6 +280,7 @@ FAULTS = (
         "atMarket = if stMarketPrice s > 0 then stMarketPrice s else rPrice r",
         "atMarket = rPrice r",
         function=("orphaning._assumed_fill",),
+        in_suite=False,
     ),
     Fault(
         "a percentage taken as a share: the fee of an eviction",
@@ -281,6 +295,7 @@ FAULTS = (
         "          , rReason = reason\n",
         '          , rReason = Text.pack "stale"\n',
         function=("orphaning.orphan_exit",),
+        in_suite=False,
     ),
     Fault(
         "a recovery's entry time taken from its orphaning",
@@ -294,8 +309,8 @@ FAULTS = (
         "Reducer",
         "  removeRecovery recoveryId\n  clearS2Mark",
         "  removeRecovery recoveryId",
-        transitions=100_000,
         function=("reducer._recovery_cancel",),
+        in_suite=False,
     ),
     # --- Invariants and reading
     Fault(
@@ -311,6 +326,7 @@ FAULTS = (
         "== Text.toLower (strip t)",
         "== Text.toLower t",
         function=("codec._mode_source",),
+        in_suite=False,
     ),
     Fault(
         "a fallback forgotten: the settled total of old snapshots",
@@ -318,6 +334,7 @@ FAULTS = (
         "then stTotalSettledUsd s else stTotalProfit s",
         "then stTotalSettledUsd s else 0.0",
         function=("codec.from_dict",),
+        in_suite=False,
     ),
     Fault(
         "a text not recognised: regimes in lower case",
@@ -340,7 +357,6 @@ FAULTS = (
         'emit (CancelOrderAction cancelledId (rTxid r) (Text.pack "recovery_cap_evict_priority"))',
         "unsafePerformIO (peek (nullPtr :: Ptr Int)) `seq` pure ()",
         failure="exited",
-        transitions=4_000,
         imports="import Foreign (Ptr, nullPtr, peek)\nimport System.IO.Unsafe (unsafePerformIO)",
     ),
     Fault(
@@ -350,9 +366,12 @@ FAULTS = (
         "      when (net < 0) (let spin n = if n == (-1 :: Integer) then pure () "
         "else spin (n + 1) in spin 0)\n      countLoss (rTrade r) net\n      clearS2Mark",
         failure="timeout",
-        transitions=4_000,
     ),
 )
+
+
+SUITE = tuple(fault for fault in FAULTS if fault.in_suite)
+"""Those that the tests plant: from all parts of the reducer, and some that look much alike."""
 
 
 def build(faults: Fault | Sequence[Fault], directory: Path) -> str:
@@ -383,6 +402,22 @@ def build(faults: Fault | Sequence[Fault], directory: Path) -> str:
     return str(out / "doge-core-exe")
 
 
+def _warm() -> None:
+    """Builds the sources as they are, without optimisation: of any copy of them only what differs
+    is compiled then. Quick where it has been done."""
+    out = ROOT / "build" / ".core" / "plain"
+    subprocess.run(
+        [ROOT / "scripts" / "build-core", "--out", out, "--fast"], capture_output=True, check=True
+    )
+
+
+def key_of(faults: Sequence[Fault]) -> str:
+    """A name for what is planted, whatever the order."""
+    planted = sorted(faults, key=lambda fault: (fault.module, fault.old))
+    text = repr([(f.module, f.old, f.new, f.imports) for f in planted])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 class Builds:
     """Executables with faults in them, each built once, whoever asks for it in whatever process.
 
@@ -395,9 +430,7 @@ class Builds:
 
     def __call__(self, *faults: Fault) -> str:
         """Builds what is not there yet."""
-        planted = sorted(faults, key=lambda fault: (fault.module, fault.old))
-        text = repr([(f.module, f.old, f.new, f.imports) for f in planted])
-        directory = self._directory / hashlib.sha256(text.encode()).hexdigest()[:16]
+        directory = self._directory / key_of(faults)
         self._directory.mkdir(parents=True, exist_ok=True)
         # One build at a time: they share a stage to start from, and the machine has other things
         # to do.
@@ -406,7 +439,8 @@ class Builds:
             done = directory / "done"
             if not done.exists():
                 shutil.rmtree(directory, ignore_errors=True)
-                executable = build(planted, directory)
+                _warm()
+                executable = build(faults, directory)
                 shutil.rmtree(directory / "haskell")
                 done.write_text(executable, "utf-8")
             return done.read_text("utf-8")

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from planted_faults import ROOT, Fault, build
+from planted_faults import FAULTS, ROOT, Builds, Fault
 
 AT_RANDOM = Fault(
     "exit prices that are wrong now and then",
@@ -42,12 +42,12 @@ def doge(folder: Path, *arguments: str) -> tuple[int, Any]:
 
 
 def test_an_executable_that_answers_at_random_is_flaky_with_its_rate_and_has_no_cause(
-    tmp_path: Path, core_exe: str
+    tmp_path: Path, core_exe: str, builds: Builds
 ) -> None:
-    exe = build(AT_RANDOM, tmp_path / "random")
+    exe = builds(AT_RANDOM)
     shutil.copytree(ROOT / "corpus", tmp_path / "streams")
     common = ("--shadow", exe, "--corpus", "streams")
-    code, report = doge(tmp_path, "nightly", "--minutes", "0.1", "--seed", "3", *common)
+    code, report = doge(tmp_path, "nightly", "--minutes", "0.03", "--seed", "3", *common)
     assert code == 1
     assert report["control"]["ok"] is False
     assert report["divergences"]
@@ -62,7 +62,7 @@ def test_an_executable_that_answers_at_random_is_flaky_with_its_rate_and_has_no_
     assert "flaky" in json.dumps(cause)
 
     # The good executable agrees; the next night says so with as many replays as the rate asks for.
-    code, mended = doge(tmp_path, "nightly", "--minutes", "0.05", "--shadow", core_exe,
+    code, mended = doge(tmp_path, "nightly", "--minutes", "0.03", "--shadow", core_exe,
                         "--corpus", "streams")  # fmt: skip
     assert code == 0
     assert set(mended["fixed"]) == {line["id"] for line in report["divergences"]}
@@ -71,18 +71,10 @@ def test_an_executable_that_answers_at_random_is_flaky_with_its_rate_and_has_no_
     assert fixed["evidence"]["replays"] > 2
 
 
-def test_an_executable_that_cannot_start_changes_no_status(tmp_path: Path, core_exe: str) -> None:
-    exe = build(
-        Fault(
-            "the quote fee of A is the exit's",
-            "Blocks",
-            "TradeA -> clEntryFee closed\n        TradeB -> y",
-            "TradeA -> y\n        TradeB -> y",
-        ),
-        tmp_path / "faulty",
-    )
+def test_an_executable_that_cannot_start_changes_no_status(tmp_path: Path, builds: Builds) -> None:
+    exe = builds(next(fault for fault in FAULTS if fault.name.startswith("a swapped fee")))
     shutil.copytree(ROOT / "corpus", tmp_path / "streams")
-    code, report = doge(tmp_path, "nightly", "--minutes", "0.05", "--seed", "3", "--shadow", exe,
+    code, report = doge(tmp_path, "nightly", "--minutes", "0.03", "--seed", "3", "--shadow", exe,
                         "--corpus", "streams")  # fmt: skip
     assert code == 1
     _, before = doge(tmp_path, "list")
