@@ -28,12 +28,12 @@ from replay.cli.common import pair_of
 from replay.cli.console import clean
 from replay.cli.finding_text import finding_lines, verdict_text
 from replay.cli.settings import load_settings
-from replay.cli.side_by_side import value_text
 from replay.cli.summary import core_line
 from replay.differential.lockstep import Lockstep
 from replay.differential.model import Finding, Verdict
 from replay.differential.signature import root_of
 from replay.errors import InputError, ReplayError
+from replay.findings.sides import value_text
 from replay.streams.calls import UnusableError
 from replay.streams.cases import is_case, read_case
 from replay.streams.model import Rejected, Segment, Stream, segments_of

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import io
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -15,27 +17,22 @@ import click
 from replay import __version__
 from replay.cli.common import CONTEXT
 from replay.cli.console import clean, note
-from replay.cli.corpus import corpus
-from replay.cli.doctor import doctor
-from replay.cli.evidence import evidence
-from replay.cli.explain import explain_command
-from replay.cli.explanations import explanations
-from replay.cli.export import export
-from replay.cli.fuzz import fuzz
-from replay.cli.gate import gate
-from replay.cli.list import list_command
-from replay.cli.merge import merge
-from replay.cli.monitor import monitor
-from replay.cli.nightly import nightly
-from replay.cli.paper import paper
-from replay.cli.repro import repro
-from replay.cli.run import run
-from replay.cli.serve import serve
-from replay.cli.show import show
-from replay.cli.split import split
-from replay.cli.triage import triage
 from replay.collecting import collect_rarely
 from replay.errors import ExitCode, ReplayError, Terminated
+
+COMMANDS: Mapping[str, str] = {
+    **{
+        name: name
+        for name in (
+            *("run", "fuzz", "nightly", "repro", "show", "triage", "split", "merge", "export"),
+            *("corpus", "doctor", "explanations", "gate", "monitor", "evidence", "paper", "serve"),
+        )
+    },
+    "list": "list_command",
+    "explain": "explain_command",
+}
+"""The commands, each in a module of its own name, and how they are called in there. A module is
+only loaded when its command is needed: half a second for all of them would be felt."""
 
 
 class _ReaderGone(Exception):
@@ -44,6 +41,19 @@ class _ReaderGone(Exception):
 
 
 class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in order."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"replay.cli.{cmd_name}")
+        command = getattr(module, COMMANDS[cmd_name])
+        assert isinstance(command, click.Command)
+        return command
+
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the command that was named."""
         try:
@@ -66,13 +76,6 @@ def cli() -> None:
     Exit codes: 0 clean, 1 divergence, 2 usage or bad input, 3 a core or the environment failed,
     4 the run proves nothing, 130 and 143 on signals.
     """
-
-
-for command in (
-    *(run, fuzz, nightly, repro, list_command, show, triage, split, merge, export, corpus, doctor),
-    *(explain_command, explanations, gate, monitor, evidence, paper, serve),
-):
-    cli.add_command(command)
 
 
 def _terminated(number: int, frame: FrameType | None) -> NoReturn:

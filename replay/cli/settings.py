@@ -14,7 +14,7 @@ from typing import Any
 
 import replay
 from replay.errors import TargetError, UsageError
-from replay.fuzzing.units import Mix
+from replay.fuzzing.mix import Mix
 
 TABLE = "doge-replay"
 KNOWN = frozenset(

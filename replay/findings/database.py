@@ -38,6 +38,9 @@ APPLICATION_ID = 0x44475250
 BUSY_SECONDS = 30.0
 """How long a transaction waits for another process before it gives up."""
 
+HURRIED_SECONDS = 3.0
+"""How long somebody waits who only looks, and can look again."""
+
 _ENVIRONMENT = {
     sqlite3.SQLITE_FULL: "there is no space left for it",
     sqlite3.SQLITE_IOERR: "the disk reports an error, or is full",
@@ -69,6 +72,13 @@ def translated(path: Path) -> Iterator[None]:
 
 def _translation(path: Path, error: sqlite3.Error) -> ReplayError | None:
     code = _code(error)
+    extended = getattr(error, "sqlite_errorcode", 0)
+    if extended == sqlite3.SQLITE_READONLY_ROLLBACK:
+        return EnvironmentFailure(
+            f"the database {path} was left in the middle of a change by a process that was killed; "
+            "any command that may write to it, like `doge-replay list`, puts it right",
+            path=str(path),
+        )
     data = {"path": str(path), "sqlite": str(error)}
     if code in _ENVIRONMENT:
         text = f"cannot use the database {path}: {_ENVIRONMENT[code]} ({error})"
@@ -186,6 +196,19 @@ def connect_readonly(path: Path, newest: int) -> Connection:
         return Connection(path, connection)
 
 
+def connect_untouched(path: Path, newest: int) -> Connection:
+    """Opens a database that must be there so that nothing on the disk changes, whatever happens:
+    not even the journal that a killed writer left is rolled back (EnvironmentFailure then). For
+    who only looks now and then: it waits for another process for HURRIED_SECONDS at most.
+    """
+    if not path.exists():
+        raise InputError(f"there is no database {path}", path=str(path))
+    inspect(path, newest)
+    with translated(path):
+        connection = _connection(path, "ro", HURRIED_SECONDS)
+        return Connection(path, connection)
+
+
 def in_memory_copy(source: Connection) -> Connection:
     """A writable copy that nobody else sees, to bring an old database up to date for reading."""
     copy = sqlite3.connect(":memory:", isolation_level=None)
@@ -195,9 +218,9 @@ def in_memory_copy(source: Connection) -> Connection:
     return Connection(source.path, copy)
 
 
-def _connection(path: Path, mode: str) -> sqlite3.Connection:
+def _connection(path: Path, mode: str, patience: float = BUSY_SECONDS) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode={mode}"
-    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+    connection = sqlite3.connect(uri, uri=True, timeout=patience, isolation_level=None)
     connection.execute("PRAGMA foreign_keys=ON")
     return connection
 

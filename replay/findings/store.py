@@ -17,7 +17,7 @@ it was before the call.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -105,18 +105,21 @@ class Store(Deciding):
         *,
         create: bool = True,
         readonly: bool = False,
+        untouched: bool = False,
         migrations: Migrations = MIGRATIONS,
     ) -> Self:
         """Opens a database, making and migrating it where needed.
 
         With `create` false a missing file is an InputError. With `readonly` the file must be
         there and is neither migrated nor written to; an older one is read through a migrated
-        copy in memory. A newer or foreign file raises ForeignDatabaseError and is untouched, a
-        damaged one DamagedError.
+        copy in memory. With `untouched`, too, nothing at all is changed on the disk, and other
+        processes are waited for only a moment (database.connect_untouched). A newer or foreign file
+        raises ForeignDatabaseError and is untouched, a damaged one DamagedError.
         """
         file = Path(path)
-        if readonly:
-            return cls(_open_readonly(file, migrations), readonly=True)
+        if readonly or untouched:
+            connect = database.connect_untouched if untouched else database.connect_readonly
+            return cls(_open_readonly(file, migrations, connect), readonly=True)
         if not create and not file.exists():
             raise InputError(f"there is no database {file}", path=str(file))
         connection = database.connect(file, len(migrations))
@@ -341,8 +344,10 @@ class Store(Deciding):
             self._rows.raise_severity(finding_id, severity, is_hot(kept.event))
 
 
-def _open_readonly(file: Path, migrations: Migrations) -> Connection:
-    connection = database.connect_readonly(file, len(migrations))
+def _open_readonly(
+    file: Path, migrations: Migrations, connect: Callable[[Path, int], Connection]
+) -> Connection:
+    connection = connect(file, len(migrations))
     try:
         version = database.judge(connection, len(migrations))
         if version == 0:

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from types import FrameType
+from typing import Any
 
 from replay.differential.lockstep import Tally
 from replay.errors import EnvironmentFailure, FailureStorm, ReplayError
@@ -81,13 +85,44 @@ def run_campaign(
 @contextmanager
 def _signals_held_back() -> Iterator[None]:
     """Holds a Ctrl-C or SIGTERM back until the block is done: a worker is either not started or
-    known. The worker is born with both held back, so that neither can end it with a traceback
-    before it has come to say what it does with them (worker.py)."""
+    known. The worker is born with both blocked, so that neither can end it with a traceback
+    before it has come to say what it does with them (worker.py).
+
+    Blocking alone does not do. Other threads of this process may take a signal that this one
+    blocks, and Python then handles it here all the same; so it is only noted, and raised again in
+    the end. And multiprocessing starts a helper of its own, the resource tracker, with the first
+    process, and then lets both signals through; so that one comes first.
+    """
+    held: list[int] = []
     former = signal.pthread_sigmask(signal.SIG_BLOCK, WORKER_SIGNALS)
+    handlers = _handled_by(lambda number, frame: held.append(number))
     try:
+        resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, WORKER_SIGNALS)
         yield
     finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, former)
+    if held:
+        signal.raise_signal(held[0])
+
+
+_Handler = Callable[[int, FrameType | None], Any]
+
+
+def _handled_by(handler: _Handler) -> dict[int, _Handler]:
+    """Puts a handler in the place of those that the worker's signals have; gives the former ones.
+    Only the main thread can, and only it is interrupted."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    former = {}
+    for number in WORKER_SIGNALS:
+        handled = signal.getsignal(number)
+        if callable(handled):
+            former[int(number)] = handled
+            signal.signal(number, handler)
+    return former
 
 
 @dataclass(slots=True)

@@ -9,23 +9,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from replay.fuzzing.expand import open_plan
+from replay.fuzzing.mix import Mix
 from replay.fuzzing.mutate import mutate
 from replay.fuzzing.plan import Profile
 from replay.fuzzing.plans import VARIANTS, plans
 from replay.fuzzing.source import StateView, StepSource
 from replay.streams.model import Start, Step, Stream
 
-
-class Mix(StrEnum):
-    """What a campaign is made of: one profile, or all of them and mutated corpus streams."""
-
-    LIVE = "live"
-    EDGE = "edge"
-    HOSTILE = "hostile"
-    ALL = "all"
+__all__ = ["Mix", "RecordedSource", "Unit", "units"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,9 @@ COMPRESSED_ENDINGS = (".gz", ".zst")
 NOTHING_TO_REPLAY = ("state_machine_shadow_", "snapshot_slot")
 """How the names of telemetry and of snapshots begin, which lie beside a bot's journal."""
 
+EVIDENCE_PACKAGE = frozenset({"manifest.json", "verdict.json", "counts.json", "triage.md"})
+"""What a directory has that is an evidence package, which the runbook wants beside them, too."""
+
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _READ = 256 * 1024
@@ -218,8 +221,8 @@ def expand_inputs(
     """The files that `paths` name: files as they are, directories searched for known endings.
 
     A directory's files come sorted by path, below it included; names that begin with a dot are
-    left out, as are those that begin with one of `without`. Raises InputError for a path that
-    does not exist.
+    left out, as are those that begin with one of `without`, and with these evidence packages.
+    Raises InputError for a path that does not exist.
     """
     found: list[Path] = []
     for given in paths:
@@ -240,6 +243,9 @@ def _files_below(directory: Path, without: tuple[str, ...]) -> list[Path]:
         raise InputError(f"{error.filename}: {error.strerror}", file=str(error.filename)) from error
 
     for folder, folders, names in os.walk(directory, onerror=refuse):
+        if without and EVIDENCE_PACKAGE.issubset(names):
+            folders.clear()
+            continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         found.extend(
             Path(folder, name)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import sqlite3
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_support import Faulty, assert_gone, doge, ended, start, wait_for_work
+from cli_support import Faulty, assert_gone, children_of, doge, ended, living, start, wait_for_work
 from stream_makers import as_bytes
 
 BUDGET = ("fuzz", "--max-transitions", 1500, "--jobs", 1)
@@ -101,16 +103,48 @@ def test_a_signal_ends_it_in_order(
     assert doge(tmp_path, "doctor", "--corpus", "none").code == 0
 
 
-@pytest.mark.parametrize("delay", [0.9, 1.4, 2.0])
-def test_ctrl_c_while_the_workers_start_is_one_line(tmp_path: Path, delay: float) -> None:
+def helpers(session: int) -> dict[str, int]:
+    """The processes of multiprocessing in a session, with the signals that cannot reach each:
+    blocked or ignored, as the kernel's mask."""
+    found = {}
+    for number in children_of(session):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            folder = Path("/proc", number)
+            if b"multiprocessing" in (folder / "cmdline").read_bytes():
+                status = (folder / "status").read_text()
+                masks = re.findall(r"^Sig(?:Blk|Ign):\t(\w+)$", status, re.MULTILINE)
+                found[number] = int(masks[0], 16) | int(masks[1], 16)
+    return found
+
+
+@pytest.mark.parametrize("started", [1, 2, 3])
+def test_ctrl_c_while_the_workers_start_is_one_line(tmp_path: Path, started: int) -> None:
+    """At the very moment that the first helper is there, the first worker, the second one."""
     process = start(tmp_path, "fuzz", "--seconds", 60, "--jobs", 2)
-    while not (tmp_path / "divergences.db").exists():
-        time.sleep(0.01)
-    time.sleep(delay - 0.9)
+    while len(helpers(process.pid)) < started:
+        assert process.poll() is None
+        time.sleep(0.001)
     ran = ended(process, signal.SIGINT, group=True)
     assert ran.code == 130
     assert ran.err == "doge-replay: interrupted; what was found until then is stored\n"
     assert_gone(process.pid)
+
+
+def test_no_signal_to_the_group_reaches_a_worker_at_any_moment_of_its_life(
+    tmp_path: Path, core_exe: str
+) -> None:
+    own = tmp_path / "core-exe-of-this-test"
+    shutil.copy(core_exe, own)
+    process = start(tmp_path, "fuzz", "--seconds", 60, "--jobs", 2, "--shadow", own)
+    wanted = 1 << signal.SIGINT - 1 | 1 << signal.SIGTERM - 1
+    seen: set[str] = set()
+    while len(seen) < 3 or len(living([f"{own} --server"])) < 2:
+        assert process.poll() is None
+        for number, held_off in helpers(process.pid).items():
+            seen.add(number)
+            assert held_off & wanted == wanted
+        time.sleep(0.001)
+    assert ended(process, signal.SIGTERM, group=True).code == 143
 
 
 def test_a_signal_while_replaying_keeps_the_counts(

@@ -65,6 +65,7 @@ def test_whatever_is_killed_files_stay_readable_and_the_gate_sees_the_gaps(
         )
 
     monitor = start_monitor()
+    bot: Bot | None = None
     try:
         for number in range(ROUNDS):
             bot = Bot(tmp_path, "--speed", SPEED, port=port, env=env)
@@ -90,6 +91,8 @@ def test_whatever_is_killed_files_stay_readable_and_the_gate_sees_the_gaps(
             bot.kill()
             wait_for(lambda pid=compares: is_gone(pid), "the shadow process ends with its bot")
     finally:
+        if bot is not None:
+            bot.kill()
         monitor.terminate()
         monitor.wait(timeout=60)
         monitor_log.close()
