@@ -218,7 +218,8 @@ def in_memory_copy(source: Connection) -> Connection:
     return Connection(source.path, copy)
 
 
-def _connection(path: Path, mode: str, patience: float = BUSY_SECONDS) -> sqlite3.Connection:
+def _connection(path: Path, mode: str, patience: float | None = None) -> sqlite3.Connection:
+    patience = BUSY_SECONDS if patience is None else patience
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     connection = sqlite3.connect(uri, uri=True, timeout=patience, isolation_level=None)
     connection.execute("PRAGMA foreign_keys=ON")
