@@ -21,7 +21,6 @@ into it, which is then run like any other input.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import zipfile
 import zlib
@@ -40,6 +39,7 @@ from replay.findings.lifecycle import HistoryEntry, Status
 from replay.findings.report import core_document
 from replay.findings.severity import Severity
 from replay.findings.store import StoredFinding
+from replay.findings.zipping import zip_bytes
 from replay.streams.checking import check_stream
 from replay.streams.strict_json import JsonError, parse
 from replay.targets.base import CoreIdentity
@@ -60,8 +60,6 @@ _PARITY, _MARKDOWN, _TEXT = "case.json", "report.md", "report.txt"
 _MEMBERS = (_FINDING, _CASE, _AUTHORITY, _SHADOW, _DIFFERENCES, _PARITY, _MARKDOWN, _TEXT)
 _PACKED = (_CASE, _AUTHORITY, _SHADOW, _DIFFERENCES)
 _MAGIC = b"PK\x03\x04"
-_EPOCH = (1980, 1, 1, 0, 0, 0)
-_READABLE = 0o644 << 16
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _UNREADABLE = (
     *(zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, NotImplementedError, RuntimeError),
@@ -126,15 +124,7 @@ def bundle_bytes(stored: StoredFinding, reports: Reports) -> bytes:
             f"{stored.id} is too large for a bundle: its {largest} has {sizes[largest]:,} bytes",
             id=stored.id,
         )
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-        for name, content in members.items():
-            entry = zipfile.ZipInfo(name, _EPOCH)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.create_system = 3
-            entry.external_attr = _READABLE
-            archive.writestr(entry, content)
-    return file.getvalue()
+    return zip_bytes(members)
 
 
 def _json_bytes(document: Any) -> bytes:

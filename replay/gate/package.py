@@ -13,19 +13,18 @@ manifest is written last.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import math
 import os
 import re
 import shutil
-import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from replay.errors import EnvironmentFailure, InputError, UsageError
+from replay.findings.zipping import zip_bytes
 
 FORMAT: Final = "doge-replay evidence"
 VERSION: Final = 1
@@ -36,9 +35,6 @@ MAX_BYTES: Final = 512 << 20
 
 MEMBER = re.compile(r"(telemetry/|cases/|charts/)?[A-Za-z0-9_][A-Za-z0-9._-]{0,150}")
 """What a member may be called."""
-
-_EPOCH = (1980, 1, 1, 0, 0, 0)
-_READABLE = 0o100644 << 16
 
 
 def json_bytes(document: Any, *, indent: int | None = 2) -> bytes:
@@ -87,19 +83,6 @@ def sealed(manifest: Mapping[str, Any], members: Mapping[str, bytes]) -> dict[st
     whole = {**_safe(manifest), "files": {name: checksum(one) for name, one in ordered.items()}}
     whole["fingerprint"] = fingerprint(whole)
     return {**ordered, MANIFEST: json_bytes(whole)}
-
-
-def zip_bytes(members: Mapping[str, bytes]) -> bytes:
-    """Members as a zip archive: the same bytes from the same members."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-        for name, content in members.items():
-            entry = zipfile.ZipInfo(name, _EPOCH)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.create_system = 3
-            entry.external_attr = _READABLE
-            archive.writestr(entry, content)
-    return file.getvalue()
 
 
 def zip_beside(out: Path) -> Path:

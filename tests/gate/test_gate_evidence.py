@@ -21,9 +21,10 @@ from telemetry_makers import Bot, compact, write
 from replay.errors import EnvironmentFailure, InputError, UsageError
 from replay.explaining.explanations import NO_EXPLANATIONS
 from replay.findings.bundle import read_bundle
+from replay.findings.zipping import zip_bytes
 from replay.gate.evidence import collect_evidence
 from replay.gate.model import Outcome
-from replay.gate.package import write_package, zip_bytes
+from replay.gate.package import write_package
 from replay.gate.verify import verify_package
 
 BUCKETS = ("d-6e01b049", "d-b96bf98f")

@@ -17,7 +17,8 @@ import pytest
 from evidence_support import Packed
 
 from replay.errors import InputError
-from replay.gate.package import MANIFEST, checksum, fingerprint, json_bytes, sealed, zip_bytes
+from replay.findings.zipping import zip_bytes
+from replay.gate.package import MANIFEST, checksum, fingerprint, json_bytes, sealed
 from replay.gate.verify import Verification, verify_package
 
 TELEMETRY = "telemetry/state_machine_shadow_20260126T000000Z.jsonl"
