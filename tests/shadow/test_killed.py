@@ -12,7 +12,10 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
 from runbook_support import Bot, clean_environment, doge, free_port, wait_for
+
+pytestmark = pytest.mark.timeout(1200)
 
 ROUNDS = 5
 SPEED = 600

@@ -36,6 +36,8 @@ from planted_faults import Builds, Fault
 
 from replay.streams.lines import Line, read_lines
 
+pytestmark = pytest.mark.timeout(1200)
+
 SPEED = 2400
 HOURS = 56
 """Two days, and what may pass until the loop is started."""
