@@ -29,14 +29,14 @@ from typing import Any
 
 import pytest
 
-from replay.cli.common import pair_of
-from replay.cli.console import clean
-from replay.cli.finding_text import signature_text
-from replay.cli.settings import load_settings
 from replay.differential.model import Finding
 from replay.errors import ReplayError
 from replay.findings.lifecycle import Status
-from replay.findings.store import Store
+from replay.findings.store.store import Store
+from replay.reports.finding_text import signature_text
+from replay.runs.cores import pair_of
+from replay.safe_text import clean
+from replay.settings import load_settings
 from replay.streams.corpus import Corpus
 from replay.testing import Cores, CoresDivergeError, raise_for
 

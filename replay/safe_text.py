@@ -6,6 +6,7 @@ shown, not sent. What prints uses this, and what shows on pages; markup is the b
 
 from __future__ import annotations
 
+import shlex
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
@@ -26,6 +27,22 @@ def escaped(character: str) -> str:
         code = ord(character)
         return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
     return character
+
+
+def quoted(text: str) -> str:
+    """An argument as a shell takes it. What is not safe to print stands as the escapes of `$'...'`,
+    byte by byte, so that a command to copy is safe to look at and still means what it says."""
+    if all(escaped(character) == character for character in text):
+        return shlex.quote(text)
+    return "$'" + "".join(map(_shell_escaped, text)) + "'"
+
+
+def _shell_escaped(character: str) -> str:
+    if character in "\\'":
+        return f"\\{character}"
+    if escaped(character) == character:
+        return character
+    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
 
 
 def json_safe(value: Any) -> Any:

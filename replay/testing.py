@@ -24,19 +24,18 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from replay.cli.common import pair_of
-from replay.cli.console import clean
-from replay.cli.finding_text import finding_lines, verdict_text
-from replay.cli.settings import load_settings
-from replay.cli.summary import core_line
 from replay.differential.lockstep import Lockstep
 from replay.differential.model import Finding, Verdict
-from replay.differential.signature import root_of
+from replay.differential.signature.signature import root_of
 from replay.errors import InputError, ReplayError
-from replay.findings.sides import value_text
-from replay.streams.calls import UnusableError
-from replay.streams.cases import is_case, read_case
+from replay.reports.finding_text import core_line, finding_lines, verdict_text
+from replay.reports.sides import value_text
+from replay.runs.cores import pair_of
+from replay.safe_text import clean
+from replay.settings import load_settings
+from replay.streams.events import UnusableError
 from replay.streams.model import Rejected, Segment, Stream, segments_of
+from replay.streams.parity_cases import is_case, read_case
 from replay.targets.base import Target
 from replay.targets.pair import PairSpec
 

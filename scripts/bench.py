@@ -25,22 +25,22 @@ from typing import Any
 from flood import measure_floods
 
 from replay import core
-from replay.cli.settings import load_settings
-from replay.collecting import collect_rarely
 from replay.differential.lockstep import Lockstep
-from replay.findings.collector import Collector
-from replay.findings.report import Report
-from replay.findings.store import RunKind, Store
-from replay.fuzzing.campaign import run_campaign
-from replay.fuzzing.units import Mix
-from replay.fuzzing.worker import Job
+from replay.findings.store.store import RunKind, Store
+from replay.fuzzing.campaign_units import Mix
+from replay.garbage import collect_rarely
+from replay.runs.campaign import run_campaign
+from replay.runs.collector import Collector
+from replay.runs.report import Report
+from replay.runs.worker import Job
+from replay.settings import load_settings
+from replay.streams.inputs import open_input
 from replay.streams.model import CallCode, Rejected, Segment, event_document
-from replay.streams.reader import open_input
 from replay.targets.base import Target, Work
 from replay.targets.compact import state_document
-from replay.targets.executable import open_executable
+from replay.targets.executable.handshake import open_executable
 from replay.targets.pair import PairSpec
-from replay.targets.python_module import open_python_target
+from replay.targets.python.module import open_python_target
 
 PROXY = '''#!{python}
 """Lets through part 1 of the wire only: refuses what an older executable does not know."""

@@ -15,9 +15,10 @@ import sys
 from enum import StrEnum
 from typing import assert_never
 
-from replay.cli.console import clean, note
+from replay.cli.console import note
 from replay.cli.subject import Shown
 from replay.errors import EnvironmentFailure, ExitCode, ReplayError
+from replay.safe_text import clean
 
 
 class Other(StrEnum):

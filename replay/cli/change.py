@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 import click
 
 from replay.cli.common import reading
-from replay.cli.settings import Settings
-from replay.findings.rows import MAX_WHO
-from replay.findings.store import Store
+from replay.findings.store.rows import MAX_WHO
+from replay.findings.store.store import Store
+from replay.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 

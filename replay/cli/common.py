@@ -10,10 +10,8 @@ from typing import Any, TypeVar
 
 import click
 
-from replay.cli.console import quoted
-from replay.cli.settings import Settings, load_settings
-from replay.findings.store import Store
-from replay.targets.pair import PairSpec
+from replay.findings.store.store import Store
+from replay.settings import Settings, load_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -112,21 +110,6 @@ def strict_option(command: F) -> F:
     return click.option(
         "--strict", is_flag=True, help="Report as if no divergence were explained."
     )(command)
-
-
-def pair_of(settings: Settings) -> PairSpec:
-    """The two cores. Raises TargetError where there is no shadow."""
-    return PairSpec(settings.authority, settings.needed_shadow, settings.timeout)
-
-
-def repro_command(settings: Settings) -> Callable[[str], str]:
-    """What makes the command to copy from a finding's ID: with whatever was not the default."""
-    options = [f"--{name} {quoted(value)}" for name, value in settings.explicit.items()]
-
-    def command(finding: str) -> str:
-        return " ".join(["doge-replay", "repro", finding, *options])
-
-    return command
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import shutil
 import sys
 import time
@@ -20,28 +19,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from replay.findings.safe_text import clean as clean
-from replay.findings.safe_text import escaped
-from replay.findings.safe_text import json_safe as json_safe
+from replay.safe_text import clean, json_safe
 
 WIDTH = 120
 """Columns where the output is no terminal: nothing is cut off in a log."""
-
-
-def quoted(text: str) -> str:
-    """An argument as a shell takes it. What is not safe to print stands as the escapes of `$'...'`,
-    byte by byte, so that a command to copy is safe to look at and still means what it says."""
-    if all(escaped(character) == character for character in text):
-        return shlex.quote(text)
-    return "$'" + "".join(map(_shell_escaped, text)) + "'"
-
-
-def _shell_escaped(character: str) -> str:
-    if character in "\\'":
-        return f"\\{character}"
-    if escaped(character) == character:
-        return character
-    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
 
 
 def say(text: str = "") -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from replay.cli.common import core_options, corpus_option
-from replay.cli.console import clean, say, say_json, say_table
-from replay.cli.settings import Settings
+from replay.cli.console import say, say_json, say_table
 from replay.errors import ExitCode
+from replay.safe_text import clean
+from replay.settings import Settings
 from replay.streams.corpus import Corpus, Entry
 from replay.streams.model import Rejected
 

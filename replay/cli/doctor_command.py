@@ -13,12 +13,12 @@ import click
 
 from replay import __version__
 from replay.cli.common import core_options, corpus_option
-from replay.cli.console import clean, say, say_json
-from replay.cli.settings import Settings
-from replay.cli.summary import core_line
+from replay.cli.console import say, say_json
 from replay.errors import ExitCode, ReplayError
-from replay.findings.report import core_document
-from replay.findings.store import Store
+from replay.findings.store.store import Store
+from replay.reports.finding_text import core_line
+from replay.safe_text import clean
+from replay.settings import Settings
 from replay.streams.corpus import Corpus
 from replay.streams.model import CallCode, Start, Step
 from replay.targets.base import Failure, Work
@@ -119,12 +119,10 @@ def _core(
     if isinstance(result, Failure):
         error_line = f"does not answer: {result.kind}, {result.detail}"
         lines.append(error_line)
-        return {"lines": lines, "error": error_line, **core_document(identity)}, (
-            ExitCode.CORE_FAILED
-        )
+        return {"lines": lines, "error": error_line, **identity.document()}, (ExitCode.CORE_FAILED)
     if identity.methods:
         lines.append(f"knows {', '.join(identity.methods)}")
-    return {"lines": lines, **core_document(identity)}, ExitCode.CLEAN
+    return {"lines": lines, **identity.document()}, ExitCode.CLEAN
 
 
 def _database(settings: Settings) -> tuple[dict[str, Any], ExitCode]:

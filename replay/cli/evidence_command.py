@@ -7,18 +7,25 @@ from pathlib import Path
 
 import click
 
-from replay.cli.common import CONTEXT, core_options, explanations_option, pair_of
-from replay.cli.console import clean, note, say, say_json, say_marked
-from replay.cli.finding_text import finding_lines, reports
-from replay.cli.gate import existing_database, explanations_of, journal_option, rehearsal_option
-from replay.cli.settings import Settings
+from replay.cli.common import CONTEXT, core_options, explanations_option
+from replay.cli.console import note, say, say_json, say_marked
+from replay.cli.gate_command import (
+    existing_database,
+    explanations_of,
+    journal_option,
+    rehearsal_option,
+)
 from replay.errors import ExitCode, UsageError
-from replay.gate.evidence import Request, collect_evidence
 from replay.gate.model import Outcome
-from replay.gate.package import check_free, write_package
-from replay.gate.rendering import headline
-from replay.gate.reproducing import Texts
-from replay.gate.verify import verify_package
+from replay.gate.package.evidence import Request, collect_evidence
+from replay.gate.package.package import check_free, write_package
+from replay.gate.package.rerun import Texts
+from replay.gate.package.verification import verify_package
+from replay.gate.verdict_text import headline
+from replay.reports.finding_text import finding_lines, reports
+from replay.runs.cores import pair_of
+from replay.safe_text import clean
+from replay.settings import Settings
 
 _PACK = "pack"
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import click
 
 from replay.cli.common import Duration, core_options, corpus_option, reading
-from replay.cli.console import Progress, clean, say, say_json
-from replay.cli.settings import Settings
-from replay.explaining.diagnosis import Diagnosis, Near, Result
-from replay.explaining.explain import Means, Subject, explain
-from replay.explaining.kept import cases_of, stored_answers
+from replay.cli.console import Progress, say, say_json
+from replay.explaining.evidence.kept import cases_of, stored_answers
+from replay.explaining.search.diagnosis import Diagnosis, Near, Result
+from replay.explaining.search.search import Means, Subject, explain
+from replay.safe_text import clean
+from replay.settings import Settings
 from replay.targets.pair import PairSpec
 
 SECONDS = 20.0

@@ -7,13 +7,15 @@ from typing import Any
 
 import click
 
-from replay.cli.common import core_options, corpus_option, explanations_option, pair_of, reading
-from replay.cli.console import clean, say, say_json, say_table
-from replay.cli.settings import EXPLANATIONS, Settings
-from replay.cli.summary import counted
+from replay.cli.common import core_options, corpus_option, explanations_option, reading
+from replay.cli.console import say, say_json, say_table
 from replay.errors import ExitCode, UsageError
-from replay.explaining.explanations import Explanation, Explanations, read_explanations
-from replay.explaining.rechecking import NOTHING_SEEN, Recheck, recheck_run
+from replay.explaining.claims.explanations import Explanation, Explanations, read_explanations
+from replay.explaining.claims.run_recheck import NOTHING_SEEN, Recheck, recheck_run
+from replay.reports.wording import counted
+from replay.runs.cores import pair_of
+from replay.safe_text import clean
+from replay.settings import EXPLANATIONS, Settings
 
 MAX_WHY = 1_000
 

@@ -11,14 +11,15 @@ from typing import assert_never
 import click
 
 from replay.cli.common import core_options, reading
-from replay.cli.console import clean, note, say_json
-from replay.cli.finding_text import reports
-from replay.cli.settings import Settings
+from replay.cli.console import note, say_json
 from replay.errors import EnvironmentFailure, UsageError
 from replay.findings.bundle import bundle_bytes
 from replay.findings.export import Form, file_name, parity_case
 from replay.findings.pytest_file import pytest_file
-from replay.findings.store import StoredFinding
+from replay.findings.store.store import StoredFinding
+from replay.reports.finding_text import reports
+from replay.safe_text import clean
+from replay.settings import Settings
 
 
 @click.command(

@@ -16,13 +16,14 @@ from replay.cli.common import (
     strict_option,
 )
 from replay.cli.console import Progress
-from replay.cli.running import Running, finish, running
-from replay.cli.settings import Settings
+from replay.cli.run_report import announce, finish
 from replay.differential.lockstep import Tally
-from replay.findings.store import RunKind
-from replay.fuzzing.campaign import run_campaign
-from replay.fuzzing.units import Mix
-from replay.fuzzing.worker import Candidate, Job
+from replay.findings.store.store import RunKind
+from replay.fuzzing.campaign_units import Mix
+from replay.runs.campaign import run_campaign
+from replay.runs.run import Running, running
+from replay.runs.worker import Candidate, Job
+from replay.settings import Settings
 
 DEFAULT_SECONDS = 60.0
 
@@ -71,7 +72,9 @@ def fuzz(
     mix = Mix(profile or settings.profile)
     jobs = jobs or settings.jobs
     details = {"seconds": seconds, "max_transitions": max_transitions, "jobs": jobs}
-    with running(RunKind.FUZZ, settings, details, seed=chosen_seed, profile=mix.value) as under_way:
+    with running(
+        RunKind.FUZZ, settings, details, announce, seed=chosen_seed, profile=mix.value
+    ) as under_way:
         campaign(
             under_way,
             mix,

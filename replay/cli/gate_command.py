@@ -7,16 +7,18 @@ from pathlib import Path
 
 import click
 
-from replay.cli.common import core_options, explanations_option, pair_of
-from replay.cli.console import clean, say, say_json, say_marked
-from replay.cli.settings import Settings
+from replay.cli.common import core_options, explanations_option
+from replay.cli.console import say, say_json, say_marked
 from replay.errors import InputError
-from replay.explaining.explanations import NO_EXPLANATIONS, Explanations, read_explanations
+from replay.explaining.claims.explanations import NO_EXPLANATIONS, Explanations, read_explanations
 from replay.gate.journals import Replayed, replay_journals
 from replay.gate.model import Outcome
-from replay.gate.rendering import headline, markdown, text_lines
-from replay.gate.telemetry import read_telemetry
+from replay.gate.telemetry.samples import read_telemetry
 from replay.gate.verdict import judge
+from replay.gate.verdict_text import headline, markdown, text_lines
+from replay.runs.cores import pair_of
+from replay.safe_text import clean
+from replay.settings import Settings
 
 MAX_LINE = 1_500
 

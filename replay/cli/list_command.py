@@ -8,11 +8,11 @@ import click
 
 from replay.cli.common import core_options, reading
 from replay.cli.console import say, say_json, say_table
-from replay.cli.settings import Settings
-from replay.findings.choosing import EVENTS, is_of, worst_first
 from replay.findings.lifecycle import Status
+from replay.findings.selection import EVENTS, is_of, worst_first
 from replay.findings.severity import Severity
-from replay.findings.store import StoredFinding
+from replay.findings.store.store import StoredFinding
+from replay.settings import Settings
 
 COLUMNS = (
     *("id", "status", "severity", "event", "rule", "field", "kind", "times", "steps", "runs"),

@@ -16,9 +16,10 @@ import click
 
 from replay import __version__
 from replay.cli.common import CONTEXT
-from replay.cli.console import clean, note
-from replay.collecting import collect_rarely
+from replay.cli.console import note
 from replay.errors import ExitCode, ReplayError, Terminated
+from replay.garbage import collect_rarely
+from replay.safe_text import clean
 
 COMMANDS: Mapping[str, str] = {
     **{
@@ -49,7 +50,7 @@ class _Commands(click.Group):
         """The command of that name."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"replay.cli.{cmd_name}")
+        module = importlib.import_module(f"replay.cli.{cmd_name}_command")
         command = getattr(module, COMMANDS[cmd_name])
         assert isinstance(command, click.Command)
         return command

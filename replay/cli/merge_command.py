@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import click
 
-from replay.cli.changing import NOT_YET, name_of, opened, who_option, why_option, yes_option
+from replay.cli.change import NOT_YET, name_of, opened, who_option, why_option, yes_option
 from replay.cli.common import core_options
-from replay.cli.console import clean, say, say_json
-from replay.cli.finding_text import signature_text
-from replay.cli.settings import Settings
-from replay.cli.summary import counted as number_of
+from replay.cli.console import say, say_json
 from replay.errors import UsageError
-from replay.findings.store import Store, StoredFinding
+from replay.findings.store.store import Store, StoredFinding
+from replay.reports.finding_text import signature_text
+from replay.reports.wording import counted as number_of
+from replay.safe_text import clean
+from replay.settings import Settings
 
 
 @click.command(

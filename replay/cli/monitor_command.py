@@ -10,11 +10,12 @@ from pathlib import Path
 import click
 
 from replay.cli.common import Duration
-from replay.cli.console import clean, note
+from replay.cli.console import note
 from replay.errors import Terminated, UsageError
-from replay.gate.asking import Address
-from replay.gate.monitoring import Monitor, Taken, stamp
-from replay.gate.sample_file import Run, open_samples
+from replay.gate.telemetry.monitor import Monitor, Taken, stamp
+from replay.gate.telemetry.sample_file import Run, open_samples
+from replay.gate.telemetry.status_request import Address
+from replay.safe_text import clean
 
 HOURS = 48.0
 LONGEST_TIMEOUT = 10.0

@@ -16,17 +16,19 @@ from replay.cli.common import (
     reading,
     strict_option,
 )
-from replay.cli.console import Progress, clean, json_safe, note
-from replay.cli.details import details_of
-from replay.cli.fuzz import campaign, new_seed
-from replay.cli.run import corpus_items
-from replay.cli.running import Running, finish, running
-from replay.cli.settings import Settings
-from replay.findings.render import write_reports
-from replay.findings.store import RunKind
-from replay.fuzzing.replaying import replay_all, rerun
-from replay.fuzzing.units import Mix
-from replay.fuzzing.worker import Candidate
+from replay.cli.console import Progress, note
+from replay.cli.fuzz_command import campaign, new_seed
+from replay.cli.run_command import corpus_items
+from replay.cli.run_report import announce, finish
+from replay.findings.store.store import RunKind
+from replay.fuzzing.campaign_units import Mix
+from replay.reports.files import write_reports
+from replay.reports.run_details import details_of
+from replay.runs.replay import replay_all, rerun
+from replay.runs.run import Running, running
+from replay.runs.worker import Candidate
+from replay.safe_text import clean, json_safe
+from replay.settings import Settings
 from replay.streams.corpus import Corpus
 
 MAX_NEW_STREAMS = 50
@@ -77,7 +79,7 @@ def nightly(
     jobs = jobs or settings.jobs
     details = {"minutes": minutes, "jobs": jobs}
     with running(
-        RunKind.NIGHTLY, settings, details, seed=chosen_seed, profile=mix.value
+        RunKind.NIGHTLY, settings, details, announce, seed=chosen_seed, profile=mix.value
     ) as under_way:
         report = under_way.report
         _import_logs(under_way, (*map(Path, imports), *settings.logs))

@@ -18,18 +18,19 @@ from typing import Any
 import click
 
 from replay.cli.common import core_options
-from replay.cli.console import Progress, clean, note, say, say_json, say_marked
-from replay.cli.settings import Settings
+from replay.cli.console import Progress, note, say, say_json, say_marked
 from replay.errors import ExitCode, UsageError
+from replay.paper.candles import read_candles, told
+from replay.paper.directory import held, put_away
+from replay.paper.host import Host, Plan, SimulatedClock, new_slot
+from replay.paper.market import TICK_SECONDS, CandleMarket, Market, SyntheticMarket, price_at
+from replay.paper.paper_telemetry import last_sample
+from replay.paper.resumption import origin_of, saved_slots
+from replay.paper.status import happened
+from replay.paper.trading_core import load_whole_core
+from replay.safe_text import clean
+from replay.settings import Settings
 from replay.shadow import ShadowOptions, wrap
-from replay.shadow.paper.candles import read_candles, told
-from replay.shadow.paper.core import load_whole_core
-from replay.shadow.paper.directory import held, put_away
-from replay.shadow.paper.host import Host, Plan, SimulatedClock, new_slot
-from replay.shadow.paper.market import TICK_SECONDS, CandleMarket, Market, SyntheticMarket, price_at
-from replay.shadow.paper.resuming import origin_of, saved_slots
-from replay.shadow.paper.status import happened
-from replay.shadow.paper.telemetry import last_sample
 
 MAX_SLOTS = 64
 TICKS_AN_HOUR = int(3600 / TICK_SECONDS)
@@ -207,7 +208,7 @@ def paper(
         if not no_web:
             # Imported here: no other command should wait for a web server to load.
             from replay.web.app import create_app
-            from replay.web.serving import serve_in_thread
+            from replay.web.server import serve_in_thread
 
             options = f" --db {settings.explicit['db']}" if "db" in settings.explicit else ""
             app = create_app(host, settings.db, logs, options=options)

@@ -9,22 +9,23 @@ from typing import Any
 
 import click
 
-from replay.cli.bisecting import Other, bisect_code, build, cannot_test
-from replay.cli.common import core_options, pair_of, repro_command
-from replay.cli.console import clean, columns, note, say, say_json
-from replay.cli.finding_text import history_lines, signature_lines, verdict_text
-from replay.cli.settings import Settings
-from replay.cli.side_by_side import difference_documents, say_answers, say_case
+from replay.cli.bisection import Other, bisect_code, build, cannot_test
+from replay.cli.case_output import say_answers, say_case
+from replay.cli.common import core_options
+from replay.cli.console import columns, note, say, say_json
 from replay.cli.subject import Shown, Subject, subject_of
-from replay.cli.summary import core_line
 from replay.differential.lockstep import Lockstep, run_stream
 from replay.differential.model import Finding, Verdict
-from replay.differential.rules import place_in_contract
+from replay.differential.signature.rules import place_in_contract
 from replay.errors import ExitCode, FailureStorm, UsageError
 from replay.findings.bundle import history_document
-from replay.findings.encoding import pack_result
-from replay.findings.report import core_document
-from replay.fuzzing.replaying import case_misses
+from replay.findings.store.encoding import pack_result
+from replay.reports.case_text import difference_documents
+from replay.reports.finding_text import core_line, history_lines, signature_lines, verdict_text
+from replay.runs.cores import pair_of, repro_command
+from replay.runs.replay import case_misses
+from replay.safe_text import clean
+from replay.settings import Settings
 from replay.streams.model import segments_of
 from replay.targets.base import CoreIdentity, Outcome, Target
 from replay.targets.compact import Plain
@@ -242,16 +243,16 @@ class _Outcome:
             "differences": difference_documents(() if finding is None else finding.differences),
             "misses": self.misses,
             "history": [history_document(entry) for entry in self.subject.history],
-            "authority": core_document(self.authority),
-            "shadow": core_document(self.shadow),
+            "authority": self.authority.document(),
+            "shadow": self.shadow.document(),
             "exit": int(code),
         }
         if bundle is not None:
             document["bundle"] = {
                 "id": bundle.finding.id,
                 "made_by": bundle.made_by,
-                "authority": core_document(bundle.authority),
-                "shadow": core_document(bundle.shadow),
+                "authority": bundle.authority.document(),
+                "shadow": bundle.shadow.document(),
                 "same_authority": bundle.authority.sha256 == self.authority.sha256,
                 "same_shadow": bundle.shadow.sha256 == self.shadow.sha256,
                 "same_answers": None if finding is None else self._answers_as(bundle.finding),

@@ -8,22 +8,18 @@ from pathlib import Path
 
 import click
 
-from replay.cli.common import (
-    core_options,
-    corpus_option,
-    explanations_option,
-    strict_option,
-)
+from replay.cli.common import core_options, corpus_option, explanations_option, strict_option
 from replay.cli.console import Progress
-from replay.cli.running import finish, running
-from replay.cli.settings import Settings
+from replay.cli.run_report import announce, finish
 from replay.errors import InputError
-from replay.findings.store import RunKind
-from replay.fuzzing.replaying import Expectations, FirstTimes, replay_all
-from replay.streams.cases import ParityCase
+from replay.findings.store.store import RunKind
+from replay.runs.replay import Expectations, FirstTimes, replay_all
+from replay.runs.run import running
+from replay.settings import Settings
 from replay.streams.corpus import Corpus
+from replay.streams.inputs import open_inputs
 from replay.streams.model import Rejected, Segment
-from replay.streams.reader import open_inputs
+from replay.streams.parity_cases import ParityCase
 from replay.streams.stream_file import SUFFIX
 
 
@@ -51,7 +47,7 @@ def run(
     """
     expectations, drawn = Expectations(), FirstTimes()
     items = stream_items(settings, inputs, expectations, drawn)
-    with running(RunKind.RUN, settings, {"inputs": list(inputs)}) as under_way:
+    with running(RunKind.RUN, settings, {"inputs": list(inputs)}, announce) as under_way:
         report = under_way.report
         progress = Progress("run", quiet=as_json)
         report.misses = expectations.misses

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import textwrap
 
-from replay.cli.console import clean, say, say_table
-from replay.findings.exercised import call_name_of
-from replay.findings.report import FindingLine, Group, Report
-from replay.findings.reports.wording import (
+from replay.cli.console import note, say, say_json, say_table
+from replay.differential.model import Finding
+from replay.reports.finding_text import core_line
+from replay.reports.wording import (
     INDEPENDENT,
     REMARKS,
     TITLES,
@@ -23,20 +23,13 @@ from replay.findings.reports.wording import (
     severity_words,
     status_words,
 )
-from replay.targets.base import CoreIdentity
+from replay.runs.coverage import call_name_of
+from replay.runs.report import FindingLine, Group, Report
+from replay.safe_text import clean
 
 MAX_REJECTED_SHOWN = 20
 MAX_ROWS = 200
 """Buckets of one group that are shown; a core that is wrong everywhere has no use for more."""
-
-
-def core_line(identity: CoreIdentity) -> str:
-    """A core on one line."""
-    revision = identity.revision[:12] + ("-dirty" if identity.revision.endswith("-dirty") else "")
-    return (
-        f"{clean(identity.path)} (version {clean(identity.version)}, revision {clean(revision)}, "
-        f"SHA-256 {clean(identity.sha256[:12])})"
-    )
 
 
 def say_report(report: Report) -> None:
@@ -181,4 +174,19 @@ def _say_bounds(report: Report) -> None:
     say(textwrap.fill(INDEPENDENT, 100))
 
 
-__all__ = ["core_line", "counted", "headline", "say_report"]
+def announce(finding: Finding, new: bool) -> None:
+    """Says on standard error that a bucket was met, when it has been stored."""
+    what = "failure" if finding.signature.failure else "divergence"
+    note(f"{'new' if new else 'known'} {what} {finding.id}: {clean(finding.event)}, "
+         f"{clean(finding.signature.rule)}, {clean(finding.signature.field)}")  # fmt: skip
+
+
+def finish(report: Report, as_json: bool) -> int:
+    """Prints the report and gives the exit code."""
+    if as_json:
+        say_json(report.document())
+    else:
+        say_report(report)
+    if report.storm is not None or report.interrupted is not None:
+        note(f"doge-replay: {clean(headline(report), 1000)}")
+    return int(report.exit_code)

@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from replay.cli.common import core_options
-from replay.cli.console import clean, note, quoted, say, say_json
-from replay.cli.settings import Settings
+from replay.cli.console import note, say, say_json
 from replay.errors import Terminated
+from replay.safe_text import clean, quoted
+from replay.settings import Settings
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8080
@@ -72,7 +73,7 @@ def serve(
     """
     # Imported here: no other command should wait for a web server to load.
     from replay.web.app import create_app
-    from replay.web.serving import serve_in_thread
+    from replay.web.server import serve_in_thread
 
     logs = logs or next(iter(settings.logs), Path(DEFAULT_LOGS))
     named = () if host in ("0.0.0.0", "::") else (host,)

@@ -6,17 +6,18 @@ from collections.abc import Iterator
 
 import click
 
-from replay.cli.common import core_options, reading, repro_command
-from replay.cli.console import clean, columns, say, say_json
-from replay.cli.finding_text import history_lines, signature_text
-from replay.cli.list import finding_document
-from replay.cli.settings import Settings
-from replay.cli.side_by_side import difference_documents, labelled, say_answers, say_case
-from replay.cli.summary import core_line
-from replay.differential.rules import place_in_contract
+from replay.cli.case_output import say_answers, say_case
+from replay.cli.common import core_options, reading
+from replay.cli.console import columns, say, say_json
+from replay.cli.list_command import finding_document
+from replay.differential.signature.rules import place_in_contract
 from replay.findings.bundle import history_document
-from replay.findings.report import core_document
-from replay.findings.store import StoredFinding
+from replay.findings.store.store import StoredFinding
+from replay.reports.case_text import difference_documents, labelled
+from replay.reports.finding_text import core_line, history_lines, signature_text
+from replay.runs.cores import repro_command
+from replay.safe_text import clean
+from replay.settings import Settings
 
 MAX_NOTE_SHOWN = 2000
 """Characters of a note; --json has all of it."""
@@ -105,7 +106,7 @@ def _document(finding: StoredFinding) -> dict[str, object]:
         },
         "differences": difference_documents(finding.differences),
         "cores": [
-            {"authority": core_document(pair.authority), "shadow": core_document(pair.shadow)}
+            {"authority": pair.authority.document(), "shadow": pair.shadow.document()}
             for pair in finding.cores
         ],
         "places": [

@@ -7,15 +7,13 @@ from functools import partial
 
 import click
 
-from replay.cli.changing import NOT_YET, name_of, opened, who_option, why_option, yes_option
-from replay.cli.common import core_options, pair_of
-from replay.cli.console import clean, say, say_json
-from replay.cli.settings import Settings
-from replay.cli.summary import counted as number_of
-from replay.differential.condition import Condition
+from replay.cli.change import NOT_YET, name_of, opened, who_option, why_option, yes_option
+from replay.cli.common import core_options
+from replay.cli.console import say, say_json
+from replay.differential.conditions.condition import Condition
 from replay.errors import ExitCode, ReplayError, UsageError
-from replay.findings.routes import Split
-from replay.findings.splitting import (
+from replay.findings.store.routes import Split
+from replay.findings.store.splits import (
     OpenPair,
     SplitPreview,
     Tried,
@@ -23,7 +21,11 @@ from replay.findings.splitting import (
     minimise_parts,
     preview_split,
 )
-from replay.findings.store import RunKind, RunTotals, Store
+from replay.findings.store.store import RunKind, RunTotals, Store
+from replay.reports.wording import counted as number_of
+from replay.runs.cores import pair_of
+from replay.safe_text import clean
+from replay.settings import Settings
 from replay.targets.base import Target
 
 MAX_NAMED = 10

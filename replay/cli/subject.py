@@ -9,17 +9,17 @@ from enum import Enum
 from pathlib import Path
 
 from replay.cli.common import reading
-from replay.cli.console import clean, quoted
-from replay.cli.settings import Settings
 from replay.differential.model import Finding
-from replay.differential.routing import NO_ROUTING, Routing
-from replay.differential.signature import erased
+from replay.differential.routing_table import NO_ROUTING, Routing
+from replay.differential.signature.signature import erased
 from replay.errors import InputError
 from replay.findings.bundle import Bundle, is_bundle, read_bundle
 from replay.findings.lifecycle import HistoryEntry
-from replay.streams.cases import ParityCase
+from replay.safe_text import clean, quoted
+from replay.settings import Settings
+from replay.streams.inputs import open_input
 from replay.streams.model import Rejected, Segment, Stream
-from replay.streams.reader import open_input
+from replay.streams.parity_cases import ParityCase
 
 
 class Shown(Enum):

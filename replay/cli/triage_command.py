@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
-from replay.cli.changing import name_of, opened, who_option
+from replay.cli.change import name_of, opened, who_option
 from replay.cli.common import core_options
-from replay.cli.console import clean, say, say_json
-from replay.cli.list import finding_document
-from replay.cli.settings import Settings
+from replay.cli.console import say, say_json
+from replay.cli.list_command import finding_document
 from replay.findings.severity import Severity
+from replay.safe_text import clean
+from replay.settings import Settings
 
 
 @click.command(

@@ -16,7 +16,6 @@ from .codec import (
     patch_state,
     to_dict,
 )
-from .errors import CoreError, UnknownEventError, UnreadableError
 from .helpers import (
     add_entry_order,
     apply_order_regime_at_entry,
@@ -52,6 +51,7 @@ from .records import (
     TradeId,
 )
 from .reducer import find_order, transition
+from .refusals import CoreError, UnknownEventError, UnreadableError
 
 CORE_VERSION = "0.1.0"
 

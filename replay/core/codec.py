@@ -11,7 +11,6 @@ from dataclasses import MISSING, fields
 from types import MappingProxyType
 from typing import Any, Final, Generic, TypeVar, get_type_hints
 
-from .errors import UnknownEventError, UnreadableError, describe
 from .evolving import evolve
 from .numbers import INT_MAX, INT_MIN
 from .records import (
@@ -31,6 +30,7 @@ from .records import (
     TimerTick,
     TradeId,
 )
+from .refusals import UnknownEventError, UnreadableError, describe
 
 R = TypeVar("R")
 Document = dict[str, Any]

@@ -9,7 +9,6 @@ from typing import TypeAlias
 
 from .booking import book_exit, book_recovery, count_loss
 from .entries import effective_size, exit_price, make_entry, place_follow_up
-from .errors import UnknownEventError
 from .evolving import evolve
 from .numbers import increment
 from .orphaning import orphan_exit
@@ -29,6 +28,7 @@ from .records import (
     Side,
     TimerTick,
 )
+from .refusals import UnknownEventError
 
 Outcome: TypeAlias = tuple[PairState, tuple[Action, ...]]
 Sizes: TypeAlias = Mapping[str, float] | None

@@ -1,7 +1,7 @@
 """Judges the steps of a segment on which the two cores did not answer with the same bytes.
 
 Every step is judged by itself, from the state that the authority had. What a step that differs
-comes to is worked out where it is new, and looked up where it is one of many alike (recurring.py):
+comes to is worked out where it is new, and looked up where it is one of many alike (outlines.py):
 a fault at every step must cost about as much as none.
 """
 
@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 import msgpack
 
+from replay.differential.buckets import Bucket, Buckets
 from replay.differential.compare import compare
-from replay.differential.counting import Bucket, Buckets
-from replay.differential.facts import config_at, facts_of
+from replay.differential.conditions.facts import config_at, facts_of
 from replay.differential.model import Difference, Signature, Verdict
-from replay.differential.recurring import (
+from replay.differential.outlines import (
     Here,
     Known,
     Occurred,
@@ -26,10 +26,10 @@ from replay.differential.recurring import (
     Recurring,
     key_of,
 )
-from replay.differential.routing import Routing
-from replay.differential.signature import failure_signature
+from replay.differential.routing_table import Routing
+from replay.differential.signature.signature import failure_signature
 from replay.differential.stencil import mould_of
-from replay.differential.walking import Trail
+from replay.differential.trail import Trail
 from replay.streams.model import Call, Document, Segment
 from replay.targets.base import (
     Failure,
@@ -311,7 +311,7 @@ class Judge:
         shadow: StepResult,
     ) -> tuple[Bucket, bool]:
         """The bucket of a step with this signature, and whether the facts of this very step
-        decided it (routing.py)."""
+        decided it (routing_table.py)."""
         if not self._routing:
             return self.buckets[signature], False
         by_facts = False

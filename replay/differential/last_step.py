@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from replay.differential.facts import config_at, facts_of
+from replay.differential.conditions.facts import config_at, facts_of
 from replay.differential.lockstep import ABSENT_OUTCOME, judge
 from replay.differential.model import Finding, Verdict
-from replay.differential.routing import NO_ROUTING, Routing
-from replay.differential.settings import settings_at
-from replay.differential.signature import divergence_signature, failure_signature
-from replay.differential.walking import walk
+from replay.differential.routing_table import NO_ROUTING, Routing
+from replay.differential.settings_in_force import settings_at
+from replay.differential.signature.signature import divergence_signature, failure_signature
+from replay.differential.trail import walk
 from replay.streams.model import Stream
 from replay.targets.base import Failure, Outcome, StepResult, Target, Work
 

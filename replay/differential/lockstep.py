@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from replay.differential.cases import CaseMaker
-from replay.differential.counting import Bucket
-from replay.differential.judging import Answered, Judge, Judgement, judge, same_bytes
+from replay.differential.buckets import Bucket
+from replay.differential.case_maker import CaseMaker
+from replay.differential.judge import Answered, Judge, Judgement, judge, same_bytes
 from replay.differential.model import Finding, Repeat, Verdict
 from replay.differential.notable import notable_steps
-from replay.differential.recurring import Known
-from replay.differential.routing import NO_ROUTING, Routing
-from replay.differential.walking import Trail, walk
+from replay.differential.outlines import Known
+from replay.differential.routing_table import NO_ROUTING, Routing
+from replay.differential.trail import Trail, walk
 from replay.streams.model import Document, Segment, Start
 from replay.targets.base import (
     REFUSED,
@@ -33,7 +33,7 @@ from replay.targets.base import (
     is_refusal,
 )
 from replay.targets.compact import Plain, apply_changes, apply_delta, blank, read_state
-from replay.targets.standing import settings_after
+from replay.targets.cursor import settings_after
 
 __all__ = ["ABSENT_OUTCOME", "Lockstep", "Tally", "judge", "run_stream", "same_bytes"]
 
@@ -123,7 +123,7 @@ class Lockstep:
 
     `feed` hands over the next segment of a stream and gives what was found meanwhile, which may be
     about earlier segments; `finish` waits for all that is under way. `tally` counts what has been
-    compared. The first occurrences of a bucket, and ever fewer of those that follow (counting.py),
+    compared. The first occurrences of a bucket, and ever fewer of those that follow (buckets.py),
     are findings with their cases; the others are only counted in `repeats`, by ID, for the caller
     to take. `on_end`, where set, is told of each stream
     that has ended: its key, the authority's last state (None where none could be read) and its

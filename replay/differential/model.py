@@ -69,7 +69,7 @@ class Signature:
     `event` is the event's class name or the method; `rule` what the authority did ("exit fill",
     "orphan s1_timeout"); `field` the most upstream field that differs, indices and ids erased;
     `kind` a DifferenceKind value, or a FailureKind value for a failure. No values. `part` is empty
-    but for what somebody split off by hand (routing.py): it is the name of that part.
+    but for what somebody split off by hand (routing_table.py): it is the name of that part.
     """
 
     event: str

@@ -21,12 +21,12 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
+from replay.differential.buckets import Bucket
 from replay.differential.compare import classifier, compare, equal, unequal_fields
-from replay.differential.counting import Bucket
+from replay.differential.conditions.unseen import Looked, Unseen, hidden, unseen_by
 from replay.differential.model import Difference, DifferenceKind, Signature, Verdict
-from replay.differential.settings import Settings
-from replay.differential.signature import divergence_signature, failure_signature
-from replay.differential.unseen import Looked, Unseen, hidden, unseen_by
+from replay.differential.settings_in_force import Settings
+from replay.differential.signature.signature import divergence_signature, failure_signature
 from replay.streams.model import ORDER_FIELDS, ORDERS, RECORD_FIELDS, STATE_FIELDS, Call
 from replay.targets.base import (
     REFUSED,

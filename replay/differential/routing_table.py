@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from replay.differential.condition import Condition, ConditionError
+from replay.differential.conditions.condition import Condition, ConditionError
 from replay.differential.model import Signature
 
 Facts: TypeAlias = Callable[[], Mapping[str, Any]]

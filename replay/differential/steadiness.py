@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from replay.differential.compare import equal
 from replay.differential.lockstep import Lockstep, run_stream
 from replay.differential.model import Signature, Verdict
-from replay.differential.routing import NO_ROUTING, Routing
+from replay.differential.routing_table import NO_ROUTING, Routing
 from replay.errors import FailureStorm
 from replay.streams.model import Segment, Stream, segments_of
 from replay.targets.base import Failure, StepResult, Target

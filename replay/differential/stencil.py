@@ -2,7 +2,7 @@
 
 Outcomes are written in one canonical encoding (docs/replay-method.md, "Answer body"), so two ticks
 that show the same bug have the same bytes but for their doubles, eight bytes each and always in
-the same places. Where a step has been seen to be one of many (recurring.py), the next one is held
+the same places. Where a step has been seen to be one of many (outlines.py), the next one is held
 against the bytes of that one: what is outside the holes must be the same, and the same doubles must
 be equal and differ in the same way. That is all that a key says, and it is seen without decoding.
 """
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from replay.differential.compare import classifier, equal
 from replay.differential.model import DifferenceKind
-from replay.differential.recurring import Known
+from replay.differential.outlines import Known
 from replay.streams.model import RECORD_FIELDS, STATE_FIELDS, Call
 from replay.targets.base import Outcome, is_refusal
 from replay.targets.compact import Plain

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from replay.differential.settings import Settings
+from replay.differential.settings_in_force import Settings
 from replay.streams.model import STATE_FIELDS, Document, Start, Step
 from replay.targets.base import Failure, StepResult, is_refusal
 from replay.targets.compact import Plain, apply_changes, apply_delta, blank, read_state

@@ -33,15 +33,14 @@ from typing import Any, Final, NamedTuple, NoReturn
 from replay import __version__
 from replay.differential.model import Difference, Finding, Signature, Verdict
 from replay.errors import DamagedError, InputError
-from replay.findings import encoding
+from replay.findings.archive import zip_bytes
 from replay.findings.export import parity_case, require_sound_id
 from replay.findings.lifecycle import HistoryEntry, Status
-from replay.findings.report import core_document
 from replay.findings.severity import Severity
-from replay.findings.store import StoredFinding
-from replay.findings.zipping import zip_bytes
-from replay.streams.checking import check_stream
+from replay.findings.store import encoding
+from replay.findings.store.store import StoredFinding
 from replay.streams.strict_json import JsonError, parse
+from replay.streams.validity import check_stream
 from replay.targets.base import CoreIdentity
 
 FORMAT: Final = "doge-replay bundle"
@@ -171,7 +170,7 @@ def history_document(entry: HistoryEntry) -> dict[str, Any]:
 
 
 def _pair_document(authority: CoreIdentity, shadow: CoreIdentity) -> dict[str, Any]:
-    return {"authority": core_document(authority), "shadow": core_document(shadow)}
+    return {"authority": authority.document(), "shadow": shadow.document()}
 
 
 def _unpacked_size(name: str, content: bytes) -> int:

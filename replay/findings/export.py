@@ -13,10 +13,10 @@ from typing import Any, assert_never
 
 from replay.core import CoreError, derive_phase, from_dict
 from replay.errors import DamagedError
-from replay.findings.store import StoredFinding
-from replay.streams.cases import parity_case_document
+from replay.findings.store.store import StoredFinding
 from replay.streams.model import CYCLES, ORDERS, RECOVERIES, STATE_FIELDS, Document
-from replay.streams.packing import pack_canonical
+from replay.streams.packed import pack_canonical
+from replay.streams.parity_cases import parity_case_document
 from replay.targets.base import Failure, StepResult, is_refusal
 from replay.targets.compact import apply_changes, apply_delta, read_state, state_document
 

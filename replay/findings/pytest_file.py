@@ -11,9 +11,9 @@ import json
 from typing import Final
 
 from replay import __version__
-from replay.differential.rules import place_in_contract
+from replay.differential.signature.rules import place_in_contract
 from replay.findings.export import parity_case, require_sound_id
-from replay.findings.store import StoredFinding
+from replay.findings.store.store import StoredFinding
 from replay.streams.model import Document
 
 _TEMPLATE: Final = '''\

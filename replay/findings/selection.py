@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from replay.differential.signature import ANY_EVENT
-from replay.findings.stored import StoredFinding
+from replay.differential.signature.signature import ANY_EVENT
+from replay.findings.store.stored import StoredFinding
 from replay.streams.model import CALL_NAMES
 
 EVENTS = (*CALL_NAMES.values(), "unknown event")

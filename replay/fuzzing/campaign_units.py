@@ -15,7 +15,7 @@ from replay.fuzzing.mix import Mix
 from replay.fuzzing.mutate import mutate
 from replay.fuzzing.plan import Profile
 from replay.fuzzing.plans import VARIANTS, plans
-from replay.fuzzing.source import StateView, StepSource
+from replay.fuzzing.step_source import StateView, StepSource
 from replay.streams.model import Start, Step, Stream
 
 __all__ = ["Mix", "RecordedSource", "Unit", "units"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from replay.fuzzing.choices import Choices
 from replay.fuzzing.plan import EDGE_SETTINGS, Profile
-from replay.fuzzing.values import EDGE_DOUBLES, EDGE_INTS, INF
+from replay.fuzzing.value_pool import EDGE_DOUBLES, EDGE_INTS, INF
 
 DEFAULTS: Mapping[str, Any] = {
     "entry_pct": 0.2, "entry_pct_a": None, "entry_pct_b": None, "profit_pct": 1.0,

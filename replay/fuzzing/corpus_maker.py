@@ -1,4 +1,4 @@
-"""Makes the corpus that ships with the project: `python -m replay.fuzzing.make_corpus DIRECTORY`.
+"""Makes the corpus that ships with the project: `python -m replay.fuzzing.corpus_maker DIRECTORY`.
 
 All directed scenarios, and of many short generated streams and mutants those few that reach the
 most beside them. Nothing depends on the machine, the time or the version of Hypothesis, so the
@@ -20,7 +20,7 @@ from replay.fuzzing.plans import plan_of_seed
 from replay.fuzzing.scenarios import scenarios
 from replay.streams.corpus import Corpus
 from replay.streams.model import Stream
-from replay.streams.packing import pack
+from replay.streams.packed import pack
 
 SEEDS = 60
 """Candidates of each profile."""
@@ -95,5 +95,5 @@ def write(directory: str) -> list[str]:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
-        sys.exit("usage: python -m replay.fuzzing.make_corpus DIRECTORY")
+        sys.exit("usage: python -m replay.fuzzing.corpus_maker DIRECTORY")
     sys.stdout.write(f"{len(write(sys.argv[1]))} streams in {sys.argv[1]}\n")

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from replay.fuzzing.choices import Choices
-from replay.fuzzing.values import (
+from replay.fuzzing.value_pool import (
     EDGE_DOUBLES,
     MODE_SOURCES,
     ODD_NUMBERS,

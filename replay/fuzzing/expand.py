@@ -12,11 +12,11 @@ from replay.fuzzing.edge import EdgeSource
 from replay.fuzzing.hostile import HostileSource, damage_start
 from replay.fuzzing.live import LiveSource
 from replay.fuzzing.plan import Plan, Profile
-from replay.fuzzing.source import StateView, StepSource
 from replay.fuzzing.states import EPOCH, make_state
+from replay.fuzzing.step_source import StateView, StepSource
 from replay.streams.model import Start, Step, Stream
 from replay.targets.base import Outcome, Work
-from replay.targets.python_module import PythonTarget, open_python_target
+from replay.targets.python.module import PythonTarget, open_python_target
 
 HANDFUL = 16
 """How many steps `expand` asks for at a time."""

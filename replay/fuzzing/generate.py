@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 from replay.differential.lockstep import Lockstep
 from replay.differential.model import Finding
 from replay.fuzzing.features import Features
-from replay.fuzzing.source import CompactState, StepSource
+from replay.fuzzing.step_source import CompactState, StepSource
 from replay.streams.model import Segment, Start, Step, Stream
 from replay.targets.base import Failure, Reply, StepResult, Work, is_refusal
-from replay.targets.python_module import PythonTarget, python_reply
+from replay.targets.python.module import PythonTarget, python_reply
 
 HANDFUL = 16
 """Steps decided on one look at the state."""

@@ -14,8 +14,8 @@ from replay.fuzzing.damage import damage
 from replay.fuzzing.edge import EdgeSource
 from replay.fuzzing.live import LiveSource
 from replay.fuzzing.plan import Plan
-from replay.fuzzing.source import StateView, order_document, recovery_document, snapshot
-from replay.fuzzing.values import MODE_SOURCES, ODD_NUMBERS, ODD_TEXTS, REGIMES, WRONG_TYPES
+from replay.fuzzing.step_source import StateView, order_document, recovery_document, snapshot
+from replay.fuzzing.value_pool import MODE_SOURCES, ODD_NUMBERS, ODD_TEXTS, REGIMES, WRONG_TYPES
 from replay.streams.model import EVENT_FIELDS, STATE_FIELDS, CallCode, Start, Step
 
 _LISTS = ("orders", "recovery_orders", "completed_cycles")

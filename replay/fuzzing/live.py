@@ -16,9 +16,9 @@ from typing import Any
 
 from replay.fuzzing.configs import setting
 from replay.fuzzing.plan import Plan
-from replay.fuzzing.source import StateView
+from replay.fuzzing.step_source import StateView
 from replay.fuzzing.upkeep import Upkeep
-from replay.fuzzing.values import INF
+from replay.fuzzing.value_pool import INF
 from replay.streams.model import Step
 
 _new = tuple.__new__

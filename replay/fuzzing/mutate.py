@@ -15,7 +15,7 @@ from typing import Any
 
 from replay.fuzzing.choices import Seeded
 from replay.fuzzing.configs import DEFAULTS, edge_setting, setting
-from replay.fuzzing.values import EDGE_DOUBLES, EDGE_INTS, around, down, up
+from replay.fuzzing.value_pool import EDGE_DOUBLES, EDGE_INTS, around, down, up
 from replay.streams.model import CallCode, Step, Stream
 
 MAX_STEPS = 2000

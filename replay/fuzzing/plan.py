@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from replay.fuzzing.values import INF
+from replay.fuzzing.value_pool import INF
 
 Setting = float | int | bool | None
 

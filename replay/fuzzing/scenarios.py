@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from replay.fuzzing import scenarios_limits as limits
 from replay.fuzzing.script import Script, both_entries, entry, exit_order, recovery
 from replay.fuzzing.states import EPOCH
-from replay.fuzzing.values import INF, down, up
+from replay.fuzzing.value_pool import INF, down, up
 from replay.streams.model import Stream
 
 Story = Callable[[str], Script]

@@ -9,7 +9,7 @@ from typing import Any
 
 from replay.fuzzing.script import Script, both_entries, entry, exit_order
 from replay.fuzzing.states import EPOCH
-from replay.fuzzing.values import HUGE, INF, NAN, down, up
+from replay.fuzzing.value_pool import HUGE, INF, NAN, down, up
 
 
 def sizes_too_small(name: str) -> Script:

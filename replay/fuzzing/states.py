@@ -8,7 +8,14 @@ from typing import Any
 from replay.fuzzing.choices import Choices
 from replay.fuzzing.configs import setting
 from replay.fuzzing.plan import Profile
-from replay.fuzzing.values import DYADIC, EDGE_DOUBLES, EDGE_INTS, FINITE_DOUBLES, LIMIT_INTS, fit
+from replay.fuzzing.value_pool import (
+    DYADIC,
+    EDGE_DOUBLES,
+    EDGE_INTS,
+    FINITE_DOUBLES,
+    LIMIT_INTS,
+    fit,
+)
 
 Document = dict[str, Any]
 

@@ -17,7 +17,7 @@ from replay.fuzzing.configs import edge_setting, make_config, make_sizes, settin
 from replay.fuzzing.damage import damage
 from replay.fuzzing.plan import MODES, PHASES, PRICES, SETTINGS, Profile
 from replay.fuzzing.states import EPOCH, edge_field, make_state, stretch_state
-from replay.fuzzing.values import EDGE_DOUBLES, EDGE_INTS, ODD_TEXTS, REGIMES
+from replay.fuzzing.value_pool import EDGE_DOUBLES, EDGE_INTS, ODD_TEXTS, REGIMES
 from replay.streams.model import EVENT_FIELDS, STATE_FIELDS, CallCode, Start, Step, Stream
 
 Document = Any

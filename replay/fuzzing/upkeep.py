@@ -14,9 +14,9 @@ from typing import Any
 
 from replay.fuzzing.configs import cents, setting
 from replay.fuzzing.plan import Plan, Profile
-from replay.fuzzing.source import StateView, order_document, recovery_document, snapshot
 from replay.fuzzing.states import txid_of
-from replay.fuzzing.values import REGIMES, fit
+from replay.fuzzing.step_source import StateView, order_document, recovery_document, snapshot
+from replay.fuzzing.value_pool import REGIMES, fit
 from replay.streams.model import Step
 
 _LIVE_REGIMES = (0, 1, 2, "BULLISH", "BEARISH", "RANGING", None, "bullish")

@@ -18,22 +18,23 @@ from pathlib import Path
 from typing import NamedTuple
 
 from replay.differential.lockstep import Lockstep, Settled
-from replay.differential.minimise import shows_afresh
+from replay.differential.minimising.minimiser import shows_afresh
 from replay.differential.model import Finding
 from replay.errors import EnvironmentFailure
-from replay.explaining.concluding import Conclusion
-from replay.explaining.explanations import Explanations
-from replay.explaining.rechecking import Seen, recheck_run
-from replay.findings.collector import Collector
+from replay.explaining.claims.claim import Claim
+from replay.explaining.claims.explanations import Explanations
+from replay.explaining.claims.run_recheck import Seen, recheck_run
 from replay.findings.lifecycle import Status
-from replay.findings.report import Claim, Report
 from replay.findings.severity import Severity
-from replay.findings.store import RunKind, Store
-from replay.findings.stored import StoredFinding
-from replay.fuzzing.canary import check_canary
-from replay.gate.inputs import JOURNAL, inputs_named
+from replay.findings.store.store import RunKind, Store
+from replay.findings.store.stored import StoredFinding
+from replay.gate.log_directory import JOURNAL, inputs_named
+from replay.runs.canary import check_canary
+from replay.runs.collector import Collector
+from replay.runs.conclusion import Conclusion
+from replay.runs.report import Report
+from replay.streams.inputs import ShadowMark, open_input
 from replay.streams.model import CALL_NAMES, CallCode, Rejected, call_name
-from replay.streams.reader import ShadowMark, open_input
 from replay.targets.base import CoreIdentity, Target
 from replay.targets.pair import PairSpec
 

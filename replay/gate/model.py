@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from replay.gate.telemetry import Sample
+from replay.gate.telemetry.samples import Sample
 
 
 class Outcome(StrEnum):

@@ -11,18 +11,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from replay.errors import ExitCode
-from replay.findings.rate import upper_bound
-from replay.findings.report import core_document
-from replay.gate.clock import AS_FAST_AS_IT_CAN, REAL, Allowance, Pacing, pacing_of
-from replay.gate.divergences import explained, no_clusters, no_hot_repetition
-from replay.gate.failures import course_of, no_failures, persistent_failures
-from replay.gate.impact import impact_of, stable, untouched
+from replay.gate.criteria.divergences import explained, no_clusters, no_hot_repetition
+from replay.gate.criteria.failures import course_of, no_failures, persistent_failures
+from replay.gate.criteria.impact import impact_of, stable, untouched
+from replay.gate.criteria.matching import Matching, match
+from replay.gate.criteria.premises import covered_hours, offered_of, one_bot, real_time, shadow_ran
 from replay.gate.journals import Replayed
-from replay.gate.matching import Matching, match
 from replay.gate.model import Criterion, Outcome
-from replay.gate.premises import covered_hours, offered_of, one_bot, real_time, shadow_ran
-from replay.gate.telemetry import Telemetry
-from replay.gate.timeline import Timeline, timeline_of
+from replay.gate.telemetry.clock import AS_FAST_AS_IT_CAN, REAL, Allowance, Pacing, pacing_of
+from replay.gate.telemetry.samples import Telemetry
+from replay.gate.telemetry.timeline import Timeline, timeline_of
+from replay.runs.rate import upper_bound
 
 MAX_LISTED = 200
 
@@ -241,8 +240,8 @@ def _replay_document(replayed: Replayed | None) -> dict[str, Any]:
     return {
         "journal": {
             "files": list(replayed.files),
-            "authority": None if replayed.authority is None else core_document(replayed.authority),
-            "shadow": None if replayed.shadow is None else core_document(replayed.shadow),
+            "authority": None if replayed.authority is None else replayed.authority.document(),
+            "shadow": None if replayed.shadow is None else replayed.shadow.document(),
             "steps": replayed.steps.total(),
             "marked": replayed.marked,
             "unmarked": replayed.unmarked,

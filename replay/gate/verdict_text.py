@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from replay.findings.render import markdown_text, plain
+from replay.gate.criteria.premises import WANTED
 from replay.gate.model import Criterion, counted, hours
-from replay.gate.premises import WANTED
 from replay.gate.verdict import Bound, GateVerdict
+from replay.reports.files import markdown_text, plain
 
 MAX_LINES = 20
 REHEARSAL = "A rehearsal shows that everything works. It passes nothing for production."

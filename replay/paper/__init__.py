@@ -1,1 +1,4 @@
-"""A paper-trading bot: real order life on a simulated market, with the shadow adapter inside."""
+"""A paper-trading bot: real order life on a simulated market, with the shadow adapter inside.
+
+It rehearses the runbook; nothing in the comparison knows of it. Begin with `host.py`.
+"""

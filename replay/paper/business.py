@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 
-from replay.shadow.paper.candles import MINUTE
-from replay.shadow.paper.dealing import Dealing
-from replay.shadow.paper.exchange import cancel
-from replay.shadow.paper.market import TICKS, Regime
-from replay.shadow.paper.sides import gone_side
+from replay.paper.candles import MINUTE
+from replay.paper.deals import Dealing
+from replay.paper.entry_sides import gone_side
+from replay.paper.exchange import cancel
+from replay.paper.market import TICKS, Regime
 
 HOUR = 60 * TICKS
 DAY_SECONDS = 86_400.0

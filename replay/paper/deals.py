@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from replay.shadow.paper.exchange import Filled, Refusal, Resting, Wanted, cancel, place, settle
-from replay.shadow.paper.market import TICKS
-from replay.shadow.paper.presets import SlotSettings
-from replay.shadow.paper.sides import one_sided, two_sided
-from replay.shadow.paper.slot import Moment, Request, Slot, sizes_of, venue_of
+from replay.paper.entry_sides import one_sided, two_sided
+from replay.paper.exchange import Filled, Refusal, Resting, Wanted, cancel, place, settle
+from replay.paper.market import TICKS
+from replay.paper.paper_slot import Moment, Request, Slot, sizes_of, venue_of
+from replay.paper.presets import SlotSettings
 
 RETRY_TICKS = TICKS
 """An entry that the exchange refused is put back no sooner than a minute later."""

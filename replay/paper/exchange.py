@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from replay.shadow.paper.chance import chance
+from replay.paper.chance import chance
 
 REFUSED_AT_RANDOM = 0.015
 QUEUED_AT_TOUCH = 0.5

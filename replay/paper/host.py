@@ -16,15 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from replay.errors import TargetError
-from replay.shadow.paper.dealing import Desk
-from replay.shadow.paper.exchange import Account
-from replay.shadow.paper.market import TICK_SECONDS, TICKS, Market, price_at, regime_at
-from replay.shadow.paper.presets import RELOAD_TICKS, character_of, config_at
-from replay.shadow.paper.slot import Moment, Slot, sizes_of
-from replay.shadow.paper.snapshot import save
-from replay.shadow.paper.status import status_document
-from replay.shadow.paper.telemetry import TelemetryWriter
-from replay.shadow.paper.turn import take_turn
+from replay.paper.deals import Desk
+from replay.paper.exchange import Account
+from replay.paper.market import TICK_SECONDS, TICKS, Market, price_at, regime_at
+from replay.paper.paper_slot import Moment, Slot, sizes_of
+from replay.paper.paper_telemetry import TelemetryWriter
+from replay.paper.presets import RELOAD_TICKS, character_of, config_at
+from replay.paper.snapshot import save
+from replay.paper.status import status_document
+from replay.paper.turn import take_turn
 
 SNAPSHOT_EVERY = 1.0
 """Real seconds between snapshots; slower bots write one at each tick."""

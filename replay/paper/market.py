@@ -13,7 +13,7 @@ from enum import StrEnum
 from random import Random
 from typing import Protocol
 
-from replay.shadow.paper.candles import MINUTE, Candle
+from replay.paper.candles import MINUTE, Candle
 
 TICKS = 4
 """Ticks in a minute."""

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from replay.shadow.paper.exchange import Account, Filled, Venue
-from replay.shadow.paper.market import Regime
-from replay.shadow.paper.presets import SlotSettings
+from replay.paper.exchange import Account, Filled, Venue
+from replay.paper.market import Regime
+from replay.paper.presets import SlotSettings
 
 
 class Moment(NamedTuple):

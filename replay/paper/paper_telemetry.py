@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from replay.shadow.paper.candles import told
+from replay.paper.candles import told
 
 _PREFIX = "state_machine_shadow_paper_"
 _TAIL = 64 * 1024

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from replay.shadow.paper.chance import chance
-from replay.shadow.paper.market import TICK_SECONDS
+from replay.paper.chance import chance
+from replay.paper.market import TICK_SECONDS
 
 RELOAD_HOURS = 3
 RELOAD_TICKS = int(RELOAD_HOURS * 3600 / TICK_SECONDS)

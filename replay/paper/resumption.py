@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from replay.errors import UsageError
-from replay.shadow.paper.candles import MINUTE
-from replay.shadow.paper.market import TICK_SECONDS
-from replay.shadow.paper.snapshot import Saved, load, path_of
+from replay.paper.candles import MINUTE
+from replay.paper.market import TICK_SECONDS
+from replay.paper.snapshot import Saved, load, path_of
 
 
 def saved_slots(core: Any, logs: Path, run: Mapping[str, Any]) -> list[Saved | None]:

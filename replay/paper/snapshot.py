@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from replay.errors import InputError
-from replay.shadow.paper.exchange import Account, Filled, Resting
-from replay.shadow.paper.market import TICK_SECONDS
-from replay.shadow.paper.slot import Request, Slot
+from replay.paper.exchange import Account, Filled, Resting
+from replay.paper.market import TICK_SECONDS
+from replay.paper.paper_slot import Request, Slot
 from replay.streams.strict_json import JsonError, parse
 
 VERSION = 1

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from replay.shadow.paper.slot import Slot
+from replay.paper.paper_slot import Slot
 
 MODE = "paper"
 PAIR = "XDG/USD"

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 
-from replay.shadow.paper.business import see_to_business
-from replay.shadow.paper.dealing import Dealing, Desk
-from replay.shadow.paper.exchange import Filled, cancel, closed_of, match, stale_parts
-from replay.shadow.paper.sides import missing_entries
-from replay.shadow.paper.slot import Moment, Slot
+from replay.paper.business import see_to_business
+from replay.paper.deals import Dealing, Desk
+from replay.paper.entry_sides import missing_entries
+from replay.paper.exchange import Filled, cancel, closed_of, match, stale_parts
+from replay.paper.paper_slot import Moment, Slot
 
 PATIENCE = 8
 """Ticks that an entry filled in part may wait for the rest."""

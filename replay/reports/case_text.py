@@ -7,14 +7,13 @@ bundle, and the messages of failing tests. What there is to show is findings/sid
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import zip_longest
 
-from replay.cli.console import clean, columns, say, say_marked
 from replay.differential.model import Difference
-from replay.findings.sides import MAX_STEPS, Answers, Row, answers, step_text, value_text
+from replay.reports.sides import MAX_STEPS, Answers, Row, step_text, value_text
+from replay.safe_text import clean
 from replay.streams.model import Start, Stream
-from replay.targets.base import StepResult
 
 TEXT_WIDTH = 100
 """Columns of texts that go into a file or a test's message."""
@@ -40,11 +39,6 @@ def case_lines(case: Stream, width: int = TEXT_WIDTH) -> list[str]:
     for number, step in enumerate(case.steps[skipped:], skipped + 1):
         lines += labelled(f"step {number}", step_text(step), width)
     return lines
-
-
-def say_case(case: Stream) -> None:
-    """Prints the start, what was set, and the steps of a case."""
-    _say_all(case_lines(case, columns()))
 
 
 def labelled(label: str, text: str, width: int = TEXT_WIDTH) -> list[str]:
@@ -101,22 +95,6 @@ def _row_lines(row: Sequence[str], widths: Sequence[int], mark: str) -> list[str
     return lines
 
 
-def say_answers(
-    case: Stream,
-    authority: StepResult,
-    shadow: StepResult,
-    differences: Sequence[Difference],
-    *,
-    everything: bool = False,
-) -> None:
-    """Prints both answers to the last step side by side: what differs, or everything."""
-    shown = answers(case, authority, shadow, differences, everything=everything)
-    if shown.left_out and not everything:
-        shown = shown._replace(left_out=f"{shown.left_out} (--all shows them)")
-    for line in answer_lines(shown, columns()):
-        say_marked(line, line.startswith(DIFFERS))
-
-
 def difference_lines(differences: Sequence[Difference]) -> list[str]:
     """Each difference with its class, one a line."""
     return [
@@ -137,8 +115,3 @@ def difference_documents(differences: Sequence[Difference]) -> list[dict[str, st
         }
         for difference in differences
     ]
-
-
-def _say_all(lines: Iterable[str]) -> None:
-    for line in lines:
-        say(line)

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from replay.errors import EnvironmentFailure
-from replay.findings.report import Report
-from replay.findings.reports.details import FindingDetail
-from replay.findings.reports.html_page import html_page
-from replay.findings.reports.junit import junit
-from replay.findings.reports.markdown import markdown
-from replay.findings.reports.texts import markdown_text, plain
+from replay.reports.details import FindingDetail
+from replay.reports.html_page import html_page
+from replay.reports.junit import junit
+from replay.reports.markdown import markdown
+from replay.reports.texts import markdown_text, plain
+from replay.runs.report import Report
 
 
 def write_reports(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from replay.differential.rules import place_in_contract
-from replay.findings.reports.details import AnswerRow, FindingDetail, HistoryRow
-from replay.findings.sides import MAX_STEPS, answers, step_text, value_text
-from replay.findings.stored import StoredFinding
+from replay.differential.signature.rules import place_in_contract
+from replay.findings.store.stored import StoredFinding
+from replay.reports.details import AnswerRow, FindingDetail, HistoryRow
+from replay.reports.sides import MAX_STEPS, answers, step_text, value_text
 from replay.streams.model import Start, Stream
 
 

@@ -9,19 +9,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from replay import __version__
-from replay.cli.console import clean
-from replay.cli.side_by_side import TEXT_WIDTH, answer_lines, case_lines, labelled
-from replay.cli.summary import core_line, counted
 from replay.differential.model import Finding, Signature, Verdict
-from replay.differential.rules import place_in_contract
+from replay.differential.signature.rules import place_in_contract
 from replay.findings.bundle import Reports
 from replay.findings.lifecycle import HistoryEntry
-from replay.findings.render import markdown_text
-from replay.findings.sides import answers
-from replay.findings.store import StoredFinding
+from replay.findings.store.store import StoredFinding
+from replay.reports.case_text import TEXT_WIDTH, answer_lines, case_lines, labelled
+from replay.reports.files import markdown_text
+from replay.reports.sides import answers
+from replay.reports.wording import counted
+from replay.safe_text import clean
 from replay.targets.base import CoreIdentity, Failure
 
 MAX_PLACES = 20
+
+
+def core_line(identity: CoreIdentity) -> str:
+    """A core on one line."""
+    revision = identity.revision[:12] + ("-dirty" if identity.revision.endswith("-dirty") else "")
+    return (
+        f"{clean(identity.path)} (version {clean(identity.version)}, revision {clean(revision)}, "
+        f"SHA-256 {clean(identity.sha256[:12])})"
+    )
 
 
 def signature_text(signature: Signature) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from replay.findings.exercised import PHASES, call_name_of
-from replay.findings.report import Report
-from replay.findings.reports.html_pieces import Markup, code, element, join, table
-from replay.findings.reports.wording import INDEPENDENT, counted, nothing_drawn, percent, phase_name
+from replay.reports.html_pieces import Markup, code, element, join, table
+from replay.reports.wording import INDEPENDENT, counted, nothing_drawn, percent, phase_name
+from replay.runs.coverage import PHASES, call_name_of
+from replay.runs.report import Report
 
 MAX_ROWS = 150
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from replay.findings.reports.details import AnswerRow, FindingDetail, HistoryRow
-from replay.findings.reports.html_pieces import Markup, code, element, join
-from replay.findings.reports.texts import plain
+from replay.reports.details import AnswerRow, FindingDetail, HistoryRow
+from replay.reports.html_pieces import Markup, code, element, join
+from replay.reports.texts import plain
 
 MAX_ROWS = 60
 MAX_HISTORY = 30

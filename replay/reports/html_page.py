@@ -10,14 +10,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from replay.errors import ExitCode
-from replay.findings.report import Claim, FindingLine, Group, Report
-from replay.findings.reports.details import FindingDetail
-from replay.findings.reports.html_detail import detail_pieces, terms
-from replay.findings.reports.html_exercised import exercised_section
-from replay.findings.reports.html_pieces import Markup, code, element, join, void
-from replay.findings.reports.html_style import STYLE, style_source
-from replay.findings.reports.texts import plain
-from replay.findings.reports.wording import (
+from replay.explaining.claims.claim import Claim
+from replay.reports.details import FindingDetail
+from replay.reports.html_coverage import exercised_section
+from replay.reports.html_detail import detail_pieces, terms
+from replay.reports.html_pieces import Markup, code, element, join, void
+from replay.reports.html_style import STYLE, style_source
+from replay.reports.texts import plain
+from replay.reports.wording import (
     REMARKS,
     TITLES,
     canary_words,
@@ -32,6 +32,7 @@ from replay.findings.reports.wording import (
     severity_words,
     status_words,
 )
+from replay.runs.report import FindingLine, Group, Report
 
 MAX_BYTES = 1_900_000
 

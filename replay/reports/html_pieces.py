@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 
-from replay.findings.reports.texts import plain
+from replay.reports.texts import plain
 
 MAX_VALUE = 1500
 """How much of any text is shown."""

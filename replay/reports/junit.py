@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
-from replay.findings.exercised import call_name_of
-from replay.findings.report import Claim, FindingLine, Group, Report
-from replay.findings.reports.texts import xml_text
-from replay.findings.reports.wording import (
+from replay.explaining.claims.claim import Claim
+from replay.reports.texts import xml_text
+from replay.reports.wording import (
     INDEPENDENT,
     REMARKS,
     bound_words,
@@ -24,6 +23,8 @@ from replay.findings.reports.wording import (
     severity_words,
     status_words,
 )
+from replay.runs.coverage import call_name_of
+from replay.runs.report import FindingLine, Group, Report
 
 MAX_FIELDS = 20
 MAX_ATTRIBUTE = 500

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from replay.findings.exercised import PHASES, call_name_of
-from replay.findings.report import Claim, FindingLine, Group, Report
-from replay.findings.reports.texts import markdown_code, markdown_words, plain
-from replay.findings.reports.wording import (
+from replay.explaining.claims.claim import Claim
+from replay.reports.texts import markdown_code, markdown_words, plain
+from replay.reports.wording import (
     INDEPENDENT,
     REMARKS,
     TITLES,
@@ -30,7 +29,9 @@ from replay.findings.reports.wording import (
     severity_words,
     status_words,
 )
-from replay.findings.slot import UNKNOWN_PHASE
+from replay.runs.coverage import PHASES, call_name_of
+from replay.runs.report import FindingLine, Group, Report
+from replay.runs.slot_phase import UNKNOWN_PHASE
 
 MAX_BYTES = 1_000_000
 """GitHub takes 1 MiB."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from itertools import islice
 
-from replay.findings.report import Group, Report
-from replay.findings.reports.detailing import detail_of
-from replay.findings.reports.details import FindingDetail
-from replay.findings.store import Store
+from replay.findings.store.store import Store
+from replay.reports.details import FindingDetail
+from replay.reports.finding_details import detail_of
+from replay.runs.report import Group, Report
 
 MAX_DETAILS = 400
 """Findings that are read in full: more than a page has room for."""

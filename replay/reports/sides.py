@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from replay.differential.compare import refusal_text
 from replay.differential.model import Absent, Difference
-from replay.findings.safe_text import clean, json_safe
+from replay.safe_text import clean, json_safe
 from replay.streams.model import Step, Stream, call_name, event_document
 from replay.targets.base import Failure, StepResult, is_refusal
 from replay.targets.compact import (

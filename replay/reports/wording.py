@@ -9,10 +9,11 @@ import math
 from collections.abc import Mapping
 
 from replay.errors import ExitCode
-from replay.findings.exercised import PHASES, Bound, Exercised
-from replay.findings.report import Check, Claim, FindingLine, Group, Report
-from replay.findings.reports.texts import plain
-from replay.findings.slot import UNKNOWN_PHASE
+from replay.explaining.claims.claim import Claim
+from replay.reports.texts import plain
+from replay.runs.coverage import PHASES, Bound, Exercised
+from replay.runs.report import Check, FindingLine, Group, Report
+from replay.runs.slot_phase import UNKNOWN_PHASE
 from replay.targets.base import CoreIdentity
 
 TITLES: Mapping[Group, str] = {

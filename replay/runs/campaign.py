@@ -22,9 +22,9 @@ from typing import Any
 
 from replay.differential.lockstep import Tally
 from replay.errors import EnvironmentFailure, FailureStorm, ReplayError
-from replay.findings.collector import Collector
-from replay.findings.report import Report
-from replay.fuzzing.worker import (
+from replay.runs.collector import Collector
+from replay.runs.report import Report
+from replay.runs.worker import (
     WORKER_SIGNALS,
     Candidate,
     Ended,

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from itertools import islice
 
 from replay.differential.lockstep import Lockstep
-from replay.differential.minimise import minimise
+from replay.differential.minimising.minimiser import minimise
 from replay.differential.model import Finding
-from replay.findings.report import Check
+from replay.fuzzing.campaign_units import Mix, Unit, units
 from replay.fuzzing.generate import run_source
-from replay.fuzzing.units import Mix, Unit, units
+from replay.runs.report import Check
 from replay.streams.model import Stream
 from replay.targets.base import Target
 from replay.targets.planted import PLANTED, PlantedTarget

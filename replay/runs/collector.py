@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from replay.differential.minimise import Minimised, minimise, shows_afresh
+from replay.differential.minimising.minimiser import Minimised, minimise, shows_afresh
 from replay.differential.model import Finding, Repeat, Signature
-from replay.differential.routing import NO_ROUTING, Routing
-from replay.findings.report import FindingLine
-from replay.findings.store import FailureCount, Store
+from replay.differential.routing_table import NO_ROUTING, Routing
+from replay.findings.store.store import FailureCount, Store
+from replay.runs.report import FindingLine
 from replay.targets.base import Failure, FailureKind, Target
 
 OpenPair = Callable[[], tuple[Target, Target]]

@@ -20,14 +20,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from replay.differential.minimise import probe
-from replay.differential.routing import Routing
+from replay.differential.minimising.minimiser import probe
+from replay.differential.routing_table import Routing
 from replay.differential.steadiness import Asked, ask_again
 from replay.errors import FailureStorm
-from replay.explaining.recheck import Explained
+from replay.explaining.claims.recheck import Explained
 from replay.findings.lifecycle import HistoryEntry, Status, first_status
-from replay.findings.report import FindingLine, Report, core_document
-from replay.findings.store import CorePair, Store, StoredFinding
+from replay.findings.store.store import CorePair, Store, StoredFinding
+from replay.runs.report import FindingLine, Report
 from replay.streams.model import Stream
 from replay.targets.base import Target
 
@@ -207,8 +207,8 @@ class Conclusion:
     def _builds(self) -> dict[str, Any]:
         report = self.report
         return {
-            "authority": core_document(report.authority),
-            "shadow": core_document(report.shadow),
+            "authority": report.authority.document(),
+            "shadow": report.shadow.document(),
         }
 
     def _write(

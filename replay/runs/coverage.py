@@ -1,8 +1,8 @@
 """What a run exercised, so that a report says how much a green one means.
 
 Counts that add up exactly over workers, and from them how often each kind of event could still
-diverge without this run having seen it. Counting itself is in exercising.py, the words for all
-this in wording.py.
+diverge without this run having seen it. Counting itself is in coverage_counter.py, the words for
+all this in reports/wording.py.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from replay.findings.rate import upper_bound
-from replay.findings.slot import UNKNOWN_PHASE
+from replay.runs.rate import upper_bound
+from replay.runs.slot_phase import UNKNOWN_PHASE
 from replay.streams.model import CALL_NAMES, CallCode
 
 UNKNOWN_EVENT = len(CALL_NAMES)

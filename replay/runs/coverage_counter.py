@@ -17,8 +17,8 @@ from typing import Any
 import msgspec
 
 from replay.differential.lockstep import Settled
-from replay.findings.exercised import UNKNOWN_EVENT, Exercised, bit_of
-from replay.findings.slot import Slot, rule_of
+from replay.runs.coverage import UNKNOWN_EVENT, Exercised, bit_of
+from replay.runs.slot_phase import Slot, rule_of
 from replay.streams.model import Call, CallCode, Document, Segment, code_of_document
 from replay.targets.base import REFUSED
 from replay.targets.compact import ACTION_NAMES, INDEX_OF

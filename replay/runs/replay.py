@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from replay.differential.lockstep import Lockstep, Tally
-from replay.differential.minimise import probe
+from replay.differential.minimising.minimiser import probe
 from replay.differential.model import Finding
 from replay.errors import FailureStorm
-from replay.findings.collector import Collector, OpenPair
-from replay.findings.exercising import Drawn, Exercising
-from replay.findings.report import Report
-from replay.findings.store import StoredFinding
+from replay.findings.store.store import StoredFinding
 from replay.fuzzing.features import Features
-from replay.streams.cases import ParityCase, expected_misses
+from replay.runs.collector import Collector, OpenPair
+from replay.runs.coverage_counter import Drawn, Exercising
+from replay.runs.report import Report
 from replay.streams.model import Rejected, Segment
+from replay.streams.parity_cases import ParityCase, expected_misses
 from replay.targets.base import Outcome, Target, is_refusal
 from replay.targets.compact import Plain, state_document
 
@@ -75,7 +75,7 @@ def replay_all(
     All is counted in the report as it happens, so that nothing of it is lost where the run is
     interrupted. A storm of failures ends it, and is told there. Gives the features that the
     authority reached, where asked for. `drawn` tells which streams say something new
-    (exercising.py).
+    (coverage_counter.py).
     """
     lockstep = Lockstep(authority, shadow, collector.routing)
     lockstep.tally = report.tally

@@ -1,6 +1,6 @@
 """What a run found and how much it means: the values behind every report.
 
-Rendering is elsewhere (render.py for files, the command line for the terminal, wording.py for what
+Rendering is elsewhere (files.py for files, the command line for the terminal, wording.py for what
 all of them say); here is what they all show, and the JSON that scripts read.
 """
 
@@ -14,9 +14,10 @@ from typing import Any
 from replay.differential.lockstep import Tally
 from replay.differential.model import Verdict
 from replay.errors import ExitCode
-from replay.findings.exercised import Bound, Exercised
+from replay.explaining.claims.claim import Claim
 from replay.findings.lifecycle import Status
 from replay.findings.severity import Severity, rank
+from replay.runs.coverage import Bound, Exercised
 from replay.streams.model import CALL_NAMES, CallCode, Rejected
 from replay.targets.base import CoreIdentity
 
@@ -112,33 +113,6 @@ class FindingLine:
             "weaker": self.weaker,
             "rate": self.rate,
             "command": self.command,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One explanation of the user's file, as this run has checked it again.
-
-    `why` says what holds, or what does not; `ids` are the findings that it covers, `checked` how
-    many occurrences it was checked on. `weaker` is a note that somebody signed: nothing runs.
-    """
-
-    name: str
-    ok: bool
-    why: str
-    ids: tuple[str, ...] = ()
-    checked: int = 0
-    weaker: bool = False
-
-    def document(self) -> dict[str, Any]:
-        """As `--json` has it."""
-        return {
-            "name": self.name,
-            "ok": self.ok,
-            "why": self.why,
-            "ids": list(self.ids),
-            "checked": self.checked,
-            "weaker": self.weaker,
         }
 
 
@@ -274,8 +248,8 @@ class Report:
         verdicts = self.tally.verdicts
         return {
             "kind": self.kind,
-            "authority": core_document(self.authority),
-            "shadow": core_document(self.shadow),
+            "authority": self.authority.document(),
+            "shadow": self.shadow.document(),
             "seed": self.seed,
             "profile": self.profile,
             "streams": self.tally.streams,
@@ -308,15 +282,3 @@ class Report:
             "storm": self.storm,
             "exit": int(self.exit_code),
         }
-
-
-def core_document(identity: CoreIdentity) -> dict[str, Any]:
-    """A core's identity as `--json` has it."""
-    return {
-        "kind": identity.kind,
-        "path": identity.path,
-        "sha256": identity.sha256,
-        "version": identity.version,
-        "revision": identity.revision,
-        "methods": list(identity.methods),
-    }

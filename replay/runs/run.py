@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from replay.cli.common import pair_of, repro_command
-from replay.cli.console import clean, note, say_json
-from replay.cli.settings import Settings
-from replay.cli.summary import headline, say_report
 from replay.differential.model import Finding
 from replay.errors import ExitCode, FailureStorm, ReplayError, Terminated
-from replay.explaining.concluding import Conclusion
-from replay.explaining.explanations import NO_EXPLANATIONS, Explanations, read_explanations
-from replay.explaining.rechecking import Seen, recheck_run
-from replay.findings.collector import Collector
-from replay.findings.report import NOT_MADE, Report
-from replay.findings.store import RunKind, RunTotals, Store
-from replay.fuzzing.canary import check_canary, check_control
+from replay.explaining.claims.explanations import NO_EXPLANATIONS, Explanations, read_explanations
+from replay.explaining.claims.run_recheck import Seen, recheck_run
+from replay.findings.store.store import RunKind, RunTotals, Store
+from replay.runs.canary import check_canary, check_control
+from replay.runs.collector import Collector
+from replay.runs.conclusion import Conclusion
+from replay.runs.cores import pair_of, repro_command
+from replay.runs.report import NOT_MADE, Report
+from replay.settings import Settings
 from replay.targets.base import Target
 from replay.targets.pair import PairSpec
 
@@ -93,6 +91,7 @@ def running(
     kind: RunKind,
     settings: Settings,
     details: Mapping[str, object],
+    announce: Callable[[Finding, bool], None],
     *,
     seed: int | None = None,
     profile: str | None = None,
@@ -101,7 +100,8 @@ def running(
 
     On Ctrl-C and SIGTERM the report so far is kept and the run ends as interrupted; any other error
     that ends it is raised again when the store has it. A file of explanations that is not good is
-    told of before anything is run.
+    told of before anything is run. `announce` hears of each finding when it has been stored, and
+    whether it is new.
     """
     explanations = NO_EXPLANATIONS
     if settings.explanations is not None:
@@ -117,7 +117,7 @@ def running(
             run = store.begin_run(
                 kind, report.authority, report.shadow, details, seed=seed, profile=profile
             )
-            collector = Collector(store, run, repro_command(settings), _announce, store.routing())
+            collector = Collector(store, run, repro_command(settings), announce, store.routing())
             error: ReplayError | None = None
             under_way = Running(settings, cores, targets, store, collector, report, explanations)
             try:
@@ -143,13 +143,6 @@ def running(
             target.close()
 
 
-def _announce(finding: Finding, new: bool) -> None:
-    """Says on standard error that a bucket was met, when it has been stored."""
-    what = "failure" if finding.signature.failure else "divergence"
-    note(f"{'new' if new else 'known'} {what} {finding.id}: {clean(finding.event)}, "
-         f"{clean(finding.signature.rule)}, {clean(finding.signature.field)}")  # fmt: skip
-
-
 def _totals(report: Report) -> RunTotals:
     checks = [None if check is NOT_MADE else check.document()
               for check in (report.canary, report.control)]  # fmt: skip
@@ -162,14 +155,3 @@ def _totals(report: Report) -> RunTotals:
         canary=checks[0],
         control=checks[1],
     )
-
-
-def finish(report: Report, as_json: bool) -> int:
-    """Prints the report and gives the exit code."""
-    if as_json:
-        say_json(report.document())
-    else:
-        say_report(report)
-    if report.storm is not None or report.interrupted is not None:
-        note(f"doge-replay: {clean(headline(report), 1000)}")
-    return int(report.exit_code)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from replay.differential.facts import phase_of
-from replay.differential.signature import rule_at_work
+from replay.differential.conditions.facts import phase_of
+from replay.differential.signature.signature import rule_at_work
 from replay.streams.model import EVENT_FIELDS, ORDERS, RECOVERIES, Call, CallCode, Document
 from replay.targets.base import REFUSED, Outcome, RefusalKind
 from replay.targets.compact import INDEX_OF, apply_changes, read_state

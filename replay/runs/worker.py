@@ -21,16 +21,16 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import NamedTuple
 
-from replay.collecting import collect_rarely
 from replay.differential.lockstep import Lockstep, Tally
-from replay.differential.minimise import MAX_SECONDS, Minimised, minimise, shows_afresh
+from replay.differential.minimising.minimiser import MAX_SECONDS, Minimised, minimise, shows_afresh
 from replay.differential.model import Finding, Repeat
-from replay.differential.routing import NO_ROUTING, Routing
+from replay.differential.routing_table import NO_ROUTING, Routing
 from replay.errors import DamagedError, EnvironmentFailure, FailureStorm, ReplayError
-from replay.findings.exercised import Exercised
-from replay.findings.exercising import Exercising
+from replay.fuzzing.campaign_units import Mix, Unit, units
 from replay.fuzzing.generate import run_source
-from replay.fuzzing.units import Mix, Unit, units
+from replay.garbage import collect_rarely
+from replay.runs.coverage import Exercised
+from replay.runs.coverage_counter import Exercising
 from replay.streams.corpus import Corpus
 from replay.streams.model import Stream
 from replay.targets.base import Target

@@ -21,13 +21,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from replay.shadow.asking import Executable, HaskellBackend
-from replay.shadow.calls import Mode, Notes, Shadowed, shadowed
-from replay.shadow.compacting import CHECK, REGIME, TRANSITION, Compactor
+from replay.shadow.answering import Executable, HaskellBackend
+from replay.shadow.call_deltas import CHECK, REGIME, TRANSITION, Compactor
 from replay.shadow.feeder import Feeder
 from replay.shadow.metrics import Counter, Counts, Latency, Tally, telemetry
 from replay.shadow.options import Backend, ShadowOptions
 from replay.shadow.wire import Settings
+from replay.shadow.wrapped_calls import Mode, Notes, Shadowed, shadowed
 
 AT_EXIT = 5.0
 """Seconds that the end of the bot waits for what is under way."""

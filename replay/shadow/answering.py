@@ -18,10 +18,9 @@ from collections.abc import Callable
 from typing import Any
 
 from replay.errors import TargetError
-from replay.shadow.compacting import CHECK, REGIME, TRANSITION, Offer, call_of, fields_of, plain
+from replay.shadow.call_deltas import CHECK, REGIME, TRANSITION, Offer, call_of, fields_of, plain
 from replay.shadow.metrics import Counter
 from replay.shadow.oneshot import ask_once
-from replay.targets.answers import parse_object
 from replay.targets.base import FailureKind
 from replay.targets.compact import (
     ACTION_FIELDS,
@@ -29,17 +28,18 @@ from replay.targets.compact import (
     compact_action,
     state_document,
 )
-from replay.targets.framing import ChildFault, one_line
-from replay.targets.process import Child
-from replay.targets.python_compact import plain_of
-from replay.targets.state_text import (
+from replay.targets.executable.answers import parse_object
+from replay.targets.executable.child import Child
+from replay.targets.executable.frames import ChildFault, one_line
+from replay.targets.executable.state_text import (
     invariants_request,
     json_text,
     regime_request,
     settings_text,
     transition_request,
 )
-from replay.targets.supervisor import Limits, Supervisor, Wire
+from replay.targets.executable.supervisor import Limits, Supervisor, Wire
+from replay.targets.python.objects import plain_of
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds for which an executable that has failed is let be; doubled while it goes on failing."""

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from replay.core import EngineConfig
 from replay.shadow.wire import CallMessage, pack
-from replay.streams.calls import compact_call
+from replay.streams.events import compact_call
 from replay.streams.model import (
     CYCLES,
     EVENT_FIELDS,
@@ -30,8 +30,8 @@ from replay.streams.model import (
 )
 from replay.targets.base import Outcome
 from replay.targets.compact import ACTION_FIELDS, ACTION_NAMES
-from replay.targets.python_compact import LISTS, compact_list, plain_of, values_of
-from replay.targets.python_session import RAISED, refusal_by
+from replay.targets.python.objects import LISTS, compact_list, plain_of, values_of
+from replay.targets.python.session import RAISED, refusal_by
 
 TRANSITION, CHECK, REGIME = range(3)
 _CYCLES_FIELD, _ORDERS_FIELD = STATE_FIELDS[CYCLES], STATE_FIELDS[ORDERS]

@@ -19,12 +19,12 @@ from replay.differential.lockstep import Lockstep, Settled
 from replay.differential.model import Finding
 from replay.errors import ReplayError
 from replay.shadow.oneshot import OneShotTarget
-from replay.shadow.standings import Taken
+from replay.shadow.slots import Taken
 from replay.streams.model import CALL_NAMES, CallCode, Segment, call_name
 from replay.targets.base import CoreIdentity, Failure, Reply, Target, Work
-from replay.targets.executable import open_executable
-from replay.targets.framing import one_line
-from replay.targets.supervisor import Limits
+from replay.targets.executable.frames import one_line
+from replay.targets.executable.handshake import open_executable
+from replay.targets.executable.supervisor import Limits
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds for which a failing executable is let be; doubled from one to the other."""

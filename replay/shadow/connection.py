@@ -14,8 +14,8 @@ from pathlib import Path
 
 import replay
 from replay.shadow.wire import Progress, Settings, pack_settings, progress_of, unpacker
-from replay.targets.framing import one_line
-from replay.targets.process import PIPE_SIZE
+from replay.targets.executable.child import PIPE_SIZE
+from replay.targets.executable.frames import one_line
 
 _READ = 1 << 16
 
@@ -28,7 +28,7 @@ class Connection:
         paths = [str(Path(replay.__file__).resolve().parents[1]), os.environ.get("PYTHONPATH")]
         self._process = subprocess.Popen(
             # -P: a module of the bot's working directory must not stand in for one of ours.
-            [sys.executable, "-P", "-m", "replay.shadow.process"],
+            [sys.executable, "-P", "-m", "replay.shadow.shadow_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

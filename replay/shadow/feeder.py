@@ -13,11 +13,11 @@ import threading
 import time
 from collections.abc import Callable
 
-from replay.shadow.calls import Notes, offer_of
-from replay.shadow.compacting import Compactor, Unwritable
+from replay.shadow.call_deltas import Compactor, Unwritable
 from replay.shadow.connection import Connection
 from replay.shadow.metrics import Counter, Tally
 from replay.shadow.wire import FLUSH, Settings, pack, pack_calls
+from replay.shadow.wrapped_calls import Notes, offer_of
 
 POLL = 0.02
 """Seconds between two looks at the queue. The bot's threads wake nobody up: that would cost them

@@ -17,14 +17,14 @@ from collections import deque
 from collections.abc import Sequence
 
 from replay.errors import UsageError
-from replay.targets.answers import parse_object
-from replay.targets.asks import Ask, Asker
 from replay.targets.base import CoreIdentity, FailureKind, Outcome, Reply, StepResult, Work
-from replay.targets.framing import ChildFault, one_line
-from replay.targets.recovery import AskAgain
-from replay.targets.state_text import invariants_request, json_text
-from replay.targets.supervisor import Limits, Supervisor
-from replay.targets.windows import outcome_of
+from replay.targets.executable.answers import parse_object
+from replay.targets.executable.frames import ChildFault, one_line
+from replay.targets.executable.recovery import AskAgain
+from replay.targets.executable.request_texts import Ask, Asker
+from replay.targets.executable.state_text import invariants_request, json_text
+from replay.targets.executable.supervisor import Limits, Supervisor
+from replay.targets.executable.windows import outcome_of
 
 _READ = 1 << 16
 _SAID = 2048

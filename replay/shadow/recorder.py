@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import zstandard
 
-from replay.streams.calls import typed_event_of
+from replay.streams.events import typed_event_of
 from replay.streams.journal import VERSION
 from replay.streams.model import CALL_NAMES, Call, CallCode, Document
 from replay.targets.compact import Plain, state_document

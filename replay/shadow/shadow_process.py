@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from replay.shadow.comparing import Batch, Comparing, Kind, Seen, open_shadow
+from replay.shadow.comparison import Batch, Comparing, Kind, Seen, open_shadow
 from replay.shadow.recorder import JournalWriter, Mark, RecordedCall
-from replay.shadow.standings import Standings, Taken
+from replay.shadow.slots import Standings, Taken
 from replay.shadow.wire import (
     CALLS,
     CallMessage,
@@ -29,7 +29,7 @@ from replay.shadow.wire import (
     unpacker,
 )
 from replay.streams.model import CallCode, call_name
-from replay.targets.framing import one_line
+from replay.targets.executable.frames import one_line
 
 REPORT_EVERY = 0.25
 """Seconds between two reports while nobody waits for one."""

@@ -18,9 +18,9 @@ from typing import Any
 import replay.core
 from replay.errors import TargetError, UsageError
 from replay.shadow.adapter import ShadowAdapter
-from replay.targets.private_import import Checkout
-from replay.targets.python_module import locate_core
-from replay.targets.python_session import RAISED, told
+from replay.targets.python.module import locate_core
+from replay.targets.python.private_import import Checkout
+from replay.targets.python.session import RAISED, told
 
 
 @functools.cache

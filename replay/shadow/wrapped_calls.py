@@ -22,8 +22,8 @@ from enum import Enum, auto
 from time import perf_counter
 from typing import Any, NamedTuple, TypeAlias
 
-from replay.shadow.compacting import CHECK, REGIME, TRANSITION, Offer
-from replay.targets.python_session import refusal_by
+from replay.shadow.call_deltas import CHECK, REGIME, TRANSITION, Offer
+from replay.targets.python.session import refusal_by
 
 Function: TypeAlias = Callable[..., Any]
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from replay.errors import DamagedError, EnvironmentFailure, InputError
+from replay.streams.inputs import open_inputs
 from replay.streams.model import Rejected, Segment, Start, Step, Stream
-from replay.streams.reader import open_inputs
 from replay.streams.stream_file import (
     SUFFIX,
     StreamEncoder,

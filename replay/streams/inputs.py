@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from replay.streams.buffering import SEGMENT_STEPS, Segmenter
-from replay.streams.calls import UnusableError
-from replay.streams.cases import ParityCase, is_case, read_case
+from replay.streams.buffer import SEGMENT_STEPS, Segmenter
+from replay.streams.events import UnusableError
 from replay.streams.journal import JournalReader
 from replay.streams.lines import (
     MAX_LINE,
@@ -26,6 +25,7 @@ from replay.streams.lines import (
     read_lines,
 )
 from replay.streams.model import Rejected, Segment, segments_of
+from replay.streams.parity_cases import ParityCase, is_case, read_case
 from replay.streams.requests import RequestReader
 from replay.streams.stream_file import is_stream_file, read_segments
 from replay.streams.strict_json import CutOffError, JsonError, parse

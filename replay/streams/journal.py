@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from replay.streams.buffering import Segmenter
-from replay.streams.calls import (
+from replay.streams.buffer import Segmenter
+from replay.streams.events import (
     CHANGE_NUMBERS,
     UnusableError,
     call_of_typed_event,
@@ -22,7 +22,7 @@ from replay.streams.calls import (
     has_number_texts,
 )
 from replay.streams.model import CHANGE_KEYS, Call, CallCode, Document, Start, Step
-from replay.streams.packing import pack
+from replay.streams.packed import pack
 
 VERSION = 1
 MAX_SLOTS = 1024

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from replay import core
-from replay.streams.calls import (
+from replay.streams.events import (
     CHANGE_NUMBERS,
     UnusableError,
     call_of_typed_event,
@@ -27,7 +27,6 @@ from replay.streams.calls import (
     state_numbers,
     typed_event_of,
 )
-from replay.streams.checking import check_stream
 from replay.streams.journal import call_of_method
 from replay.streams.model import (
     CALL_NAMES,
@@ -39,7 +38,8 @@ from replay.streams.model import (
     Step,
     Stream,
 )
-from replay.streams.packing import pack_canonical, unpack
+from replay.streams.packed import pack_canonical, unpack
+from replay.streams.validity import check_stream
 
 
 @dataclass(frozen=True, slots=True)

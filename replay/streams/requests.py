@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from replay import core
-from replay.streams.buffering import Segmenter
-from replay.streams.calls import UnusableError, call_of_event
+from replay.streams.buffer import Segmenter
+from replay.streams.events import UnusableError, call_of_event
 from replay.streams.journal import call_of_method
 from replay.streams.model import STATE_FIELDS, Call, CallCode, Document, Start, Step
-from replay.streams.packing import pack, pack_canonical, unpack
+from replay.streams.packed import pack, pack_canonical, unpack
 
 MAX_CHAINS = 64
 """So many streams are open at once; the one that was silent for longest is closed first."""

@@ -41,7 +41,7 @@ from replay.streams.model import (
     Stream,
     call_name,
 )
-from replay.streams.packing import pack, pack_canonical, unpack, unpack_all
+from replay.streams.packed import pack, pack_canonical, unpack, unpack_all
 
 MAGIC = b"\x89DOGESTR"
 FORMAT_VERSION = 1

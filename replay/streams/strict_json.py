@@ -12,7 +12,7 @@ import json
 import re
 from typing import Any, NoReturn
 
-from replay.streams.packing import MAX_DIGITS
+from replay.streams.packed import MAX_DIGITS
 
 MAX_DEPTH = 128
 """Deeper nesting is refused. A real state is five deep, and MessagePack readers have limits too."""

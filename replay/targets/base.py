@@ -95,6 +95,17 @@ class CoreIdentity:
     revision: str
     methods: tuple[str, ...] = ()
 
+    def document(self) -> dict[str, Any]:
+        """As `--json` has it."""
+        return {
+            "kind": self.kind,
+            "path": self.path,
+            "sha256": self.sha256,
+            "version": self.version,
+            "revision": self.revision,
+            "methods": list(self.methods),
+        }
+
 
 class Work(NamedTuple):
     """Some steps of one stream, to be answered in order.

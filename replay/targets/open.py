@@ -9,8 +9,8 @@ from typing import Literal
 
 from replay.errors import UsageError
 from replay.targets.base import Target
-from replay.targets.executable import DEFAULT_LIMITS, open_executable
-from replay.targets.supervisor import Limits
+from replay.targets.executable.handshake import DEFAULT_LIMITS, open_executable
+from replay.targets.executable.supervisor import Limits
 
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
@@ -50,6 +50,6 @@ def open_target(
 
 def _python(spec: str) -> Target:
     # Imported here: who runs an executable alone need not load a bot's modules.
-    from replay.targets.python_module import open_python_target
+    from replay.targets.python.module import open_python_target
 
     return open_python_target(spec)

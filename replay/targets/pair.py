@@ -6,8 +6,8 @@ import sys
 from dataclasses import dataclass
 
 from replay.targets.base import Target
+from replay.targets.executable.supervisor import Limits
 from replay.targets.open import open_target
-from replay.targets.supervisor import Limits
 
 MINIMISING_TIMEOUT = 1.0
 """Seconds: the minimiser makes many attempts, and a core that hangs would cost the whole deadline

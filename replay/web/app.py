@@ -25,20 +25,20 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from replay.errors import ReplayError
-from replay.findings.reports.html_pieces import Markup
-from replay.findings.safe_text import clean, json_safe
+from replay.reports.html_pieces import Markup
+from replay.safe_text import clean, json_safe
+from replay.web.bot_source import StatusSource
 from replay.web.chart import charts
 from replay.web.course import Course, course_of
 from replay.web.dashboard import DEFAULT_SPAN, SPANS, Seen, dashboard, last_block
+from replay.web.database_view import Findings, NotThere
+from replay.web.finding_list import Query, list_page
 from replay.web.finding_page import finding_page
-from replay.web.findings import Findings, NotThere
 from replay.web.last import LastDivergence
-from replay.web.listing import Query, list_page
 from replay.web.problems import problem
-from replay.web.samples import Telemetry, TelemetryReader
 from replay.web.security import Guard
 from replay.web.shell import assets
-from replay.web.source import StatusSource
+from replay.web.telemetry_cache import Telemetry, TelemetryReader
 
 KEPT = "public, max-age=31536000, immutable"
 """Of what is named after its content."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from replay.findings.reports.html_pieces import Markup, element, join
+from replay.reports.html_pieces import Markup, element, join
 from replay.web.course import Course, Point
 from replay.web.words import short_time
 

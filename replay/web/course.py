@@ -11,8 +11,8 @@ from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
-from replay.gate.telemetry import Counters, Sample
-from replay.web.samples import time_of
+from replay.gate.telemetry.samples import Counters, Sample
+from replay.web.telemetry_cache import time_of
 
 LONGEST_STEP = 90.0
 """Seconds between two samples of a loop that takes one a minute; more is a gap."""

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from replay.findings.reports.html_detail import terms
-from replay.findings.reports.html_pieces import Markup, element, join
-from replay.findings.reports.texts import plain
-from replay.gate.telemetry import Sample
+from replay.gate.telemetry.samples import Sample
+from replay.reports.html_detail import terms
+from replay.reports.html_pieces import Markup, element, join
+from replay.reports.texts import plain
 from replay.web.course import Course
-from replay.web.findings import Listing
+from replay.web.database_view import Listing
+from replay.web.finding_list import summary_part
 from replay.web.last import Pointer
-from replay.web.listing import summary_part
-from replay.web.samples import Telemetry, time_of
 from replay.web.shell import nothing, page, remark, section, tag
-from replay.web.slots import slots_part
+from replay.web.slot_table import slots_part
+from replay.web.telemetry_cache import Telemetry, time_of
 from replay.web.widget import adapter_part, counters, state_of
 from replay.web.words import ago, mapping, number, time_words, words
 

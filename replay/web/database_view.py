@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from replay.differential.signature import ANY_EVENT
+from replay.differential.signature.signature import ANY_EVENT
 from replay.errors import InputError, ReplayError, UsageError
-from replay.findings.choosing import worst_first
 from replay.findings.lifecycle import Status
+from replay.findings.selection import worst_first
 from replay.findings.severity import Severity
-from replay.findings.store import Store, StoredFinding
+from replay.findings.store.store import Store, StoredFinding
 from replay.streams.model import call_name
 
 SETTLED = 2.0

@@ -8,13 +8,13 @@ from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import urlencode
 
-from replay.findings.choosing import EVENTS
 from replay.findings.lifecycle import Status
-from replay.findings.reports.html_pieces import Markup, code, element, join, void
-from replay.findings.reports.texts import plain
-from replay.findings.reports.wording import counted
+from replay.findings.selection import EVENTS
 from replay.findings.severity import Severity
-from replay.web.findings import Findings, Line, Listing
+from replay.reports.html_pieces import Markup, code, element, join, void
+from replay.reports.texts import plain
+from replay.reports.wording import counted
+from replay.web.database_view import Findings, Line, Listing
 from replay.web.shell import page, remark, section, tag
 
 PER_PAGE = 50

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from replay.differential.rules import place_in_contract
+from replay.differential.signature.rules import place_in_contract
 from replay.findings.lifecycle import Status
-from replay.findings.report import core_document
-from replay.findings.reports.detailing import detail_of
-from replay.findings.reports.html_detail import answers_table, case_terms, terms
-from replay.findings.reports.html_pieces import Markup, code, element, join
-from replay.findings.reports.texts import plain
-from replay.findings.reports.wording import counted
-from replay.findings.sides import value_text
-from replay.findings.stored import StoredFinding
+from replay.findings.store.stored import StoredFinding
+from replay.reports.finding_details import detail_of
+from replay.reports.html_detail import answers_table, case_terms, terms
+from replay.reports.html_pieces import Markup, code, element, join
+from replay.reports.sides import value_text
+from replay.reports.texts import plain
+from replay.reports.wording import counted
 from replay.targets.base import CoreIdentity
-from replay.web.listing import address_of, severity_tags, status_tag
+from replay.web.finding_list import address_of, severity_tags, status_tag
 from replay.web.shell import page, section, tag
 
 MAX_PLACES = 20
@@ -207,6 +206,6 @@ def _cores(finding: StoredFinding) -> Iterator[Markup]:
 
 
 def _core(core: CoreIdentity) -> Iterator[tuple[str, object]]:
-    for name, value in core_document(core).items():
+    for name, value in core.document().items():
         if value and isinstance(value, str):
             yield name, element("span", plain(value, 200), class_="value")

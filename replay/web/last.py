@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from replay.errors import ReplayError
-from replay.findings.choosing import EVENTS
+from replay.findings.selection import EVENTS
 from replay.streams.lines import COMPRESSED_ENDINGS, read_lines
 from replay.streams.lines import Line as FileLine
 from replay.streams.model import CALL_NAMES, CallCode, Document
 from replay.streams.strict_json import JsonError, parse
-from replay.web.findings import Findings, Line, Listing, NotThere
-from replay.web.listing import Query, address_of
+from replay.web.database_view import Findings, Line, Listing, NotThere
+from replay.web.finding_list import Query, address_of
 from replay.web.words import number
 
 NEAR = 0.0015

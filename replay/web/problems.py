@@ -8,8 +8,8 @@ from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import Scope
 
-from replay.findings.reports.html_pieces import element
-from replay.findings.reports.texts import plain
+from replay.reports.html_pieces import element
+from replay.reports.texts import plain
 from replay.web.shell import page
 
 TITLES = {

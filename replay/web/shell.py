@@ -13,9 +13,9 @@ from functools import cache
 from importlib.resources import files
 
 from replay import __version__
-from replay.findings.reports.html_pieces import Markup, element, void
-from replay.findings.reports.html_style import STYLE
-from replay.findings.reports.texts import plain
+from replay.reports.html_pieces import Markup, element, void
+from replay.reports.html_style import STYLE
+from replay.reports.texts import plain
 
 PAGES = (("/", "Shadow"), ("/divergences", "Divergences"))
 

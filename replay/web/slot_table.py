@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from replay.findings.reports.html_pieces import Markup, element, join
-from replay.findings.reports.texts import plain
-from replay.findings.sides import value_text
+from replay.reports.html_pieces import Markup, element, join
+from replay.reports.sides import value_text
+from replay.reports.texts import plain
 from replay.web.shell import tag
 from replay.web.words import NOTHING, mapping, number, words
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from replay.errors import ReplayError
-from replay.gate.objects import objects_in, read_objects
-from replay.gate.telemetry import Sample, SetAside, sample_of
+from replay.gate.telemetry.json_objects import objects_in, read_objects
+from replay.gate.telemetry.samples import Sample, SetAside, sample_of
 from replay.streams.lines import COMPRESSED_ENDINGS
 from replay.streams.model import Rejected
 

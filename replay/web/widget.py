@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from replay.findings.reports.html_detail import terms
-from replay.findings.reports.html_pieces import Markup, code, element, join, table
-from replay.findings.reports.texts import plain
-from replay.gate.impact import SLOWER
+from replay.gate.criteria.impact import SLOWER
+from replay.reports.html_detail import terms
+from replay.reports.html_pieces import Markup, code, element, join, table
+from replay.reports.texts import plain
 from replay.web.chart import microseconds
 from replay.web.shell import tag
 from replay.web.words import NOTHING, count, mapping, number, time_words, words

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from replay.findings.reports.html_pieces import Markup, element
-from replay.findings.sides import value_text
+from replay.reports.html_pieces import Markup, element
+from replay.reports.sides import value_text
 
 NOTHING = "–"
 

@@ -30,11 +30,11 @@ from cli_support import (
 )
 from misbehaving import START, make_fake, ticks
 
-from replay.cli.bisecting import Other, bisect_code
+from replay.cli.bisection import Other, bisect_code
 from replay.cli.main import run_cli
 from replay.cli.subject import Shown
 from replay.differential.lockstep import Lockstep, run_stream
-from replay.findings.store import Store
+from replay.findings.store.store import Store
 from replay.streams.model import Stream, segments_of
 from replay.targets.open import open_target
 from replay.targets.pair import PairSpec

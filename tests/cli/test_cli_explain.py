@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from cli_support import Faulty, doge, faulty_core
 
-from replay.explaining.explanations import parse_explanations
+from replay.explaining.claims.explanations import parse_explanations
 
 CORPUS = Path(__file__).resolve().parents[2] / "corpus"
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

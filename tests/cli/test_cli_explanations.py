@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cli_support import Faulty, Ran, doge, script
 
-from replay.cli.settings import load_settings
+from replay.settings import load_settings
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 BOOKED = 'rule = "book a cycle"'

@@ -11,8 +11,8 @@ import pytest
 from cli_support import Ran, doge, faulty_core
 from hostile_support import markup_in
 
-from replay.streams.cases import parity_case_document
 from replay.streams.model import Start, Step, Stream
+from replay.streams.parity_cases import parity_case_document
 
 EVIL = (
     "\x1b[31mred\x1b]0;title\x07\u202egnihton\u2066[bold]x[/nonsense][link=http://a]"

@@ -13,7 +13,7 @@ from typing import Any
 
 from cli_support import FEE, SETTLED, assert_gone, doge, faulty_core, start
 
-from replay.findings.store import Store
+from replay.findings.store.store import Store
 
 ANNOUNCED = re.compile(rb"(?:new|known) (?:divergence|failure) ([df]-[0-9a-f]{8}): .*\n")
 MOMENTS = 12

@@ -23,7 +23,7 @@ sys.path.insert(0, str(TESTS / "gate"))
 from bot_server import Server
 
 from replay.cli.main import run_cli
-from replay.gate.telemetry import Fault, read_telemetry
+from replay.gate.telemetry.samples import Fault, read_telemetry
 
 KILLS = 5
 

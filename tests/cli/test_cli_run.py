@@ -13,8 +13,8 @@ from cli_support import FEE, SETTLED, doge, faulty_core
 from stream_makers import as_bytes, requests, write
 
 from replay.differential.model import Verdict
-from replay.streams.cases import parity_case_document
 from replay.streams.model import Start, Step, Stream
+from replay.streams.parity_cases import parity_case_document
 
 KEYS = {
     *("authority", "shadow", "streams", "transitions", "seconds", "transitions_per_second"),

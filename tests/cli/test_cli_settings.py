@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from cli_support import doge, script
 
-from replay.cli import settings as settings_module
+from replay import settings as settings_module
 from replay.cli.main import run_cli
-from replay.cli.settings import Settings, load_settings
+from replay.settings import Settings, load_settings
 
 
 def loaded(where: Path, env: dict[str, str] | None = None, **options: str) -> Settings:

@@ -21,7 +21,7 @@ from cli_support import CANNOT_BE, FEE, TESTS, Faulty, Ran, doge, environment, f
 from replay.differential.model import Difference, DifferenceKind, Finding, Signature, Verdict
 from replay.findings.bundle import Reports, bundle_bytes, read_bundle
 from replay.findings.lifecycle import Status
-from replay.findings.store import Store
+from replay.findings.store.store import Store
 from replay.streams.model import Start, Step, Stream
 from replay.targets.base import CoreIdentity
 from replay.testing import open_cores

@@ -40,9 +40,9 @@ from hostile_support import (
     strict,
 )
 
-from replay.cli.console import quoted
-from replay.streams.cases import parity_case_document
+from replay.safe_text import quoted
 from replay.streams.model import Start, Step, Stream
+from replay.streams.parity_cases import parity_case_document
 
 NIGHTLY = ("--minutes", 0.01, "--jobs", 1, "--seed", 1)
 

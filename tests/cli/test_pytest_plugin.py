@@ -18,7 +18,7 @@ from cli_support import CANNOT_BE, TESTS, Faulty, Ran, doge, living, script
 import replay.testing  # noqa: F401
 from replay.differential.model import Signature
 from replay.findings.lifecycle import Status
-from replay.findings.store import Store
+from replay.findings.store.store import Store
 from replay.streams.corpus import Corpus
 from replay.streams.model import Start, Step, Stream
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from report_makers import full_report, line
 from store_support import HASKELL, PYTHON, finding, stream
 
-from replay.cli.details import MAX_DETAILS, details_of
 from replay.findings.lifecycle import Status
-from replay.findings.store import RunKind, Store
+from replay.findings.store.store import RunKind, Store
+from replay.reports.run_details import MAX_DETAILS, details_of
 
 
 def test_case_answers_and_history_are_there(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from report_makers import EVIL, evil_report, full_report, line
 
-from replay.cli.summary import MAX_ROWS, say_report
-from replay.findings.report import Report
+from replay.cli.run_report import MAX_ROWS, say_report
+from replay.runs.report import Report
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from cli_support import Faulty, doge, script
 
 import replay.testing
 from replay.errors import InputError, TargetError, UsageError
-from replay.streams.cases import read_case
+from replay.streams.parity_cases import read_case
 from replay.testing import CoreFailedError, CoresDivergeError, assert_cores_agree, open_cores
 
 

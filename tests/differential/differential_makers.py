@@ -15,7 +15,7 @@ from replay.fuzzing.plan import Profile
 from replay.fuzzing.plans import plan_of_seed
 from replay.streams.model import Start, Step, Stream, segments_of
 from replay.targets.base import Reply, Target, Work
-from replay.targets.python_module import open_python_target
+from replay.targets.python.module import open_python_target
 
 CORE = Path(replay.core.__file__).parent
 NOW = 1000.0

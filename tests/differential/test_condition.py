@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from differential_makers import order, state
 
-from replay.differential.condition import MAX_TEXT, Condition, ConditionError, facts_of
-from replay.differential.facts import FACT_NAMES, config_at
+from replay.differential.conditions.condition import MAX_TEXT, Condition, ConditionError, facts_of
+from replay.differential.conditions.facts import FACT_NAMES, config_at
 from replay.differential.model import ABSENT, Difference, DifferenceKind
 from replay.errors import UsageError
 from replay.streams.model import Step

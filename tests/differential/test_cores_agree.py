@@ -19,7 +19,7 @@ from replay.differential.lockstep import Lockstep, run_stream
 from replay.differential.model import Verdict
 from replay.streams.model import Start, Step, Stream, segments_of
 from replay.targets.base import Outcome, Target, Work, is_refusal
-from replay.targets.executable import open_executable
+from replay.targets.executable.handshake import open_executable
 
 RND = Path(__file__).parents[2] / "build" / "doge-core-rnd"
 TICK = (1, NOW + 1.0)

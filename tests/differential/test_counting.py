@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from replay.differential.counting import Buckets, is_full, next_full
+from replay.differential.buckets import Buckets, is_full, next_full
 from replay.differential.model import Signature
 
 

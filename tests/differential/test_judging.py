@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from differential_makers import answers, generated, ours, stream, trading, two_entries
 
-from replay.differential.condition import Condition
-from replay.differential.judging import Answered, Judge, judge, same_bytes
+from replay.differential.conditions.condition import Condition
+from replay.differential.judge import Answered, Judge, judge, same_bytes
 from replay.differential.model import Verdict
-from replay.differential.recurring import Occurred
-from replay.differential.routing import NO_ROUTING, Routing
-from replay.differential.walking import Trail
+from replay.differential.outlines import Occurred
+from replay.differential.routing_table import NO_ROUTING, Routing
+from replay.differential.trail import Trail
 from replay.fuzzing.plan import Profile
 from replay.streams.model import ORDERS, STATE_FIELDS, Segment, Step, Stream
 from replay.targets.base import (
@@ -27,7 +27,7 @@ from replay.targets.base import (
     StepResult,
     is_refusal,
 )
-from replay.targets.batch_wire import checked_outcomes, guide_bytes
+from replay.targets.executable.batch_wire import checked_outcomes, guide_bytes
 
 AGREEING = (Verdict.AGREE, Verdict.BOTH_REFUSE)
 Told = list[tuple[int, Verdict, str]]

@@ -22,17 +22,17 @@ from differential_makers import (
     two_entries,
 )
 
-from replay.differential.counting import is_full
+from replay.differential.buckets import is_full
 from replay.differential.lockstep import ABSENT_OUTCOME, Lockstep, run_stream
-from replay.differential.minimise import probe
+from replay.differential.minimising.minimiser import probe
 from replay.differential.model import Finding, Verdict
-from replay.differential.walking import walk
+from replay.differential.trail import walk
 from replay.fuzzing.plan import Profile
 from replay.streams.model import Segment, Start, Step, Stream, segments_of
 from replay.targets.base import Failure, FailureKind, Reply, StepResult, Target, Work, is_refusal
 from replay.targets.compact import blank, state_document
-from replay.targets.executable import open_executable
-from replay.targets.python_module import open_python_target
+from replay.targets.executable.handshake import open_executable
+from replay.targets.python.module import open_python_target
 
 
 class Failing:
@@ -340,7 +340,7 @@ def test_a_module_that_raises_on_every_step_only_ever_refuses(tmp_path: Path) ->
         "    if isinstance(event, TimerTick):",
         "    raise LookupError('no')\n    if isinstance(event, TimerTick):",
     )
-    from replay.targets.python_module import open_python_target
+    from replay.targets.python.module import open_python_target
 
     one = trading()
     lockstep = Lockstep(ours(), open_python_target(path))

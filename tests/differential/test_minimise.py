@@ -22,9 +22,8 @@ from differential_makers import (
     two_entries,
 )
 
-from replay.differential.minimise import Minimised, minimise, probe
-from replay.differential.model import Finding, Signature
-from replay.differential.shrinkers import (
+from replay.differential.minimising.minimiser import Minimised, minimise, probe
+from replay.differential.minimising.shrinkers import (
     at,
     case_document,
     case_stream,
@@ -36,12 +35,13 @@ from replay.differential.shrinkers import (
     simpler_values,
     without,
 )
+from replay.differential.model import Finding, Signature
 from replay.fuzzing.plan import Profile
 from replay.streams.model import Start, Step, Stream
-from replay.streams.packing import pack
+from replay.streams.packed import pack
 from replay.targets.base import Target
-from replay.targets.executable import open_executable
-from replay.targets.python_module import open_python_target
+from replay.targets.executable.handshake import open_executable
+from replay.targets.python.module import open_python_target
 
 THREE_IN_A_ROW = """    global _SEEN
     _SEEN = (*_SEEN, type(event).__name__)[-3:]

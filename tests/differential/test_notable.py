@@ -6,10 +6,10 @@ from itertools import islice
 
 from replay.differential.lockstep import Lockstep, Settled
 from replay.differential.notable import notable_steps
+from replay.fuzzing.campaign_units import Mix, units
 from replay.fuzzing.generate import run_source
-from replay.fuzzing.units import Mix, units
 from replay.streams.model import Step, Stream
-from replay.targets.python_module import open_python_target
+from replay.targets.python.module import open_python_target
 
 
 def settled(mix: Mix, count: int) -> list[Settled]:

@@ -12,12 +12,12 @@ import msgpack
 import pytest
 from differential_makers import faulty, ours, stream, trading
 
-from replay.differential.condition import Condition
+from replay.differential.conditions.condition import Condition
 from replay.differential.last_step import run_last_step
 from replay.differential.lockstep import Lockstep, run_stream
-from replay.differential.minimise import minimise, probe, shows_afresh
+from replay.differential.minimising.minimiser import minimise, probe, shows_afresh
 from replay.differential.model import Finding, Signature, Verdict
-from replay.differential.routing import NO_ROUTING, Routing, part_of
+from replay.differential.routing_table import NO_ROUTING, Routing, part_of
 from replay.streams.model import segments_of
 from replay.targets.base import Failure, FailureKind, Reply, StepResult, Target, Work
 

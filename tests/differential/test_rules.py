@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from replay.differential import rules, signature
 from replay.differential.model import Signature
-from replay.differential.rules import place_in_contract
-from replay.differential.signature import rule_at_work
+from replay.differential.signature import rules, signature
+from replay.differential.signature.rules import place_in_contract
+from replay.differential.signature.signature import rule_at_work
 from replay.streams.model import EVENT_FIELDS, EVENT_NAMES, call_name
 from replay.targets.compact import read_state
 

@@ -11,8 +11,8 @@ from differential_makers import NOW, faulty, findings, order, ours, state, strea
 
 from replay.differential.compare import compare
 from replay.differential.model import Signature
-from replay.differential.settings import Settings
-from replay.differential.signature import (
+from replay.differential.settings_in_force import Settings
+from replay.differential.signature.signature import (
     divergence_signature,
     erased,
     failure_signature,

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from replay.differential.conditions.unseen import Looked, Unseen, hidden, unseen_by
 from replay.differential.model import ABSENT
-from replay.differential.unseen import Looked, Unseen, hidden, unseen_by
 from replay.targets.base import MISSING
 
 LOOKS: tuple[Callable[[Any], object], ...] = (

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import replay.core
-from replay.explaining.editable import Edit, EditableCore, EditKind, Place
+from replay.explaining.editing.editable import Edit, EditableCore, EditKind, Place
 from replay.streams.model import Start, Step, Stream
 
 CORE = Path(replay.core.__file__).parent

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import replay.core
 from replay.differential.lockstep import Lockstep, run_stream
-from replay.differential.minimise import minimise
+from replay.differential.minimising.minimiser import minimise
 from replay.differential.model import Finding
-from replay.explaining.diagnosis import Diagnosis
-from replay.explaining.editable import Edit, EditableCore
+from replay.explaining.editing.editable import Edit, EditableCore
+from replay.explaining.editing.places import Line
 from replay.explaining.edits import edits_of
-from replay.explaining.explain import EditsOf, Means, Subject, explain
-from replay.explaining.places import Line
+from replay.explaining.search.diagnosis import Diagnosis
+from replay.explaining.search.search import EditsOf, Means, Subject, explain
 from replay.fuzzing.expand import expand
 from replay.fuzzing.plan import Profile
 from replay.fuzzing.plans import plan_of_seed

@@ -12,18 +12,18 @@ from pathlib import Path
 
 import replay.core
 from replay.differential.model import Finding, Signature
-from replay.explaining.editable import EditableCore
-from replay.explaining.evidence import Passage, Witness
-from replay.explaining.explanations import parse_explanations
-from replay.explaining.gathering import planned_streams
-from replay.explaining.occurrences import prepared
-from replay.explaining.recheck import Bucket, Explained, Judgement, judge
-from replay.findings.report import Claim
+from replay.explaining.claims.claim import Claim
+from replay.explaining.claims.explanations import parse_explanations
+from replay.explaining.claims.occurrences import prepared
+from replay.explaining.claims.recheck import Bucket, Explained, Judgement, judge
+from replay.explaining.editing.editable import EditableCore
+from replay.explaining.evidence.passages import Passage, Witness
+from replay.explaining.evidence.supply import planned_streams
 from replay.fuzzing.plan import Profile
 from replay.streams.model import Stream
 from replay.targets.base import Target
 from replay.targets.open import open_target
-from replay.targets.python_module import open_python_target
+from replay.targets.python.module import open_python_target
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "differential"))
 

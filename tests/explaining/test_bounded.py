@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from replay.explaining.bounded import OutOfTime, bounded
+from replay.explaining.editing.bounded import OutOfTime, bounded
 
 
 def loop() -> None:

@@ -12,11 +12,11 @@ import pytest
 from edit_support import FILL, case, single_file_core
 
 from replay.errors import UsageError
-from replay.explaining.deviations import KNOWN, Deviation, deviation_of, known_deviations
-from replay.explaining.editable import Edit, EditableCore, EditKind, Place
+from replay.explaining.claims.deviations import KNOWN, Deviation, deviation_of, known_deviations
+from replay.explaining.editing.editable import Edit, EditableCore, EditKind, Place
+from replay.explaining.editing.source_map import tokens_of
+from replay.explaining.editing.source_text import edited_text
 from replay.explaining.edits import edits_of
-from replay.explaining.source_map import tokens_of
-from replay.explaining.source_text import edited_text
 
 
 @pytest.fixture(scope="module")

@@ -24,10 +24,10 @@ from edit_support import (
 
 import replay.core
 from replay.errors import TargetError, UsageError
-from replay.explaining.editable import Edit, EditableCore, EditKind
+from replay.explaining.editing.editable import Edit, EditableCore, EditKind
 from replay.streams.model import Start, Step, Stream
 from replay.targets.base import Failure, FailureKind, StepResult, Work, is_refusal
-from replay.targets.python_module import open_python_target
+from replay.targets.python.module import open_python_target
 
 
 @pytest.fixture(scope="module")

@@ -20,9 +20,9 @@ from edit_support import (
 )
 from port_faults import FAULTS
 
-from replay.explaining.editable import Edit, EditableCore, EditKind
+from replay.explaining.editing.editable import Edit, EditableCore, EditKind
+from replay.explaining.editing.source_text import edited_text
 from replay.explaining.edits import edits_of
-from replay.explaining.source_text import edited_text
 
 
 @pytest.fixture(scope="module")

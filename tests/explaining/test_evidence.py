@@ -8,11 +8,18 @@ from pathlib import Path
 from explain_support import faulty, findings, one_step, subject
 
 from replay.differential.model import Signature
-from replay.explaining.editable import EditableCore
-from replay.explaining.evidence import Passage, Role, Witness, answers_alike, first_misfit, misfits
-from replay.explaining.gathering import packed
-from replay.explaining.kept import alone
-from replay.explaining.neighbours import single_changes
+from replay.explaining.editing.editable import EditableCore
+from replay.explaining.evidence.kept import alone
+from replay.explaining.evidence.neighbours import single_changes
+from replay.explaining.evidence.passages import (
+    Passage,
+    Role,
+    Witness,
+    answers_alike,
+    first_misfit,
+    misfits,
+)
+from replay.explaining.evidence.supply import packed
 from replay.streams.model import Stream
 from replay.targets.pair import PairSpec
 

@@ -17,17 +17,17 @@ from explain_support import (
     within_functions,
 )
 
-from replay.differential.condition import Condition
+from replay.differential.conditions.condition import Condition
 from replay.differential.model import Signature
 from replay.errors import ExitCode
-from replay.explaining.contest import Clock, Contest
-from replay.explaining.diagnosis import Diagnosis, Result
-from replay.explaining.editable import EditableCore
+from replay.explaining.editing.editable import EditableCore
 from replay.explaining.edits import edits_of
-from replay.explaining.evidence import Witness, answers_alike
-from replay.explaining.explain import Subject
-from replay.explaining.gathering import corpus_streams, in_turn, packed, planned_streams
-from replay.explaining.neighbours import single_changes
+from replay.explaining.evidence.neighbours import single_changes
+from replay.explaining.evidence.passages import Witness, answers_alike
+from replay.explaining.evidence.supply import corpus_streams, in_turn, packed, planned_streams
+from replay.explaining.search.contest import Clock, Contest
+from replay.explaining.search.diagnosis import Diagnosis, Result
+from replay.explaining.search.search import Subject
 from replay.fuzzing.plan import Profile
 from replay.streams.model import call_name
 from replay.targets.pair import PairSpec

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from replay.errors import InputError, UsageError
-from replay.explaining.explanations import (
+from replay.explaining.claims.explanations import (
     Explanation,
     Explanations,
     parse_explanations,

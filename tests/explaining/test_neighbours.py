@@ -9,9 +9,14 @@ from typing import Any
 
 from explain_support import one_step
 
-from replay.differential.shrinkers import case_document
-from replay.explaining.neighbours import mixed_changes, single_changes, swapped, written_out
-from replay.explaining.ties import tie_changes
+from replay.differential.minimising.shrinkers import case_document
+from replay.explaining.evidence.neighbours import (
+    mixed_changes,
+    single_changes,
+    swapped,
+    written_out,
+)
+from replay.explaining.evidence.ties import tie_changes
 from replay.streams.model import Stream
 
 ORDER = {

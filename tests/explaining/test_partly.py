@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 from explain_support import faulty, one_step
 
-from replay.differential.condition import Condition, facts_of
+from replay.differential.conditions.condition import Condition, facts_of
 from replay.differential.model import Signature
-from replay.explaining.contest import Clock, Contest
-from replay.explaining.editable import EditableCore
+from replay.explaining.editing.editable import EditableCore
+from replay.explaining.editing.places import Rules
 from replay.explaining.edits import edits_of
-from replay.explaining.evidence import Passage, Role, Witness
-from replay.explaining.kept import alone
-from replay.explaining.partly import halves, nearest, parts_of, telling
-from replay.explaining.places import Rules
-from replay.explaining.separating import separating
+from replay.explaining.evidence.kept import alone
+from replay.explaining.evidence.passages import Passage, Role, Witness
+from replay.explaining.search.contest import Clock, Contest
+from replay.explaining.search.partly import halves, nearest, parts_of, telling
+from replay.explaining.search.separation import separating
 from replay.streams.model import Stream
 from replay.targets.pair import PairSpec
 

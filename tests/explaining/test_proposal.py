@@ -9,11 +9,11 @@ import pytest
 
 from replay.differential.model import Signature
 from replay.errors import InputError
-from replay.explaining.deviations import Deviation
-from replay.explaining.editable import EditableCore
+from replay.explaining.claims.deviations import Deviation
+from replay.explaining.claims.explanations import parse_explanations
+from replay.explaining.editing.editable import EditableCore
 from replay.explaining.edits import edits_of
-from replay.explaining.explanations import parse_explanations
-from replay.explaining.proposal import proposal, toml_text
+from replay.explaining.search.proposal import proposal, toml_text
 
 SIGNATURE = Signature("any event", "count the loss", "state.consecutive_losses_*", "value")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from explain_support import one_step
 
-from replay.explaining.editable import Edit, EditableCore, EditKind
+from replay.explaining.editing.editable import Edit, EditableCore, EditKind
+from replay.explaining.editing.places import Rules, edits_at_work, text_at
+from replay.explaining.editing.source_text import Place
 from replay.explaining.edits import edits_of
-from replay.explaining.places import Rules, edits_at_work, text_at
-from replay.explaining.ranking import rank
-from replay.explaining.source_text import Place
+from replay.explaining.search.ranking import rank
 
 
 @pytest.fixture(scope="module")

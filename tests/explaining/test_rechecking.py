@@ -19,10 +19,10 @@ from recheck_support import (
 )
 
 from replay.differential.model import Finding
-from replay.explaining.explanations import NO_EXPLANATIONS, parse_explanations
-from replay.explaining.rechecking import NOTHING_SEEN, Recheck, Seen, recheck_run
+from replay.explaining.claims.explanations import NO_EXPLANATIONS, parse_explanations
+from replay.explaining.claims.run_recheck import NOTHING_SEEN, Recheck, Seen, recheck_run
 from replay.findings.lifecycle import Status
-from replay.findings.store import RunKind, Store
+from replay.findings.store.store import RunKind, Store
 from replay.targets.pair import PairSpec
 
 FEE = explanation(

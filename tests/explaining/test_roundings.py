@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from replay.explaining.helpers import HELPERS, all_but_first, first_changed
-from replay.explaining.roundings import ROUNDINGS
+from replay.explaining.editing.vocabulary import HELPERS, all_but_first, first_changed
+from replay.explaining.search.roundings import ROUNDINGS
 
 DIFFERENT = {
     "rounded_by_scaling": (0.12525 * 0.998, 6, 0.125),

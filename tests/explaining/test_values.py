@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from explain_support import faulty, one_step
 
-from replay.explaining.editable import EditableCore
+from replay.explaining.editing.editable import EditableCore
 from replay.explaining.edits import edits_of
-from replay.explaining.evidence import Passage, Role, Witness
-from replay.explaining.values import ValueAtWork, ValueKind, ulps, values_at_work
+from replay.explaining.evidence.passages import Passage, Role, Witness
+from replay.explaining.search.values_at_work import ValueAtWork, ValueKind, ulps, values_at_work
 from replay.streams.model import Stream
 from replay.targets.pair import PairSpec
 

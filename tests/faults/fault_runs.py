@@ -21,19 +21,19 @@ from planted_faults import ROOT, Builds, Fault, key_of
 from replay.differential.last_step import run_last_step
 from replay.differential.lockstep import Lockstep
 from replay.differential.model import Finding
-from replay.explaining.explain import Subject
-from replay.explaining.kept import cases_of, stored_answers
-from replay.findings.collector import Collector
-from replay.findings.report import FindingLine
-from replay.findings.store import RunKind, Store
+from replay.explaining.evidence.kept import cases_of, stored_answers
+from replay.explaining.search.search import Subject
+from replay.findings.store.store import RunKind, Store
+from replay.fuzzing.campaign_units import Mix, units
 from replay.fuzzing.generate import run_source
-from replay.fuzzing.units import Mix, units
+from replay.runs.collector import Collector
+from replay.runs.report import FindingLine
 from replay.streams.corpus import Corpus
 from replay.streams.model import Segment, Start, Step, Stream, segments_of
 from replay.targets.base import Reply, Target, Work
-from replay.targets.executable import open_executable
+from replay.targets.executable.handshake import open_executable
 from replay.targets.pair import PairSpec
-from replay.targets.python_module import open_python_target
+from replay.targets.python.module import open_python_target
 
 TRANSITIONS = 16_000
 CASES = 5

@@ -18,7 +18,7 @@ from pathlib import Path
 from fault_runs import Ran, Runs, Witnesses, spread
 from planted_faults import FAULTS, ROOT, Builds, Fault
 
-from replay.explaining.explain import Means, explain
+from replay.explaining.search.search import Means, explain
 from replay.targets.pair import PairSpec
 
 SECONDS = 100.0

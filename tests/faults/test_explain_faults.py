@@ -14,8 +14,8 @@ import pytest
 from fault_runs import Runs
 from planted_faults import ROOT, SUITE, Fault
 
-from replay.explaining.diagnosis import Result
-from replay.explaining.explain import Means, explain
+from replay.explaining.search.diagnosis import Result
+from replay.explaining.search.search import Means, explain
 from replay.targets.pair import PairSpec
 
 DIVERGENCES = [fault for fault in SUITE if fault.failure is None]

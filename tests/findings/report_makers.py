@@ -8,9 +8,10 @@ from typing import Any
 from store_support import HASKELL, PYTHON
 
 from replay.differential.model import Verdict
-from replay.findings.exercised import Exercised
-from replay.findings.report import Check, Claim, FindingLine, Report
-from replay.findings.reports.details import AnswerRow, FindingDetail, HistoryRow
+from replay.explaining.claims.claim import Claim
+from replay.reports.details import AnswerRow, FindingDetail, HistoryRow
+from replay.runs.coverage import Exercised
+from replay.runs.report import Check, FindingLine, Report
 from replay.streams.model import Rejected
 
 EVIL = (

@@ -52,7 +52,9 @@ def finding(
 
 def child(code: str, *arguments: object, **options: object) -> subprocess.Popen[str]:
     """Starts a Python process that runs `code` with this module's names at hand."""
-    preamble = "from store_support import *; from replay.findings.store import *; import sys\n"
+    preamble = (
+        "from store_support import *; from replay.findings.store.store import *; import sys\n"
+    )
     paths = [Path(replay.__file__).parent.parent, Path(__file__).parent]
     return subprocess.Popen(
         [sys.executable, "-c", preamble + code, *map(str, arguments)],

@@ -28,10 +28,11 @@ from replay.differential.model import (
     Verdict,
 )
 from replay.errors import DamagedError, InputError, ReplayError
-from replay.findings import bundle, encoding
+from replay.findings import bundle
 from replay.findings.bundle import Bundle, Reports, bundle_bytes, is_bundle, read_bundle
 from replay.findings.lifecycle import Status
-from replay.findings.store import Store, StoredFinding
+from replay.findings.store import encoding
+from replay.findings.store.store import Store, StoredFinding
 from replay.streams.model import EVENT_FIELDS, CallCode, Start, Step, Stream
 from replay.targets.base import MISSING
 

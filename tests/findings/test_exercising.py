@@ -10,19 +10,19 @@ from typing import Any
 
 import pytest
 
-from replay.differential.facts import phase_of
+from replay.differential.conditions.facts import phase_of
 from replay.differential.lockstep import Lockstep, Settled
-from replay.differential.signature import rule_at_work
-from replay.differential.walking import walk
-from replay.findings.exercised import MAX_ACTIONS, OTHERS, Exercised, call_name_of
-from replay.findings.exercising import Exercising
+from replay.differential.signature.signature import rule_at_work
+from replay.differential.trail import walk
+from replay.fuzzing.campaign_units import Mix, units
 from replay.fuzzing.generate import run_source
-from replay.fuzzing.units import Mix, units
+from replay.runs.coverage import MAX_ACTIONS, OTHERS, Exercised, call_name_of
+from replay.runs.coverage_counter import Exercising
 from replay.streams.corpus import Corpus
 from replay.streams.model import CallCode, Segment, Start, Step, Stream, code_of_document
 from replay.targets.base import Work, is_refusal
 from replay.targets.compact import apply_delta, blank
-from replay.targets.python_module import open_python_target
+from replay.targets.python.module import open_python_target
 
 SHIPPED = Corpus(Path(__file__).parents[2] / "corpus")
 STATE = {

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replay.findings.rate import upper_bound
+from replay.runs.rate import upper_bound
 
 
 def chance_of_at_most(hits: int, trials: int, rate: Fraction) -> float:

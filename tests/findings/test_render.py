@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from report_makers import detail, evil_details, evil_report, full_report
 
-from replay.cli.console import json_safe
 from replay.errors import EnvironmentFailure
-from replay.findings.render import write_reports
+from replay.reports.files import write_reports
+from replay.safe_text import json_safe
 
 FILES = ["junit.xml", "report.html", "report.json", "report.md"]
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from report_makers import evil_report, full_report, line
 
-from replay.cli.console import json_safe
 from replay.errors import ExitCode
-from replay.findings.report import Check, Claim, Group, Report
+from replay.explaining.claims.claim import Claim
+from replay.runs.report import Check, Group, Report
+from replay.safe_text import json_safe
 from replay.targets.base import FailureKind
 
 EXPLAINED = line(1, status="explained", explained_by="rounds by scaling")

@@ -9,10 +9,10 @@ from html.parser import HTMLParser
 
 from report_makers import EVIL, detail, evil_details, evil_report, full_report, line
 
-from replay.findings.report import Claim
-from replay.findings.reports.details import AnswerRow, FindingDetail
-from replay.findings.reports.html_page import html_page
-from replay.findings.reports.html_pieces import Markup, element, join, void
+from replay.explaining.claims.claim import Claim
+from replay.reports.details import AnswerRow, FindingDetail
+from replay.reports.html_page import html_page
+from replay.reports.html_pieces import Markup, element, join, void
 
 VOID = {"meta"}
 TAGS = {

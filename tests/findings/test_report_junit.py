@@ -7,8 +7,8 @@ import xml.etree.ElementTree as ET
 from report_makers import EVIL, evil_report, full_report, line
 
 from replay.errors import ExitCode
-from replay.findings.report import Check, Report
-from replay.findings.reports.junit import junit
+from replay.reports.junit import junit
+from replay.runs.report import Check, Report
 
 # junit-10.xsd, as far as it allows anything here: what may be in an element, and its attributes.
 ELEMENTS = {

@@ -8,8 +8,9 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from report_makers import EVIL, evil_report, full_report, line
 
-from replay.findings.report import Claim, Report
-from replay.findings.reports.markdown import MAX_BYTES, MAX_SHOWN, markdown
+from replay.explaining.claims.claim import Claim
+from replay.reports.markdown import MAX_BYTES, MAX_SHOWN, markdown
+from replay.runs.report import Report
 from replay.streams.model import Rejected
 
 OURS = {"<details>", "</details>"}

@@ -12,15 +12,15 @@ from markdown_it import MarkdownIt
 from report_makers import EVIL, full_report, line
 
 from replay.errors import ExitCode
-from replay.findings.report import Check, Group
-from replay.findings.reports.texts import (
+from replay.reports.texts import (
     markdown_code,
     markdown_text,
     markdown_words,
     plain,
     xml_text,
 )
-from replay.findings.reports.wording import headline, percent, severity_words, status_words
+from replay.reports.wording import headline, percent, severity_words, status_words
+from replay.runs.report import Check, Group
 
 PARSER = MarkdownIt("commonmark").enable("table")
 ANY = st.text(max_size=60) | st.text("`|\\*_[]()<>&#!:w.@~\n \t-+=x", max_size=40)

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from store_support import HASKELL, NEWER, PYTHON, child, finding, stream
 
-from replay.differential.condition import Condition
+from replay.differential.conditions.condition import Condition
 from replay.differential.model import Finding
-from replay.differential.routing import Routing, part_of
+from replay.differential.routing_table import Routing, part_of
 from replay.errors import DamagedError, UsageError
 from replay.findings.lifecycle import Status
-from replay.findings.routes import Split
 from replay.findings.severity import Severity
-from replay.findings.store import Store, StoredFinding
+from replay.findings.store.routes import Split
+from replay.findings.store.store import Store, StoredFinding
 
 LATE = Condition.parse("price > 0.5")
 BUG = finding().signature
@@ -371,7 +371,7 @@ def test_a_kill_in_the_middle_of_a_split_leaves_it_undone(
     store.close()
     code = """
 import os
-from replay.findings.routes import Routes
+from replay.findings.store.routes import Routes
 from test_routes import *
 def killed(*arguments):
     os.kill(os.getpid(), 9)

@@ -10,9 +10,9 @@ import pytest
 from store_support import HASKELL, PYTHON, child, everything, finding
 
 from replay.findings.lifecycle import Status
-from replay.findings.migrations import MIGRATIONS
 from replay.findings.severity import Severity
-from replay.findings.store import Store
+from replay.findings.store.migrations import MIGRATIONS
+from replay.findings.store.store import Store
 
 FILE = Path(__file__).with_name("schema_1.db.gz")
 """Made by the program of schema 1: two runs of examples/journal.jsonl with the shadow that forgets
@@ -100,7 +100,7 @@ def test_killed_midway_it_is_as_it_was(path: Path) -> None:
     before = path.read_bytes()
     code = """
 import os, signal
-from replay.findings import migrations
+from replay.findings.store import migrations
 def killed(*arguments):
     os.kill(os.getpid(), signal.SIGKILL)
 migrations._severity_of_stored = killed

@@ -12,9 +12,9 @@ from store_support import HASKELL, NEWER, PYTHON, finding, stream
 
 from replay.differential.model import Verdict
 from replay.errors import DamagedError, EnvironmentFailure, UsageError
-from replay.findings import database
-from replay.findings.rows import KEPT_PLACES, KEPT_STREAMS
-from replay.findings.store import FailureCount, Recorded, RunKind, RunTotals, Store
+from replay.findings.store import database
+from replay.findings.store.rows import KEPT_PLACES, KEPT_STREAMS
+from replay.findings.store.store import FailureCount, Recorded, RunKind, RunTotals, Store
 from replay.streams.model import Step
 from replay.targets.base import Failure, FailureKind
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from store_support import HASKELL, PYTHON, finding, stream
 
 from replay.differential.model import ABSENT, Difference, DifferenceKind
-from replay.findings import encoding
-from replay.findings.encoding import Marker
-from replay.findings.store import Store
+from replay.findings.store import encoding
+from replay.findings.store.encoding import Marker
+from replay.findings.store.store import Store
 from replay.streams.model import Start, Step, Stream
 from replay.targets.base import MISSING, Failure, FailureKind
 

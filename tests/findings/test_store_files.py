@@ -14,9 +14,9 @@ import pytest
 from store_support import HASKELL, PYTHON, as_nobody, child, everything, finding, finish
 
 from replay.errors import DamagedError, EnvironmentFailure, ForeignDatabaseError, InputError
-from replay.findings.database import APPLICATION_ID, Connection
-from replay.findings.migrations import MIGRATIONS, Migration
-from replay.findings.store import RunTotals, Store
+from replay.findings.store.database import APPLICATION_ID, Connection
+from replay.findings.store.migrations import MIGRATIONS, Migration
+from replay.findings.store.store import RunTotals, Store
 
 
 @pytest.fixture
@@ -340,7 +340,7 @@ def test_a_migration_that_breaks_references_is_undone(path: Path) -> None:
 
 MIGRATE_AND_DIE = """
 import os, signal
-from replay.findings.migrations import MIGRATIONS, Migration
+from replay.findings.store.migrations import MIGRATIONS, Migration
 def dies(connection):
     connection.execute("PRAGMA cache_size=1")
     connection.execute("DROP TABLE failures")
@@ -368,7 +368,7 @@ def test_a_migration_killed_midway_is_rolled_back_by_whoever_opens_next(
 
 
 OPEN_AT_ONCE = """
-from replay.findings.migrations import MIGRATIONS, Migration
+from replay.findings.store.migrations import MIGRATIONS, Migration
 import time
 def slow(connection):
     connection.execute("CREATE TABLE slow (x)")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from store_support import child, finding, finish, stream
 
-from replay.findings.store import Store
+from replay.findings.store.store import Store
 
 WORKERS = 2
 FINDINGS = 12

@@ -13,9 +13,9 @@ from store_support import HASKELL, PYTHON, child, everything, finding, finish, s
 from replay.differential.model import Difference, DifferenceKind, Finding
 from replay.errors import DamagedError, EnvironmentFailure, UsageError
 from replay.findings.lifecycle import Status
-from replay.findings.rows import KEPT_STREAMS, MAX_NOTE, MAX_OWNER, MAX_WHO, MAX_WHY
 from replay.findings.severity import Severity
-from replay.findings.store import RunKind, Store
+from replay.findings.store.rows import KEPT_STREAMS, MAX_NOTE, MAX_OWNER, MAX_WHO, MAX_WHY
+from replay.findings.store.store import RunKind, Store
 from replay.streams.model import Step
 
 BUILDS = {"authority": {"sha256": "aa"}, "shadow": {"sha256": "bb"}}

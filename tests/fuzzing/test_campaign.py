@@ -16,16 +16,16 @@ import replay.core
 from replay.differential.lockstep import Tally
 from replay.differential.model import Verdict
 from replay.errors import EnvironmentFailure, TargetError
-from replay.findings.collector import Collector
-from replay.findings.report import Report
-from replay.findings.store import Store
-from replay.fuzzing import canary
-from replay.fuzzing.campaign import run_campaign
-from replay.fuzzing.canary import check_canary, check_control
-from replay.fuzzing.units import Mix
-from replay.fuzzing.worker import Candidate, Job
+from replay.findings.store.store import Store
+from replay.fuzzing.campaign_units import Mix
+from replay.runs import canary
+from replay.runs.campaign import run_campaign
+from replay.runs.canary import check_canary, check_control
+from replay.runs.collector import Collector
+from replay.runs.report import Report
+from replay.runs.worker import Candidate, Job
 from replay.streams.model import CallCode
-from replay.streams.packing import pack
+from replay.streams.packed import pack
 from replay.targets.base import Target
 from replay.targets.open import open_target
 from replay.targets.pair import PairSpec
@@ -230,7 +230,7 @@ def test_every_planted_fault_is_found_with_the_real_cores(core_exe: str) -> None
 
 
 def test_a_comparison_that_sees_nothing_misses_the_canary(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("replay.differential.judging.compare", lambda *arguments: ())
+    monkeypatch.setattr("replay.differential.judge.compare", lambda *arguments: ())
     check = check_canary(_ours, _ours)
     assert check.ok is False
     assert set(check.details["missed"]) == set(PLANTED)

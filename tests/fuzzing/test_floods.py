@@ -13,16 +13,16 @@ from typing import Any
 
 import pytest
 
-from replay.differential import judging, recurring
-from replay.differential.counting import is_full
-from replay.findings.collector import KEPT_CASES, Collector
-from replay.findings.report import Report
-from replay.findings.store import Store
-from replay.fuzzing.replaying import replay_all
+from replay.differential import judge, outlines
+from replay.differential.buckets import is_full
+from replay.findings.store.store import Store
+from replay.runs.collector import KEPT_CASES, Collector
+from replay.runs.replay import replay_all
+from replay.runs.report import Report
 from replay.streams.model import Segment, Start, Step
 from replay.targets.base import CoreIdentity, Outcome, Reply, Target, Work
-from replay.targets.batch_wire import checked_outcomes, guide_bytes
-from replay.targets.python_module import open_python_target
+from replay.targets.executable.batch_wire import checked_outcomes, guide_bytes
+from replay.targets.python.module import open_python_target
 
 MEGABYTE = 1 << 20
 SEGMENT = 256
@@ -103,10 +103,10 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often the costly parts were called."""
     counts: Counter[str] = Counter()
     for module, name in (
-        (judging, "compare"),
-        (recurring, "compare"),
-        (recurring, "divergence_signature"),
-        (recurring, "failure_signature"),
+        (judge, "compare"),
+        (outlines, "compare"),
+        (outlines, "divergence_signature"),
+        (outlines, "failure_signature"),
     ):
         plain = getattr(module, name)
 

@@ -11,9 +11,9 @@ from replay.fuzzing.expand import LocalSession, expand, open_plan, outcomes_of, 
 from replay.fuzzing.features import features
 from replay.fuzzing.plan import Plan, Profile
 from replay.fuzzing.plans import plans
-from replay.fuzzing.source import CompactState
+from replay.fuzzing.step_source import CompactState
 from replay.streams.model import CHANGE_KEYS, EVENT_FIELDS, CallCode, Step, Stream
-from replay.streams.packing import pack, unpack
+from replay.streams.packed import pack, unpack
 from replay.targets.base import Outcome, RefusalKind, is_refusal
 
 SEED = 2024

@@ -12,7 +12,7 @@ from replay.fuzzing.plan import Profile
 from replay.fuzzing.plans import plan_of_seed, plans
 from replay.fuzzing.scenarios import scenarios
 from replay.streams.model import Start, Step, Stream
-from replay.streams.packing import pack, unpack
+from replay.streams.packed import pack, unpack
 
 STREAMS = [
     *scenarios(),

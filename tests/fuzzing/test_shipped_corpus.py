@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from replay.fuzzing.corpus_maker import shipped_streams, write
 from replay.fuzzing.expand import outcomes_of
 from replay.fuzzing.features import features
-from replay.fuzzing.make_corpus import shipped_streams, write
 from replay.streams.corpus import Corpus
 
 CORPUS = Path(__file__).parents[2] / "corpus"

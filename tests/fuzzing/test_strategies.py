@@ -11,7 +11,7 @@ from replay.fuzzing.expand import outcomes_of
 from replay.fuzzing.plan import Profile
 from replay.fuzzing.strategies import calls, configs, events, sizes, states, streams
 from replay.streams.model import Stream
-from replay.streams.packing import pack, unpack
+from replay.streams.packed import pack, unpack
 from replay.targets.base import is_refusal
 
 READABLE = (Profile.LIVE, Profile.EDGE)

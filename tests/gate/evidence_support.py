@@ -10,11 +10,11 @@ from typing import Any
 
 from shadowed import ENTRIES, EXITS, FAULTY, faulty_shadow, marked_journal, two_days, write_live
 
-from replay.cli.finding_text import finding_lines, reports
-from replay.explaining.explanations import read_explanations
-from replay.gate.evidence import Evidence, Request, collect_evidence
-from replay.gate.package import write_package
-from replay.gate.reproducing import Texts
+from replay.explaining.claims.explanations import read_explanations
+from replay.gate.package.evidence import Evidence, Request, collect_evidence
+from replay.gate.package.package import write_package
+from replay.gate.package.rerun import Texts
+from replay.reports.finding_text import finding_lines, reports
 from replay.targets.pair import PairSpec
 
 TEXTS = Texts(finding_lines, reports)

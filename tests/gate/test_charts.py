@@ -13,16 +13,16 @@ import matplotlib as mpl
 import pytest
 from telemetry_makers import Bot, compact, write
 
-from replay.gate.charts import course_png, course_svg
-from replay.gate.telemetry import read_telemetry
-from replay.gate.timeline import Timeline, timeline_of
+from replay.gate.package.charts import course_png, course_svg
+from replay.gate.telemetry.samples import read_telemetry
+from replay.gate.telemetry.timeline import Timeline, timeline_of
 
 HOSTILE = "</svg><script>alert(1)</script>$\\frac{1}{0}$\x1b"
 SCRIPT = """
 import hashlib, sys
-from replay.gate.charts import course_png, course_svg
-from replay.gate.telemetry import read_telemetry
-from replay.gate.timeline import timeline_of
+from replay.gate.package.charts import course_png, course_svg
+from replay.gate.telemetry.samples import read_telemetry
+from replay.gate.telemetry.timeline import timeline_of
 timeline = timeline_of(read_telemetry([sys.argv[1]]).samples)
 for draw in (course_png, course_svg):
     print(hashlib.sha256(draw(timeline)).hexdigest())

@@ -19,13 +19,13 @@ from evidence_support import TEXTS, Packed, make_package
 from telemetry_makers import Bot, compact, write
 
 from replay.errors import EnvironmentFailure, InputError, UsageError
-from replay.explaining.explanations import NO_EXPLANATIONS
+from replay.explaining.claims.explanations import NO_EXPLANATIONS
+from replay.findings.archive import zip_bytes
 from replay.findings.bundle import read_bundle
-from replay.findings.zipping import zip_bytes
-from replay.gate.evidence import collect_evidence
 from replay.gate.model import Outcome
-from replay.gate.package import write_package
-from replay.gate.verify import verify_package
+from replay.gate.package.evidence import collect_evidence
+from replay.gate.package.package import write_package
+from replay.gate.package.verification import verify_package
 
 BUCKETS = ("d-6e01b049", "d-b96bf98f")
 
@@ -236,7 +236,7 @@ def test_a_place_that_cannot_be_written_leaves_nothing(packed: Packed, tmp_path:
 _WRITER = """
 import os, resource, sys, zipfile
 from pathlib import Path
-from replay.gate import package
+from replay.gate.package import package
 source, out, mode, number = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
 members = {str(p.relative_to(source)): p.read_bytes() for p in sorted(source.rglob("*.*"))}
 members["manifest.json"] = members.pop("manifest.json")

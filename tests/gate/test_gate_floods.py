@@ -21,14 +21,14 @@ from shadowed import (
 )
 from telemetry_makers import TWO_DAYS, Bot, compact, write
 
-from replay.explaining.explanations import NO_EXPLANATIONS, parse_explanations
+from replay.explaining.claims.explanations import NO_EXPLANATIONS, parse_explanations
 from replay.findings.severity import Severity
-from replay.gate.clock import Allowance
+from replay.gate.criteria.matching import Matching, match
 from replay.gate.journals import Bucket, Differing, Mark, Replayed, replay_journals
-from replay.gate.matching import Matching, match
 from replay.gate.model import Outcome
-from replay.gate.telemetry import read_telemetry
-from replay.gate.timeline import timeline_of
+from replay.gate.telemetry.clock import Allowance
+from replay.gate.telemetry.samples import read_telemetry
+from replay.gate.telemetry.timeline import timeline_of
 from replay.gate.verdict import GateVerdict, judge
 from replay.targets.pair import PairSpec
 

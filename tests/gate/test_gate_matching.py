@@ -22,10 +22,10 @@ from shadowed import (
 from telemetry_makers import Bot
 
 from replay import core
-from replay.explaining.explanations import parse_explanations
+from replay.explaining.claims.explanations import parse_explanations
 from replay.gate.journals import Replayed, replay_journals
 from replay.gate.model import Outcome
-from replay.gate.telemetry import read_telemetry
+from replay.gate.telemetry.samples import read_telemetry
 from replay.gate.verdict import GateVerdict, judge
 from replay.targets.pair import PairSpec
 

@@ -9,9 +9,9 @@ import pytest
 from telemetry_makers import BEGIN, TWO_DAYS, Bot, compact, stamp, write
 
 from replay.gate.model import Outcome
-from replay.gate.rendering import headline, markdown, text_lines
-from replay.gate.telemetry import read_telemetry
+from replay.gate.telemetry.samples import read_telemetry
 from replay.gate.verdict import GateVerdict, judge
+from replay.gate.verdict_text import headline, markdown, text_lines
 
 
 class Host(Bot):

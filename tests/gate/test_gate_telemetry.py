@@ -9,7 +9,7 @@ import pytest
 from telemetry_makers import Bot, compact, pretty, write
 
 from replay.errors import InputError
-from replay.gate.telemetry import Fault, read_telemetry
+from replay.gate.telemetry.samples import Fault, read_telemetry
 
 
 def aside(path: Path) -> list[tuple[int, str, Fault]]:

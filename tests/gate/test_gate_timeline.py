@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from telemetry_makers import BEGIN, TWO_DAYS, Bot, compact, stamp, write
 
-from replay.gate.telemetry import Counters, read_telemetry
-from replay.gate.timeline import Timeline, timeline_of
+from replay.gate.telemetry.samples import Counters, read_telemetry
+from replay.gate.telemetry.timeline import Timeline, timeline_of
 
 ACTIONS = st.lists(
     st.tuples(st.sampled_from(["run", "gap", "restart", "diverge", "fail"]), st.integers(1, 30)),

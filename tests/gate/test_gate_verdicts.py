@@ -24,7 +24,7 @@ from telemetry_makers import (
 )
 
 from replay.gate.model import Outcome
-from replay.gate.telemetry import read_telemetry
+from replay.gate.telemetry.samples import read_telemetry
 from replay.gate.verdict import GateVerdict, judge
 
 Case = Callable[[Path], object]

@@ -16,11 +16,11 @@ from bot_server import Server, http, status
 from telemetry_makers import BEGIN, Bot, stamp, write
 
 from replay.errors import EnvironmentFailure, UsageError
-from replay.gate.asking import MAX_ANSWER, Address, Status, ask, status_of
 from replay.gate.model import Outcome
-from replay.gate.monitoring import Monitor, Taken, sample_document
-from replay.gate.sample_file import Run, look_at, open_samples
-from replay.gate.telemetry import Fault, read_telemetry
+from replay.gate.telemetry.monitor import Monitor, Taken, sample_document
+from replay.gate.telemetry.sample_file import Run, look_at, open_samples
+from replay.gate.telemetry.samples import Fault, read_telemetry
+from replay.gate.telemetry.status_request import MAX_ANSWER, Address, Status, ask, status_of
 from replay.gate.verdict import judge
 
 URL = "http://127.0.0.1:1/api/status"

@@ -17,9 +17,9 @@ import pytest
 from evidence_support import Packed
 
 from replay.errors import InputError
-from replay.findings.zipping import zip_bytes
-from replay.gate.package import MANIFEST, checksum, fingerprint, json_bytes, sealed
-from replay.gate.verify import Verification, verify_package
+from replay.findings.archive import zip_bytes
+from replay.gate.package.package import MANIFEST, checksum, fingerprint, json_bytes, sealed
+from replay.gate.package.verification import Verification, verify_package
 
 TELEMETRY = "telemetry/state_machine_shadow_20260126T000000Z.jsonl"
 

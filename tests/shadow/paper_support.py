@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import replay.core
+from replay.paper.candles import Candle, told
+from replay.paper.host import Host, Plan, SimulatedClock, new_slot
+from replay.paper.market import Market, SyntheticMarket, price_at
+from replay.paper.paper_slot import Slot
 from replay.shadow import ShadowOptions, wrap
-from replay.shadow.paper.candles import Candle, told
-from replay.shadow.paper.host import Host, Plan, SimulatedClock, new_slot
-from replay.shadow.paper.market import Market, SyntheticMarket, price_at
-from replay.shadow.paper.slot import Slot
 
 HOUR = 240
 """Ticks."""

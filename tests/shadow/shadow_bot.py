@@ -20,10 +20,10 @@ from typing import Any
 
 from replay import core
 from replay.differential.lockstep import Lockstep, Settled
+from replay.streams.inputs import ShadowMark, open_input
 from replay.streams.model import Rejected
-from replay.streams.reader import ShadowMark, open_input
-from replay.targets.executable import open_executable
-from replay.targets.python_module import open_python_target
+from replay.targets.executable.handshake import open_executable
+from replay.targets.python.module import open_python_target
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 90.0
@@ -263,7 +263,11 @@ def shadow_pids(parent: int | None = None) -> list[int]:
                 command = (entry / "cmdline").read_bytes()
             except (OSError, ProcessLookupError):
                 continue
-            if int(stat[1]) == parent and stat[0] != "Z" and b"replay.shadow.process" in command:
+            if (
+                int(stat[1]) == parent
+                and stat[0] != "Z"
+                and b"replay.shadow.shadow_process" in command
+            ):
                 found.append(int(entry.name))
     return found
 

@@ -31,7 +31,7 @@ def shadow_process_of(bot: Bot) -> int | None:
     with suppress(OSError):
         for thread in Path(f"/proc/{bot.process.pid}/task").iterdir():
             for child in map(int, (thread / "children").read_text().split()):
-                if b"replay.shadow.process" in Path(f"/proc/{child}/cmdline").read_bytes():
+                if b"replay.shadow.shadow_process" in Path(f"/proc/{child}/cmdline").read_bytes():
                     return child
     return None
 

@@ -13,8 +13,8 @@ from paper_support import HOUR, START, hosted
 
 import replay.core
 from replay.errors import TargetError
-from replay.shadow.paper.slot import Slot
-from replay.shadow.paper.status import ACTIONS, EVENTS, PHASES, happened
+from replay.paper.paper_slot import Slot
+from replay.paper.status import ACTIONS, EVENTS, PHASES, happened
 
 
 class Seen:

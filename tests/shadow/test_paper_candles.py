@@ -9,7 +9,7 @@ import pytest
 from paper_support import csv_text, flat, synthetic
 
 from replay.errors import InputError
-from replay.shadow.paper.candles import read_candles
+from replay.paper.candles import read_candles
 
 GOOD = csv_text(flat(0.2, 0.21, 0.2, 0.19))
 

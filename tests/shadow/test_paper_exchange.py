@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from replay.shadow.paper.exchange import (
+from replay.paper.exchange import (
     Account,
     Refusal,
     Venue,

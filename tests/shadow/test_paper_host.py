@@ -12,11 +12,11 @@ from paper_support import HOUR, START, hosted
 
 import replay.core
 from replay.errors import EnvironmentFailure, InputError
-from replay.shadow.paper.candles import told
-from replay.shadow.paper.directory import held, put_away
-from replay.shadow.paper.resuming import origin_of
-from replay.shadow.paper.snapshot import Saved, load, path_of, save
-from replay.shadow.paper.telemetry import TelemetryWriter, last_sample
+from replay.paper.candles import told
+from replay.paper.directory import held, put_away
+from replay.paper.paper_telemetry import TelemetryWriter, last_sample
+from replay.paper.resumption import origin_of
+from replay.paper.snapshot import Saved, load, path_of, save
 
 
 def test_a_bot_goes_on_from_its_snapshots_as_if_it_had_never_ended(tmp_path: Path) -> None:

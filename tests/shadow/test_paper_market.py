@@ -6,9 +6,9 @@ import itertools
 
 from paper_support import START, flat, synthetic
 
-from replay.shadow.paper.candles import Candle
-from replay.shadow.paper.chance import chance
-from replay.shadow.paper.market import (
+from replay.paper.candles import Candle
+from replay.paper.chance import chance
+from replay.paper.market import (
     CandleMarket,
     Regime,
     SyntheticMarket,

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from replay import core
+from replay.streams.inputs import open_input
 from replay.streams.model import Rejected, Segment, Start, Step, Stream
-from replay.streams.reader import open_input
 
 CONFIG = core.EngineConfig(entry_pct=0.1, profit_pct=0.5, maker_fee_pct=0.05)
 BEGIN = 1_750_000_000.0

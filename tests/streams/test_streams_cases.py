@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from stream_makers import journal, read, states_of, without_lines, write
 
 from replay import core
-from replay.streams.cases import ParityCase, expected_misses, parity_case_document
+from replay.streams.inputs import open_input, read_cases
 from replay.streams.model import Rejected, Start, Step, Stream
-from replay.streams.reader import open_input, read_cases
+from replay.streams.parity_cases import ParityCase, expected_misses, parity_case_document
 from replay.streams.stream_file import stream_id
 
 STATE = core.to_dict(core.PairState(0.2, 1.0))

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from replay.streams.calls import UnusableError
-from replay.streams.cases import parity_case_document, read_case
-from replay.streams.checking import MAX_DEPTH, check_stream
+from replay.streams.events import UnusableError
 from replay.streams.model import EVENT_FIELDS, CallCode, Start, Step, Stream
-from replay.streams.packing import pack_canonical
+from replay.streams.packed import pack_canonical
+from replay.streams.parity_cases import parity_case_document, read_case
+from replay.streams.validity import MAX_DEPTH, check_stream
 
 
 def of(*steps: Step, state: Any = None) -> Stream:

@@ -22,8 +22,8 @@ from test_streams_cases import any_stream
 from replay import core
 from replay.errors import DamagedError, EnvironmentFailure, InputError
 from replay.streams.corpus import Corpus, Entry
+from replay.streams.inputs import open_input
 from replay.streams.model import Rejected, Segment, Start, Step, Stream
-from replay.streams.reader import open_input
 from replay.streams.stream_file import check_file, stream_id
 
 STATE = core.to_dict(core.PairState(0.2, 1.0))

@@ -11,8 +11,8 @@ import pytest
 from stream_makers import Bot, as_bytes, gather, journal, read, states_of, write
 
 from replay import core
+from replay.streams.inputs import ShadowMark, open_input
 from replay.streams.model import Segment, Step
-from replay.streams.reader import ShadowMark, open_input
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replay.streams.packing import MAX_DIGITS, pack, unpack
+from replay.streams.packed import MAX_DIGITS, pack, unpack
 from replay.streams.strict_json import MAX_DEPTH, CutOffError, JsonError, parse
 
 documents = st.recursive(

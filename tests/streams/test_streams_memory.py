@@ -22,7 +22,7 @@ MEGABYTE = 1024
 MEASURE = """
 import sys
 from pathlib import Path
-from replay.streams.reader import open_input
+from replay.streams.inputs import open_input
 from replay.streams.corpus import Corpus
 from replay.streams.model import Rejected
 def most():

@@ -13,8 +13,8 @@ from stream_makers import as_bytes, gather, journal, read, requests, write
 
 from replay.errors import InputError
 from replay.streams.corpus import Corpus
+from replay.streams.inputs import open_input, open_inputs
 from replay.streams.model import Rejected, Segment
-from replay.streams.reader import open_input, open_inputs
 
 JOURNAL = journal(12, slots=2, full_every=4)
 REQUESTS = requests(6, slots=2)

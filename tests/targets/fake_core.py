@@ -33,7 +33,7 @@ from replay.core import (
 )
 from replay.streams.model import Start, Step
 from replay.targets.base import Work, decode_outcomes, encode_outcomes
-from replay.targets.python_module import open_python_target
+from replay.targets.python.module import open_python_target
 
 BAD_PRICE = 0.666
 

@@ -14,9 +14,9 @@ from fake_core import BAD_PRICE
 
 from replay.streams.model import Start, Step
 from replay.targets.base import Failure, Outcome, StepResult, Target, Work, is_refusal
-from replay.targets.executable import open_executable
-from replay.targets.python_module import open_python_target
-from replay.targets.supervisor import Limits
+from replay.targets.executable.handshake import open_executable
+from replay.targets.executable.supervisor import Limits
+from replay.targets.python.module import open_python_target
 
 HERE = Path(__file__).parent
 BAD_STEP = 10

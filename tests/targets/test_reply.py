@@ -6,7 +6,7 @@ from typing import Any
 
 from replay.streams.model import Start, Step
 from replay.targets.base import Reply, Work, decode_outcomes, encode_outcomes
-from replay.targets.python_module import open_python_target, python_reply
+from replay.targets.python.module import open_python_target, python_reply
 
 START = Start({"market_price": 0.2, "now": 1.0}, {}, 5.0, None)
 

@@ -29,7 +29,7 @@ from replay.targets.compact import (
     same,
     state_document,
 )
-from replay.targets.standing import Standing
+from replay.targets.cursor import Standing
 
 
 def _plain(**fields: Any) -> list[Any]:

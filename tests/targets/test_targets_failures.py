@@ -13,8 +13,8 @@ from misbehaving import BAD_STEP, Ran, refused, run_fake, ticks
 from replay.errors import FailureStorm, TargetError
 from replay.streams.model import Step
 from replay.targets.base import FailureKind as Kind
-from replay.targets.executable import open_executable
-from replay.targets.supervisor import Limits
+from replay.targets.executable.handshake import open_executable
+from replay.targets.executable.supervisor import Limits
 
 QUICK = Limits(timeout=2.0, stderr_bytes=2 << 20, answer_bytes=4 << 20)
 

@@ -20,7 +20,7 @@ from replay.fuzzing.plans import plan_of_seed
 from replay.streams.model import Start, Step, Stream, segments_of
 from replay.targets.base import Outcome, Target, Work, is_refusal
 from replay.targets.open import open_target
-from replay.targets.python_module import open_python_target
+from replay.targets.python.module import open_python_target
 
 CORE = Path(replay.core.__file__).parent
 NOW = 1000.0

@@ -26,12 +26,12 @@ from misbehaving import (
 
 from replay.errors import UsageError
 from replay.streams.model import Start, Step
-from replay.targets.asks import Asker
 from replay.targets.base import MISSING, Failure, Target, Work, is_refusal
-from replay.targets.batch import BatchTarget
-from replay.targets.executable import open_executable
+from replay.targets.executable.batch import BatchTarget
+from replay.targets.executable.handshake import open_executable
+from replay.targets.executable.request_texts import Asker
+from replay.targets.executable.single import SingleTarget
 from replay.targets.open import open_target
-from replay.targets.single import SingleTarget
 
 
 def busy_stream(count: int = 300) -> list[Step]:
@@ -255,7 +255,7 @@ def test_non_finite_numbers_go_out_as_the_live_bot_sends_them() -> None:
 def test_children_die_with_us(tmp_path: Path, core_exe: str) -> None:
     program = (
         f"import sys, time; sys.path[:0] = {[str(HERE), str(HERE.parent.parent)]!r}\n"
-        f"from replay.targets.executable import open_executable\n"
+        f"from replay.targets.executable.handshake import open_executable\n"
         f"target = open_executable({core_exe!r})\n"
         f"print(target._child.pid, flush=True); time.sleep(60)\n"
     )
@@ -282,7 +282,7 @@ def test_restarts_wait_longer_and_longer_until_an_answer_comes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr("replay.targets.supervisor.sleep", pauses.append)
+    monkeypatch.setattr("replay.targets.executable.supervisor.sleep", pauses.append)
     ran = run_fake(tmp_path, "exit", part2=False, steps=ticks(12))
     assert list(ran.failures()) == [10]
     assert pauses[0] == 0.01

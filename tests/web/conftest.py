@@ -11,7 +11,7 @@ import pytest
 from web_support import Bot, Browser, Site, real_database
 
 from replay.web.app import create_app
-from replay.web.serving import Served, serve_in_thread
+from replay.web.server import Served, serve_in_thread
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,10 @@ import pytest
 from store_support import child, finding, finish, stream
 from web_support import Site, many_findings, touched
 
-from replay.findings import database as store_database
-from replay.findings.migrations import MIGRATIONS
-from replay.findings.store import Store
-from replay.web.findings import Findings
+from replay.findings.store import database as store_database
+from replay.findings.store.migrations import MIGRATIONS
+from replay.findings.store.store import Store
+from replay.web.database_view import Findings
 
 Serve = Callable[..., Site]
 
@@ -89,7 +89,7 @@ def test_an_older_database_is_read_and_not_brought_along(serve: Serve, tmp_path:
 
     older = MIGRATIONS[:1]
     connection = store_database.connect(path, 1)
-    from replay.findings.migrations import migrate
+    from replay.findings.store.migrations import migrate
 
     migrate(connection, older)
     connection.close()
@@ -152,7 +152,7 @@ def test_pages_and_a_writing_process_do_not_disturb_each_other(
 def test_a_database_that_is_kept_locked_is_told_and_read_again(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("replay.findings.database.HURRIED_SECONDS", 0.2)
+    monkeypatch.setattr("replay.findings.store.database.HURRIED_SECONDS", 0.2)
     path = tmp_path / "d.db"
     identity = many_findings(path, 3)[0]
     site = serve(None, path, None)

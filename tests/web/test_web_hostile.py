@@ -16,7 +16,7 @@ from web_support import DESK, PHONE, TWELVE, Bot, Browser, Site, adapter, block,
 
 from replay.differential.model import Difference, DifferenceKind, Signature
 from replay.findings.lifecycle import Status
-from replay.findings.store import Store
+from replay.findings.store.store import Store
 from replay.targets.base import CoreIdentity
 
 Serve = Callable[..., Site]

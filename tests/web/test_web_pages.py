@@ -27,7 +27,7 @@ from web_support import (
 
 from replay.findings.lifecycle import Status
 from replay.findings.severity import Severity
-from replay.findings.store import Store
+from replay.findings.store.store import Store
 
 Serve = Callable[..., Site]
 
@@ -174,7 +174,7 @@ def test_a_change_of_the_bot_shows_without_a_reload(browser: Browser, serve: Ser
 
 def test_a_server_that_has_gone_is_told_on_the_page(browser: Browser) -> None:
     from replay.web.app import create_app
-    from replay.web.serving import serve_in_thread
+    from replay.web.server import serve_in_thread
 
     with serve_in_thread(create_app(Bot(), None, None), 0) as served:
         browser.visit(served.url)

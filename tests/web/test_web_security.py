@@ -15,7 +15,7 @@ from telemetry_makers import compact, write
 from web_support import Answer, Bot, Browser, Site, many_findings, touched
 
 from replay.web.app import create_app
-from replay.web.serving import serve_in_thread
+from replay.web.server import serve_in_thread
 
 Serve = Callable[..., Site]
 PATHS = ("/", "/api/status", "/divergences", "/nonsense")

@@ -20,7 +20,7 @@ from web_support import PATIENCE, Bot, Site, many_findings
 
 from replay.errors import EnvironmentFailure
 from replay.web.app import create_app
-from replay.web.serving import serve_in_thread
+from replay.web.server import serve_in_thread
 
 
 @contextlib.contextmanager

@@ -14,9 +14,9 @@ import zstandard
 from telemetry_makers import BEGIN, Bot, compact, pretty, write
 from web_support import Site
 
-from replay.gate.telemetry import read_telemetry
+from replay.gate.telemetry.samples import read_telemetry
 from replay.web.course import course_of
-from replay.web.samples import TelemetryReader
+from replay.web.telemetry_cache import TelemetryReader
 
 Serve = Callable[..., Site]
 NAME = "state_machine_shadow_20261122T090000Z.jsonl"
@@ -119,7 +119,7 @@ def test_compressed_files_are_read_and_others_are_left_alone(tmp_path: Path) -> 
 def test_very_many_files_are_read_as_far_as_they_are_new(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("replay.web.samples.MAX_FILES", 3)
+    monkeypatch.setattr("replay.web.telemetry_cache.MAX_FILES", 3)
     bot = Bot()
     for number in range(5):
         write(tmp_path / f"state_machine_shadow_{number}.jsonl", compact(bot.run(2).documents[-2:]))

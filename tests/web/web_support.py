@@ -25,7 +25,7 @@ sys.path[:0] = [str(TESTS / name) for name in ("findings", "gate", "cli")]
 from store_support import HASKELL, PYTHON, finding, stream  # noqa: E402
 
 from replay.cli.main import run_cli  # noqa: E402
-from replay.findings.store import Store  # noqa: E402
+from replay.findings.store.store import Store  # noqa: E402
 
 ROOT = TESTS.parent
 PATIENCE = 60.0

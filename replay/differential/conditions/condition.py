@@ -44,9 +44,9 @@ from typing import Any, Self
 
 from simpleeval import InvalidExpression
 
-from replay.differential.condition_evaluating import Evaluator, short
-from replay.differential.condition_reading import MAX_TEXT, ConditionError, read
-from replay.differential.facts import facts_of
+from replay.differential.conditions.evaluation import Evaluator, short
+from replay.differential.conditions.facts import facts_of
+from replay.differential.conditions.grammar import MAX_TEXT, ConditionError, read
 
 __all__ = ["MAX_TEXT", "Condition", "ConditionError", "facts_of"]
 

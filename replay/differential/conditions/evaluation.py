@@ -1,6 +1,6 @@
 """Evaluates conditions on facts, with bounds on everything that could take long.
 
-The tree was checked when it was read (condition_reading.py), so what is met here is data alone:
+The tree was checked when it was read (grammar.py), so what is met here is data alone:
 facts, constants, and what comes of them.
 """
 
@@ -13,8 +13,8 @@ from typing import Any
 
 from simpleeval import EvalWithCompoundTypes
 
-from replay.differential.condition_reading import ConditionError
-from replay.differential.facts import Fields
+from replay.differential.conditions.facts import Fields
+from replay.differential.conditions.grammar import ConditionError
 
 MAX_WORK = 50_000
 """What evaluating a condition once may cost, in parts of it evaluated and elements looked at; some

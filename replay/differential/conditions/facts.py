@@ -13,7 +13,7 @@ from typing import Any, overload
 
 from replay.core import CoreError, EngineConfig, config_from_dict
 from replay.differential.model import ABSENT, Difference
-from replay.differential.signature import erased, root_of, rule_at_work
+from replay.differential.signature.signature import erased, root_of, rule_at_work
 from replay.streams.model import (
     EVENT_FIELDS,
     ORDERS,
@@ -27,7 +27,7 @@ from replay.streams.model import (
 )
 from replay.targets.base import MISSING, Failure, StepResult, is_refusal
 from replay.targets.compact import INDEX_OF, Plain
-from replay.targets.standing import settings_after
+from replay.targets.cursor import settings_after
 
 CONFIG_FIELDS: tuple[str, ...] = tuple(field.name for field in fields(EngineConfig))
 _NAMES: Mapping[CallCode, tuple[str, ...]] = {

@@ -12,7 +12,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from replay.differential.facts import CALL_FIELDS, CONFIG_FIELDS, DIFFERENCE_FIELDS, FACT_NAMES
+from replay.differential.conditions.facts import (
+    CALL_FIELDS,
+    CONFIG_FIELDS,
+    DIFFERENCE_FIELDS,
+    FACT_NAMES,
+)
 from replay.errors import UsageError
 from replay.streams.model import RECORD_FIELDS, STATE_FIELDS
 from replay.targets.compact import ACTION_FIELDS

@@ -18,9 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from replay.differential.lockstep import Lockstep, run_stream
-from replay.differential.model import Finding, Signature
-from replay.differential.routing import NO_ROUTING, Routing
-from replay.differential.shrinkers import (
+from replay.differential.minimising.shrinkers import (
     CaseDocument,
     Path,
     at,
@@ -33,12 +31,14 @@ from replay.differential.shrinkers import (
     simpler_values,
     without,
 )
-from replay.differential.walking import walk
+from replay.differential.model import Finding, Signature
+from replay.differential.routing_table import NO_ROUTING, Routing
+from replay.differential.trail import walk
 from replay.errors import FailureStorm
 from replay.streams.model import CallCode, Start, Step, Stream, segments_of
 from replay.targets.base import Failure, Target, Work, is_refusal
 from replay.targets.compact import state_document
-from replay.targets.standing import settings_after
+from replay.targets.cursor import settings_after
 
 MAX_ATTEMPTS = 2000
 MAX_SECONDS = 10.0

@@ -2,7 +2,7 @@
 
 A case is seen as one document (`state`, `config`, sizes, the steps' calls and changes), and a
 candidate is that document with one thing taken away or replaced. Which candidates still show the
-same bug is decided elsewhere (minimise.py); nothing here knows about cores.
+same bug is decided elsewhere (minimiser.py); nothing here knows about cores.
 """
 
 from __future__ import annotations

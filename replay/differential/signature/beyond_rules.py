@@ -9,8 +9,8 @@ from typing import Final
 
 from replay.differential.compare import equal
 from replay.differential.model import Difference, DifferenceKind, Signature
-from replay.differential.signing.moment import BOOK, Moment
-from replay.differential.signing.roots import erased, place_in
+from replay.differential.signature.moment import BOOK, Moment
+from replay.differential.signature.roots import erased, place_in
 from replay.streams.model import CYCLES, ORDERS, RECORD_FIELDS, RECOVERIES, CallCode
 from replay.targets.compact import INDEX_OF, RECORD_KINDS, STATE_KINDS
 

@@ -13,7 +13,7 @@ from typing import Final
 from replay.core import EngineConfig
 from replay.core.records import TradeId
 from replay.differential.model import Difference, DifferenceKind, Signature
-from replay.differential.signing.figures import (
+from replay.differential.signature.figures import (
     ROUNDING,
     SIZE,
     entry_price,
@@ -22,7 +22,7 @@ from replay.differential.signing.figures import (
     missing_entry_part,
     volume_part,
 )
-from replay.differential.signing.guards import (
+from replay.differential.signature.guards import (
     entry_hold,
     entry_limit,
     eviction_guard,
@@ -33,8 +33,8 @@ from replay.differential.signing.guards import (
     refresh_guard,
     time_out_guard,
 )
-from replay.differential.signing.moment import CANCEL, ORPHAN, Moment, Order
-from replay.differential.signing.roots import erased, rank_of
+from replay.differential.signature.moment import CANCEL, ORPHAN, Moment, Order
+from replay.differential.signature.roots import erased, rank_of
 
 ANY_EVENT: Final = "any event"
 """Stands for the event in the signature of a rule that several events share."""

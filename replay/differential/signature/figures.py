@@ -18,7 +18,7 @@ from replay.core import EngineConfig, compute_order_volume
 from replay.core.entries import backoff_multiplier, entry_distance
 from replay.core.numbers import rnd
 from replay.core.records import TradeId
-from replay.differential.signing.moment import BOOK, Moment
+from replay.differential.signature.moment import BOOK, Moment
 
 ROUNDING: Final = "rounding"
 DISTANCE: Final = "distance"

@@ -14,8 +14,8 @@ from dataclasses import replace
 
 from replay.core import EngineConfig, compute_order_volume
 from replay.core.records import TradeId
-from replay.differential.signing.figures import entry_price, order_size
-from replay.differential.signing.moment import CANCEL, ORPHAN, Answer, Moment, Order, Recovery
+from replay.differential.signature.figures import entry_price, order_size
+from replay.differential.signature.moment import CANCEL, ORPHAN, Answer, Moment, Order, Recovery
 
 _REFRESH_COUNTERS = ("consecutive_refreshes", "last_refresh_direction")
 _REFRESH_FIELDS = (*_REFRESH_COUNTERS, "refresh_cooldown_until")

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from replay.differential.compare import action_code, equal
-from replay.differential.settings import Settings
+from replay.differential.settings_in_force import Settings
 from replay.streams.model import (
     EVENT_FIELDS,
     ORDERS,

@@ -35,15 +35,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from replay.differential.model import Difference, DifferenceKind, Signature
-from replay.differential.settings import Settings
-from replay.differential.signing.decisions import (
-    ANY_EVENT,
-    decision_signature,
-    exit_price_signature,
-)
-from replay.differential.signing.fields import field_signature, plain_signature
-from replay.differential.signing.moment import Moment, code_and_values
-from replay.differential.signing.reading import (
+from replay.differential.settings_in_force import Settings
+from replay.differential.signature.beyond_rules import (
     is_left_alone,
     is_of_event,
     read_signature,
@@ -51,7 +44,14 @@ from replay.differential.signing.reading import (
     unreadable,
     violation_signature,
 )
-from replay.differential.signing.roots import erased, root_of
+from replay.differential.signature.decisions import (
+    ANY_EVENT,
+    decision_signature,
+    exit_price_signature,
+)
+from replay.differential.signature.moment import Moment, code_and_values
+from replay.differential.signature.roots import erased, root_of
+from replay.differential.signature.values import field_signature, plain_signature
 from replay.streams.model import ORDERS, RECOVERIES, Call, CallCode, call_name
 from replay.targets.base import Failure, FailureKind, Outcome
 from replay.targets.compact import Plain

@@ -13,7 +13,8 @@ from typing import Final
 
 from replay.differential.compare import equal
 from replay.differential.model import Difference, DifferenceKind, Signature
-from replay.differential.signing.decisions import (
+from replay.differential.signature.beyond_rules import is_read_from_text, read_signature
+from replay.differential.signature.decisions import (
     ANY_EVENT,
     ORPHANING,
     entry_price_signature,
@@ -22,7 +23,7 @@ from replay.differential.signing.decisions import (
     volume_signature,
     with_part,
 )
-from replay.differential.signing.figures import (
+from replay.differential.signature.figures import (
     BASE,
     assumed_fill_part,
     cooldown_part,
@@ -31,9 +32,8 @@ from replay.differential.signing.figures import (
     refresh_pause_part,
     volume_part,
 )
-from replay.differential.signing.moment import BOOK, Moment, Order
-from replay.differential.signing.reading import is_read_from_text, read_signature
-from replay.differential.signing.roots import erased, place_in
+from replay.differential.signature.moment import BOOK, Moment, Order
+from replay.differential.signature.roots import erased, place_in
 from replay.streams.model import CYCLES, CallCode
 from replay.targets.compact import ACTION_NAMES
 

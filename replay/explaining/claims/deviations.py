@@ -22,11 +22,11 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from replay.errors import UsageError
-from replay.explaining.editable import Edit, EditableCore, EditKind
-from replay.explaining.rounding_calls import rounding_calls
-from replay.explaining.roundings import ROUNDINGS
-from replay.explaining.source_map import Scope, Span, Token, one_line, tokens_of
-from replay.explaining.source_text import Place
+from replay.explaining.editing.editable import Edit, EditableCore, EditKind
+from replay.explaining.editing.rounding_calls import rounding_calls
+from replay.explaining.editing.source_map import Scope, Span, Token, one_line, tokens_of
+from replay.explaining.editing.source_text import Place
+from replay.explaining.search.roundings import ROUNDINGS
 
 KNOWN: Mapping[str, str] = MappingProxyType(
     {

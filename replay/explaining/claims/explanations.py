@@ -17,11 +17,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from replay.differential.condition import Condition, ConditionError
+from replay.differential.conditions.condition import Condition, ConditionError
 from replay.differential.model import DifferenceKind
-from replay.differential.signature import erased
+from replay.differential.signature.signature import erased
 from replay.errors import InputError, UsageError
-from replay.explaining.deviations import Deviation
+from replay.explaining.claims.deviations import Deviation
 from replay.streams.model import CALL_NAMES, RECORD_FIELDS, STATE_FIELDS
 from replay.targets.base import FailureKind
 from replay.targets.compact import ACTION_FIELDS

@@ -12,11 +12,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from replay.differential.compare import compare, equal, refusal_text
-from replay.differential.facts import config_at
+from replay.differential.conditions.facts import config_at
 from replay.differential.model import Finding
-from replay.differential.signature import root_of
-from replay.explaining.evidence import Passage, Refutation, Role, answers_alike, misfits, replies
-from replay.explaining.kept import alone
+from replay.differential.signature.signature import root_of
+from replay.explaining.evidence.kept import alone
+from replay.explaining.evidence.passages import (
+    Passage,
+    Refutation,
+    Role,
+    answers_alike,
+    misfits,
+    replies,
+)
 from replay.streams.model import Document
 from replay.targets.base import Failure, FailureKind, Outcome, StepResult, Target, Work, is_refusal
 from replay.targets.compact import Plain

@@ -7,7 +7,7 @@ it speaks of and on which the shadow agrees with the authority. One that fails i
 nothing. Where the traces of two bugs are in one answer, two deviations may reproduce it together,
 neither being enough alone.
 
-Nothing is read or opened here but the core that edits are made in; rechecking.py brings the rest.
+Nothing is read or opened here but the core that edits are made in; run_recheck.py brings the rest.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from replay.errors import TargetError
-from replay.explaining.editable import EditableCore
-from replay.explaining.evidence import Passage
-from replay.explaining.explanations import Explanations
-from replay.explaining.reproducing import as_authority, misses, together
-from replay.explaining.trial import Bucket, Key, Trial, by_bucket, listed, times
-from replay.findings.report import Claim
+from replay.explaining.claims.claim import Claim
+from replay.explaining.claims.explanations import Explanations
+from replay.explaining.claims.reproduction import as_authority, misses, together
+from replay.explaining.claims.trial import Bucket, Key, Trial, by_bucket, listed, times
+from replay.explaining.editing.editable import EditableCore
+from replay.explaining.evidence.passages import Passage
 
 MAX_TOGETHER = 3
 """Deviations that are tried at once on one answer."""

@@ -10,16 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from replay.differential.compare import compare
-from replay.differential.condition import ConditionError
-from replay.differential.facts import config_at
+from replay.differential.conditions.condition import ConditionError
+from replay.differential.conditions.facts import config_at
 from replay.differential.model import Finding, Verdict
-from replay.differential.settings import settings_at
-from replay.differential.signature import divergence_signature, failure_signature
-from replay.explaining.editable import Edit, EditableCore, EditKind
-from replay.explaining.evidence import Passage, Refutation
-from replay.explaining.explanations import Explanation
-from replay.explaining.meeting import applies_to
-from replay.explaining.occurrences import (
+from replay.differential.settings_in_force import settings_at
+from replay.differential.signature.signature import divergence_signature, failure_signature
+from replay.explaining.claims.explanations import Explanation
+from replay.explaining.claims.occurrences import (
     NO_ANSWER,
     Occurrence,
     is_authority,
@@ -27,6 +24,9 @@ from replay.explaining.occurrences import (
     refutations,
     told,
 )
+from replay.explaining.claims.scope import applies_to
+from replay.explaining.editing.editable import Edit, EditableCore, EditKind
+from replay.explaining.evidence.passages import Passage, Refutation
 from replay.streams.model import Stream, call_name
 from replay.targets.base import Failure, FailureKind
 

@@ -15,19 +15,19 @@ from pathlib import Path
 
 from replay.differential.last_step import run_last_step
 from replay.differential.model import Finding, Signature
-from replay.differential.routing import NO_ROUTING, Routing
+from replay.differential.routing_table import NO_ROUTING, Routing
 from replay.errors import FailureStorm
-from replay.explaining.editable import EditableCore
-from replay.explaining.evidence import Passage, Witness
-from replay.explaining.explanations import Explanations
-from replay.explaining.gathering import corpus_streams, planned_streams
-from replay.explaining.kept import cases_of
-from replay.explaining.occurrences import Occurrence, prepared
-from replay.explaining.recheck import Bucket, Explained, judge
-from replay.findings.encoding import pack_stream
+from replay.explaining.claims.claim import Claim
+from replay.explaining.claims.explanations import Explanations
+from replay.explaining.claims.occurrences import Occurrence, prepared
+from replay.explaining.claims.recheck import Bucket, Explained, judge
+from replay.explaining.editing.editable import EditableCore
+from replay.explaining.evidence.kept import cases_of
+from replay.explaining.evidence.passages import Passage, Witness
+from replay.explaining.evidence.supply import corpus_streams, planned_streams
 from replay.findings.lifecycle import Status
-from replay.findings.report import Claim
-from replay.findings.store import Store, StoredFinding
+from replay.findings.store.encoding import pack_stream
+from replay.findings.store.store import Store, StoredFinding
 from replay.fuzzing.plan import Profile
 from replay.streams.model import Stream
 from replay.targets.base import Target

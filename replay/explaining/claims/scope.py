@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from replay.differential.facts import facts_of, phase_of
+from replay.differential.conditions.facts import facts_of, phase_of
 from replay.differential.model import Finding
-from replay.differential.signature import erased, rule_at_work
-from replay.explaining.explanations import Explanation, covers
-from replay.explaining.occurrences import Occurrence
+from replay.differential.signature.signature import erased, rule_at_work
+from replay.explaining.claims.explanations import Explanation, covers
+from replay.explaining.claims.occurrences import Occurrence
 from replay.streams.model import Document
 from replay.targets.compact import Plain
 

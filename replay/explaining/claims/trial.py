@@ -8,15 +8,15 @@ import datetime
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from replay.differential.condition import ConditionError
+from replay.differential.conditions.condition import ConditionError
 from replay.errors import ReplayError, TargetError
-from replay.explaining.editable import Edit, EditableCore
-from replay.explaining.evidence import Passage
-from replay.explaining.explanations import Explanation
-from replay.explaining.meeting import meets
-from replay.explaining.occurrences import Occurrence
-from replay.explaining.reproducing import contradiction, misses
-from replay.findings.report import Claim
+from replay.explaining.claims.claim import Claim
+from replay.explaining.claims.explanations import Explanation
+from replay.explaining.claims.occurrences import Occurrence
+from replay.explaining.claims.reproduction import contradiction, misses
+from replay.explaining.claims.scope import meets
+from replay.explaining.editing.editable import Edit, EditableCore
+from replay.explaining.evidence.passages import Passage
 
 MAX_NAMED = 3
 """Buckets that one sentence tells of."""

@@ -22,15 +22,15 @@ from time import process_time
 from typing import NamedTuple, TypeVar
 
 from replay.errors import TargetError, UsageError
-from replay.explaining.bounded import OutOfTime
-from replay.explaining.forces import Force, Forces
-from replay.explaining.helpers import HELPERS
-from replay.explaining.newest import Newest
-from replay.explaining.private_core import PrivateCore, SourceModule, short_names
-from replay.explaining.source_map import SourceMap
-from replay.explaining.source_text import (
+from replay.explaining.editing.bounded import OutOfTime
+from replay.explaining.editing.forces import Force, Forces
+from replay.explaining.editing.newest import Newest
+from replay.explaining.editing.private_core import PrivateCore, SourceModule, short_names
+from replay.explaining.editing.source_map import SourceMap
+from replay.explaining.editing.source_text import (
     Place,
 )
+from replay.explaining.editing.vocabulary import HELPERS
 from replay.streams.model import Stream
 from replay.targets.base import (
     CoreIdentity,
@@ -42,8 +42,8 @@ from replay.targets.base import (
     Target,
     Work,
 )
-from replay.targets.python_module import PythonTarget, locate_core, open_python_target
-from replay.targets.python_session import MAX_TEXT, RAISED, Bindings, PythonSession, told
+from replay.targets.python.module import PythonTarget, locate_core, open_python_target
+from replay.targets.python.session import MAX_TEXT, RAISED, Bindings, PythonSession, told
 
 V = TypeVar("V")
 

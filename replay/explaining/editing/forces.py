@@ -13,11 +13,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple, TypeVar
 
-from replay.explaining.bounded import bounded
-from replay.explaining.private_core import PrivateCore, SourceModule
-from replay.explaining.source_map import SourceMap
-from replay.explaining.source_text import Definition, Place, code_named, definitions, edited_text
-from replay.targets.python_session import Bindings
+from replay.explaining.editing.bounded import bounded
+from replay.explaining.editing.private_core import PrivateCore, SourceModule
+from replay.explaining.editing.source_map import SourceMap
+from replay.explaining.editing.source_text import (
+    Definition,
+    Place,
+    code_named,
+    definitions,
+    edited_text,
+)
+from replay.targets.python.session import Bindings
 
 V = TypeVar("V")
 

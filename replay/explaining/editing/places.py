@@ -13,8 +13,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from functools import cached_property
 
-from replay.explaining.editable import Edit, EditableCore
-from replay.explaining.source_text import Place, line_starts
+from replay.explaining.editing.editable import Edit, EditableCore
+from replay.explaining.editing.source_text import Place, line_starts
 from replay.streams.model import Stream
 
 Line = tuple[str, int]

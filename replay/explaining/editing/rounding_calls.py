@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from replay.explaining.source_map import ParsedModule, SourceMap
+from replay.explaining.editing.source_map import ParsedModule, SourceMap
 
 _NAMES = re.compile(r"_*(rnd|round\w*|\w+_round(ed)?)")
 _DIGITS = re.compile(r"\w*(digits|decimals|places|precision)|d|n")

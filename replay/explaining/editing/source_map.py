@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
-from replay.explaining.source_text import Place, line_starts, source_lines
+from replay.explaining.editing.source_text import Place, line_starts, source_lines
 
 Span: TypeAlias = tuple[int, int]
 """Where something begins and ends in a text."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from replay.explaining.roundings import ROUNDINGS
+from replay.explaining.search.roundings import ROUNDINGS
 
 T = TypeVar("T")
 

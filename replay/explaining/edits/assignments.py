@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from replay.explaining.editable import EditKind
+from replay.explaining.editing.editable import EditKind
+from replay.explaining.editing.source_map import Function
 from replay.explaining.edits.model import Change, Unit, called_name
 from replay.explaining.edits.operands import removals
-from replay.explaining.source_map import Function
 
 
 def assignments(unit: Unit, node: ast.AST) -> Iterator[Change]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from replay.explaining.editable import EditKind
+from replay.explaining.editing.editable import EditKind
+from replay.explaining.editing.source_map import Function
 from replay.explaining.edits.model import Change, Unit, tests_of
-from replay.explaining.source_map import Function
 
 _DECIDING = (ast.BoolOp, ast.Compare, ast.UnaryOp, ast.Name, ast.Attribute, ast.Call)
 _MOST_RETURNS = 12

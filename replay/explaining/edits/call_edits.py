@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from replay.explaining.editable import EditKind
+from replay.explaining.editing.editable import EditKind
+from replay.explaining.editing.source_map import Function
 from replay.explaining.edits.model import Change, Unit, called_name
-from replay.explaining.source_map import Function
 
 _NOT_LIKE_THEIR_ARGUMENT = (
     *("isinstance", "len", "range", "type", "getattr", "hasattr", "enumerate", "zip", "next"),

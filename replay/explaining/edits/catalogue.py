@@ -11,25 +11,25 @@ import ast
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-from replay.explaining.deviations import known_deviations
-from replay.explaining.editable import Edit, EditableCore, EditKind
+from replay.explaining.claims.deviations import known_deviations
+from replay.explaining.editing.editable import Edit, EditableCore, EditKind
+from replay.explaining.editing.source_map import ParsedModule, Span
+from replay.explaining.editing.source_text import Place
 from replay.explaining.edits.assignments import assignments
 from replay.explaining.edits.branches import branches
-from replay.explaining.edits.calls import calls
+from replay.explaining.edits.call_edits import calls
+from replay.explaining.edits.code_units import units_of
 from replay.explaining.edits.comparisons import comparisons
+from replay.explaining.edits.confusions import fields
 from replay.explaining.edits.constants import constants
-from replay.explaining.edits.fields import fields
-from replay.explaining.edits.floating import floating
+from replay.explaining.edits.float_orders import floating
 from replay.explaining.edits.mirror import mirrored
 from replay.explaining.edits.model import Change, Unit
-from replay.explaining.edits.narrowing import narrowing
+from replay.explaining.edits.narrowed import narrowing
 from replay.explaining.edits.operands import operands
 from replay.explaining.edits.operators import operators
-from replay.explaining.edits.order import order
-from replay.explaining.edits.rounding import DIGITS, rounding
-from replay.explaining.edits.units import units_of
-from replay.explaining.source_map import ParsedModule, Span
-from replay.explaining.source_text import Place
+from replay.explaining.edits.ordering_edits import order
+from replay.explaining.edits.rounding_call import DIGITS, rounding
 
 Line = tuple[str, int]
 

@@ -6,9 +6,9 @@ import ast
 import sys
 from collections.abc import Collection, Iterator, Sequence
 
+from replay.explaining.editing.source_map import Function, ParsedModule, Scope, SourceMap
 from replay.explaining.edits.model import Unit
 from replay.explaining.edits.sorts import Sorts
-from replay.explaining.source_map import Function, ParsedModule, Scope, SourceMap
 
 _WORTH_LOOKING = (ast.stmt, ast.expr, ast.comprehension, ast.keyword, ast.ExceptHandler)
 _F_STRINGS_HAVE_PLACES = sys.version_info >= (3, 12)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from replay.explaining.editable import EditKind
+from replay.explaining.editing.editable import EditKind
 from replay.explaining.edits.model import Change, Unit, is_none, is_number, is_text
 
 _TEXTS: dict[type[ast.cmpop], str] = {

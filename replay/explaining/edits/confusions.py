@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from itertools import combinations, product
 
-from replay.explaining.editable import EditKind
+from replay.explaining.editing.editable import EditKind
 from replay.explaining.edits.model import Change, Unit
 from replay.explaining.edits.operators import swapped
 

@@ -6,7 +6,7 @@ import ast
 import math
 from collections.abc import Iterator
 
-from replay.explaining.editable import EditKind
+from replay.explaining.editing.editable import EditKind
 from replay.explaining.edits.model import Change, Unit
 from replay.explaining.edits.sorts import sort_of
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 
-from replay.explaining.editable import EditKind
+from replay.explaining.editing.editable import EditKind
 from replay.explaining.edits.model import Change, Unit, called_name, precedence
 
 _Look = Callable[[ast.expr], ast.expr]

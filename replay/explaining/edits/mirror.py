@@ -13,8 +13,8 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
+from replay.explaining.editing.source_map import Span, tokens_of
 from replay.explaining.edits.model import Change, Unit
-from replay.explaining.source_map import Span, tokens_of
 
 _MOST_PLACES = 8
 

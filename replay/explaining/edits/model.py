@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from replay.explaining.editable import EditKind
+from replay.explaining.editing.editable import EditKind
+from replay.explaining.editing.source_map import ParsedModule, Scope, Span
 from replay.explaining.edits.sorts import Names, Sorts
-from replay.explaining.source_map import ParsedModule, Scope, Span
 
 
 class Change(NamedTuple):

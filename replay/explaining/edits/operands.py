@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from replay.explaining.editable import EditKind
+from replay.explaining.editing.editable import EditKind
+from replay.explaining.editing.source_map import Span
 from replay.explaining.edits.model import Change, Unit, called_name
-from replay.explaining.source_map import Span
 
 
 def operands(unit: Unit, node: ast.AST) -> Iterator[Change]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from replay.explaining.editable import EditKind
+from replay.explaining.editing.editable import EditKind
 from replay.explaining.edits.model import Change, Unit, called_name
-from replay.explaining.roundings import ROUNDINGS
+from replay.explaining.search.roundings import ROUNDINGS
 
 DIGITS = "one digit"
 """How the meaning of a change of the digits begins."""

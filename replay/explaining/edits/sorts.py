@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from replay.explaining.rounding_calls import rounding_functions
-from replay.explaining.source_map import Function, Scope, SourceMap
+from replay.explaining.editing.rounding_calls import rounding_functions
+from replay.explaining.editing.source_map import Function, Scope, SourceMap
 
 _SEQUENCES = ("tuple", "list", "Sequence", "Iterable", "set", "frozenset", "Iterator")
 _MAPPINGS = ("Mapping", "dict")

@@ -13,15 +13,15 @@ from dataclasses import dataclass, replace
 
 from replay.differential.lockstep import judge
 from replay.differential.model import Verdict
-from replay.differential.routing import NO_ROUTING, Routing
+from replay.differential.routing_table import NO_ROUTING, Routing
 from replay.differential.steadiness import Asked, ask_again
 from replay.errors import UsageError
-from replay.explaining.evidence import Passage, Role, Witness
-from replay.findings.store import Store
-from replay.findings.stored import StoredCase, StoredFinding
+from replay.explaining.evidence.passages import Passage, Role, Witness
+from replay.findings.store.store import Store
+from replay.findings.store.stored import StoredCase, StoredFinding
 from replay.streams.model import Stream
 from replay.targets.base import Failure, Target
-from replay.targets.standing import Standing
+from replay.targets.cursor import Standing
 
 MAX_CASES = 24
 """Kept cases of one finding that are looked at."""

@@ -18,7 +18,7 @@ from random import Random
 from typing import Any
 
 from replay.core import CoreError, config_from_dict, config_to_dict, from_dict, to_dict
-from replay.differential.shrinkers import (
+from replay.differential.minimising.shrinkers import (
     CaseDocument,
     Path,
     at,
@@ -34,7 +34,7 @@ from replay.fuzzing.damage import damage
 from replay.fuzzing.edge import EdgeSource
 from replay.fuzzing.plan import Profile
 from replay.fuzzing.plans import plan_of_seed
-from replay.fuzzing.values import EDGE_DOUBLES, MODE_SOURCES, ODD_TEXTS, REGIMES, down, up
+from replay.fuzzing.value_pool import EDGE_DOUBLES, MODE_SOURCES, ODD_TEXTS, REGIMES, down, up
 from replay.streams.model import EVENT_FIELDS, CallCode, Step, Stream
 
 ORIGIN = "generated beside a case"

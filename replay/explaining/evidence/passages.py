@@ -18,13 +18,13 @@ from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 from replay.differential.compare import compare, equal
-from replay.differential.condition import facts_of
+from replay.differential.conditions.condition import facts_of
 from replay.differential.lockstep import judge, same_bytes
 from replay.differential.model import Difference, Signature, Verdict
-from replay.differential.routing import NO_ROUTING, Routing
-from replay.differential.settings import settings_at
-from replay.differential.signature import divergence_signature
-from replay.differential.walking import walk
+from replay.differential.routing_table import NO_ROUTING, Routing
+from replay.differential.settings_in_force import settings_at
+from replay.differential.signature.signature import divergence_signature
+from replay.differential.trail import walk
 from replay.streams.model import Document, Stream
 from replay.targets.base import (
     Failure,
@@ -38,7 +38,7 @@ from replay.targets.base import (
     is_refusal,
 )
 from replay.targets.compact import Plain
-from replay.targets.standing import settings_after
+from replay.targets.cursor import settings_after
 
 MAX_FAILURES, MAX_IN_A_ROW = 20, 3
 """Passages in all, and in a row, on which a core failed before it is asked no more: each of them

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Any
 
-from replay.differential.shrinkers import CaseDocument, Path, at, case_stream, replaced
-from replay.explaining.neighbours import ORIGIN, swapped, written_out
+from replay.differential.minimising.shrinkers import CaseDocument, Path, at, case_stream, replaced
+from replay.explaining.evidence.neighbours import ORIGIN, swapped, written_out
 from replay.fuzzing.choices import Seeded
-from replay.fuzzing.values import down, up
+from replay.fuzzing.value_pool import down, up
 from replay.streams.model import CallCode, Stream
 
 _PERCENTAGES = ("entry_pct", "entry_pct_a", "entry_pct_b", "profit_pct", "maker_fee_pct")

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from replay.errors import TargetError
-from replay.explaining.editable import Edit, EditableCore
-from replay.explaining.evidence import (
+from replay.explaining.editing.editable import Edit, EditableCore
+from replay.explaining.evidence.passages import (
     Passage,
     Refutation,
     Role,

@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from replay.errors import ExitCode
-from replay.explaining.editable import Edit
-from replay.explaining.values import ValueAtWork
+from replay.explaining.editing.editable import Edit
+from replay.explaining.search.values_at_work import ValueAtWork
 
 
 class Result(StrEnum):

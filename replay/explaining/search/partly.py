@@ -17,10 +17,12 @@ from typing import TypeVar
 from replay.differential.compare import compare
 from replay.differential.lockstep import same_bytes
 from replay.differential.model import Difference, DifferenceKind
-from replay.explaining.contest import Clock, Contest, in_force
-from replay.explaining.diagnosis import Halves, Near
-from replay.explaining.editable import Edit, EditableCore
-from replay.explaining.evidence import (
+from replay.explaining.claims.occurrences import told
+from replay.explaining.editing.editable import Edit, EditableCore
+from replay.explaining.editing.places import Rules
+from replay.explaining.evidence.kept import alone
+from replay.explaining.evidence.neighbours import as_written_out, single_changes
+from replay.explaining.evidence.passages import (
     Passage,
     Refutation,
     Role,
@@ -30,14 +32,12 @@ from replay.explaining.evidence import (
     replies,
     same_answer,
 )
-from replay.explaining.gathering import packed
-from replay.explaining.kept import alone
-from replay.explaining.neighbours import as_written_out, single_changes
-from replay.explaining.occurrences import told
-from replay.explaining.places import Rules
-from replay.explaining.ranking import rank
-from replay.explaining.rivals import BATCH
-from replay.explaining.separating import separating
+from replay.explaining.evidence.supply import packed
+from replay.explaining.search.contest import Clock, Contest, in_force
+from replay.explaining.search.diagnosis import Halves, Near
+from replay.explaining.search.ranking import rank
+from replay.explaining.search.rivals import BATCH
+from replay.explaining.search.separation import separating
 from replay.targets.base import Failure, StepResult, is_refusal
 
 MAX_OCCURRENCES, MAX_ELSEWHERE, DECISIVE = 10, 8, 6

@@ -7,8 +7,8 @@ filled in, the file is refused.
 from __future__ import annotations
 
 from replay.differential.model import Signature
-from replay.explaining.deviations import Deviation, deviation_of, known_deviations
-from replay.explaining.editable import Edit, EditableCore, EditKind
+from replay.explaining.claims.deviations import Deviation, deviation_of, known_deviations
+from replay.explaining.editing.editable import Edit, EditableCore, EditKind
 
 MAX_NAME = 80
 

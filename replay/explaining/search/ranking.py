@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from replay.explaining.editable import Edit, EditableCore, EditKind
-from replay.explaining.places import Rules, text_at
+from replay.explaining.editing.editable import Edit, EditableCore, EditKind
+from replay.explaining.editing.places import Rules, text_at
 
 _LIKELY: Final[Mapping[EditKind, int]] = MappingProxyType(
     {

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from replay.errors import FailureStorm
-from replay.explaining.contest import Clock, Contest, in_force
-from replay.explaining.editable import Edit, EditableCore
-from replay.explaining.evidence import Passage, Role, Witness, replies, same_answer
-from replay.explaining.gathering import packed
+from replay.explaining.editing.editable import Edit, EditableCore
+from replay.explaining.evidence.passages import Passage, Role, Witness, replies, same_answer
+from replay.explaining.evidence.supply import packed
+from replay.explaining.search.contest import Clock, Contest, in_force
 from replay.streams.model import Stream
 from replay.targets.base import Failure, Work
 

@@ -18,16 +18,17 @@ from itertools import islice
 from pathlib import Path
 
 from replay.differential.model import DifferenceKind, Signature
-from replay.differential.routing import NO_ROUTING, Routing
-from replay.differential.rules import place_in_contract
+from replay.differential.routing_table import NO_ROUTING, Routing
+from replay.differential.signature.rules import place_in_contract
 from replay.differential.steadiness import Asked, ask_again
 from replay.errors import FailureStorm, TargetError, UsageError
-from replay.explaining.contest import Clock, Contest
-from replay.explaining.diagnosis import Cause, Diagnosis, Near, Result, Support
-from replay.explaining.editable import Edit, EditableCore
+from replay.explaining.editing.editable import Edit, EditableCore
+from replay.explaining.editing.places import Line, Rules, edits_at_work
 from replay.explaining.edits import edits_of
-from replay.explaining.evidence import Passage, Witness
-from replay.explaining.gathering import (
+from replay.explaining.evidence.kept import NOTHING_KEPT, Kept, alone, ask_kept, varies
+from replay.explaining.evidence.neighbours import mixed_changes, single_changes
+from replay.explaining.evidence.passages import Passage, Witness
+from replay.explaining.evidence.supply import (
     PACK,
     batches,
     corpus_streams,
@@ -35,15 +36,14 @@ from replay.explaining.gathering import (
     packed,
     planned_streams,
 )
-from replay.explaining.kept import NOTHING_KEPT, Kept, alone, ask_kept, varies
-from replay.explaining.neighbours import mixed_changes, single_changes
-from replay.explaining.partly import halves, nearest, parts_of, telling
-from replay.explaining.places import Line, Rules, edits_at_work
-from replay.explaining.proposal import proposal
-from replay.explaining.ranking import rank
-from replay.explaining.rivals import BATCH, Rivals, as_the_core_is
-from replay.explaining.ties import tie_changes
-from replay.explaining.values import values_at_work
+from replay.explaining.evidence.ties import tie_changes
+from replay.explaining.search.contest import Clock, Contest
+from replay.explaining.search.diagnosis import Cause, Diagnosis, Near, Result, Support
+from replay.explaining.search.partly import halves, nearest, parts_of, telling
+from replay.explaining.search.proposal import proposal
+from replay.explaining.search.ranking import rank
+from replay.explaining.search.rivals import BATCH, Rivals, as_the_core_is
+from replay.explaining.search.values_at_work import values_at_work
 from replay.fuzzing.plan import Profile
 from replay.streams.model import Stream, call_name
 from replay.targets.base import Target

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from replay.differential.condition import Condition, ConditionError, facts_of
-from replay.explaining.evidence import Passage, config_at
+from replay.differential.conditions.condition import Condition, ConditionError, facts_of
+from replay.explaining.evidence.passages import Passage, config_at
 
 
 def separating(

@@ -21,12 +21,12 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-from replay.differential.signature import root_of
-from replay.explaining.contest import in_force
-from replay.explaining.editable import Edit, EditableCore
-from replay.explaining.evidence import Passage, replies
-from replay.explaining.places import Line
-from replay.explaining.source_text import Place
+from replay.differential.signature.signature import root_of
+from replay.explaining.editing.editable import Edit, EditableCore
+from replay.explaining.editing.places import Line
+from replay.explaining.editing.source_text import Place
+from replay.explaining.evidence.passages import Passage, replies
+from replay.explaining.search.contest import in_force
 
 MAX_VALUES = 6
 NEAR_ULPS = 4

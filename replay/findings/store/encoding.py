@@ -18,7 +18,7 @@ import msgpack
 import zstandard
 
 from replay.differential.model import ABSENT, Difference, DifferenceKind
-from replay.streams import packing
+from replay.streams import packed
 from replay.streams.model import CHANGE_KEYS, Call, Start, Step, Stream
 from replay.targets.base import MISSING, Failure, FailureKind, StepResult
 
@@ -59,7 +59,7 @@ class PackedStream(NamedTuple):
 def pack_stream(stream: Stream) -> PackedStream:
     """Packs the content of a stream and names it by its SHA-256."""
     start = stream.start
-    content = packing.pack_canonical(
+    content = packed.pack_canonical(
         [
             STREAM_FORMAT,
             [start.state, start.config, start.order_size_usd, start.order_sizes],
@@ -78,7 +78,7 @@ def unpack_stream(blob: bytes, sha256: str, origin: str = "", line: int = 0) -> 
     content = decompress(blob)
     if hashlib.sha256(content).hexdigest() != sha256:
         raise ValueError("its content does not fit its SHA-256")
-    return _stream_of(packing.unpack(content), origin, line)
+    return _stream_of(packed.unpack(content), origin, line)
 
 
 def _stream_of(content: Any, origin: str, line: int) -> Stream:
@@ -177,7 +177,7 @@ def _pack(value: Any) -> bytes:
 
 def _pack_marker(value: object) -> msgpack.ExtType:
     if isinstance(value, int):
-        return msgpack.ExtType(packing.BIG_INTEGER, str(value).encode())
+        return msgpack.ExtType(packed.BIG_INTEGER, str(value).encode())
     name = type(value).__name__
     return msgpack.ExtType(_MARKER_TYPE, name.encode("utf-8", "backslashreplace")[:_MARKER_LENGTH])
 
@@ -196,7 +196,7 @@ def _unpack(content: bytes) -> Any:
 
 
 def _unpack_marker(code: int, data: bytes) -> object:
-    if code == packing.BIG_INTEGER:
+    if code == packed.BIG_INTEGER:
         return int(data)
     name = data.decode("utf-8", "replace")
     return _KNOWN.get(name, Marker(name))

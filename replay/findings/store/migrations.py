@@ -15,9 +15,9 @@ from typing import NamedTuple, TypeAlias
 
 from replay import __version__
 from replay.errors import DamagedError, ForeignDatabaseError
-from replay.findings import encoding
-from replay.findings.database import APPLICATION_ID, Connection, judge
 from replay.findings.severity import is_hot, severity_of, worst
+from replay.findings.store import encoding
+from replay.findings.store.database import APPLICATION_ID, Connection, judge
 from replay.streams.model import call_name
 
 

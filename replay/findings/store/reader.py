@@ -12,15 +12,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from replay.differential.model import Verdict
-from replay.differential.routing import Routing
+from replay.differential.routing_table import Routing
 from replay.errors import DamagedError, UsageError
-from replay.findings import encoding
-from replay.findings.database import Connection
 from replay.findings.lifecycle import HistoryEntry, Status, first_status
-from replay.findings.queries import FINDINGS, MEMBERS, RUNS, severity_at
-from replay.findings.routes import read_routing, signature_of
 from replay.findings.severity import Severity
-from replay.findings.stored import (
+from replay.findings.store import encoding
+from replay.findings.store.database import Connection
+from replay.findings.store.queries import FINDINGS, MEMBERS, RUNS, severity_at
+from replay.findings.store.routes import read_routing, signature_of
+from replay.findings.store.stored import (
     CorePair,
     FailureCount,
     KeptStream,

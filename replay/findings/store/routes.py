@@ -14,21 +14,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from replay.differential.condition import Condition, ConditionError
+from replay.differential.conditions.condition import Condition, ConditionError
 from replay.differential.model import Finding, Signature
-from replay.differential.routing import IN_PART, Routing, part_of
+from replay.differential.routing_table import IN_PART, Routing, part_of
 from replay.errors import DamagedError, UsageError
-from replay.findings import encoding
-from replay.findings.database import Connection
 from replay.findings.lifecycle import Status
-from replay.findings.rows import Rows
+from replay.findings.store import encoding
+from replay.findings.store.database import Connection
+from replay.findings.store.rows import Rows
 
 MAX_NAME = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """What a split does, as it was tried out before (splitting.py).
+    """What a split does, as it was tried out before (splits.py).
 
     `rows` are the numbers of the occurrences that move, `moving` and `staying` the findings that
     running the streams of those that move and those that stay has shown, at least one of each.

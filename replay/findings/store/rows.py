@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 from replay.differential.model import Finding
 from replay.errors import UsageError
-from replay.findings import encoding
-from replay.findings.database import Connection
-from replay.findings.encoding import PackedStream, clean
 from replay.findings.lifecycle import HistoryEntry, Status, status_of
 from replay.findings.severity import Severity, is_hot, severity_of, worst
+from replay.findings.store import encoding
+from replay.findings.store.database import Connection
+from replay.findings.store.encoding import PackedStream, clean
 from replay.targets.base import CoreIdentity
 
 KEPT_PLACES = 20

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from replay.differential.routing import part_of
+from replay.differential.routing_table import part_of
 from replay.errors import DamagedError
-from replay.findings import encoding
-from replay.findings.database import Connection
 from replay.findings.lifecycle import broken_step
-from replay.findings.reader import Reader
-from replay.findings.routes import read_routing, signature_of
 from replay.findings.severity import Severity
+from replay.findings.store import encoding
+from replay.findings.store.database import Connection
+from replay.findings.store.reader import Reader
+from replay.findings.store.routes import read_routing, signature_of
 
 _MOST = 20
 """Problems of one sort that are named; a file full of them needs no longer list."""

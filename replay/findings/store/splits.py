@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from replay.differential.condition import Condition, ConditionError
+from replay.differential.conditions.condition import Condition, ConditionError
 from replay.differential.last_step import run_last_step
-from replay.differential.minimise import minimise, shows_afresh
+from replay.differential.minimising.minimiser import minimise, shows_afresh
 from replay.differential.model import Finding, Signature, Verdict
-from replay.differential.routing import Routing, part_of
+from replay.differential.routing_table import Routing, part_of
 from replay.errors import UsageError
-from replay.findings.routes import Split, check_name
-from replay.findings.store import KeptStream, Store, StoredFinding
+from replay.findings.store.routes import Split, check_name
+from replay.findings.store.store import KeptStream, Store, StoredFinding
 from replay.streams.model import Stream
 from replay.targets.base import Failure, Target
 

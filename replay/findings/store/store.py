@@ -26,15 +26,14 @@ from typing import NamedTuple, Self
 from replay import __version__
 from replay.differential.model import Finding
 from replay.errors import EnvironmentFailure, InputError, ReplayError, UsageError
-from replay.findings import check, database, encoding
-from replay.findings.check import Soundness
-from replay.findings.database import Connection
-from replay.findings.deciding import Deciding
-from replay.findings.encoding import clean
-from replay.findings.migrations import MIGRATIONS, Migrations, migrate
-from replay.findings.rows import KEPT_PLACES, Place, as_json, now
 from replay.findings.severity import is_hot, severity_of
-from replay.findings.stored import (
+from replay.findings.store import database, encoding, soundness
+from replay.findings.store.database import Connection
+from replay.findings.store.encoding import clean
+from replay.findings.store.migrations import MIGRATIONS, Migrations, migrate
+from replay.findings.store.rows import KEPT_PLACES, Place, as_json, now
+from replay.findings.store.soundness import Soundness
+from replay.findings.store.stored import (
     CorePair,
     FailureCount,
     KeptStream,
@@ -46,6 +45,7 @@ from replay.findings.stored import (
     StoredFinding,
     StoredRun,
 )
+from replay.findings.store.triage import Deciding
 from replay.targets.base import CoreIdentity
 
 __all__ = [
@@ -306,8 +306,8 @@ class Store(Deciding):
                 raise UsageError(f"run {run_id} has ended already", run=run_id)
 
     def check(self) -> Soundness:
-        """Reads the whole database and tells whether it is sound (check.py)."""
-        return check.soundness(self._connection)
+        """Reads the whole database and tells whether it is sound (soundness.py)."""
+        return soundness.soundness(self._connection)
 
     # Inside a transaction
 

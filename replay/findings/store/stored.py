@@ -19,7 +19,7 @@ from replay.streams.model import Document, Stream
 from replay.targets.base import CoreIdentity, StepResult
 
 if TYPE_CHECKING:
-    from replay.findings.reader import Reader
+    from replay.findings.store.reader import Reader
 
 
 class RunKind(StrEnum):

@@ -11,12 +11,12 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from replay.errors import UsageError
-from replay.findings.database import Connection
 from replay.findings.lifecycle import HistoryEntry, Status, after_triage, check_change
-from replay.findings.reader import Reader
-from replay.findings.routes import Routes, Split
-from replay.findings.rows import MAX_NOTE, MAX_OWNER, Rows, bounded, now
 from replay.findings.severity import Severity
+from replay.findings.store.database import Connection
+from replay.findings.store.reader import Reader
+from replay.findings.store.routes import Routes, Split
+from replay.findings.store.rows import MAX_NOTE, MAX_OWNER, Rows, bounded, now
 
 
 class Deciding(Reader):
@@ -88,7 +88,7 @@ class Deciding(Reader):
     def split(self, finding_id: str, split: Split, *, run: int, who: str, why: str = "") -> str:
         """Makes a part of a finding one of its own, and gives its id; later runs go by it.
 
-        `run` is the one that tried it (splitting.py). Raises UsageError where it cannot be.
+        `run` is the one that tried it (splits.py). Raises UsageError where it cannot be.
         """
         with self._writing():
             self._rows.require_run(run)

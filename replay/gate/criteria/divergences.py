@@ -20,11 +20,11 @@ from typing import Any
 
 from replay.findings.lifecycle import Status
 from replay.findings.severity import Severity, is_hot
+from replay.gate.criteria.matching import Matching
 from replay.gate.journals import Bucket, Replayed
-from replay.gate.matching import Matching
 from replay.gate.model import Criterion, Outcome, counted, times_of
-from replay.gate.telemetry import Sample
-from replay.gate.timeline import Timeline
+from replay.gate.telemetry.samples import Sample
+from replay.gate.telemetry.timeline import Timeline
 
 HIGH = frozenset({Severity.ORDERS, Severity.MONEY})
 REPEATED = 2

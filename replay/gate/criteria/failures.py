@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from replay.gate.matching import Matching
+from replay.gate.criteria.matching import Matching
 from replay.gate.model import Criterion, Outcome, counted, hours, times_of
-from replay.gate.timeline import Rise, Timeline
+from replay.gate.telemetry.timeline import Rise, Timeline
 
 START_UP = 15 * 60.0
 """Seconds after a process's start: as long as the runbook's first smoke (section 3)."""

@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from replay.gate.model import Criterion, Outcome, counted, times_of
-from replay.gate.telemetry import Sample
-from replay.gate.timeline import Timeline
+from replay.gate.telemetry.samples import Sample
+from replay.gate.telemetry.timeline import Timeline
 
 SOON = 300.0
 """Seconds between something that the shadow did and a restart that may come of it."""

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from replay.gate.journals import Differing, Mark, Replayed
-from replay.gate.ordering import REAL_TIME
-from replay.gate.telemetry import Sample
-from replay.gate.timeline import Rise, Timeline
+from replay.gate.telemetry.ordering import REAL_TIME
+from replay.gate.telemetry.samples import Sample
+from replay.gate.telemetry.timeline import Rise, Timeline
 
 MAX_PROBLEMS = 100
 

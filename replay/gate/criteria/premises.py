@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from replay.gate.clock import Pacing
 from replay.gate.journals import Replayed
 from replay.gate.model import Criterion, Outcome, counted, hours, times_of
-from replay.gate.telemetry import Fault, Telemetry
-from replay.gate.timeline import Timeline
+from replay.gate.telemetry.clock import Pacing
+from replay.gate.telemetry.samples import Fault, Telemetry
+from replay.gate.telemetry.timeline import Timeline
 
 WANTED = 48 * 3600.0
 """Seconds that have to be covered, in one stretch."""

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from replay.gate.timeline import Timeline
+from replay.gate.telemetry.timeline import Timeline
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -19,21 +19,20 @@ from typing import Any
 
 from replay import __version__
 from replay.errors import InputError
-from replay.explaining.explanations import Explanations
-from replay.findings.report import core_document
-from replay.findings.store import Store
-from replay.gate.charts import course_png, course_svg
-from replay.gate.counts import SUMMARISED, counts_document, counts_of
-from replay.gate.inputs import JOURNAL, TELEMETRY, inputs_named
+from replay.explaining.claims.explanations import Explanations
+from replay.findings.store.store import Store
 from replay.gate.journals import Replayed, replay_journals
-from replay.gate.notes import case_file, log_file, notes_markdown, notes_of
-from replay.gate.package import FORMAT, MANIFEST, VERSION, checksum, json_bytes, sealed
-from replay.gate.page import evidence_page
-from replay.gate.record import record_document
-from replay.gate.rendering import markdown
-from replay.gate.reproducing import Case, Texts, cases_of, failure_cases
-from replay.gate.telemetry import read_named
+from replay.gate.log_directory import JOURNAL, TELEMETRY, inputs_named
+from replay.gate.package.charts import course_png, course_svg
+from replay.gate.package.notes import case_file, log_file, notes_markdown, notes_of
+from replay.gate.package.package import FORMAT, MANIFEST, VERSION, checksum, json_bytes, sealed
+from replay.gate.package.page import evidence_page
+from replay.gate.package.record import record_document
+from replay.gate.package.rerun import Case, Texts, cases_of, failure_cases
+from replay.gate.telemetry.counts import SUMMARISED, counts_document, counts_of
+from replay.gate.telemetry.samples import read_named
 from replay.gate.verdict import GateVerdict, judge
+from replay.gate.verdict_text import markdown
 from replay.targets.base import CoreIdentity
 from replay.targets.pair import PairSpec
 
@@ -167,7 +166,7 @@ def _manifest(
         "exit": int(verdict.exit_code),
         "rehearsal": verdict.rehearsal or None,
         "rehearsal_asked_for": request.rehearsal,
-        "cores": {"authority": core_document(authority), "shadow": core_document(shadow)},
+        "cores": {"authority": authority.document(), "shadow": shadow.document()},
         "telemetry": [
             {"file": name, "name": origins[name], **checksum(content)}
             for name, content in copies.items()

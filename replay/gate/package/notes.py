@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from replay.findings.render import markdown_text, plain
-from replay.gate.failures import course_of, start_of
+from replay.gate.criteria.failures import course_of, start_of
 from replay.gate.journals import Bucket
 from replay.gate.model import counted, hours
-from replay.gate.reproducing import TIMES, Case
-from replay.gate.timeline import Rise
+from replay.gate.package.rerun import TIMES, Case
+from replay.gate.telemetry.timeline import Rise
 from replay.gate.verdict import GateVerdict
+from replay.reports.files import markdown_text, plain
 
 MAX_PLACES = 1_000
 """Places that a note names; all are counted."""

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from replay.errors import EnvironmentFailure, InputError, UsageError
-from replay.findings.zipping import zip_bytes
+from replay.findings.archive import zip_bytes
 
 FORMAT: Final = "doge-replay evidence"
 VERSION: Final = 1

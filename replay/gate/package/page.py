@@ -7,14 +7,14 @@ import base64
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from replay.findings.reports.html_pieces import Markup, code, element, join, table, void
-from replay.findings.reports.html_style import STYLE, style_source
-from replay.findings.reports.texts import plain
-from replay.gate.counts import SUMMARISED, Count
 from replay.gate.model import Outcome
-from replay.gate.notes import Note
-from replay.gate.rendering import REHEARSAL, headline
+from replay.gate.package.notes import Note
+from replay.gate.telemetry.counts import SUMMARISED, Count
 from replay.gate.verdict import GateVerdict
+from replay.gate.verdict_text import REHEARSAL, headline
+from replay.reports.html_pieces import Markup, code, element, join, table, void
+from replay.reports.html_style import STYLE, style_source
+from replay.reports.texts import plain
 
 MAX_NOTES = 200
 MAX_PLACES = 60

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from replay.findings.report import Claim, core_document
+from replay.explaining.claims.claim import Claim
 from replay.findings.severity import Severity
 from replay.gate.journals import Bucket, Differing, Mark, Replayed
 from replay.streams.model import Rejected
@@ -63,7 +63,7 @@ def record_document(replayed: Replayed) -> dict[str, Any]:
 
 
 def _core_document(core: CoreIdentity | None) -> dict[str, Any] | None:
-    return None if core is None else core_document(core)
+    return None if core is None else core.document()
 
 
 def record_of(document: Mapping[str, Any]) -> Replayed:

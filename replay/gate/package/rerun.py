@@ -17,17 +17,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from replay.differential.lockstep import Lockstep
-from replay.differential.minimise import probe
+from replay.differential.minimising.minimiser import probe
 from replay.differential.model import Finding
-from replay.differential.routing import NO_ROUTING, Routing
+from replay.differential.routing_table import NO_ROUTING, Routing
 from replay.errors import FailureStorm
 from replay.findings.bundle import Reports, bundle_bytes
-from replay.findings.collector import Collector
-from replay.findings.store import RunKind, Store
-from replay.findings.stored import StoredFinding
+from replay.findings.store.store import RunKind, Store
+from replay.findings.store.stored import StoredFinding
 from replay.gate.journals import Mark
+from replay.runs.collector import Collector
+from replay.streams.inputs import open_input
 from replay.streams.model import Rejected
-from replay.streams.reader import open_input
 from replay.targets.base import CoreIdentity, Failure, FailureKind, Reply, StepResult, Target, Work
 from replay.targets.pair import PairSpec
 

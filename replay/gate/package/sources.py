@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from replay.errors import InputError
-from replay.gate.package import MANIFEST, MAX_BYTES, MAX_FILES
+from replay.gate.package.package import MANIFEST, MAX_BYTES, MAX_FILES
 
 CHUNK = 1 << 20
 UNREADABLE = (

@@ -19,10 +19,9 @@ from typing import Any
 from replay import __version__
 from replay.errors import InputError
 from replay.findings.bundle import read_bundle
-from replay.gate.counts import counts_document
 from replay.gate.journals import Replayed
-from replay.gate.notes import case_file, log_file
-from replay.gate.package import (
+from replay.gate.package.notes import case_file, log_file
+from replay.gate.package.package import (
     FORMAT,
     MANIFEST,
     MAX_BYTES,
@@ -31,11 +30,12 @@ from replay.gate.package import (
     fingerprint,
     json_bytes,
 )
-from replay.gate.record import record_of
-from replay.gate.rendering import markdown
-from replay.gate.sources import CHUNK, UNREADABLE, Source, open_source
-from replay.gate.telemetry import read_named
+from replay.gate.package.record import record_of
+from replay.gate.package.sources import CHUNK, UNREADABLE, Source, open_source
+from replay.gate.telemetry.counts import counts_document
+from replay.gate.telemetry.samples import read_named
 from replay.gate.verdict import GateVerdict, judge
+from replay.gate.verdict_text import markdown
 from replay.streams.strict_json import JsonError, parse
 
 MAX_MANIFEST = 16 << 20

@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from replay.gate.telemetry import Sample
+    from replay.gate.telemetry.samples import Sample
 
 REAL = 1.0
 SLACK = 0.1

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from replay.gate.telemetry import Counters
-from replay.gate.timeline import Timeline
+from replay.gate.telemetry.samples import Counters
+from replay.gate.telemetry.timeline import Timeline
 
 SUMMARISED = ("total_divergences", "shadow_failures")
 """What the runbook asks for."""

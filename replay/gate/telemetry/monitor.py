@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
-from replay.gate.asking import Address, Status, ask
-from replay.gate.sample_file import MONITOR, Run, SampleFile
-from replay.gate.telemetry import BLOCK
+from replay.gate.telemetry.sample_file import MONITOR, Run, SampleFile
+from replay.gate.telemetry.samples import BLOCK
+from replay.gate.telemetry.status_request import Address, Status, ask
 
 LONGEST_NAP = 5.0
 """Seconds between two looks at the wall clock, and between two attempts on a full disk."""

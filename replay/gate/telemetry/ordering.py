@@ -17,8 +17,8 @@ from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
-from replay.gate.clock import Allowance
-from replay.gate.telemetry import Counters, Sample
+from replay.gate.telemetry.clock import Allowance
+from replay.gate.telemetry.samples import Counters, Sample
 
 MINUTE = 60.0
 REAL_TIME = Allowance()

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from replay.errors import EnvironmentFailure, UsageError
-from replay.gate.objects import read_objects
+from replay.gate.telemetry.json_objects import read_objects
 from replay.streams.model import Rejected
 
 MONITOR = "monitor"

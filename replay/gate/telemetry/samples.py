@@ -17,9 +17,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from replay.gate.clock import HostClock, clock_of, stamp
-from replay.gate.inputs import TELEMETRY, inputs_named
-from replay.gate.objects import read_objects
+from replay.gate.log_directory import TELEMETRY, inputs_named
+from replay.gate.telemetry.clock import HostClock, clock_of, stamp
+from replay.gate.telemetry.json_objects import read_objects
 from replay.streams.model import Rejected
 
 MAX_SET_ASIDE = 1_000

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from replay.errors import UsageError
-from replay.gate.telemetry import BLOCK
+from replay.gate.telemetry.samples import BLOCK
 
 PATH = "/api/status"
 MAX_ANSWER = 16 << 20

@@ -17,8 +17,8 @@ from functools import reduce
 from itertools import pairwise
 from typing import NamedTuple
 
-from replay.gate.clock import Allowance
-from replay.gate.ordering import (
+from replay.gate.telemetry.clock import Allowance
+from replay.gate.telemetry.ordering import (
     MINUTE,
     REAL_TIME,
     Pace,
@@ -27,7 +27,7 @@ from replay.gate.ordering import (
     is_new_process,
     started,
 )
-from replay.gate.telemetry import Counters, Sample
+from replay.gate.telemetry.samples import Counters, Sample
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 
 from replay.streams.model import CYCLES, RECORD_FIELDS, STATE_FIELDS
-from replay.targets.asks import Ask
 from replay.targets.base import FailureKind, Outcome, RefusalKind
 from replay.targets.compact import (
     RECORD_KINDS,
@@ -28,8 +27,9 @@ from replay.targets.compact import (
     delta_between,
     same,
 )
-from replay.targets.framing import ChildFault, one_line, quoted
-from replay.targets.standing import is_transition
+from replay.targets.cursor import is_transition
+from replay.targets.executable.frames import ChildFault, one_line, quoted
+from replay.targets.executable.request_texts import Ask
 
 _TYPES: Mapping[str, Any] = {
     "d": float, "i": int, "b": bool, "t": str,

@@ -23,7 +23,9 @@ from replay.targets.base import (
     StepResult,
     Work,
 )
-from replay.targets.batch_wire import (
+from replay.targets.compact import ALL_FIELDS, named_fields
+from replay.targets.cursor import Standing, with_delta_from
+from replay.targets.executable.batch_wire import (
     MAX_BODY,
     checked_outcomes,
     count_outcomes,
@@ -32,12 +34,10 @@ from replay.targets.batch_wire import (
     read_head,
     request_body,
 )
-from replay.targets.compact import ALL_FIELDS, named_fields
-from replay.targets.framing import ChildFault
-from replay.targets.process import Child
-from replay.targets.recovery import AskAgain
-from replay.targets.standing import Standing, with_delta_from
-from replay.targets.supervisor import Supervisor, Wire
+from replay.targets.executable.child import Child
+from replay.targets.executable.frames import ChildFault
+from replay.targets.executable.recovery import AskAgain
+from replay.targets.executable.supervisor import Supervisor, Wire
 
 MOST_SESSIONS = 60
 """The method allows 64 open ones."""

@@ -9,7 +9,7 @@ from typing import Any
 import msgpack
 
 from replay.streams.model import CYCLES, RECORD_FIELDS, STATE_FIELDS, Start, Step
-from replay.streams.packing import BIG_INTEGER
+from replay.streams.packed import BIG_INTEGER
 from replay.targets.base import (
     Failure,
     FailureKind,
@@ -19,7 +19,7 @@ from replay.targets.base import (
     decode_outcomes,
 )
 from replay.targets.compact import ACTION_FIELDS, History
-from replay.targets.framing import ChildFault, Message, one_line, quoted
+from replay.targets.executable.frames import ChildFault, Message, one_line, quoted
 
 ENCODING = 1
 """The version of the request's encoding that is spoken here."""

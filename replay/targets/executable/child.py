@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from replay.targets.base import FailureKind
-from replay.targets.framing import ChildFault, Framing, Message, one_line
+from replay.targets.executable.frames import ChildFault, Framing, Message, one_line
 
 PIPE_SIZE = 1 << 20
 """A whole window of requests or answers fits, so that nobody waits for the other's scheduling."""

@@ -14,12 +14,12 @@ from typing import Any
 
 from replay.errors import TargetError
 from replay.targets.base import CoreIdentity, FailureKind, Target
-from replay.targets.batch import BatchTarget
-from replay.targets.batch_wire import ENCODING
-from replay.targets.framing import ChildFault, one_line
-from replay.targets.process import Child
-from replay.targets.single import SingleTarget
-from replay.targets.supervisor import Limits, Supervisor, Wire
+from replay.targets.executable.batch import BatchTarget
+from replay.targets.executable.batch_wire import ENCODING
+from replay.targets.executable.child import Child
+from replay.targets.executable.frames import ChildFault, one_line
+from replay.targets.executable.single import SingleTarget
+from replay.targets.executable.supervisor import Limits, Supervisor, Wire
 
 PART_1_METHODS = ("transition", "check_invariants", "apply_order_regime_at_entry")
 DEFAULT_LIMITS = Limits()

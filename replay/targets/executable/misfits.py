@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from replay.targets.base import Failure, FailureKind
-from replay.targets.framing import ChildFault
+from replay.targets.executable.frames import ChildFault
 
 
 def what_went_wrong(

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from replay.targets.base import Failure, StepResult
-from replay.targets.framing import ChildFault
-from replay.targets.supervisor import Supervisor
+from replay.targets.executable.frames import ChildFault
+from replay.targets.executable.supervisor import Supervisor
 
 
 class AskAgain:

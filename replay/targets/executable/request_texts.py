@@ -15,8 +15,8 @@ from typing import Any
 from replay.streams.model import CYCLES, CallCode, Start, Step
 from replay.targets.base import Outcome, StepResult
 from replay.targets.compact import INDEX_OF, History, Plain, named_fields
-from replay.targets.standing import Standing, is_transition
-from replay.targets.state_text import (
+from replay.targets.cursor import Standing, is_transition
+from replay.targets.executable.state_text import (
     SENT_RECORDS,
     StateText,
     invariants_request,

@@ -18,8 +18,6 @@ from collections.abc import Callable
 from itertools import count
 
 from replay.errors import UsageError
-from replay.targets.answers import NO_VIOLATIONS, fingerprint, is_expected, parse_object
-from replay.targets.asks import Ask, Asker
 from replay.targets.base import (
     CoreIdentity,
     FailureKind,
@@ -29,13 +27,15 @@ from replay.targets.base import (
     Work,
     is_refusal,
 )
-from replay.targets.framing import ChildFault, quoted
-from replay.targets.misfits import what_went_wrong
-from replay.targets.process import Child
-from replay.targets.recovery import AskAgain
-from replay.targets.state_text import invariants_request, json_text
-from replay.targets.supervisor import Supervisor, Wire
-from replay.targets.windows import (
+from replay.targets.executable.answers import NO_VIOLATIONS, fingerprint, is_expected, parse_object
+from replay.targets.executable.child import Child
+from replay.targets.executable.frames import ChildFault, quoted
+from replay.targets.executable.misfits import what_went_wrong
+from replay.targets.executable.recovery import AskAgain
+from replay.targets.executable.request_texts import Ask, Asker
+from replay.targets.executable.state_text import invariants_request, json_text
+from replay.targets.executable.supervisor import Supervisor, Wire
+from replay.targets.executable.windows import (
     FIRST_FENCE,
     Lane,
     Window,

@@ -20,8 +20,8 @@ from time import sleep
 
 from replay.errors import FailureStorm, TargetError
 from replay.targets.base import Failure, FailureKind
-from replay.targets.framing import ChildFault, FrameFraming, LineFraming
-from replay.targets.process import Child, Pump
+from replay.targets.executable.child import Child, Pump
+from replay.targets.executable.frames import ChildFault, FrameFraming, LineFraming
 
 FIRST_PAUSE = 0.01
 LONGEST_PAUSE = 1.0

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from replay.streams.model import CallCode
-from replay.targets.answers import (
+from replay.targets.base import Outcome, Work, is_refusal
+from replay.targets.compact import read_state, state_document
+from replay.targets.executable.answers import (
     move_in,
     parse_object,
     refusal_of,
     unread_delta,
     violations_in,
 )
-from replay.targets.asks import Ask, Asker
-from replay.targets.base import Outcome, Work, is_refusal
-from replay.targets.compact import read_state, state_document
-from replay.targets.framing import ChildFault
-from replay.targets.process import Child
-from replay.targets.state_text import json_text, transition_request
+from replay.targets.executable.child import Child
+from replay.targets.executable.frames import ChildFault
+from replay.targets.executable.request_texts import Ask, Asker
+from replay.targets.executable.state_text import json_text, transition_request
 
 FIRST_FENCE = 1_000_000
 """The number of the first fence; the others count up from it."""

@@ -42,9 +42,9 @@ from replay.targets.base import (
     encode_outcomes,
 )
 from replay.targets.compact import ACTION_FIELDS, ACTION_NAMES
-from replay.targets.private_import import Checkout, locate
-from replay.targets.python_compact import plain_of
-from replay.targets.python_session import RAISED, Bindings, PythonSession, told
+from replay.targets.python.objects import plain_of
+from replay.targets.python.private_import import Checkout, locate
+from replay.targets.python.session import RAISED, Bindings, PythonSession, told
 
 _EVENTS = tuple(EVENT_NAMES.values())
 _RECORDS = ("PairState", "OrderState", "RecoveryOrder", "CycleRecord", "EngineConfig", *_EVENTS)

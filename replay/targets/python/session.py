@@ -25,7 +25,7 @@ from replay.streams.model import (
 )
 from replay.targets.base import Outcome, RefusalKind, is_refusal
 from replay.targets.compact import INDEX_OF
-from replay.targets.python_compact import (
+from replay.targets.python.objects import (
     LAST_UPDATE,
     LISTS,
     compact_list,
