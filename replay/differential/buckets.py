@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from replay.differential.model import Signature
+from replay.differential.model import Signature, Verdict
+from replay.targets.base import FailureKind
 
 FULL_IN_DOUBLING = 16
 """Of the occurrences from a power of two up to the next, so many are told in full (all of them
@@ -59,3 +60,12 @@ class Buckets(dict[Signature, Bucket]):
     def __missing__(self, signature: Signature) -> Bucket:
         bucket = self[signature] = Bucket(signature, signature.id)
         return bucket
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """What all steps of one outline come to; `failure` where the shadow gave no usable answer."""
+
+    verdict: Verdict
+    failure: FailureKind | None
+    bucket: Bucket

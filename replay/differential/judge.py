@@ -14,13 +14,12 @@ from typing import Any, NamedTuple
 
 import msgpack
 
-from replay.differential.buckets import Bucket, Buckets
+from replay.differential.buckets import Bucket, Buckets, Known
 from replay.differential.compare import compare
 from replay.differential.conditions.facts import config_at, facts_of
 from replay.differential.model import Difference, Signature, Verdict
 from replay.differential.outlines import (
     Here,
-    Known,
     Occurred,
     Outlook,
     Recurring,

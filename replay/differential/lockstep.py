@@ -13,12 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from replay.differential.buckets import Bucket
+from replay.differential.buckets import Bucket, Known
 from replay.differential.case_maker import CaseMaker
 from replay.differential.judge import Answered, Judge, Judgement, judge, same_bytes
 from replay.differential.model import Finding, Repeat, Verdict
 from replay.differential.notable import notable_steps
-from replay.differential.outlines import Known
 from replay.differential.routing_table import NO_ROUTING, Routing
 from replay.differential.trail import Trail, walk
 from replay.streams.model import Document, Segment, Start

@@ -17,29 +17,25 @@ orders in the state before are for, and the type of everything else.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
-from replay.differential.buckets import Bucket
+from replay.differential.buckets import Known
 from replay.differential.compare import classifier, compare, equal, unequal_fields
 from replay.differential.conditions.unseen import Looked, Unseen, hidden, unseen_by
-from replay.differential.model import Difference, DifferenceKind, Signature, Verdict
+from replay.differential.model import Difference, DifferenceKind, Signature
 from replay.differential.settings_in_force import Settings
 from replay.differential.signature.signature import divergence_signature, failure_signature
+from replay.differential.stencil import Mould, Verbatim
 from replay.streams.model import ORDER_FIELDS, ORDERS, RECORD_FIELDS, STATE_FIELDS, Call
 from replay.targets.base import (
     REFUSED,
     Failure,
-    FailureKind,
     Outcome,
     StepResult,
     is_refusal,
 )
 from replay.targets.compact import Plain
-
-if TYPE_CHECKING:
-    from replay.differential.stencil import Mould, Verbatim
 
 MAX_OUTLINES = 10_000
 """Outlines that are remembered; with more, remembering begins anew."""
@@ -48,15 +44,6 @@ _SIDE, _ROLE, _TRADE = (ORDER_FIELDS.index(name) for name in ("side", "role", "t
 
 _TOLD_WHOLE = ("violations", "refusal")
 """What differs there are texts that are part of the outline."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Known:
-    """What all steps of one outline come to; `failure` where the shadow gave no usable answer."""
-
-    verdict: Verdict
-    failure: FailureKind | None
-    bucket: Bucket
 
 
 class Outlook(Enum):

@@ -14,9 +14,9 @@ from operator import itemgetter
 from struct import Struct
 from typing import Any, NamedTuple
 
+from replay.differential.buckets import Known
 from replay.differential.compare import classifier, equal
 from replay.differential.model import DifferenceKind
-from replay.differential.outlines import Known
 from replay.streams.model import RECORD_FIELDS, STATE_FIELDS, Call
 from replay.targets.base import Outcome, is_refusal
 from replay.targets.compact import Plain

@@ -18,7 +18,8 @@ from replay.gate.criteria.matching import Matching, match
 from replay.gate.criteria.premises import covered_hours, offered_of, one_bot, real_time, shadow_ran
 from replay.gate.journals import Replayed
 from replay.gate.model import Criterion, Outcome
-from replay.gate.telemetry.clock import AS_FAST_AS_IT_CAN, REAL, Allowance, Pacing, pacing_of
+from replay.gate.telemetry.clock import AS_FAST_AS_IT_CAN, REAL, Allowance
+from replay.gate.telemetry.pacing import Pacing, pacing_of
 from replay.gate.telemetry.samples import Telemetry
 from replay.gate.telemetry.timeline import Timeline, timeline_of
 from replay.runs.rate import upper_bound

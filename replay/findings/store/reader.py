@@ -232,7 +232,7 @@ class Reader:
             first_run=row["first_run"],
             last_run=row["last_run"],
             **self._triage(row),
-            _reader=self,
+            _details=self,
         )
 
     def _triage(self, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,16 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from replay.differential.model import Difference, Finding, Signature, Verdict
 from replay.findings.lifecycle import HistoryEntry, Status
 from replay.findings.severity import Severity, rank
 from replay.streams.model import Document, Stream
 from replay.targets.base import CoreIdentity, StepResult
-
-if TYPE_CHECKING:
-    from replay.findings.store.reader import Reader
 
 
 class RunKind(StrEnum):
@@ -140,6 +137,38 @@ class StoredCase:
     seconds: float | None
 
 
+class Details(Protocol):
+    """Reads what is not in the row of a finding, by the finding's ID (reader.py)."""
+
+    def stored_case(self, identity: str, form: str) -> StoredCase:
+        """One of its two cases: `minimised` or `unshrunk`."""
+        ...
+
+    def history_of(self, identity: str) -> tuple[HistoryEntry, ...]:
+        """Its history, oldest entry first."""
+        ...
+
+    def merged_into(self, identity: str) -> tuple[str, ...]:
+        """The IDs of all that was merged into it."""
+        ...
+
+    def kept_streams(self, identity: str) -> tuple[KeptStream, ...]:
+        """The streams that were kept with it, those of occurrences first."""
+        ...
+
+    def cores_of(self, identity: str) -> tuple[CorePair, ...]:
+        """The pairs of cores on which it was seen, those of the first run first."""
+        ...
+
+    def sightings_of(self, identity: str) -> tuple[Sightings, ...]:
+        """How often each run saw it, oldest run first."""
+        ...
+
+    def places_of(self, identity: str) -> tuple[Occurrence, ...]:
+        """Where it was seen: the first few occurrences of each run."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class StoredFinding:
     """A finding as the database has it, with what was merged into it. What is not in its row is
@@ -163,17 +192,17 @@ class StoredFinding:
     hot: bool
     owner: str
     note: str
-    _reader: Reader = field(repr=False)
+    _details: Details = field(repr=False)
 
     @cached_property
     def shown(self) -> StoredCase:
         """The case to show and to run: the minimised one, or the unshrunk one until there is."""
-        return self._reader.stored_case(self.id, "minimised" if self.minimised else "unshrunk")
+        return self._details.stored_case(self.id, "minimised" if self.minimised else "unshrunk")
 
     @cached_property
     def first_seen(self) -> StoredCase:
         """The unshrunk case, as it was when the finding was new; never replaced."""
-        return self._reader.stored_case(self.id, "unshrunk")
+        return self._details.stored_case(self.id, "unshrunk")
 
     @property
     def case(self) -> Stream:
@@ -212,29 +241,29 @@ class StoredFinding:
     @cached_property
     def history(self) -> tuple[HistoryEntry, ...]:
         """All that was ever said about it, oldest first."""
-        return self._reader.history_of(self.id)
+        return self._details.history_of(self.id)
 
     @cached_property
     def merged(self) -> tuple[str, ...]:
         """The IDs of all that was merged into it."""
-        return self._reader.merged_into(self.id)
+        return self._details.merged_into(self.id)
 
     @cached_property
     def kept(self) -> tuple[KeptStream, ...]:
         """All streams that were kept with it, those of occurrences first, oldest first."""
-        return self._reader.kept_streams(self.id)
+        return self._details.kept_streams(self.id)
 
     @cached_property
     def cores(self) -> tuple[CorePair, ...]:
         """All pairs of cores that it was seen on, those of the first run first."""
-        return self._reader.cores_of(self.id)
+        return self._details.cores_of(self.id)
 
     @cached_property
     def runs(self) -> tuple[Sightings, ...]:
         """All runs that saw it, oldest first."""
-        return self._reader.sightings_of(self.id)
+        return self._details.sightings_of(self.id)
 
     @cached_property
     def places(self) -> tuple[Occurrence, ...]:
         """Where it was seen: the first few occurrences of each run."""
-        return self._reader.places_of(self.id)
+        return self._details.places_of(self.id)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from replay.gate.journals import Replayed
 from replay.gate.model import Criterion, Outcome, counted, hours, times_of
-from replay.gate.telemetry.clock import Pacing
+from replay.gate.telemetry.pacing import Pacing
 from replay.gate.telemetry.samples import Fault, Telemetry
 from replay.gate.telemetry.timeline import Timeline
 
