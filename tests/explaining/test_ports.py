@@ -1,0 +1,42 @@
+"""The family of ports: right without switches, and each switch is a difference."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from support.ports.making import core_file, executable, source_with
+from support.ports.switches import SWITCHES
+
+from replay.differential.lockstep import Lockstep, run_stream
+from replay.fuzzing.expand import expand
+from replay.fuzzing.plan import Profile
+from replay.fuzzing.plans import plan_of_seed
+from replay.streams.model import segments_of
+from replay.targets.open import open_target
+
+
+def _streams() -> list:
+    return [
+        expand(plan_of_seed(profile, seed), f"{profile} {seed}")
+        for seed in range(3)
+        for profile in Profile
+    ]
+
+
+@pytest.mark.parametrize("make", [core_file, executable])
+def test_without_switches_the_port_gives_the_cores_answers(make, tmp_path: Path) -> None:
+    cores = open_target("python"), open_target(str(make(tmp_path, ())))
+    lockstep = Lockstep(*cores)
+    found = []
+    for key, stream in enumerate(_streams()):
+        found += run_stream(lockstep, segments_of(stream, key))
+    for core in cores:
+        core.close()
+    assert [(one.id, one.differences, one.shadow) for one in found] == []
+    assert lockstep.tally.transitions > 1000
+
+
+def test_every_switch_is_in_the_port_and_every_one_of_the_port_is_described() -> None:
+    assert set(re.findall(r'on\("([a-z0-9-]+)"\)', source_with(()))) - {"name"} == set(SWITCHES)

@@ -1,0 +1,1100 @@
+"""One port of the reducer, with switches: each makes it differ as ports really do.
+
+Written from the contract alone. It is a Python core (for `--authority` and `--shadow`) and, run as
+a program, an executable of part 1 of the wire (`--server`, or one request on standard input).
+`ON` has the names of the switches that are on; making.py writes copies with others. What each
+switch is stands in switches.py.
+"""
+
+import json
+import math
+import struct
+import sys
+from dataclasses import MISSING, dataclass, fields, replace
+
+ON: frozenset = frozenset()
+
+
+def on(name):
+    """Whether a switch is on."""
+    return name in ON
+
+
+class Unreadable(ValueError):
+    """An input that this port refuses."""
+
+
+# --- Records ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    entry_pct: float = 0.2
+    entry_pct_a: float | None = None
+    entry_pct_b: float | None = None
+    profit_pct: float = 1.0
+    refresh_pct: float = 1.0
+    order_size_usd: float = 2.0
+    price_decimals: int = 6
+    volume_decimals: int = 0
+    min_volume: float = 13.0
+    min_cost_usd: float = 0.0
+    maker_fee_pct: float = 0.25
+    stale_price_max_age_sec: float = 60.0
+    s1_orphan_after_sec: float = 1350.0
+    s2_orphan_after_sec: float = 1800.0
+    loss_backoff_start: int = 3
+    loss_cooldown_start: int = 5
+    loss_cooldown_sec: float = 900.0
+    reentry_base_cooldown_sec: float = 0.0
+    backoff_factor: float = 0.5
+    backoff_max_multiplier: float = 5.0
+    max_consecutive_refreshes: int = 3
+    refresh_cooldown_sec: float = 300.0
+    max_recovery_slots: int = 2
+    sticky_mode_enabled: bool = False
+
+
+@dataclass(frozen=True)
+class OrderState:
+    local_id: int
+    side: str
+    role: str
+    price: float
+    volume: float
+    trade_id: str
+    cycle: int
+    txid: str = ""
+    placed_at: float = 0.0
+    entry_price: float = 0.0
+    entry_fee: float = 0.0
+    entry_filled_at: float = 0.0
+    regime_at_entry: int | None = None
+
+
+@dataclass(frozen=True)
+class RecoveryOrder:
+    recovery_id: int
+    side: str
+    price: float
+    volume: float
+    trade_id: str
+    cycle: int
+    entry_price: float
+    orphaned_at: float
+    entry_fee: float = 0.0
+    entry_filled_at: float = 0.0
+    txid: str = ""
+    reason: str = "stale"
+    regime_at_entry: int | None = None
+
+
+@dataclass(frozen=True)
+class CycleRecord:
+    trade_id: str
+    cycle: int
+    entry_price: float
+    exit_price: float
+    volume: float
+    gross_profit: float
+    fees: float
+    net_profit: float
+    entry_fee: float = 0.0
+    exit_fee: float = 0.0
+    quote_fee: float = 0.0
+    settled_usd: float = 0.0
+    entry_time: float = 0.0
+    exit_time: float = 0.0
+    from_recovery: bool = False
+    regime_at_entry: int | None = None
+
+
+@dataclass(frozen=True)
+class PairState:
+    market_price: float
+    now: float
+    orders: tuple = ()
+    recovery_orders: tuple = ()
+    completed_cycles: tuple = ()
+    cycle_a: int = 1
+    cycle_b: int = 1
+    next_order_id: int = 1
+    next_recovery_id: int = 1
+    total_profit: float = 0.0
+    total_settled_usd: float = 0.0
+    total_fees: float = 0.0
+    today_realized_loss: float = 0.0
+    total_round_trips: int = 0
+    s2_entered_at: float | None = None
+    last_price_update_at: float | None = None
+    consecutive_losses_a: int = 0
+    consecutive_losses_b: int = 0
+    cooldown_until_a: float = 0.0
+    cooldown_until_b: float = 0.0
+    long_only: bool = False
+    short_only: bool = False
+    mode_source: str = "none"
+    consecutive_refreshes_a: int = 0
+    consecutive_refreshes_b: int = 0
+    last_refresh_direction_a: str | None = None
+    last_refresh_direction_b: str | None = None
+    refresh_cooldown_until_a: float = 0.0
+    refresh_cooldown_until_b: float = 0.0
+    profit_pct_runtime: float = 1.0
+
+
+@dataclass(frozen=True)
+class PriceTick:
+    price: float
+    timestamp: float
+
+
+@dataclass(frozen=True)
+class TimerTick:
+    timestamp: float
+
+
+@dataclass(frozen=True)
+class FillEvent:
+    order_local_id: int
+    txid: str
+    side: str
+    price: float
+    volume: float
+    fee: float
+    timestamp: float
+
+
+@dataclass(frozen=True)
+class RecoveryFillEvent:
+    recovery_id: int
+    txid: str
+    side: str
+    price: float
+    volume: float
+    fee: float
+    timestamp: float
+
+
+@dataclass(frozen=True)
+class RecoveryCancelEvent:
+    recovery_id: int
+    txid: str
+    timestamp: float
+
+
+@dataclass(frozen=True)
+class PlaceOrderAction:
+    local_id: int
+    side: str
+    role: str
+    price: float
+    volume: float
+    trade_id: str
+    cycle: int
+    post_only: bool = True
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class CancelOrderAction:
+    local_id: int
+    txid: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class OrphanOrderAction:
+    local_id: int
+    recovery_id: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class BookCycleAction:
+    trade_id: str
+    cycle: int
+    net_profit: float
+    gross_profit: float
+    fees: float
+    settled_usd: float = 0.0
+    from_recovery: bool = False
+
+
+# --- Numbers ----------------------------------------------------------------------------------
+
+
+def scaled(x, digits, to_integer=round):
+    """Rounds by scaling with a power of ten; None where that cannot be done."""
+    scale = 10.0 ** abs(digits) if abs(digits) < 300 else math.inf
+    number = x * scale if digits >= 0 else x / scale
+    if not math.isfinite(number) or not math.isfinite(scale):
+        return None
+    whole = float(to_integer(number))
+    return whole / scale if digits >= 0 else whole * scale
+
+
+def rnd(x, digits):
+    """The contract's decimal rounding."""
+    return round(x, digits)
+
+
+def price_of(x, config):
+    """A price on the grid."""
+    digits = config.price_decimals
+    if on("prices-whole-without-decimals") and digits <= 0 and math.isfinite(x):
+        return float(round(x))
+    return rnd(x, digits)
+
+
+def exit_rounded(x, config):
+    if on("exit-price-by-scaling"):
+        value = scaled(x, config.price_decimals)
+        return price_of(x, config) if value is None else value
+    return price_of(x, config)
+
+
+def counted(n):
+    """One more."""
+    if n >= 2**63 - 1:
+        if on("counters-wrap"):
+            return -(2**63)
+        raise OverflowError("counter")
+    return n + 1
+
+
+def single(x):
+    """The nearest 32-bit float, as a double."""
+    try:
+        return struct.unpack("f", struct.pack("f", x))[0]
+    except OverflowError:
+        return math.copysign(math.inf, x)
+
+
+# --- Entries and exits ------------------------------------------------------------------------
+
+
+def derive_phase(state):
+    sides = {order.side for order in state.orders if order.role == "exit"}
+    if sides == {"buy", "sell"}:
+        return "S2"
+    return "S1a" if "buy" in sides else "S1b" if "sell" in sides else "S0"
+
+
+def cleared(state):
+    """The state without the S2 mark where the phase is not S2."""
+    return state if derive_phase(state) == "S2" else replace(state, s2_entered_at=None)
+
+
+def compute_order_volume(price, cfg, order_size_usd):
+    if price <= 0 or order_size_usd <= 0:
+        return None
+    if cfg.min_cost_usd > 0 and order_size_usd < cfg.min_cost_usd:
+        return None
+    raw = order_size_usd / price
+    if cfg.volume_decimals <= 0:
+        if on("volume-of-infinity") and not math.isfinite(raw):
+            volume = raw
+        elif on("volume-half-up") and math.isfinite(raw):
+            volume = float(math.floor(raw + 0.5))
+        else:
+            volume = float(round(raw))
+    elif on("volume-truncated"):
+        volume = scaled(raw, cfg.volume_decimals, math.floor)
+        volume = rnd(raw, cfg.volume_decimals) if volume is None else volume
+    else:
+        volume = rnd(raw, cfg.volume_decimals)
+    if volume < cfg.min_volume:
+        return None
+    if cfg.min_cost_usd > 0 and volume * price < cfg.min_cost_usd:
+        return None
+    return volume
+
+
+def entry_distance(trade, config):
+    own = config.entry_pct_a if trade == "A" else config.entry_pct_b
+    if on("own-distance-or-base"):
+        return own or config.entry_pct
+    return own if own is not None and own > 0 else config.entry_pct
+
+
+def backoff(n, config):
+    if n < config.loss_backoff_start:
+        return 1.0
+    factor = 1.0 + config.backoff_factor * (n - config.loss_backoff_start + 1)
+    return min(config.backoff_max_multiplier, factor)
+
+
+def size_for(trade, size, sizes):
+    if sizes and trade in sizes:
+        if on("own-size-or-common"):
+            return sizes[trade] or size
+        return sizes[trade]
+    return size
+
+
+def new_entry(state, config, side, trade, cycle, size, reason):
+    """(state, order, action), with None twice where there is no volume."""
+    pct = entry_distance(trade, config)
+    n = state.consecutive_losses_a if trade == "A" else state.consecutive_losses_b
+    m = backoff(n, config)
+    market = state.market_price
+    away = pct * m * 0.01 if on("percent-by-multiplying") else (pct * m) / 100.0
+    if side == "buy":
+        price = price_of(market * (1 - away), config)
+        if price <= 0:
+            price = price_of(market * (1 - pct / 100.0), config)
+    else:
+        price = price_of(market * (1 + away), config)
+        if price <= 0:
+            price = price_of(market * (1 + pct / 100.0), config)
+    volume = compute_order_volume(price, config, size)
+    if volume is None:
+        return state, None, None
+    number = state.next_order_id
+    order = OrderState(number, side, "entry", price, volume, trade, cycle, placed_at=state.now)
+    action = PlaceOrderAction(number, side, "entry", price, volume, trade, cycle, True, reason)
+    return replace(state, next_order_id=counted(number)), order, action
+
+
+def exit_price(side, filled, state, config):
+    profit = state.profit_pct_runtime
+    if profit == 0:
+        profit = config.profit_pct
+    p, e = profit / 100.0, config.entry_pct / 100.0
+    market = state.market_price
+    if side == "sell":
+        return exit_rounded(max(filled * (1 + p), market * (1 + e)), config)
+    return exit_rounded(min(filled * (1 - p), market * (1 - e)), config)
+
+
+# --- Booking ----------------------------------------------------------------------------------
+
+
+def book(state, order, x, fee, at, entered, recovered):
+    if order.trade_id == "A":
+        gross, quote = (order.entry_price - x) * order.volume, order.entry_fee
+    else:
+        gross, quote = (x - order.entry_price) * order.volume, fee
+    fees = order.entry_fee + fee
+    net = gross - order.entry_fee - fee if on("net-in-another-order") else gross - fees
+    settled = gross - quote
+    record = CycleRecord(
+        order.trade_id, order.cycle, order.entry_price, x, order.volume, gross, fees, net,
+        order.entry_fee, fee, quote, settled, entered, at, recovered, order.regime_at_entry,
+    )  # fmt: skip
+    loss = state.today_realized_loss
+    state = replace(
+        state,
+        completed_cycles=(*state.completed_cycles, record),
+        total_profit=state.total_profit + net,
+        total_settled_usd=state.total_settled_usd + settled,
+        total_fees=state.total_fees + (fees if on("fees-booked-twice") else fee),
+        today_realized_loss=loss + abs(net) if net < 0 else loss,
+        total_round_trips=counted(state.total_round_trips),
+    )
+    action = BookCycleAction(order.trade_id, order.cycle, net, gross, fees, settled, recovered)
+    return state, action
+
+
+def paused(cooldown, state, config):
+    seconds = config.reentry_base_cooldown_sec
+    if seconds > 0:
+        if on("pause-in-minutes"):
+            seconds = seconds * 60.0
+        return max(cooldown, state.now + seconds)
+    return cooldown
+
+
+def lost(state, trade, net, config):
+    letter = trade.lower()
+    cooldown = paused(getattr(state, f"cooldown_until_{letter}"), state, config)
+    is_loss = net <= 0 if on("break-even-is-a-loss") else net < 0
+    losses = counted(getattr(state, f"consecutive_losses_{letter}")) if is_loss else 0
+    if losses >= config.loss_cooldown_start:
+        cooldown = max(cooldown, state.now + config.loss_cooldown_sec)
+    names = {f"consecutive_losses_{letter}": losses, f"cooldown_until_{letter}": cooldown}
+    return replace(state, **names)
+
+
+def follow_up(state, config, trade, size, reason):
+    if trade == "A":
+        if state.long_only or state.now < state.cooldown_until_a:
+            return state, ()
+        state, order, action = new_entry(state, config, "sell", "A", state.cycle_a, size, reason)
+    else:
+        if state.short_only or state.now < state.cooldown_until_b:
+            return state, ()
+        state, order, action = new_entry(state, config, "buy", "B", state.cycle_b, size, reason)
+    if order is None:
+        return state, ()
+    return replace(state, orders=(*state.orders, order)), (action,)
+
+
+def entered_at(recovery):
+    return recovery.entry_filled_at if recovery.entry_filled_at > 0 else recovery.orphaned_at
+
+
+# --- Orphaning --------------------------------------------------------------------------------
+
+
+def distance(recovery, market):
+    if market <= 0:
+        return 0.0
+    if on("eviction-in-single"):
+        return single(abs(recovery.price - market) / market)
+    return abs(recovery.price - market) / market
+
+
+def ranks_before(one, other, market):
+    ours, theirs = distance(one, market), distance(other, market)
+    if ours != theirs:
+        return ours > theirs
+    if one.orphaned_at != other.orphaned_at and not on("eviction-ignores-age"):
+        return one.orphaned_at < other.orphaned_at
+    if on("eviction-youngest-id"):
+        return one.recovery_id > other.recovery_id
+    return one.recovery_id < other.recovery_id
+
+
+def evicted_ids(state, overflow):
+    left = list(state.recovery_orders)
+    ids = set()
+    for _ in range(overflow):
+        first = 0
+        for place in range(1, len(left)):
+            if ranks_before(left[place], left[first], state.market_price):
+                first = place
+        ids.add(left.pop(first).recovery_id)
+    return ids
+
+
+def orphan(state, order, reason, config, size, sizes):
+    actions = []
+    overflow = max(0, len(state.recovery_orders) + 1 - max(1, config.max_recovery_slots))
+    if overflow > 0 and state.recovery_orders:
+        ids = evicted_ids(state, overflow)
+        kept = []
+        for recovery in state.recovery_orders:
+            if recovery.recovery_id not in ids:
+                kept.append(recovery)
+                continue
+            if recovery.txid:
+                if recovery.recovery_id <= -(2**63):
+                    raise OverflowError("negated id")
+                actions.append(
+                    CancelOrderAction(
+                        -recovery.recovery_id, recovery.txid, "recovery_cap_evict_priority"
+                    )
+                )
+            fill = state.market_price if state.market_price > 0 else recovery.price
+            if fill <= 0:
+                fill = recovery.entry_price if recovery.entry_price > 0 else 0.0
+            fee = max(0.0, fill * recovery.volume * (config.maker_fee_pct / 100.0))
+            if on("eviction-fee-in-single"):
+                fee = single(fee)
+            state, action = book(state, recovery, fill, fee, state.now, entered_at(recovery), True)
+            actions.append(action)
+            state = lost(state, recovery.trade_id, action.net_profit, config)
+        state = replace(state, recovery_orders=tuple(kept))
+    recovery = RecoveryOrder(
+        state.next_recovery_id, order.side, order.price, order.volume, order.trade_id, order.cycle,
+        order.entry_price, state.now, order.entry_fee, order.entry_filled_at, order.txid, reason,
+        order.regime_at_entry,
+    )  # fmt: skip
+    letter = order.trade_id.lower()
+    state = replace(
+        state,
+        orders=tuple(o for o in state.orders if o.local_id != order.local_id),
+        recovery_orders=(*state.recovery_orders, recovery),
+        next_recovery_id=counted(state.next_recovery_id),
+    )
+    actions.append(OrphanOrderAction(order.local_id, recovery.recovery_id, reason))
+    names = {
+        f"cooldown_until_{letter}": paused(
+            getattr(state, f"cooldown_until_{letter}"), state, config
+        ),
+        f"cycle_{letter}": counted(getattr(state, f"cycle_{letter}")),
+    }
+    state = replace(state, **names)
+    own = size_for(order.trade_id, size, sizes)
+    state, placed = follow_up(state, config, order.trade_id, own, f"orphan_{order.trade_id}")
+    return state, (*actions, *placed)
+
+
+# --- Events -----------------------------------------------------------------------------------
+
+
+def transition(state, event, config, order_size_usd, order_sizes=None):
+    kind = type(event).__name__
+    state = replace(state, now=event.timestamp)
+    if kind == "PriceTick":
+        return price_tick(state, event, config, order_size_usd, order_sizes)
+    if kind == "TimerTick":
+        return timer_tick(state, config, order_size_usd, order_sizes)
+    if kind == "FillEvent":
+        return fill_event(state, event, config, order_size_usd, order_sizes)
+    if kind == "RecoveryFillEvent":
+        return recovery_fill(state, event, config)
+    if kind == "RecoveryCancelEvent":
+        kept = tuple(r for r in state.recovery_orders if r.recovery_id != event.recovery_id)
+        if on("cancel-keeps-the-mark"):
+            return replace(state, recovery_orders=kept), ()
+        return cleared(replace(state, recovery_orders=kept)), ()
+    raise Unreadable("unknown kind of event")
+
+
+def price_tick(state, event, config, size, sizes):
+    market, now = event.price, event.timestamp
+    state = replace(state, market_price=market, last_price_update_at=now)
+    for order in state.orders:
+        if order.role == "exit":
+            continue
+        drift = 0.0 if market <= 0 else abs(order.price - market) / market * 100.0
+        if drift < config.refresh_pct or (
+            drift == config.refresh_pct and not on("drift-at-the-limit")
+        ):
+            continue
+        letter = order.trade_id.lower()
+        until = getattr(state, f"refresh_cooldown_until_{letter}")
+        if now < until:
+            continue
+        count = getattr(state, f"consecutive_refreshes_{letter}")
+        if count >= config.max_consecutive_refreshes and until > 0:
+            count, until = 0, 0.0
+        if order.side == "buy":
+            direction = "down" if market < order.price else "up"
+        else:
+            direction = "up" if market > order.price else "down"
+        same = direction == getattr(state, f"last_refresh_direction_{letter}")
+        count = counted(count) if same else 1
+        actions = ()
+        if count >= config.max_consecutive_refreshes:
+            until = now + config.refresh_cooldown_sec
+        else:
+            kept = tuple(o for o in state.orders if o.local_id != order.local_id)
+            state = replace(state, orders=kept)
+            actions = (CancelOrderAction(order.local_id, order.txid, "stale_entry"),)
+            own = size_for(order.trade_id, size, sizes)
+            state, made, action = new_entry(
+                state, config, order.side, order.trade_id, order.cycle, own, "refresh_entry"
+            )
+            if made is not None:
+                state = replace(state, orders=(*state.orders, made))
+                actions = (*actions, action)
+        names = {
+            f"consecutive_refreshes_{letter}": count,
+            f"last_refresh_direction_{letter}": direction,
+            f"refresh_cooldown_until_{letter}": until,
+        }
+        return replace(state, **names), actions
+    return state, ()
+
+
+def timer_tick(state, config, size, sizes):
+    if config.sticky_mode_enabled:
+        return replace(state, s2_entered_at=None), ()
+    phase, market, now = derive_phase(state), state.market_price, state.now
+    if phase != "S2":
+        state = replace(state, s2_entered_at=None)
+        if phase == "S0":
+            return state, ()
+        order = next(o for o in state.orders if o.role == "exit")
+        since = order.entry_filled_at or order.placed_at
+        if on("age-from-placing"):
+            since = order.placed_at or order.entry_filled_at
+        age = now - since if since != 0 else 0.0
+        away = market < order.price if order.side == "sell" else market > order.price
+        if age >= config.s1_orphan_after_sec and away:
+            return orphan(state, order, "s1_timeout", config, size, sizes)
+        return state, ()
+    mark = state.s2_entered_at
+    if mark is None:
+        return replace(state, s2_entered_at=now), ()
+    if not (now - mark >= config.s2_orphan_after_sec and market > 0):
+        return state, ()
+    buy = next(o for o in state.orders if o.role == "exit" and o.side == "buy")
+    sell = next(o for o in state.orders if o.role == "exit" and o.side == "sell")
+    buy_away, sell_away = abs(buy.price - market) / market, abs(sell.price - market) / market
+    if on("equal-distance-takes-the-buy"):
+        order = sell if sell_away > buy_away else buy
+    else:
+        order = buy if buy_away > sell_away else sell
+    state, actions = orphan(state, order, "s2_timeout", config, size, sizes)
+    return replace(state, s2_entered_at=None), actions
+
+
+def fill_event(state, event, config, size, sizes):
+    order = next((o for o in state.orders if o.local_id == event.order_local_id), None)
+    if order is None:
+        return state, ()
+    kept = tuple(o for o in state.orders if o.local_id != event.order_local_id)
+    state = replace(state, orders=kept)
+    if order.role == "entry":
+        side = "sell" if order.side == "buy" else "buy"
+        made = OrderState(
+            state.next_order_id, side, "exit", exit_price(side, event.price, state, config),
+            event.volume, order.trade_id, order.cycle, "", event.timestamp, event.price, event.fee,
+            event.timestamp, order.regime_at_entry,
+        )  # fmt: skip
+        state = replace(
+            state,
+            orders=(*state.orders, made),
+            next_order_id=counted(state.next_order_id),
+            total_fees=state.total_fees + event.fee,
+        )
+        action = PlaceOrderAction(
+            made.local_id, side, "exit", made.price, made.volume, made.trade_id, made.cycle, True,
+            "entry_fill_exit",
+        )  # fmt: skip
+        return cleared(state), (action,)
+    state, booked = book(
+        state, order, event.price, event.fee, event.timestamp, order.entry_filled_at, False
+    )
+    state = lost(state, order.trade_id, booked.net_profit, config)
+    name = f"cycle_{order.trade_id.lower()}"
+    state = replace(state, **{name: max(getattr(state, name), counted(order.cycle))})
+    own = size_for(order.trade_id, size, sizes)
+    state, placed = follow_up(state, config, order.trade_id, own, "cycle_complete")
+    return cleared(state), (booked, *placed)
+
+
+def recovery_fill(state, event, config):
+    recovery = next((r for r in state.recovery_orders if r.recovery_id == event.recovery_id), None)
+    if recovery is None:
+        return state, ()
+    kept = tuple(r for r in state.recovery_orders if r.recovery_id != event.recovery_id)
+    state = replace(state, recovery_orders=kept)
+    state, booked = book(
+        state, recovery, event.price, event.fee, event.timestamp, entered_at(recovery), True
+    )
+    state = lost(state, recovery.trade_id, booked.net_profit, config)
+    return cleared(state), (booked,)
+
+
+# --- Invariants -------------------------------------------------------------------------------
+
+
+def check_invariants(state):
+    found = []
+    if len({o.local_id for o in state.orders}) < len(state.orders):
+        found.append("duplicate order local_id")
+    shape = wrong_shape(state)
+    if shape is not None:
+        found.append(shape)
+    if derive_phase(state) != "S2" and state.s2_entered_at is not None:
+        found.append("s2_entered_at must be null outside S2")
+    for order in state.orders:
+        if order.cycle < 1:
+            found.append("order cycle must be >= 1")
+        if order.role == "exit" and order.entry_price <= 0:
+            found.append("exit must carry entry_price")
+        if order.volume <= 0:
+            found.append("order volume must be > 0")
+    if state.cycle_a < 1 or state.cycle_b < 1:
+        found.append("cycle counters must be >= 1")
+    return found
+
+
+def wrong_shape(state):
+    def number(side, role):
+        return sum(o.side == side and o.role == role for o in state.orders)
+
+    buys, sells = number("buy", "entry"), number("sell", "entry")
+    buy_exits, sell_exits = number("buy", "exit"), number("sell", "exit")
+    phase = derive_phase(state)
+    if phase == "S0":
+        if state.long_only:
+            right = (buys, sells) == (1, 0)
+            return None if right else "S0 long_only must be exactly one buy entry"
+        if state.short_only:
+            right = (buys, sells) == (0, 1)
+            return None if right else "S0 short_only must be exactly one sell entry"
+        right = (buys, sells) == (1, 1)
+        return None if right else "S0 must be exactly A sell entry + B buy entry"
+    if phase == "S1a":
+        if state.short_only:
+            return None if buy_exits == 1 else "S1a short_only must have one buy exit"
+        right = (buy_exits, buys, sells) == (1, 1, 0)
+        return None if right else "S1a must be one buy exit + one buy entry"
+    if phase == "S1b":
+        if state.long_only:
+            return None if sell_exits == 1 else "S1b long_only must have one sell exit"
+        right = (sell_exits, buys, sells) == (1, 0, 1)
+        return None if right else "S1b must be one sell exit + one sell entry"
+    right = (buy_exits, sell_exits, buys, sells) == (1, 1, 0, 0)
+    return None if right else "S2 must be one buy exit + one sell exit only"
+
+
+# --- Reading ----------------------------------------------------------------------------------
+
+NOTHING = object()
+"""What a value reads as that counts as not being there."""
+
+
+def read_double(value):
+    if value is None and on("null-is-missing"):
+        return NOTHING
+    if value is None and on("null-is-nan"):
+        return math.nan
+    if isinstance(value, str) and on("texts-are-numbers"):
+        try:
+            return float(value)
+        except ValueError:
+            raise Unreadable("not a number") from None
+    if isinstance(value, bool) and on("flags-are-numbers"):
+        return float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Unreadable("expected a number")
+    try:
+        number = float(value)
+    except OverflowError:
+        raise Unreadable("number too large") from None
+    if on("nan-is-refused") and number != number:
+        raise Unreadable("NaN is not JSON")
+    if on("subnormals-are-zero") and 0 < abs(number) < 2.2250738585072014e-308:
+        return 0.0
+    return number
+
+
+def read_int(value):
+    if value is None and on("null-is-missing"):
+        return NOTHING
+    if isinstance(value, str) and on("texts-are-numbers"):
+        try:
+            value = int(value)
+        except ValueError:
+            raise Unreadable("not an int") from None
+    if isinstance(value, bool) and on("flags-are-numbers"):
+        value = int(value)
+    if isinstance(value, float):
+        if on("whole-doubles-are-refused"):
+            raise Unreadable("expected an int")
+        if on("fractions-are-cut") and math.isfinite(value):
+            value = float(math.trunc(value))
+        if not value.is_integer():
+            raise Unreadable("expected an int")
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise Unreadable("expected an int")
+    if not -(2**63) <= value < 2**63:
+        raise Unreadable("int too large")
+    if on("ints-through-doubles") and abs(value) > 2**53:
+        value = max(-(2**63), min(2**63 - 1, int(float(value))))
+    return value
+
+
+def read_flag(value):
+    if value is None and on("null-is-missing"):
+        return NOTHING
+    if on("numbers-are-flags") and isinstance(value, int | float):
+        return bool(value)
+    if not isinstance(value, bool):
+        raise Unreadable("expected a flag")
+    return value
+
+
+def read_text(value):
+    if value is None and on("null-is-missing"):
+        return NOTHING
+    if value is None and on("null-is-empty-text"):
+        return ""
+    if not isinstance(value, str):
+        raise Unreadable("expected a text")
+    return value
+
+
+def one_of(*texts):
+    def read(value):
+        if isinstance(value, str) and on("any-case"):
+            value = {text.lower(): text for text in texts}.get(value.lower(), value)
+        if isinstance(value, str) and on("texts-are-trimmed"):
+            value = value.strip()
+        if value not in texts or not isinstance(value, str):
+            raise Unreadable(f"expected one of {texts}")
+        return value
+
+    return read
+
+
+def nullable(read):
+    return lambda value: None if value is None else read(value)
+
+
+def read_regime(value):
+    if isinstance(value, str):
+        text = value.strip(" \t\r\n") if on("regime-trims-ascii") else value.strip()
+        known = {"BEARISH": 0, "RANGING": 1, "BULLISH": 2, "0": 0, "1": 1, "2": 2}
+        if text.upper() in known:
+            return known[text.upper()]
+        if on("regime-any-digits"):
+            try:
+                number = int(text)
+            except ValueError:
+                return None
+            return number if number in (0, 1, 2) else None
+        return None
+    if isinstance(value, int | float) and -1 < value < 3:
+        if on("regime-rounds") and isinstance(value, float):
+            return round(value) if round(value) in (0, 1, 2) else None
+        return int(value)
+    return None
+
+
+def read_mode(value):
+    text = value.strip().lower() if isinstance(value, str) else "none"
+    return text if text in ("none", "balance", "regime") else "none"
+
+
+READERS = {
+    float: read_double, int: read_int, bool: read_flag, str: read_text,
+    float | None: nullable(read_double), str | None: nullable(read_text), int | None: read_regime,
+}  # fmt: skip
+BY_NAME = {
+    "side": one_of("buy", "sell"),
+    "role": one_of("entry", "exit"),
+    "trade_id": one_of("A", "B"),
+    "mode_source": read_mode,
+}
+
+
+def read_record(cls, document, free=()):
+    """A record; `free` are fields that are plain texts whatever their name."""
+    values = {}
+    for field in fields(cls):
+        value = NOTHING
+        if field.name in document:
+            read = BY_NAME.get(field.name)
+            if read is None or field.name in free:
+                read = READERS[field.type]
+            value = read(document[field.name])
+        if value is NOTHING:
+            value = field.default
+            if value is MISSING and on("missing-is-zero"):
+                value = {float: 0.0, int: 0, str: ""}[field.type]
+            if value is MISSING:
+                raise Unreadable(f"{field.name} is missing")
+        values[field.name] = value
+    return cls(**values)
+
+
+def read_list(cls):
+    def read(value):
+        if not isinstance(value, list | tuple):
+            raise Unreadable("expected a list")
+        if on("odd-entries-are-refused") and not all(isinstance(one, dict) for one in value):
+            raise Unreadable("expected records")
+        return tuple(read_record(cls, one) for one in value if isinstance(one, dict))
+
+    return read
+
+
+LISTS = {"orders": OrderState, "recovery_orders": RecoveryOrder, "completed_cycles": CycleRecord}
+BY_NAME.update({name: read_list(cls) for name, cls in LISTS.items()})
+
+
+def from_dict(data):
+    if not isinstance(data, dict):
+        raise Unreadable("expected a state")
+    document = {"market_price": 0.0, "now": 0.0, **data}
+    if not on("settled-starts-at-zero"):
+        document.setdefault("total_settled_usd", document.get("total_profit", 0.0))
+    if "profit_pct" in document and not on("old-profit-name-unknown"):
+        document.setdefault("profit_pct_runtime", document["profit_pct"])
+    return read_record(PairState, document)
+
+
+def read_config(document):
+    if not isinstance(document, dict):
+        raise Unreadable("expected a config")
+    config = read_record(EngineConfig, document)
+    if on("infinite-config-is-refused"):
+        values = (getattr(config, field.name) for field in fields(config))
+        if any(isinstance(value, float) and math.isinf(value) for value in values):
+            raise Unreadable("Infinity is not JSON")
+    if on("negative-decimals-are-refused") and config.price_decimals < 0:
+        raise Unreadable("decimals must not be negative")
+    return config
+
+
+EVENTS = (FillEvent, RecoveryFillEvent, RecoveryCancelEvent, PriceTick, TimerTick)
+
+
+def read_event(document):
+    if not isinstance(document, dict):
+        raise Unreadable("expected an event")
+    for cls in EVENTS:
+        if all(field.name in document for field in fields(cls)):
+            # Events say what the exchange said: their side is a side all the same.
+            return read_record(cls, document)
+    raise Unreadable("unknown kind of event")
+
+
+def read_sizes(document):
+    if document is None:
+        return None
+    if not isinstance(document, dict):
+        raise Unreadable("expected sizes")
+    names = {"A": "A", "B": "B"}
+    if on("size-keys-any-case"):
+        names |= {"a": "A", "b": "B"}
+    read = {names[key]: read_double(value) for key, value in document.items() if key in names}
+    return {key: value for key, value in read.items() if value is not NOTHING}
+
+
+# --- Writing ----------------------------------------------------------------------------------
+
+
+def written(value):
+    if isinstance(value, float):
+        if math.isinf(value) and on("infinities-written-as-null"):
+            return None
+        if value != value and on("nan-written-as-null"):
+            return None
+        if on("written-with-fifteen-digits") and math.isfinite(value):
+            return float(f"{value:.15g}")
+        return value
+    if isinstance(value, tuple | list):
+        return [written(one) for one in value]
+    if hasattr(value, "__dataclass_fields__"):
+        return {field.name: written(getattr(value, field.name)) for field in fields(value)}
+    return value
+
+
+def to_dict(state):
+    return written(state)
+
+
+# --- Helpers around the reducer ---------------------------------------------------------------
+
+
+def apply_order_regime_at_entry(state, local_id, regime):
+    regime = read_regime(regime)
+    changed = tuple(
+        replace(o, regime_at_entry=regime) if o.local_id == local_id else o for o in state.orders
+    )
+    return replace(state, orders=changed)
+
+
+def apply_order_txid(state, local_id, txid):
+    changed = tuple(replace(o, txid=txid) if o.local_id == local_id else o for o in state.orders)
+    return replace(state, orders=changed)
+
+
+def apply_recovery_txid(state, recovery_id, txid):
+    changed = tuple(
+        replace(r, txid=txid) if r.recovery_id == recovery_id else r for r in state.recovery_orders
+    )
+    return replace(state, recovery_orders=changed)
+
+
+def remove_order(state, local_id):
+    return replace(state, orders=tuple(o for o in state.orders if o.local_id != local_id))
+
+
+def remove_recovery(state, recovery_id):
+    kept = tuple(r for r in state.recovery_orders if r.recovery_id != recovery_id)
+    return replace(state, recovery_orders=kept)
+
+
+def find_order(state, local_id):
+    return next((o for o in state.orders if o.local_id == local_id), None)
+
+
+def add_entry_order(state, cfg, side, trade_id, cycle, order_size_usd, reason="manual"):
+    if state.now < getattr(state, f"cooldown_until_{trade_id.lower()}"):
+        return state, None
+    state, order, action = new_entry(state, cfg, side, trade_id, cycle, order_size_usd, reason)
+    if order is None:
+        return state, None
+    return replace(state, orders=(*state.orders, order)), action
+
+
+def bootstrap_orders(state, cfg, order_size_usd, allow_long_only=True, allow_short_only=True):
+    state, buy, first = new_entry(
+        state, cfg, "buy", "B", state.cycle_b, order_size_usd, "bootstrap"
+    )
+    state, sell, second = new_entry(
+        state, cfg, "sell", "A", state.cycle_a, order_size_usd, "bootstrap"
+    )
+    long_only = buy is not None and sell is None and allow_long_only
+    short_only = sell is not None and buy is None and allow_short_only
+    mode = "balance" if long_only or short_only else "none"
+    state = replace(state, long_only=long_only, short_only=short_only, mode_source=mode)
+    made = [one for one in (first, second) if one is not None]
+    return state, tuple(made), tuple(one for one in (buy, sell) if one is not None)
+
+
+# --- The executable ---------------------------------------------------------------------------
+
+
+def holds(value, is_it):
+    """Whether a document holds a value that is it, anywhere."""
+    if isinstance(value, dict):
+        return any(holds(one, is_it) for one in value.values())
+    if isinstance(value, list):
+        return any(holds(one, is_it) for one in value)
+    return bool(is_it(value))
+
+
+def check_request(request):
+    """Refuses, ends or hangs where a switch says so."""
+    if on("any-infinity-is-refused") and holds(
+        request, lambda one: isinstance(one, float) and math.isinf(one)
+    ):
+        raise Unreadable("number out of range")
+    if on("texts-beyond-ascii-crash") and holds(
+        request, lambda one: isinstance(one, str) and not one.isascii()
+    ):
+        sys.exit(3)
+    if on("three-recoveries-are-refused") and isinstance(request.get("state"), dict):
+        recoveries = request["state"].get("recovery_orders")
+        if isinstance(recoveries, list) and len(recoveries) >= 3:
+            raise Unreadable("too many recoveries")
+
+
+def answer(request):
+    """The response to one request of part 1. Raises what this port refuses with."""
+    check_request(request)
+    method = request.get("method")
+    if method == "check_invariants":
+        return {"violations": check_invariants(from_dict(request.get("state")))}
+    if method == "apply_order_regime_at_entry":
+        params = request["params"]
+        state = from_dict(params.get("state"))
+        number = read_int(params["local_id"])
+        state = apply_order_regime_at_entry(state, number, params.get("regime_at_entry"))
+        return {"state": to_dict(state)}
+    if method != "transition":
+        raise Unreadable("unknown method")
+    state, actions = transition(
+        from_dict(request.get("state")),
+        read_event(request.get("event")),
+        read_config(request.get("config")),
+        read_double(request.get("order_size_usd")),
+        read_sizes(request.get("order_sizes")),
+    )
+    return {"state": to_dict(state), "actions": [written(action) for action in actions]}
+
+
+def answered(line):
+    """The response as text, an error for what is refused."""
+    try:
+        return json.dumps(answer(json.loads(line)))
+    except (ValueError, ArithmeticError, KeyError, TypeError, AttributeError) as error:
+        return json.dumps({"error": f"{type(error).__name__}: {error}"})
+
+
+def main():
+    if "--server" in sys.argv:
+        for line in sys.stdin.buffer:
+            print(answered(line), flush=True)
+        return
+    response = answered(sys.stdin.buffer.read())
+    if response.startswith('{"error"'):
+        sys.exit(response)
+    print(response)
+
+
+if __name__ == "__main__":
+    main()
