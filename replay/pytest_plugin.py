@@ -29,7 +29,8 @@ from typing import Any
 
 import pytest
 
-from replay.differential.model import Finding
+from replay.differential.model import Finding, Signature
+from replay.differential.uncompared import settles
 from replay.errors import ReplayError
 from replay.findings.lifecycle import Status
 from replay.findings.store.store import Store
@@ -38,7 +39,13 @@ from replay.runs.cores import pair_of
 from replay.safe_text import clean
 from replay.settings import load_settings
 from replay.streams.corpus import Corpus
-from replay.testing import Cores, CoresDivergeError, raise_for
+from replay.testing import (
+    Cores,
+    CoresDivergeError,
+    NothingComparedError,
+    raise_for,
+    raise_if_nothing_compared,
+)
 
 MARKER = "doge"
 _GROUP = "doge-replay"
@@ -176,6 +183,7 @@ class CaseItem(pytest.Item):
         self._found = self.ask(cores)
         with suppress(CoresDivergeError):  # that is for the test itself to say
             raise_for(self._found, cores)
+            self.check_compared(cores)
 
     def runtest(self) -> None:
         """Raises CoresDivergeError where the cores diverge."""
@@ -184,6 +192,10 @@ class CaseItem(pytest.Item):
     def ask(self, cores: Cores) -> list[Finding]:
         """What the case shows on the cores."""
         raise NotImplementedError
+
+    def check_compared(self, cores: Cores) -> None:
+        """Raises NothingComparedError where the cores agree in nothing but refusing."""
+        raise_if_nothing_compared(cores)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """What is known of the divergence, without our own source text around it."""
@@ -207,12 +219,23 @@ class StoredItem(CaseItem):
         super().__init__(**values)
         self._finding = finding
         self._about = about
+        self._signature: Signature | None = None
 
     def ask(self, cores: Cores) -> list[Finding]:
         """Runs the stored case."""
         with Store.open(self.path, readonly=True) as store:
-            case = store.finding(self._finding).case
+            stored = store.finding(self._finding)
+            self._signature, case = stored.signature, stored.case
         return cores.findings(case)
+
+    def check_compared(self, cores: Cores) -> None:
+        """Asks about the last step, which the finding is about."""
+        assert self._signature is not None
+        if not settles(self._signature, cores.uncompared):
+            why = f"both cores refuse the last step: {clean(cores.uncompared)}"
+            raise NothingComparedError(f"nothing was compared, {why}")
+        if not cores.asked.transitions:
+            raise_if_nothing_compared(cores)
 
     def about(self) -> str:
         """What it was stored as."""

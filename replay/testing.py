@@ -24,10 +24,11 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from replay.differential.lockstep import Lockstep
+from replay.differential.lockstep import Lockstep, Tally
 from replay.differential.model import Finding, Verdict
 from replay.differential.signature.signature import root_of
-from replay.errors import InputError, ReplayError
+from replay.differential.uncompared import all_refused_words
+from replay.errors import InputError, ProvesNothing, ReplayError
 from replay.reports.finding_text import core_line, finding_lines, verdict_text
 from replay.reports.sides import value_text
 from replay.runs.cores import pair_of
@@ -39,7 +40,14 @@ from replay.streams.parity_cases import is_case, read_case
 from replay.targets.base import Target
 from replay.targets.pair import PairSpec
 
-__all__ = ["CoreFailedError", "Cores", "CoresDivergeError", "assert_cores_agree", "open_cores"]
+__all__ = [
+    "CoreFailedError",
+    "Cores",
+    "CoresDivergeError",
+    "NothingComparedError",
+    "assert_cores_agree",
+    "open_cores",
+]
 
 MAX_SHOWN = 5
 """Findings of one long stream that are shown in full."""
@@ -67,6 +75,13 @@ class CoreFailedError(ReplayError):
         return self._text
 
 
+class NothingComparedError(ProvesNothing):
+    """Both cores refused a case unread, so that they agree says nothing about either."""
+
+    def __str__(self) -> str:
+        return self.message
+
+
 class Cores:
     """Two cores, opened when they are first asked. A context manager; not shared between threads
     or processes."""
@@ -75,6 +90,10 @@ class Cores:
         self._spec = spec
         self._opened: tuple[Target, Target] | None = None
         self._keys = itertools.count()
+        self.asked = Tally()
+        """How the steps of the last case came out."""
+        self.uncompared = ""
+        """Why nothing was compared at its last step; empty where something was."""
 
     def open(self) -> tuple[Target, Target]:
         """The authority and the shadow. Raises UsageError or TargetError where one cannot be
@@ -101,7 +120,9 @@ class Cores:
                     where = f"{segment.file}:{segment.line}" if segment.line else segment.file
                     raise InputError(f"{where}: {segment.reason}", file=segment.file)
                 found += lockstep.feed(segment)
-            return found + lockstep.finish()
+            found += lockstep.finish()
+            self.asked, self.uncompared = lockstep.tally, lockstep.last_uncompared
+            return found
         except BaseException:
             # Work may be under way in them; the next case gets cores that know of none.
             self.close()
@@ -144,22 +165,26 @@ def assert_cores_agree(
     *,
     authority: str | None = None,
     shadow: str | None = None,
+    refusal: bool = False,
 ) -> None:
     """Runs a case on both cores and raises CoresDivergeError, an AssertionError, where they differ.
 
     With `cores` those are asked, else a pair that is opened for this case from `authority` and
-    `shadow`. Two refusals agree as they do everywhere (README). What a parity case has as
-    `expected` is not looked at: the question is whether the cores agree. Raises CoreFailedError
-    where a core gave no usable answer, InputError where `case` is none, and what `open_cores`
-    raises.
+    `shadow`. Two refusals agree as they do everywhere (README), but where both refuse every step
+    unread nothing was compared: that raises NothingComparedError, unless `refusal` says that the
+    case is about being refused. What a parity case has as `expected` is not looked at: the question
+    is whether the cores agree. Raises CoreFailedError where a core gave no usable answer,
+    InputError where `case` is none, and what `open_cores` raises.
     """
     __tracebackhide__ = True
     stream = _stream_of(case)
     if cores is not None:
         raise_for(cores.findings(stream), cores)
+        if not refusal:
+            raise_if_nothing_compared(cores)
         return
     with open_cores(authority, shadow) as opened:
-        raise_for(opened.findings(stream), opened)
+        assert_cores_agree(stream, opened, refusal=refusal)
 
 
 def raise_for(findings: Iterable[Finding], cores: Cores) -> None:
@@ -178,6 +203,16 @@ def raise_for(findings: Iterable[Finding], cores: Cores) -> None:
     if found:
         failed = f"a core failed: {verdict_text(found[0])}"
         raise CoreFailedError(failed, _text(failed, found, cores), found)
+
+
+def raise_if_nothing_compared(cores: Cores) -> None:
+    """Raises NothingComparedError where no step of the last case was compared."""
+    __tracebackhide__ = True
+    if cores.asked.compared:
+        return
+    reasons = cores.asked.uncompared
+    why = all_refused_words(reasons) if reasons else "the case has no steps"
+    raise NothingComparedError(f"nothing was compared: {clean(why)}")
 
 
 def _text(headline: str, found: tuple[Finding, ...], cores: Cores) -> str:

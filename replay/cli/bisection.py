@@ -35,16 +35,25 @@ class Other(StrEnum):
 
 
 def bisect_code(
-    shown: Shown, other: Other, *, sought_failure: bool, failed: bool, misses: bool
+    shown: Shown,
+    other: Other,
+    *,
+    sought_failure: bool,
+    failed: bool,
+    misses: bool,
+    uncompared: bool = False,
 ) -> ExitCode:
     """What to tell `git bisect run`.
 
     `sought_failure`: the finding sought is itself a core that fails. `failed`: a core failed now.
-    `misses`: the cores agree, but a parity case did not end as it expects to.
+    `misses`: the cores agree, but a parity case did not end as it expects to. `uncompared`: they do
+    so only in that both refuse.
     """
     match shown:
         case Shown.AGREES:
-            return ExitCode.DIVERGENCE if misses else ExitCode.CLEAN
+            if misses:
+                return ExitCode.DIVERGENCE
+            return ExitCode.CANNOT_TEST if uncompared else ExitCode.CLEAN
         case Shown.SOUGHT:
             return ExitCode.DIVERGENCE
         case Shown.ANOTHER:

@@ -16,7 +16,9 @@ from replay.cli.console import columns, note, say, say_json
 from replay.cli.subject import Shown, Subject, subject_of
 from replay.differential.lockstep import Lockstep, run_stream
 from replay.differential.model import Finding, Verdict
+from replay.differential.probing import NO_STEPS
 from replay.differential.signature.rules import place_in_contract
+from replay.differential.uncompared import all_refused_words, settles
 from replay.errors import ExitCode, FailureStorm, UsageError
 from replay.findings.bundle import history_document
 from replay.findings.store.encoding import pack_result
@@ -92,7 +94,8 @@ def repro(
     """Run one stored case, or one from a file, on both cores and show where they differ.
 
     FILE is a parity case, a bundle that `export` made, or any other input with one stream. Exits 1
-    while the case diverges, 0 when it no longer does, 3 where a core could not run.
+    while the case diverges, 0 when it no longer does, 3 where a core could not run, 4 where both
+    refuse it so that nothing was compared.
     """
     subject = subject_of(settings, what)
     for_git = bisect or build_command is not None
@@ -130,17 +133,32 @@ def _run(subject: Subject, authority: Target, shadow: Target) -> _Outcome:
 
         lockstep.on_end = check
     shown, finding = subject.choose(run_stream(lockstep, segments_of(subject.case, 1)))
-    return _Outcome(subject, shown, finding, misses, authority.identity, shadow.identity)
+    uncompared = "" if shown is not Shown.AGREES else _uncompared(subject, lockstep)
+    cores = authority.identity, shadow.identity
+    return _Outcome(subject, shown, finding, misses, uncompared, *cores)
+
+
+def _uncompared(subject: Subject, lockstep: Lockstep) -> str:
+    """Why it says nothing that a case shows nothing; empty where it does."""
+    tally = lockstep.tally
+    if not subject.case.steps:
+        return NO_STEPS
+    if subject.sought is not None:
+        signature, last = subject.sought.signature, lockstep.last_uncompared
+        return "" if settles(signature, last) else f"both cores refuse its last step: {last}"
+    return "" if tally.compared else all_refused_words(tally.uncompared)
 
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What running the case showed. `misses`: in what the authority did not end as expected."""
+    """What running the case showed. `misses`: in what the authority did not end as expected;
+    `uncompared`: why it proves nothing that the case shows nothing."""
 
     subject: Subject
     shown: Shown
     finding: Finding | None
     misses: list[str]
+    uncompared: str
     authority: CoreIdentity
     shadow: CoreIdentity
 
@@ -151,12 +169,12 @@ class _Outcome:
 
     @property
     def exit_code(self) -> ExitCode:
-        """1 while it diverges, 3 where a core failed, else 0."""
+        """1 while it diverges, 3 where a core failed, 4 where nothing was compared, else 0."""
         if self.failed:
             return ExitCode.CORE_FAILED
         if self.finding is not None or self.misses:
             return ExitCode.DIVERGENCE
-        return ExitCode.CLEAN
+        return ExitCode.PROVES_NOTHING if self.uncompared else ExitCode.CLEAN
 
     def bisect_code(self, other: Other) -> ExitCode:
         """What it tells `git bisect run`."""
@@ -166,12 +184,15 @@ class _Outcome:
             sought_failure=self.subject.seeks_failure,
             failed=self.failed,
             misses=bool(self.misses),
+            uncompared=bool(self.uncompared),
         )
 
     @property
     def words(self) -> str:
         """The result on one line."""
         finding = self.finding
+        if self.uncompared and not self.misses:
+            return f"were not compared: {clean(self.uncompared)}"
         if finding is None:
             return "agree" if not self.misses else "agree, but not with what is expected"
         if self.shown is Shown.ANOTHER and not self.failed:
@@ -242,6 +263,7 @@ class _Outcome:
             "steps": len(self.subject.case.steps),
             "differences": difference_documents(() if finding is None else finding.differences),
             "misses": self.misses,
+            "uncompared": self.uncompared,
             "history": [history_document(entry) for entry in self.subject.history],
             "authority": self.authority.document(),
             "shadow": self.shadow.document(),

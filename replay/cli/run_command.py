@@ -60,6 +60,7 @@ def run(
             report,
             expectations,
             lambda tally: progress.update(tally.transitions),
+            on_idle=report.reject,
             drawn=drawn,
         )
         progress.end()

@@ -22,6 +22,7 @@ from replay.reports.wording import (
     phases_words,
     severity_words,
     status_words,
+    uncompared_words,
 )
 from replay.runs.coverage import call_name_of
 from replay.runs.report import FindingLine, Group, Report
@@ -63,6 +64,8 @@ def _say_run(report: Report) -> None:
     )
     if verdicts:
         say(f"  verdicts   {verdicts}")
+    if uncompared := uncompared_words(report):
+        say(f"  uncompared {clean(uncompared, 1000)}")
     counts = ", ".join(f"{name} {count:,}" for name, count in group_counts(report))
     if counts:
         strict = " (strict: nothing counts as explained)" if report.strict else ""

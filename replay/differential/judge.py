@@ -29,6 +29,7 @@ from replay.differential.routing_table import Routing
 from replay.differential.signature.signature import failure_signature
 from replay.differential.stencil import mould_of
 from replay.differential.trail import Trail
+from replay.differential.uncompared import is_uncompared
 from replay.streams.model import Call, Document, Segment
 from replay.targets.base import (
     Failure,
@@ -98,13 +99,15 @@ class Different(NamedTuple):
 @dataclass(slots=True)
 class Judged:
     """What came of a segment. `met` has the places of the steps that differ, with what each came
-    to; `told` those of them to be told in full, and `untold` the last of the others by bucket."""
+    to; `told` those of them to be told in full, and `untold` the last of the others by bucket.
+    `uncompared` are the places of steps that both refused without anything being compared."""
 
     agreed: int = 0
     both_refused: int = 0
     met: list[tuple[int, Known]] = field(default_factory=list)
     told: list[Different] = field(default_factory=list)
     untold: dict[Bucket, int] = field(default_factory=dict)
+    uncompared: list[int] = field(default_factory=list)
 
     def verdicts(self) -> Counter[Verdict]:
         """How often each was given."""
@@ -125,10 +128,12 @@ class Judged:
         self.untold[known.bucket] = place
         return False
 
-    def agree(self, authority: Outcome) -> None:
+    def agree(self, place: int, authority: Outcome, shadow: Outcome) -> None:
         """Counts a step on which the shadow did as the authority."""
         if is_refusal(authority):
             self.both_refused += 1
+            if is_uncompared(authority, shadow):
+                self.uncompared.append(place)
         else:
             self.agreed += 1
 
@@ -171,7 +176,7 @@ class Judge:
             if step.changes is not None:
                 trail.set(step.changes)
             if ours == theirs:
-                judged.agree(outcome)
+                judged.agree(place, outcome, outcome)
             else:
                 known = self._known_by_bytes(step.call, ours, theirs, trail)
                 if known is None:
@@ -192,7 +197,7 @@ class Judge:
                 trail.set(step.changes)
             # Not all that is equal is the same (True and 1), and records may be lists or tuples.
             if (ours == theirs or len(ours[0]) > _TICK) and same_bytes(ours, theirs, self._pack):
-                judged.agree(ours)
+                judged.agree(place, ours, ours)
             else:
                 self._judge_one(judged, answered, place, theirs, trail, None)
             trail.follow(ours)
@@ -214,16 +219,18 @@ class Judge:
         judgement = None if not differences else Judgement(Verdict.DIVERGE, differences, theirs)
         if not isinstance(known, Known):
             if known is Outlook.ALIKE:
-                judged.agree(ours)
+                assert not isinstance(theirs, Failure)
+                judged.agree(place, ours, theirs)
                 return
             judgement = judgement or judge(ours, theirs, trail.plain, trail.decimals)
             if judgement.verdict in _AGREEING:
-                judged.agree(ours)
+                assert not isinstance(theirs, Failure)
+                judged.agree(place, ours, theirs)
                 if key is not None:
                     here[key] = Outlook.ALIKE
                 return
             if same_bytes(ours, theirs, self._pack):
-                judged.agree(ours)
+                judged.agree(place, ours, ours)
                 return
             known = self._work_out(answered, place, trail, judgement, here, key)
         elif encoded is not None:

@@ -9,17 +9,19 @@ the caller with all it takes to see it again.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from replay.differential.buckets import Bucket, Known
 from replay.differential.case_maker import CaseMaker
-from replay.differential.judge import Answered, Judge, Judgement, judge, same_bytes
+from replay.differential.judge import Answered, Judge, Judged, Judgement, judge, same_bytes
 from replay.differential.model import Finding, Repeat, Verdict
 from replay.differential.notable import notable_steps
 from replay.differential.routing_table import NO_ROUTING, Routing
 from replay.differential.trail import Trail, walk
+from replay.differential.uncompared import MAX_REASONS, OTHER_REASONS, is_computed, why_refused
 from replay.streams.model import Document, Segment, Start
 from replay.targets.base import (
     REFUSED,
@@ -42,7 +44,8 @@ class Tally:
     """What was compared so far. Counts of steps, but for `streams`.
 
     `failures` has every failure; `incidents` those of them at steps whose true answer is known all
-    the same.
+    the same. `uncompared` counts, by reason, the steps among those that both refuse on which
+    nothing was compared (uncompared.py): they are no evidence.
     """
 
     streams: int = 0
@@ -51,6 +54,21 @@ class Tally:
     calls: Counter[int] = field(default_factory=Counter)
     failures: Counter[FailureKind] = field(default_factory=Counter)
     incidents: Counter[FailureKind] = field(default_factory=Counter)
+    uncompared: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def compared(self) -> int:
+        """Steps that prove something: both cores computed an outcome, or they differ."""
+        verdicts = self.verdicts
+        told = verdicts[Verdict.AGREE] + verdicts[Verdict.BOTH_REFUSE] + verdicts[Verdict.DIVERGE]
+        return told - self.uncompared.total()
+
+    def count_uncompared(self, why: str, times: int = 1) -> None:
+        """Counts steps on which nothing was compared; once there are too many reasons, new ones
+        only together."""
+        if why not in self.uncompared and len(self.uncompared) >= MAX_REASONS:
+            why = OTHER_REASONS
+        self.uncompared[why] += times
 
     def add(self, other: Tally) -> None:
         """Adds another tally to this one."""
@@ -60,18 +78,22 @@ class Tally:
         self.calls.update(other.calls)
         self.failures.update(other.failures)
         self.incidents.update(other.incidents)
+        for why, times in other.uncompared.items():
+            self.count_uncompared(why, times)
 
 
 class Settled(NamedTuple):
     """A segment that both cores have answered: the codes of its calls (-1 for event documents), the
-    authority's outcomes, the places of its notable steps (notable.py), and those of the steps on
-    which the shadow did not agree, with the IDs of what was found there."""
+    authority's outcomes, the places of its notable steps (notable.py), those of the steps on which
+    the shadow did not agree, with the IDs of what was found there, and those of the steps on which
+    nothing was compared, with the reasons."""
 
     segment: Segment
     codes: Sequence[int]
     outcomes: Sequence[Outcome]
     notable: Sequence[int]
     different: Sequence[tuple[int, str]]
+    uncompared: Mapping[int, str] = MappingProxyType({})
 
 
 class _Inputs(NamedTuple):
@@ -136,6 +158,9 @@ class Lockstep:
         self.shadow = shadow
         self.tally = Tally()
         self.repeats: dict[str, Repeat] = {}
+        self.last_uncompared = ""
+        """Why nothing was compared at the last step that both have answered; empty where
+        something was."""
         self._judge = Judge(routing)
         self._cases = CaseMaker()
         self.on_end: Callable[[int, Plain | None, Outcome], None] | None = None
@@ -259,22 +284,41 @@ class Lockstep:
             tally.incidents[failure.kind] += 1
         trail = self._trails.pop(pending.segment.key, None)
         different: list[tuple[int, Known]] = []
+        uncompared: list[int] = []
         if reply.blob is not None and reply.blob == pending.reply.blob:
-            lengths: Any = map(len, pending.reply.results)  # type: ignore[arg-type]
-            refusals = list(lengths).count(REFUSED)
+            outcomes: Any = pending.reply.results
+            refusals = list(map(len, outcomes)).count(REFUSED)
             tally.verdicts[Verdict.BOTH_REFUSE] += refusals
             tally.verdicts[Verdict.AGREE] += len(steps) - refusals
+            if refusals:
+                uncompared = [at for at, one in enumerate(outcomes) if not is_computed(one)]
         else:
-            different = self._compare_steps(pending, reply, trail, found)
+            judged = self._compare_steps(pending, reply, trail, found)
+            different, uncompared = judged.met, judged.uncompared
+        reasons = self._note_uncompared(pending, uncompared)
         if self.on_settled is not None:
-            self.on_settled(_settled(pending, codes, different))
+            self.on_settled(_settled(pending, codes, different, reasons))
         return found
+
+    def _note_uncompared(self, pending: _Pending, places: Sequence[int]) -> Mapping[int, str]:
+        """Counts the steps of a segment on which nothing was compared, and tells why."""
+        steps, outcomes = pending.segment.steps, pending.reply.results
+        reasons: dict[int, str] = {}
+        if places:
+            start = pending.position.as_start()._asdict()
+            for place in places:
+                outcome: Any = outcomes[place]
+                reasons[place] = why_refused(outcome, steps[place], start)
+                self.tally.count_uncompared(reasons[place])
+        if steps:
+            self.last_uncompared = reasons.get(len(steps) - 1, "")
+        return reasons
 
     def _compare_steps(
         self, pending: _Pending, reply: Reply, trail: Trail | None, found: list[Finding]
-    ) -> list[tuple[int, Known]]:
+    ) -> Judged:
         """Step by step, for a segment whose answers are not the same bytes. Adds to what was found,
-        and gives the places that differ. `trail` is where the segment begins, where it is known."""
+        and gives what came of it. `trail` is where the segment begins, where it is known."""
         position, segment = pending.position, pending.segment
         if trail is None or segment.start is not None:
             trail = Trail.of(position.as_start(), position.state)
@@ -289,7 +333,7 @@ class Lockstep:
         found += [self._finding(pending, *different) for different in judged.told]
         for bucket, place in judged.untold.items():
             self._repeat(pending, place, bucket)
-        return judged.met
+        return judged
 
     def _finding(
         self, pending: _Pending, place: int, bucket: Bucket, judgement: Judgement
@@ -345,14 +389,17 @@ ABSENT_OUTCOME: Outcome = ["error", "was not asked"]
 
 
 def _settled(
-    pending: _Pending, codes: Sequence[int], different: Sequence[tuple[int, Known]]
+    pending: _Pending,
+    codes: Sequence[int],
+    different: Sequence[tuple[int, Known]],
+    uncompared: Mapping[int, str],
 ) -> Settled:
     outcomes: Any = pending.reply.results
     notable = pending.reply.notable
     if notable is None:
         notable = notable_steps(pending.segment.steps, codes, outcomes)
     found = [(place, known.bucket.id) for place, known in different]
-    return Settled(pending.segment, codes, outcomes, notable, found)
+    return Settled(pending.segment, codes, outcomes, notable, found, uncompared)
 
 
 def _walk(pending: _Pending) -> Iterator[tuple[Plain | None, int]]:

@@ -16,6 +16,7 @@ from replay.differential.compare import equal
 from replay.differential.lockstep import Lockstep, run_stream
 from replay.differential.model import Signature, Verdict
 from replay.differential.routing_table import NO_ROUTING, Routing
+from replay.differential.uncompared import settles
 from replay.errors import FailureStorm
 from replay.streams.model import Segment, Stream, segments_of
 from replay.targets.base import Failure, StepResult, Target
@@ -109,7 +110,9 @@ def _ask(case: Stream, signature: Signature, open_pair: OpenPair, routing: Routi
     at_last = [one for one in found if len(one.case.steps) == len(case.steps)]
     if at_last:
         theirs = at_last[0].shadow
-    return _Once(bool(wanted), not found, last[0] if last else None, theirs)
+    # What both refuse, unread, agrees in nothing that the finding is about.
+    agreed = not found and settles(signature, lockstep.last_uncompared)
+    return _Once(bool(wanted), agreed, last[0] if last else None, theirs)
 
 
 def _same(one: StepResult, other: StepResult) -> bool:

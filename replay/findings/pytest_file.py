@@ -12,6 +12,7 @@ from typing import Final
 
 from replay import __version__
 from replay.differential.signature.rules import place_in_contract
+from replay.differential.uncompared import settles
 from replay.findings.export import parity_case, require_sound_id
 from replay.findings.store.store import StoredFinding
 from replay.streams.model import Document
@@ -58,7 +59,7 @@ def cores():
 
 
 def test_{name}_the_cores_agree(cores):
-    assert_cores_agree(CASE, cores)
+    assert_cores_agree(CASE, cores{refusal})
 '''
 
 
@@ -82,6 +83,7 @@ def pytest_file(finding: StoredFinding, file: str) -> str:
         name=finding.id.replace("-", "_"),
         file=file,
         version=__version__,
+        refusal=", refusal=True" if settles(signature, "refused") else "",
         about=_embedded(about),
         case=_embedded(parity_case(finding)),
     )

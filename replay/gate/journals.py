@@ -96,7 +96,9 @@ class Replayed:
     """What came of replaying journals. `steps` and `differed` count replayed lines by event,
     `unmarked` those of them without a mark; `failed` steps on which a core gave no answer. Marks of
     agreement are not kept. `doubled` are lines that stand in two files, `rejected` those set aside.
-    `detects` is false where the replay missed a fault that was planted in it."""
+    `uncompared` are steps that both cores refused so that nothing was compared: they are in none of
+    the counts, and stand among the rejected. `detects` is false where the replay missed a fault
+    that was planted in it."""
 
     files: tuple[str, ...] = ()
     authority: CoreIdentity | None = None
@@ -114,6 +116,7 @@ class Replayed:
     rejected: list[Rejected] = field(default_factory=list)
     rejected_count: int = 0
     doubled: int = 0
+    uncompared: int = 0
     detects: bool = True
 
     def reject(self, rejected: Rejected) -> None:
@@ -264,8 +267,12 @@ class _Replaying:
 
     def _settled(self, settled: Settled) -> None:
         result = self._result
-        for step in settled.segment.steps:
+        for place, step in enumerate(settled.segment.steps):
             if step.line in self._doubled:
+                continue
+            if (why := settled.uncompared.get(place)) is not None:
+                result.uncompared += 1
+                result.reject(Rejected(self._file, step.line, f"was refused by both cores: {why}"))
                 continue
             result.steps[call_name(step.call)] += 1
             if step.line not in self._marks:

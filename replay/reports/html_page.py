@@ -31,6 +31,7 @@ from replay.reports.wording import (
     rejected_words,
     severity_words,
     status_words,
+    uncompared_words,
 )
 from replay.runs.report import FindingLine, Group, Report
 
@@ -108,6 +109,7 @@ def _header(report: Report) -> Markup:
         ("seed", f"{report.seed}, profile {report.profile}"),
         ("canary", canary_words(report.canary)),
         ("control", control_words(report.control)),
+        *((("not compared", plain(words, 1000)),) if (words := uncompared_words(report)) else ()),
         ("corpus", f"{counted(report.new_streams, 'stream')} joined it"),
     ]
     links = [

@@ -20,8 +20,10 @@ from replay.reports.wording import (
     core_words,
     explained_words,
     headline,
+    nothing_compared_words,
     severity_words,
     status_words,
+    uncompared_words,
 )
 from replay.runs.coverage import call_name_of
 from replay.runs.report import FindingLine, Group, Report
@@ -67,6 +69,8 @@ def _add_properties(suite: ET.Element, report: Report) -> None:
         ("profile", report.profile),
         ("streams", tally.streams),
         ("transitions", tally.transitions),
+        ("compared", tally.compared),
+        ("not compared", uncompared_words(report)),
         ("strict", report.strict),
         ("exit", int(report.exit_code)),
     ):
@@ -105,7 +109,7 @@ def _add_finding(suite: ET.Element, line: FindingLine, group: Group) -> None:
 
 def _add_checks(suite: ET.Element, report: Report) -> None:
     checks = (
-        ("something was compared", report.tally.transitions > 0, "nothing was compared"),
+        ("something was compared", report.tally.compared > 0, nothing_compared_words(report)),
         ("canary", report.canary.ok, canary_words(report.canary)),
         ("control", report.control.ok, control_words(report.control)),
         ("no storm of failures", report.storm is None, report.storm or ""),

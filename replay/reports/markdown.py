@@ -28,6 +28,7 @@ from replay.reports.wording import (
     rejected_words,
     severity_words,
     status_words,
+    uncompared_words,
 )
 from replay.runs.coverage import PHASES, call_name_of
 from replay.runs.report import FindingLine, Group, Report
@@ -109,6 +110,7 @@ def _facts(report: Report) -> list[str]:
         ("seed", markdown_words(f"{report.seed}, profile {report.profile}")),
         ("canary", markdown_words(canary_words(report.canary))),
         ("control", markdown_words(control_words(report.control))),
+        ("not compared", markdown_words(uncompared_words(report) or "nothing", 1000)),
         ("set aside", counted(report.rejected_count, "line")),
         ("joined the corpus", counted(report.new_streams, "stream")),
     ]

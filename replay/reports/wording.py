@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from replay.differential.uncompared import all_refused_words, reasons_words
 from replay.errors import ExitCode
 from replay.explaining.claims.claim import Claim
 from replay.reports.texts import plain
@@ -85,12 +86,27 @@ def _nothing_found(report: Report) -> str:
         return f"a core failed {counted(report.tally.failures.total(), 'time')}"
     if code is not ExitCode.PROVES_NOTHING:
         return "no unexplained divergence" if report.divergences else "no divergence"
-    if report.tally.transitions == 0:
-        return "the run proves nothing: nothing was compared"
+    if report.tally.compared == 0:
+        return f"the run proves nothing: {nothing_compared_words(report)}"
     missed = report.canary.ok is False
     return "the run proves nothing: " + (
         canary_words(report.canary) if missed else control_words(report.control)
     )
+
+
+def nothing_compared_words(report: Report) -> str:
+    """Why a run compared nothing."""
+    reasons = report.tally.uncompared
+    return all_refused_words(reasons) if reasons else "nothing was compared"
+
+
+def uncompared_words(report: Report) -> str:
+    """Steps on which nothing was compared, and why; empty where there are none."""
+    reasons = report.tally.uncompared
+    if not reasons:
+        return ""
+    steps = counted(reasons.total(), "step")
+    return f"{steps} that both cores refused: {reasons_words(reasons)}; no evidence of anything"
 
 
 def canary_words(check: Check) -> str:
@@ -108,8 +124,11 @@ def control_words(check: Check) -> str:
         return "not made"
     if check.ok:
         return "each core agrees with itself"
-    differing = check.details.get("differs_from_itself", {})
-    return "; ".join(f"the {role} differs from itself" for role in differing)
+    details = check.details
+    differing = details.get("differs_from_itself", {})
+    words = [f"the {role} differs from itself" for role in differing]
+    words += [f"the {role} refuses everything" for role in details.get("refuses_everything", ())]
+    return "; ".join(words)
 
 
 def core_words(identity: CoreIdentity) -> str:

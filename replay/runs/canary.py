@@ -50,7 +50,7 @@ def check_canary(open_authority: Open, open_shadow: Open) -> Check:
 
 
 def _find(authority: Target, shadow: Target) -> str | None:
-    for finding in _run(authority, shadow, STREAMS):
+    for finding in _run(Lockstep(authority, shadow), STREAMS):
         if finding.signature.failure:
             continue
         smaller = minimise(finding, authority, shadow, max_attempts=60)
@@ -61,25 +61,32 @@ def _find(authority: Target, shadow: Target) -> str | None:
 
 
 def check_control(open_authority: Open, open_shadow: Open) -> Check:
-    """Runs each core against itself and tells whether it agrees with itself."""
+    """Runs each core against itself and tells whether it agrees with itself. One that refuses all
+    of ordinary trading has said nothing that could agree."""
     differing: dict[str, list[str]] = {}
+    refusing: list[str] = []
     for role, opener in (("authority", open_authority), ("shadow", open_shadow)):
         one = opener()
         try:
             other = opener()
             try:
-                findings = _run(one, other, STREAMS)
+                lockstep = Lockstep(one, other)
+                findings = _run(lockstep, STREAMS)
             finally:
                 other.close()
         finally:
             one.close()
         if findings:
             differing[role] = sorted({finding.id for finding in findings})
-    return Check(not differing, {"differs_from_itself": differing})
+        elif not lockstep.tally.compared:
+            refusing.append(role)
+    details: dict[str, object] = {"differs_from_itself": differing}
+    if refusing:
+        details["refuses_everything"] = refusing
+    return Check(not differing and not refusing, details)
 
 
-def _run(authority: Target, shadow: Target, streams: int) -> list[Finding]:
-    lockstep = Lockstep(authority, shadow)
+def _run(lockstep: Lockstep, streams: int) -> list[Finding]:
     found: list[Finding] = []
     for unit in islice(units(Mix.LIVE, CANARY_SEED, (), _no_corpus), streams):
         found += _run_unit(lockstep, unit)

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from replay.differential.minimising.minimiser import probe
+from replay.differential.probing import probe_case
 from replay.differential.routing_table import Routing
 from replay.differential.steadiness import Asked, ask_again
 from replay.errors import FailureStorm
@@ -172,7 +172,7 @@ class Conclusion:
             return
         needed = _replays_needed(finding)
         cases = [finding.case] * needed + self._other_cases(finding)
-        if not all(self._agrees(case) for case in cases):
+        if not all(self._is_gone(finding, case) for case in cases):
             return
         self._write(
             finding,
@@ -191,11 +191,12 @@ class Conclusion:
         kept |= {finding.first_seen.sha256}
         return [self.store.stream(sha256) for sha256 in sorted(kept - {finding.shown.sha256})]
 
-    def _agrees(self, case: Stream) -> bool:
-        """One replay on cores that have seen nothing else. False where a core failed."""
+    def _is_gone(self, finding: StoredFinding, case: Stream) -> bool:
+        """One replay on cores that have seen nothing else. False where a core failed, or both
+        refuse what they were to be compared on."""
         authority, shadow = self.open_pair()
         try:
-            return not probe(authority, shadow, case, 0)
+            return probe_case(authority, shadow, case).is_gone(finding.signature)
         except FailureStorm:
             return False
         finally:

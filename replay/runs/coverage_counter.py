@@ -88,11 +88,12 @@ class Exercising:
 
         One loop, since it is paid for each notable step of a run.
         """
-        segment, codes, outcomes, notable, different = settled
+        segment, codes, outcomes, notable, different, uncompared = settled
         if segment.start is not None:
             slot = Slot(segment.start.state)
             self._streams[segment.key] = _Stream(self._drawn(segment), slot)
-            self._take_config(segment.start.config)
+            if len(uncompared) < len(segment.steps):
+                self._take_config(segment.start.config)
         stream = self._streams[segment.key]
         slot, seen, is_drawn = stream.slot, stream.seen, stream.draw is not None
         steps, counter, actions_counter = segment.steps, self._steps, self._actions
@@ -104,11 +105,17 @@ class Exercising:
             (call, changes, _), code, outcome = steps[index], codes[index], outcomes[index]
             if code < 0:
                 code = _code_of(call)
+            is_idle = index in uncompared
             if changes is not None or not slot.is_open:
-                seen.clear()
+                if not is_idle:
+                    seen.clear()
                 slot.set_from_outside(changes, code, outcome)
-                if changes is not None and "config" in changes:
+                if changes is not None and "config" in changes and not is_idle:
                     self._take_config(changes["config"])
+            if is_idle:
+                # Nothing was compared here, so nothing was exercised, and what follows is no newer.
+                self._counted.refused[code, str(outcome[0])[:_MAX_TEXT]] += 1
+                continue
             phase = slot.phase
             named = slot.named(call, code) if code > _TIMER_TICK else None
             what: int | str = _QUIET

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from replay.differential.lockstep import Lockstep, Tally
-from replay.differential.minimising.minimiser import probe
+from replay.differential.lockstep import Lockstep, Settled, Tally
 from replay.differential.model import Finding
+from replay.differential.probing import probe_case
+from replay.differential.uncompared import all_refused_words
 from replay.errors import FailureStorm
 from replay.findings.store.store import StoredFinding
 from replay.fuzzing.features import Features
@@ -68,6 +70,7 @@ def replay_all(
     on_progress: Callable[[Tally], None] = lambda tally: None,
     *,
     with_features: bool = False,
+    on_idle: Callable[[Rejected], None] = lambda stream: None,
     drawn: Drawn = lambda segment: None,
 ) -> frozenset[str]:
     """Runs everything through both cores; stores, then minimises, what is found.
@@ -75,14 +78,20 @@ def replay_all(
     All is counted in the report as it happens, so that nothing of it is lost where the run is
     interrupted. A storm of failures ends it, and is told there. Gives the features that the
     authority reached, where asked for. `drawn` tells which streams say something new
-    (coverage_counter.py).
+    (coverage_counter.py), and `on_idle` is told of each of whose steps none was compared.
     """
     lockstep = Lockstep(authority, shadow, collector.routing)
     lockstep.tally = report.tally
     if expectations is not None:
         lockstep.on_end = expectations.check
     exercising = Exercising(drawn)
-    lockstep.on_settled = exercising.take
+    idle = _Idle(on_idle)
+
+    def settled(segment: Settled) -> None:
+        exercising.take(segment)
+        idle.take(segment)
+
+    lockstep.on_settled = settled
     reached = _Reached() if with_features else None
     if reached is not None:
         lockstep.on_answered = reached.add
@@ -140,6 +149,26 @@ class FirstTimes:
         return segment.origin if is_new else None
 
 
+class _Idle:
+    """Tells of streams all of whose steps both cores refused, so that nothing was compared."""
+
+    def __init__(self, told: Callable[[Rejected], None]) -> None:
+        self._told = told
+        self._open: dict[int, tuple[int, int, Counter[str]]] = {}
+
+    def take(self, settled: Settled) -> None:
+        """Takes a segment that both cores have answered."""
+        segment = settled.segment
+        line, steps, reasons = self._open.pop(segment.key, (0, 0, Counter()))
+        line = line or next((step.line for step in segment.steps), 0)
+        steps += len(segment.steps)
+        reasons.update(settled.uncompared.values())
+        if not segment.last:
+            self._open[segment.key] = line, steps, reasons
+        elif steps and reasons.total() == steps:
+            self._told(Rejected(segment.origin, line, all_refused_words(reasons)))
+
+
 class _Reached:
     """What the authority was seen to do, over all streams."""
 
@@ -170,12 +199,15 @@ def rerun(
     began = time.monotonic()
     try:
         for session, stored in enumerate(findings):
-            found = probe(authority, shadow, stored.case, session, routing=collector.routing)
+            routing = collector.routing
+            probed = probe_case(authority, shadow, stored.case, session, routing=routing)
             report.tally.streams += 1
             report.tally.transitions += len(stored.case.steps)
-            for finding in found:
+            report.tally.verdicts.update(probed.tally.verdicts)
+            report.tally.uncompared.update(probed.tally.uncompared)
+            for finding in probed.found:
                 collector.take(finding)
-            if not found:
+            if probed.is_gone(stored.signature):
                 report.resolved.append(stored.id)
     except FailureStorm as storm:
         report.storm = storm.message

@@ -229,7 +229,7 @@ class Report:
             return ExitCode.DIVERGENCE
         if self.failures or self.tally.failures:
             return ExitCode.CORE_FAILED
-        if self.tally.transitions == 0 or self.canary.ok is False or self.control.ok is False:
+        if self.tally.compared == 0 or self.canary.ok is False or self.control.ok is False:
             return ExitCode.PROVES_NOTHING
         return ExitCode.CLEAN
 
@@ -258,6 +258,8 @@ class Report:
             "transitions_per_second": round(self.rate, 1),
             "calls": self.calls(),
             "verdicts": {str(verdict): verdicts[verdict] for verdict in Verdict},
+            "compared": self.tally.compared,
+            "uncompared": dict(sorted(self.tally.uncompared.items())),
             "rejected": [one._asdict() for one in self.rejected],
             "rejected_count": self.rejected_count,
             "failures": [

@@ -166,3 +166,41 @@ def test_a_divergence_is_1_stored_and_tied_to_its_lines(
         for place in places:
             line = json.loads((tmp_path / "j.jsonl").read_text().splitlines()[place["line"] - 1])
             assert line["event"]["type"] == "FillEvent"
+
+
+def test_a_log_that_no_core_can_read_proves_nothing_and_says_why(
+    tmp_path: Path, lines: list[dict[str, Any]]
+) -> None:
+    """Prices as texts, as some exports have them: two cores refuse each line, however different."""
+    ticks = [line for line in lines if line["event"] and line["event"]["type"] == "PriceTick"][:20]
+    ticks = json.loads(json.dumps(ticks))
+    for line in ticks:
+        line["event"]["payload"]["price"] = str(line["event"]["payload"]["price"])
+    write(tmp_path / "texts.jsonl", ticks)
+    ran = doge(tmp_path, "run", "texts.jsonl", "--shadow", faulty_core(tmp_path, FEE))
+    assert ran.code == 4
+    assert "every step was refused by both cores: event.price is a text" in ran.out.splitlines()[0]
+    assert "No bounds" in ran.out
+    write(tmp_path / "good.jsonl", lines)
+    both = doge(tmp_path, "run", "good.jsonl", "texts.jsonl", "--json").json
+    assert both["exit"] == 0
+    assert both["compared"] == len(lines)
+    assert both["uncompared"].keys() == {"event.price is a text"}
+    assert "every step was refused by both cores: event.price is a text" in [
+        one["reason"] for one in both["rejected"]
+    ]
+
+
+def test_a_case_without_steps_or_that_both_refuse_is_no_agreement(tmp_path: Path) -> None:
+    document = case("empty")
+    document["events"] = []
+    (tmp_path / "empty.json").write_text(json.dumps(document))
+    document = case("refused")
+    document["events"] = [{"type": "PriceTick", "payload": {"price": "0.2", "timestamp": 1.0}}]
+    (tmp_path / "refused.json").write_text(json.dumps(document))
+    for name, why in (("empty", "no steps"), ("refused", "event.price is a text")):
+        ran = doge(tmp_path, "repro", f"{name}.json")
+        assert ran.code == 4, ran
+        assert why in ran.out.splitlines()[0]
+        assert doge(tmp_path, "repro", f"{name}.json", "--bisect").code == 125
+        assert doge(tmp_path, "run", f"{name}.json").code == 4

@@ -14,6 +14,7 @@ from replay.differential.conditions.facts import phase_of
 from replay.differential.lockstep import Lockstep, Settled
 from replay.differential.signature.signature import rule_at_work
 from replay.differential.trail import walk
+from replay.differential.uncompared import is_uncompared
 from replay.fuzzing.campaign_units import Mix, units
 from replay.fuzzing.generate import run_source
 from replay.runs.coverage import MAX_ACTIONS, OTHERS, Exercised, call_name_of
@@ -77,8 +78,10 @@ def by_hand(stream: Stream) -> tuple[Counter[Any], Counter[Any]]:
             phase_of(before) or "?",
             rule_at_work(step.call, before),
         )
-        met[place] += 1
         due = due or (step.changes is not None and bool({"state", "patch"} & set(step.changes)))
+        if is_uncompared(outcome, outcome):
+            continue
+        met[place] += 1
         if is_refusal(outcome):
             continue
         after = blank() if before is None else list(before)
@@ -173,9 +176,21 @@ def test_what_is_set_from_outside_is_a_change() -> None:
     assert exercise(Stream(START, (*steps, tick(1004.0)))).independent == {0: 3}
 
 
-def test_refusals_for_one_reason_count_once() -> None:
-    refused = tuple(Step((0, "no number", 1001.0 + n)) for n in range(5))
-    assert exercise(Stream(START, (tick(1000.0), *refused))).independent == {0: 2}
+def test_refusals_of_numbers_for_one_reason_count_once() -> None:
+    start = START._replace(state={**STATE, "next_order_id": 2**63 - 1})
+    counted = exercise(Stream(start, tuple(fill(1, 1001.0 + n) for n in range(5))))
+    assert counted.refused == {(2, "arithmetic"): 5}
+    assert counted.independent == {2: 1}
+
+
+def test_a_step_that_nobody_could_read_is_in_no_bound_and_not_exercised() -> None:
+    unread = tuple(Step((2, 1, "X", "buy", 0.2, "much", 0.0, 1001.0 + n)) for n in range(5))
+    counted = exercise(Stream(START, (tick(1000.0), *unread, tick(1010.0))))
+    assert counted.refused == {(2, "unreadable"): 5}
+    assert counted.independent == {0: 2}
+    assert counted.steps == 2
+    assert [bound.call for bound in counted.bounds()] == [0]
+    assert counted.met.total() == 2
 
 
 def test_a_stream_that_says_nothing_new_is_exercised_but_not_independent() -> None:

@@ -217,6 +217,14 @@ def explained(timeline: Timeline, replayed: Replayed | None, matching: Matching)
     if replayed is not None:
         figures["lines_set_aside"] = replayed.rejected_count
         figures["lines_doubled"] = replayed.doubled
+        figures["lines_not_compared"] = replayed.uncompared
+        if replayed.uncompared:
+            many = counted(replayed.uncompared, "line")
+            reasons.append(f"nothing was compared at {many} of the journal: both cores refused")
+            needed.append("both cores can read every line of the journal")
+        elif not replayed.steps.total():
+            reasons.append("nothing of the journal was compared")
+            needed.append("the journal has calls that both cores can read")
         if replayed.failed:
             reasons.append(f"a core gave no answer to {counted(replayed.failed, 'step')} now")
             needed.append("both cores answer every step of the journal")

@@ -42,6 +42,7 @@ def record_document(replayed: Replayed) -> dict[str, Any]:
         "marked": replayed.marked,
         "failed": replayed.failed,
         "doubled": replayed.doubled,
+        "uncompared": replayed.uncompared,
         "detects": replayed.detects,
         "marks": [
             [number(one.file), one.line, one.at, one.agreed, number(one.error)]
@@ -87,6 +88,7 @@ def record_of(document: Mapping[str, Any]) -> Replayed:
         marked=_of(int, document["marked"]),
         failed=_of(int, document["failed"]),
         doubled=_of(int, document["doubled"]),
+        uncompared=_of(int, document.get("uncompared", 0)),
         detects=_of(bool, document["detects"]),
         marks=[
             Mark(text(file), _of(int, line), _time(at), _of(bool, agreed), text(error))

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from replay.differential.lockstep import Lockstep
-from replay.differential.minimising.minimiser import probe
 from replay.differential.model import Finding
+from replay.differential.probing import probe_case
 from replay.differential.routing_table import NO_ROUTING, Routing
 from replay.errors import FailureStorm
 from replay.findings.bundle import Reports, bundle_bytes
@@ -93,17 +93,19 @@ def _reproduced(
                 _core_line("authority", authority.identity),
                 _core_line("shadow", shadow.identity),
             ]
-            found = probe(authority, shadow, stored.case, 0, routing=routing)
+            probed = probe_case(authority, shadow, stored.case, routing=routing)
         except FailureStorm as storm:
             lines += ["", f"run {number}: {storm.message}"]
             continue
         finally:
             authority.close()
             shadow.close()
+        found, uncompared, _ = probed
         same = [one for one in found if one.signature == stored.signature]
         shown += bool(same)
         if not found:
-            lines += ["", f"run {number}: the cores agree"]
+            nothing = f"nothing was compared at the last step: {uncompared}"
+            lines += ["", f"run {number}: {nothing if uncompared else 'the cores agree'}"]
         for one in same or found[:1]:
             told = "the case shows it" if same else f"the case shows {one.id} instead"
             lines += [
