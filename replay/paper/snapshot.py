@@ -18,6 +18,7 @@ from replay.errors import InputError
 from replay.paper.exchange import Account, Filled, Resting
 from replay.paper.market import TICK_SECONDS
 from replay.paper.paper_slot import Request, Slot
+from replay.streams.kept_files import sync_directory
 from replay.streams.strict_json import JsonError, parse
 
 VERSION = 1
@@ -54,6 +55,7 @@ def save(directory: Path, slot: Slot, core: Any, run: Mapping[str, Any], at: flo
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
+    sync_directory(directory)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
 import json
 import math
 import os
@@ -19,17 +20,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import zstandard
-
+from replay.shadow.finished import ENDING, compress, hold, tidy_up
 from replay.streams.events import typed_event_of
 from replay.streams.journal import VERSION
+from replay.streams.kept_files import CANNOT_SYNC, is_at
 from replay.streams.model import CALL_NAMES, Call, CallCode, Document
 from replay.targets.compact import Plain, state_document
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
-"""Seconds before the journal is tried again behind an error; doubled from one to the other."""
+"""Seconds before the journal is tried again after an error; doubled from one to the other."""
 
-_COPY = 1 << 20
 _SETTINGS = ("config", "order_size_usd", "order_sizes")
 _REGIME = CALL_NAMES[CallCode.APPLY_REGIME]
 
@@ -59,11 +59,15 @@ class Mark(NamedTuple):
 
 @dataclass(slots=True)
 class Recorded:
-    """What was written so far. `errors` counts lines that could not be."""
+    """What was written so far. `errors` counts lines that could not be, `lost` those that were, and
+    whose file was then removed or cut off by somebody else; `last_error` tells the last of either,
+    or what else went wrong."""
 
     lines: int = 0
     bytes: int = 0
     errors: int = 0
+    lost: int = 0
+    last_error: str = ""
     file: str | None = None
 
 
@@ -99,6 +103,7 @@ class JournalWriter:
         self._fd = -1
         self._path = Path()
         self._size = 0
+        self._lines = 0
         self._slots: dict[int, _Written] = {}
         self._pause = 0.0
         self._again_at = 0.0
@@ -112,11 +117,12 @@ class JournalWriter:
             return False
         try:
             self._write(call, shadow)
-        except OSError:
-            self._give_up()
-        except (TypeError, ValueError, RecursionError):
+        except OSError as error:
+            self._give_up(_told(error))
+        except (TypeError, ValueError, RecursionError) as error:
             # A value that has no JSON. The slot's next line is full, since this one is missing.
             self.recorded.errors += 1
+            self.recorded.last_error = f"a call has no JSON: {error}"
         else:
             self._pause = 0.0
             return True
@@ -124,15 +130,14 @@ class JournalWriter:
 
     def close(self) -> None:
         """Ends the open file, and compresses it; may be called twice."""
-        try:
-            self._finish()
-        except OSError:
-            self.recorded.errors += 1
+        self._look()
+        self._finish()
 
     # --- Lines --------------------------------------------------------------------------------
 
     def _write(self, call: RecordedCall, shadow: Mark | None) -> None:
-        if self._fd >= 0 and (self._size >= self._max_bytes or os.fstat(self._fd).st_nlink == 0):
+        self._look()
+        if self._fd >= 0 and self._size >= self._max_bytes:
             self._finish()
         written = self._slots.get(call.slot)
         is_full = (
@@ -145,6 +150,7 @@ class JournalWriter:
         if self._fd < 0:
             self._open(call.ts)
         self._append(line)
+        self._lines += 1
         self.recorded.lines += 1
         self.recorded.bytes += len(line)
         since = 0 if is_full or written is None else written.since_full + 1
@@ -155,60 +161,100 @@ class JournalWriter:
         if count != len(line):
             # What is there of it would spoil the file for the next line.
             os.ftruncate(self._fd, self._size)
-            raise OSError("the line was cut off")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
         self._size += count
 
     # --- Files --------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Lets go of the open file where it is not the one at its path any more, or not as it was
+        left: what comes next begins a new one."""
+        if self._fd < 0:
+            return
+        there = os.fstat(self._fd)
+        if there.st_size == self._size and is_at(self._path, self._fd):
+            return
+        what = "renamed"
+        if there.st_size < self._size or not there.st_nlink:
+            self.recorded.lost += self._lines
+            what = "removed" if not there.st_nlink else "cut off"
+        elif there.st_size > self._size:
+            what = "written to by somebody else"
+        self.recorded.last_error = f"{self._path} was {what}; the journal goes on in a new file"
+        self._let_go()
 
     def _open(self, ts: float) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
         if not self._tidy:
             self._tidy = True
-            _tidy_up(self._directory)
+            self._tidy_up()
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         for name in _names(ts):
             path = self._directory / name
-            if path.with_name(f"{name}.zst").exists():
+            if path.with_name(name + ENDING).exists():
                 continue
             try:
                 self._fd = os.open(path, flags, 0o644)
             except FileExistsError:
                 continue
             break
-        self._path, self._size = path, 0
+        hold(self._fd)
+        self._path, self._size, self._lines = path, 0, 0
         self._slots.clear()
         self.recorded.file = str(path)
 
+    def _tidy_up(self) -> None:
+        try:
+            tidy_up(self._directory)
+        except OSError as error:  # all that was there still is
+            self.recorded.last_error = _told(error)
+
     def _finish(self) -> None:
-        """Ends the open file. Raises OSError where it cannot be kept safe."""
+        """Ends the open file. What cannot be compressed stays as it is."""
         if self._fd < 0:
             return
+        try:
+            self._sync()
+            self._let_go()
+            if self._compress:
+                self.recorded.file = str(compress(self._path))
+        except OSError as error:
+            self.recorded.last_error = _told(error)
+            self._let_go()
+
+    def _sync(self) -> None:
+        try:
+            os.fsync(self._fd)
+        except OSError as error:
+            if error.errno not in CANNOT_SYNC:
+                self.recorded.lost += self._lines
+                raise
+
+    def _let_go(self) -> None:
+        """Closes the open file."""
         fd, self._fd = self._fd, -1
         self._slots.clear()
-        try:
-            is_there = os.fstat(fd).st_nlink > 0
-            if is_there:
-                os.fsync(fd)
-        finally:
-            os.close(fd)
-        if is_there and self._compress:
-            self.recorded.file = str(compress(self._path))
+        if fd >= 0:
+            with contextlib.suppress(OSError):
+                os.close(fd)
 
-    def _give_up(self) -> None:
-        """Behind an error: nothing more is tried for a while, and then in a new file."""
+    def _give_up(self, why: str) -> None:
+        """After an error: nothing more is tried for a while, and then in a new file."""
         self.recorded.errors += 1
+        self.recorded.last_error = why
         self._pause = min(max(2 * self._pause, FIRST_PAUSE), LONGEST_PAUSE)
         self._again_at = time.monotonic() + self._pause
-        if self._fd >= 0:
+        if self._fd >= 0 and not self._size:
             with contextlib.suppress(OSError):
-                os.ftruncate(self._fd, self._size)
-            with contextlib.suppress(OSError):
-                os.close(self._fd)
-            self._fd = -1
-            if not self._size:
-                with contextlib.suppress(OSError):
+                is_ours = is_at(self._path, self._fd) and not os.fstat(self._fd).st_size
+                if is_ours:
                     self._path.unlink()
-        self._slots.clear()
+        self._let_go()
+
+
+def _told(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"
 
 
 def _names(ts: float) -> Iterator[str]:
@@ -223,39 +269,6 @@ def _names(ts: float) -> Iterator[str]:
     while True:
         yield f"events_{stamp}_{number:04d}.jsonl"
         number += 1
-
-
-def compress(path: Path) -> Path:
-    """Replaces a finished file by its `.zst`: beside it first, so that one of the two is always
-    whole. Raises OSError; then the file is as it was."""
-    target = path.with_name(f"{path.name}.zst")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with path.open("rb") as source, part.open("wb") as sink:
-            size = os.fstat(source.fileno()).st_size
-            zstandard.ZstdCompressor().copy_stream(
-                source, sink, size=size, read_size=_COPY, write_size=_COPY
-            )
-            sink.flush()
-            os.fsync(sink.fileno())
-        part.replace(target)
-    except zstandard.ZstdError as error:
-        raise OSError(str(error)) from error
-    finally:
-        part.unlink(missing_ok=True)
-    path.unlink()
-    return target
-
-
-def _tidy_up(directory: Path) -> None:
-    """Ends what a killed writer had begun: files that stand beside their whole `.zst`, and halves
-    of such. With both, every line of the file would be read twice."""
-    for part in directory.glob(".events_*.part"):
-        pid = part.name.rsplit(".", 2)[-2]
-        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
-            part.unlink(missing_ok=True)
-    for whole in directory.glob("events_*.jsonl.zst"):
-        whole.with_suffix("").unlink(missing_ok=True)
 
 
 # --- Lines as documents -----------------------------------------------------------------------

@@ -224,6 +224,10 @@ def test_what_is_there_stays_unless_forced_and_only_a_package_goes(
         with pytest.raises(UsageError, match="is no evidence package"):
             write_package(path, packed.members, force=True)
     assert (home / "diary").exists()
+    write(tmp_path / "other.zip", "mine")
+    with pytest.raises(UsageError, match="is no evidence package"):
+        write_package(tmp_path / "other", packed.members, force=True)
+    assert (tmp_path / "other.zip").read_text() == "mine"
 
 
 def test_a_place_that_cannot_be_written_leaves_nothing(packed: Packed, tmp_path: Path) -> None:

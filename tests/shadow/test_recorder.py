@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import shutil
@@ -16,7 +17,7 @@ import pytest
 from shadow_bot import ROOT, Journal
 
 from replay.shadow import recorder
-from replay.shadow.recorder import JournalWriter, Mark, RecordedCall, compress
+from replay.shadow.recorder import JournalWriter, Mark, RecordedCall
 from replay.streams.model import STATE_FIELDS
 from replay.targets.compact import read_state
 
@@ -253,15 +254,46 @@ def test_killed_at_any_moment_all_but_the_last_line_is_there(tmp_path: Path) -> 
         assert len(seqs) - 1 >= told
 
 
-def test_compressing_never_leaves_half_a_file(tmp_path: Path) -> None:
-    path = tmp_path / "events_1.jsonl"
-    path.write_bytes(b'{"v":1}\n' * 1000)
-    target = compress(path)
-    assert target.name == "events_1.jsonl.zst"
-    assert [file.name for file in tmp_path.iterdir()] == [target.name]
-    with pytest.raises(OSError, match="No such file"):
-        compress(path)
-    assert [file.name for file in tmp_path.iterdir()] == [target.name]
+@pytest.mark.parametrize("trouble", ["removed", "renamed", "cut off", "replaced"])
+def test_a_file_taken_from_under_it_is_noticed_and_another_one_is_begun(
+    tmp_path: Path, trouble: str
+) -> None:
+    writer = JournalWriter(tmp_path, compress=False)
+    writer.write(call(1), AGREED)
+    writer.write(call(2), AGREED)
+    path = Path(str(writer.recorded.file))
+    if trouble == "removed":
+        path.unlink()
+    elif trouble == "cut off":
+        os.truncate(path, 10)
+    else:
+        path.rename(tmp_path / "events_rotated.jsonl")
+        if trouble == "replaced":
+            path.write_text("")
+    for seq in (3, 4):
+        assert writer.write(call(seq), AGREED)
+    writer.close()
+    assert writer.recorded.file != str(path)
+    anew = list(map(json.loads, Path(str(writer.recorded.file)).read_text().splitlines()))
+    assert [one["seq"] for one in anew] == [3, 4]
+    assert "state" in anew[0]
+    is_lost = trouble in ("removed", "cut off")
+    assert writer.recorded.lost == (2 if is_lost else 0)
+    assert ("renamed" if trouble == "replaced" else trouble) in writer.recorded.last_error
+
+
+def test_a_file_that_cannot_be_compressed_stays_and_costs_no_line(tmp_path: Path) -> None:
+    writer = JournalWriter(tmp_path, max_bytes=2000)
+    writer.write(call(1), AGREED)
+    path = Path(str(writer.recorded.file))
+    path.with_name(path.name + ".zst").write_bytes(b"somebody else's")
+    for seq in range(2, 41):
+        assert writer.write(call(seq), AGREED)
+    writer.close()
+    assert path.is_file()
+    assert path.with_name(path.name + ".zst").read_bytes() == b"somebody else's"
+    assert writer.recorded.errors == writer.recorded.lost == 0
+    assert path.name in writer.recorded.last_error
 
 
 def test_two_writers_in_one_directory_do_not_meet(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import math
 import os
 import re
 import shutil
+import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -100,8 +101,8 @@ def check_free(out: Path, *, force: bool) -> None:
             raise UsageError(f"{path} is there already (--force replaces a package)")
     if os.path.lexists(out) and (out.is_symlink() or not out.is_dir() or not _is_ours(out)):
         raise UsageError(f"{out} is no evidence package, so --force does not replace it")
-    if os.path.lexists(archive) and not archive.is_file():
-        raise UsageError(f"{archive} is no file, so --force does not replace it")
+    if os.path.lexists(archive) and not _is_our_archive(archive):
+        raise UsageError(f"{archive} is no evidence package, so --force does not replace it")
 
 
 def _is_ours(folder: Path) -> bool:
@@ -113,6 +114,17 @@ def _is_ours(folder: Path) -> bool:
         manifest = json.loads((folder / MANIFEST).read_bytes())
         return manifest["format"] == FORMAT and found <= {MANIFEST, *manifest["files"]}
     except (OSError, ValueError, TypeError, LookupError, RecursionError):
+        return False
+
+
+def _is_our_archive(path: Path) -> bool:
+    """Whether a file is the archive of a package, with nothing else in it."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            manifest = json.loads(archive.read(MANIFEST))
+            found = {name for name in archive.namelist() if not name.endswith("/")}
+            return manifest["format"] == FORMAT and found <= {MANIFEST, *manifest["files"]}
+    except (OSError, ValueError, TypeError, LookupError, RecursionError, zipfile.BadZipFile):
         return False
 
 

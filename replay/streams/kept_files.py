@@ -1,0 +1,69 @@
+"""What a writer must know of its files on the disk: are they still where they were, are they safe?
+
+A name says nothing: a file may have been removed, renamed or rotated under whoever has it open, and
+another one put in its place. So a writer asks before each write, and a file is only removed where
+what takes its place was read back and is the same, byte by byte.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import zstandard
+
+CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EROFS)
+"""Errors that say that a file system has no fsync, not that something was lost."""
+
+_FEED = 512
+"""Bytes that are unpacked at a time: at most 16 MiB come of them."""
+
+
+def is_at(path: Path, descriptor: int) -> bool:
+    """Whether the file at a path is the one that is open."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except OSError:
+        return False
+
+
+def sync_directory(directory: Path) -> None:
+    """Makes the names in a directory safe, where its file system can do that. Raises OSError."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in CANNOT_SYNC:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def holds_the_same(compressed: Path, plain: IO[bytes]) -> bool:
+    """Whether a .zst gives the bytes of a file, all of them and no others. What cannot be read, or
+    is cut off, does not."""
+    try:
+        plain.seek(0)
+        with compressed.open("rb") as file:
+            for expected in _unpacked(file):
+                if plain.read(len(expected)) != expected:
+                    return False
+        return plain.read(1) == b""
+    except (OSError, zstandard.ZstdError):
+        return False
+
+
+def _unpacked(file: IO[bytes]) -> Iterator[bytes]:
+    """The contents of a .zst in parts. Raises ZstdError where it is not whole."""
+    frame = zstandard.ZstdDecompressor().decompressobj()
+    while data := file.read(_FEED):
+        while data:
+            if frame.eof:
+                frame = zstandard.ZstdDecompressor().decompressobj()
+            yield frame.decompress(data)
+            data = frame.unused_data if frame.eof else b""
+    if not frame.eof:
+        raise zstandard.ZstdError("the last frame is cut off")
