@@ -15,8 +15,8 @@ from replay.streams.model import EVENT_FIELDS, EVENT_NAMES, call_name
 from replay.targets.compact import read_state
 
 CONTRACT = (Path(__file__).parents[2] / "docs" / "contract" / "reducer.md").read_text("utf-8")
-SIGNING = Path(signature.__file__).with_name("signing").glob("*.py")
-SOURCE = "".join(path.read_text("utf-8") for path in (Path(signature.__file__), *SIGNING))
+SIGNING = sorted(Path(signature.__file__).parent.glob("*.py"))
+SOURCE = "".join(path.read_text("utf-8") for path in SIGNING)
 
 
 def of(rule: str, field: str = "state.now", event: str = "PriceTick") -> str:

@@ -56,7 +56,7 @@ def package_core(directory: Path) -> str:
 
 _FROM_OWN = re.compile(r"^ *from \.\w+ import (?:\([^)]*\)|[^\n]*)$", re.MULTILINE)
 _ORDER = (
-    *("errors", "records", "numbers", "evolving", "phase", "codec", "invariants"),
+    *("refusals", "records", "numbers", "evolving", "phase", "codec", "invariants"),
     *("entries", "booking", "orphaning", "helpers", "reducer"),
 )
 

@@ -6,14 +6,14 @@ it is as fine as the reducer is, one condition or one expression, wherever an oc
 which:
 
 1. *Read.* What the rule at work leaves alone was read wrongly: one signature whatever the event,
-   and one for each way of reading rather than for each field (signing/reading.py).
+   and one for each way of reading rather than for each field (beyond_rules.py).
 2. *Decided.* Where one core acts and the other does not, what follows differs with the figures at
    hand, so no field is looked at. The condition that held the step back by the contract is the one
    that a core which acted all the same got wrong. Where nothing held it back, and a core did not
-   act, the condition that stands exactly at its limit is named (signing/guards.py).
+   act, the condition that stands exactly at its limit is named (guards.py).
 3. *Computed.* Of all fields that differ the *root* is the one that the reducer computes first; the
-   others follow from it (signing/roots.py). A price, a volume, a cooldown have parts of their own;
-   one is named where doing it wrongly gives what the odd core answered (signing/figures.py).
+   others follow from it (roots.py). A price, a volume, a cooldown have parts of their own;
+   one is named where doing it wrongly gives what the odd core answered (figures.py).
 
 What is merely true of the state is not used. It is full of coincidences: a price that is wrong
 everywhere is also wrong behind losses, and would fall apart into as many bugs as there are
