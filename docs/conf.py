@@ -14,7 +14,7 @@ source_suffix = {".md": "markdown"}
 myst_heading_anchors = 3
 exclude_patterns: list[str] = []
 suppress_warnings = [
-    "myst.xref_missing",  # the contract's pages link to nothing; files of the repository are linked by path
+    "myst.xref_missing",  # links to files of the repository are paths
     "misc.highlighting_failure",  # blocks are what a terminal shows, not one language
 ]
 highlight_language = "text"
