@@ -13,7 +13,7 @@ from replay.cli.common import Duration
 from replay.cli.console import note
 from replay.errors import Terminated, UsageError
 from replay.gate.telemetry.monitor import Monitor, Taken, stamp
-from replay.gate.telemetry.sample_file import Run, open_samples
+from replay.gate.telemetry.sample_file import Run, SampleFile, open_samples
 from replay.gate.telemetry.status_request import Address
 from replay.safe_text import clean
 
@@ -28,7 +28,7 @@ Examples:
   doge-replay monitor http://127.0.0.1:8080 --hours 50 --out logs/
 
 Started again with the same words it goes on with the same file. Exit codes: 0 all samples were
-due, 2 usage, 3 the file cannot be written, 130 and 143 on signals."""
+due, 2 usage, 3 samples are lost or cannot be written, 130 and 143 on signals."""
 )
 @click.argument("url", metavar="URL")
 @click.option(
@@ -79,7 +79,7 @@ def monitor(
     address = Address.parse(url)
     run = Run(address.text, every, count)
     file = open_samples(Path(out), run, time.time())
-    watch = _Watch(run, is_terminal=sys.stderr.isatty())
+    watch = _Watch(run, file, is_terminal=sys.stderr.isatty())
     went_on = file.former.last is not None
     note(f"monitor: {'going on with' if went_on else 'writing'} {clean(file.path)}")
     try:
@@ -87,8 +87,10 @@ def monitor(
         for taken in Monitor(run, file, address, wait).samples():
             watch.tell(taken)
         watch.end()
-        if not file.flush():
-            note(f"monitor: {file.held_back} samples could not be written: {clean(file.trouble)}")
+        is_kept = file.flush()
+        watch.tell_file()
+        if not is_kept or file.lost:
+            note(f"monitor: {_losses(file)}")
             return 3
         note(f"monitor: done, {run.samples:,} samples were due; {watch.answered:,} taken by this "
              f"process have counters")  # fmt: skip
@@ -96,19 +98,32 @@ def monitor(
     except (Terminated, KeyboardInterrupt) as error:
         watch.end()
         file.flush()
-        lost = f"; {file.held_back} samples could not be written" if file.held_back else ""
+        watch.tell_file()
+        lost = f"; {_losses(file)}" if file.held_back or file.lost else ""
         note(f"monitor: interrupted; the same command goes on with {clean(file.path)}{lost}")
         return int(getattr(error, "exit_code", 130))
     finally:
         file.close()
 
 
+def _losses(file: SampleFile) -> str:
+    """What is not on the disk, and why."""
+    told = []
+    if file.held_back:
+        told.append(f"{file.held_back:,} samples could not be written: {clean(file.trouble)}")
+    if file.lost:
+        told.append(f"{file.lost:,} lines are lost: {clean(file.moved or 'the disk was full')}")
+    return "; ".join(told)
+
+
 class _Watch:
     """Tells on standard error what an operator wants to see: on a terminal every sample on one line
     that is kept up to date, elsewhere only what changes."""
 
-    def __init__(self, run: Run, *, is_terminal: bool) -> None:
+    def __init__(self, run: Run, file: SampleFile, *, is_terminal: bool) -> None:
         self.answered = 0
+        self._file = file
+        self._moved = ""
         self._run = run
         self._is_terminal = is_terminal
         self._shown = False
@@ -119,6 +134,7 @@ class _Watch:
     def tell(self, taken: Taken) -> None:
         """Shows one sample."""
         status, when = taken.status, stamp(taken.at)
+        self.tell_file()
         if taken.missed:
             self._say(f"{when} {taken.missed:,} samples were missed")
         if taken.trouble != self._trouble:
@@ -140,6 +156,12 @@ class _Watch:
         checks = _number(block, "transition_checks") + _number(block, "invariant_checks")
         self._line(f"{when} {checks:,} checks, {counts[0]:,} divergences, {counts[1]:,} failures",
                    taken)  # fmt: skip
+
+    def tell_file(self) -> None:
+        """Tells once what has become of the file."""
+        if self._file.moved != self._moved:
+            self._moved = self._file.moved
+            self._say(f"{clean(self._moved)}; going on with {clean(self._file.path)}")
 
     def end(self) -> None:
         """Takes the line away."""

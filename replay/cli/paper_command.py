@@ -305,8 +305,11 @@ def _document(
             "file": str(host.telemetry.path),
             "lines": host.telemetry.lines,
             "errors": host.telemetry.errors,
+            "lost": host.telemetry.lost,
+            "moved": host.telemetry.moved,
         },
         "snapshot_errors": host.snapshot_errors,
+        "saved": host.is_saved,
     }
 
 
@@ -316,7 +319,36 @@ def _exit_code(document: Mapping[str, Any], signalled: int | None) -> ExitCode:
     metrics = document["state_machine_shadow"]
     if metrics["total_divergences"]:
         return ExitCode.DIVERGENCE
-    return ExitCode.CORE_FAILED if metrics["shadow_failures"] else ExitCode.CLEAN
+    if metrics["shadow_failures"] or _is_lost(document):
+        return ExitCode.CORE_FAILED
+    return ExitCode.CLEAN
+
+
+def _not_kept(document: Mapping[str, Any]) -> list[str]:
+    """What the disk did not take, and what was taken from it."""
+    told = []
+    telemetry, recorder = document["telemetry"], _recorder(document)
+    if missing := recorder["errors"] + recorder["lost"]:
+        told.append(f"{missing:,} lines of the journal: {recorder['last_error']}")
+    if telemetry["errors"]:
+        told.append(f"{telemetry['errors']:,} lines of telemetry: the disk did not take them")
+    if telemetry["lost"]:
+        told.append(f"{telemetry['lost']:,} lines of telemetry: {telemetry['moved']}")
+    if document["snapshot_errors"]:
+        told.append(f"{document['snapshot_errors']:,} snapshots: the disk did not take them")
+    return told
+
+
+def _recorder(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    nothing = {"errors": 0, "lost": 0, "last_error": ""}
+    return document["state_machine_shadow"]["adapter"]["recorder"] or nothing
+
+
+def _is_lost(document: Mapping[str, Any]) -> bool:
+    """Whether something is lost for good: a snapshot that a later one has replaced is not."""
+    telemetry, recorder = document["telemetry"], _recorder(document)
+    missing = recorder["errors"] + recorder["lost"] + telemetry["errors"] + telemetry["lost"]
+    return bool(missing) or not document["saved"]
 
 
 def _say(document: Mapping[str, Any], logs: Path) -> None:
@@ -349,10 +381,7 @@ def _say(document: Mapping[str, Any], logs: Path) -> None:
             f"profit {slot['profit']:.4f}, fees {slot['fees']:.4f} USD"
         )
     say(f"  logs       {clean(logs)}: {clean(Path(document['telemetry']['file']).name)}, ...")
-    if document["snapshot_errors"] or document["telemetry"]["errors"]:
-        say(
-            f"  not kept   {document['snapshot_errors']:,} snapshots and "
-            f"{document['telemetry']['errors']:,} lines of telemetry: the disk did not take them"
-        )
+    for loss in _not_kept(document):
+        say(f"  not kept   {clean(loss)}")
     if document["ended"] != "end":
         say(f"  ended by   {document['ended']}; the same command goes on from {document['to']}")

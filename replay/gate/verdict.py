@@ -15,7 +15,14 @@ from replay.gate.criteria.divergences import explained, no_clusters, no_hot_repe
 from replay.gate.criteria.failures import course_of, no_failures, persistent_failures
 from replay.gate.criteria.impact import impact_of, stable, untouched
 from replay.gate.criteria.matching import Matching, match
-from replay.gate.criteria.premises import covered_hours, offered_of, one_bot, real_time, shadow_ran
+from replay.gate.criteria.premises import (
+    covered_hours,
+    nothing_lost,
+    offered_of,
+    one_bot,
+    real_time,
+    shadow_ran,
+)
 from replay.gate.journals import Replayed
 from replay.gate.model import Criterion, Outcome
 from replay.gate.telemetry.clock import AS_FAST_AS_IT_CAN, REAL, Allowance
@@ -194,6 +201,7 @@ def judge(telemetry: Telemetry, replayed: Replayed | None = None) -> GateVerdict
     premises = (
         covered_hours(timeline),
         one_bot(telemetry, timeline),
+        nothing_lost(telemetry, timeline),
         real_time(telemetry, pacing),
         shadow_ran(timeline, replayed),
     )

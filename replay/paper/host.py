@@ -96,6 +96,8 @@ class Host:
         self._is_up = False
         self._may_stop: Callable[[], bool] = lambda: False
         self.snapshot_errors = 0
+        self.is_saved = True
+        """Whether the last snapshots were all taken by the disk."""
         self.telemetry = TelemetryWriter(plan.directory, plan.time_of(self.next_tick))
 
     @property
@@ -222,6 +224,7 @@ class Host:
         if self._may_wait:
             self._drain()
         plan = self._plan
+        self.is_saved = True
         for slot in self._slots:
             if slot.state is None:
                 continue
@@ -229,6 +232,7 @@ class Host:
                 save(plan.directory, slot, self._adapter, plan.run, plan.time_of(slot.tick))
             except OSError:
                 self.snapshot_errors += 1
+                self.is_saved = False
         self._saved_at = time.monotonic()
 
     def _sample(self) -> None:

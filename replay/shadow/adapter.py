@@ -159,6 +159,8 @@ class ShadowAdapter:
                 "lines": counts.lines,
                 "bytes": counts.bytes,
                 "errors": counts.errors,
+                "lost": counts.lost,
+                "last_error": tally.happened.recorder_error,
                 "file": progress.file,
             },
             "restarts": counts.restarts,

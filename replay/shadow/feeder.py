@@ -294,6 +294,7 @@ class Feeder:
             self._tally.failed(times, why)
         else:
             self._tally.add(errors=times)
+            self._tally.happened.recorder_error = why
         self.done += times
 
     def _end(self) -> None:

@@ -57,6 +57,7 @@ class Counts:
     lines: int = 0
     bytes: int = 0
     errors: int = 0
+    lost: int = 0
     restarts: int = 0
 
     def plus(self, other: Counts) -> Counts:
@@ -81,6 +82,7 @@ def counts_of(progress: Progress) -> Counts:
         lines=progress.lines,
         bytes=progress.bytes,
         errors=progress.errors,
+        lost=progress.lost,
     )
 
 
@@ -90,6 +92,7 @@ class Happened:
 
     divergence: tuple[float, str, str] | None = None
     error: str = ""
+    recorder_error: str = ""
     queue_max: int = 0
 
 
@@ -133,6 +136,8 @@ class Tally:
         self._both = former_counts, progress
         if progress.last_divergence is not None:
             self.happened.divergence = progress.last_divergence
+        if progress.recorder_error:
+            self.happened.recorder_error = progress.recorder_error
         failures = progress.failed + progress.incidents
         if failures > former.failed + former.incidents:
             self.happened.error = progress.last_error

@@ -110,7 +110,8 @@ class ShadowProcess:
         assert self._writer is not None
         done, progress = self._writer.recorded, self.progress
         progress.lines, progress.bytes = done.lines, done.bytes
-        progress.errors, progress.file = done.errors, done.file
+        progress.errors, progress.lost = done.errors, done.lost
+        progress.recorder_error, progress.file = done.last_error, done.file
 
     def _count(self, taken: Taken, seen: Seen) -> None:
         progress = self.progress

@@ -74,6 +74,8 @@ class Progress:
     lines: int = 0
     bytes: int = 0
     errors: int = 0
+    lost: int = 0
+    recorder_error: str = ""
     file: str | None = None
     flushed: int = 0
 

@@ -80,6 +80,27 @@ def a_last_minute_lost_to_half_a_line_is_inconclusive(folder: Path) -> None:
 
 
 @case
+def a_loss_that_a_writer_tells_is_inconclusive(folder: Path) -> None:
+    bot = Bot().run(TWO_DAYS // 2)
+    bot.null().documents[-1] |= {"reason": "logs/t.jsonl was removed", "lost": 3}
+    put(folder, compact(bot.run(TWO_DAYS // 2).documents))
+
+
+@case
+def a_file_that_was_rotated_without_a_loss_passes(folder: Path) -> None:
+    bot = Bot().run(TWO_DAYS // 2)
+    bot.null().documents[-1] |= {"reason": "logs/t.jsonl was renamed"}
+    put(folder, compact(bot.run(TWO_DAYS // 2).documents))
+
+
+@case
+def a_journal_that_lost_lines_is_inconclusive(folder: Path) -> None:
+    bot = Bot(adapter=True).run(TWO_DAYS // 2)
+    bot.extra["recorder"] = {"lines": 9, "bytes": 99, "errors": 0, "lost": 1, "file": None}
+    put(folder, compact(bot.run(TWO_DAYS // 2).documents))
+
+
+@case
 def half_an_object_with_the_next_one_glued_to_it_passes(folder: Path) -> None:
     documents = Bot().run(TWO_DAYS + 1).documents
     half = pretty([documents[1000]])[:150]

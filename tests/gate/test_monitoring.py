@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -222,6 +223,41 @@ def test_the_runbook_s_own_file_can_be_gone_on_with_by_name(tmp_path: Path) -> N
     assert look_at(path).run == RUN._replace(samples=10)
     with pytest.raises(UsageError, match="samples of another address"):
         open_samples(path, Run("http://elsewhere/", 60.0, 10), BEGIN)
+
+
+@pytest.mark.parametrize("trouble", ["removed", "renamed", "cut off", "replaced"])
+@pytest.mark.parametrize("named", [False, True])
+def test_a_file_taken_from_under_it_is_told_and_another_one_of_the_same_run_is_begun(
+    tmp_path: Path, trouble: str, named: bool
+) -> None:
+    file = open_samples(tmp_path / "mine.jsonl" if named else tmp_path, RUN, BEGIN)
+    first = file.path
+    for minute in range(2):
+        assert file.append(sample_document(BEGIN + 60.0 * minute, Status("live")))
+    if trouble == "removed":
+        first.unlink()
+    elif trouble == "cut off":
+        os.truncate(first, 10)
+    else:
+        first.rename(tmp_path / "rotated")
+    if trouble == "replaced":
+        write(first, "mine\n")
+    for minute in range(2, 4):
+        assert file.append(sample_document(BEGIN + 60.0 * minute, Status("live")))
+    file.close()
+    lines = file.path.read_text().splitlines()[-3:]
+    note, *samples = map(json.loads, lines)
+    assert [one["ts"][14:16] for one in samples] == ["02", "03"]
+    assert note["monitor"] == RUN.document()
+    is_lost = trouble in ("removed", "cut off")
+    assert note.get("lost") == (2 if is_lost else None)
+    assert file.lost == (2 if is_lost else 0)
+    assert ("renamed" if trouble == "replaced" else trouble) in note["reason"] == file.moved
+    assert look_at(file.path) == (RUN, float(BEGIN), BEGIN + 180.0)
+    if trouble == "replaced":
+        assert first.read_text() == "mine\n"
+    read = read_telemetry([file.path])
+    assert read.counts[Fault.LOST] == is_lost
 
 
 def test_a_directory_that_cannot_be_made_is_one_error(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import math
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,34 @@ def test_a_disk_that_takes_no_telemetry_does_not_end_the_bot(tmp_path: Path) -> 
     host.run(lambda: False)
     assert host.telemetry.errors > 5
     assert host.slots[0].tick == 39
+
+
+@pytest.mark.parametrize("trouble", ["removed", "renamed", "cut off"])
+def test_telemetry_taken_from_under_the_bot_is_told_and_gone_on_with(
+    tmp_path: Path, trouble: str
+) -> None:
+    host = hosted(tmp_path, until=HOUR)
+    first = host.telemetry.path
+
+    def take() -> bool:
+        if host.telemetry.lines == 3 and not host.telemetry.moved:
+            if trouble == "removed":
+                first.unlink(missing_ok=True)
+            elif trouble == "renamed" and first.exists():
+                first.rename(tmp_path / "rotated.jsonl")
+            elif trouble == "cut off":
+                os.truncate(first, 10)
+        return False
+
+    host.run(take)
+    telemetry = host.telemetry
+    note, *samples = map(json.loads, telemetry.path.read_text().splitlines())
+    lost = 0 if trouble == "renamed" else 3
+    assert note["reason"] == telemetry.moved
+    assert trouble in telemetry.moved
+    assert note.get("lost", 0) == telemetry.lost == lost
+    assert len(samples) == telemetry.lines - 3
+    assert telemetry.path != first
 
 
 def test_the_status_is_what_the_runbook_reads(tmp_path: Path) -> None:

@@ -110,6 +110,30 @@ def one_bot(telemetry: Telemetry, timeline: Timeline) -> Criterion:
     return Criterion("telemetry", name, Outcome.PASS, why, figures)
 
 
+def nothing_lost(telemetry: Telemetry, timeline: Timeline) -> Criterion:
+    """Whether no writer tells that something of what it had seen is lost: what that was is known to
+    nobody, so nothing can be passed over it."""
+    samples = telemetry.counts[Fault.LOST]
+    last = [one.last for one in timeline.lifetimes]
+    hit = [one for one in last if one.adapter is not None and one.adapter.unrecorded]
+    lines = sum(one.adapter.unrecorded or 0 for one in hit if one.adapter is not None)
+    name = "nothing is lost of what was sampled and recorded"
+    figures = {"told_in_telemetry": samples, "journal_lines": lines}
+    reasons, needed = [], []
+    if samples:
+        first = next((one for one in telemetry.set_aside if one.fault is Fault.LOST), None)
+        where = f" ({first.file}:{first.line})" if first else ""
+        reasons.append(f"samples are lost, as {counted(samples, 'line')} of telemetry tell{where}")
+        needed.append("no telemetry is removed or cut off while it is written")
+    if lines:
+        reasons.append(f"{counted(lines, 'line')} of the journal are lost by {hit[0].text}")
+        needed.append("every line of the journal is written and kept")
+    if reasons:
+        return Criterion("losses", name, Outcome.INCONCLUSIVE, "; ".join(reasons), figures,
+                         times_of(hit), tuple(needed))  # fmt: skip
+    return Criterion("losses", name, Outcome.PASS, "no writer tells of a loss", figures)
+
+
 def real_time(telemetry: Telemetry, pacing: Pacing) -> Criterion:
     """Whether two days are two days: a host whose clock runs faster is passed as a rehearsal only,
     and only where that was asked for."""

@@ -26,6 +26,8 @@ MAX_SET_ASIDE = 1_000
 """Pieces that are named; all are counted."""
 
 BLOCK = "state_machine_shadow"
+LOST = "lost"
+"""The key on a line without counters by which a writer tells how many of its lines are lost."""
 KINDS = ("transition", "invariant", "")
 
 
@@ -84,6 +86,8 @@ class Adapter:
     bare: Latency | None = None
     whole: Latency | None = None
     clock: HostClock | None = None
+    unrecorded: int | None = None
+    """Lines of the journal that could not be written, or were lost after that."""
 
 
 class Sample(NamedTuple):
@@ -120,6 +124,9 @@ class Fault(StrEnum):
 
     NO_BLOCK = "no block"
     """The bot answered without its counters, as while it starts."""
+
+    LOST = "lost"
+    """A writer tells that samples of its own are lost."""
 
     DOUBLED = "doubled"
     """The very same sample once more."""
@@ -244,6 +251,8 @@ def _sample(document: Mapping[str, Any], file: str, line: int) -> Sample:
         why = f"{BLOCK} is {'null' if block is None else 'empty'}"
         # What doge-replay's own monitor says of it.
         told = _loose_text(document.get("reason"))
+        if LOST in document:
+            raise _Unusable(f"tells a loss: {told or why}", Fault.LOST)
         raise _Unusable(f"has no counters: {told or why}", Fault.NO_BLOCK)
     if not isinstance(block, dict):
         raise _Unusable(f"{BLOCK} is no object")
@@ -367,6 +376,10 @@ def _adapter(block: object) -> Adapter | None:
         name: _count(present, name) if name in present else None
         for name in ("offered", "compared", "dropped", "failed", "queue_max", "queue_limit")
     }
+    recorder = present.get("recorder", {})
+    if not isinstance(recorder, dict):
+        raise _Unusable("adapter.recorder is no object")
+    losses = [_count(recorder, name) for name in ("errors", "lost") if name in recorder]
     latency = present.get("latency", {})
     if not isinstance(latency, dict):
         raise _Unusable("adapter.latency is no object")
@@ -380,6 +393,7 @@ def _adapter(block: object) -> Adapter | None:
         bare=_latency(latency, "bare"),
         whole=_latency(latency, "whole"),
         clock=clock,
+        unrecorded=sum(losses) if losses else None,
         **counts,
     )
 
