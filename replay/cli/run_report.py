@@ -143,7 +143,7 @@ def _row(line: FindingLine, group: Group) -> tuple[object, ...]:
         severity_words(line),
         line.event,
         line.rule,
-        line.field,
+        line.what,
         line.kind,
         f"{line.occurrences:,}",
         line.steps,

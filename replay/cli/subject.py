@@ -11,6 +11,7 @@ from pathlib import Path
 from replay.cli.common import reading
 from replay.differential.model import Finding
 from replay.differential.routing_table import NO_ROUTING, Routing
+from replay.differential.signature.beyond_rules import REFUSING
 from replay.differential.signature.signature import erased
 from replay.errors import InputError
 from replay.findings.bundle import Bundle, is_bundle, read_bundle
@@ -20,6 +21,7 @@ from replay.settings import Settings
 from replay.streams.inputs import open_input
 from replay.streams.model import Rejected, Segment, Stream
 from replay.streams.parity_cases import ParityCase
+from replay.targets.base import FailureKind
 
 
 class Shown(Enum):
@@ -64,7 +66,7 @@ class Subject:
         sought = self.sought
         if sought is None:
             return not finding.signature.failure
-        if finding.signature == sought.signature:
+        if finding.signature == sought.signature or _is_same_refusal(finding, sought):
             return True
         if self.bundle is None or finding.signature.failure != sought.signature.failure:
             return False
@@ -75,6 +77,18 @@ class Subject:
         return finding.signature == born or (
             bool(fields) and fields == [(erased(d.path), d.kind) for d in finding.differences]
         )
+
+
+def _is_same_refusal(finding: Finding, sought: Finding) -> bool:
+    """Whether both are refusals of a core's in its own words, and the one sought was stored when
+    these were signed by event and rule and not by their words."""
+    signature = finding.signature
+    return (
+        sought.signature.failure
+        and sought.signature.kind == signature.kind == FailureKind.REFUSED
+        and not sought.signature.field
+        and signature.rule == REFUSING
+    )
 
 
 def subject_of(settings: Settings, what: str) -> Subject:

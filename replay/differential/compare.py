@@ -68,7 +68,9 @@ _TYPED = frozenset({RefusalKind.UNREADABLE, RefusalKind.UNKNOWN_EVENT, RefusalKi
 def _compare_refusals(authority: Outcome, shadow: Outcome) -> tuple[Difference, ...]:
     if is_refusal(authority) and is_refusal(shadow):
         both_say = authority[0] in _TYPED and shadow[0] in _TYPED
-        if not both_say or authority == shadow:
+        # Where in a bot's module a number could not be gone on with is that module's own.
+        alike = authority[0] == shadow[0] == RefusalKind.ARITHMETIC or authority == shadow
+        if not both_say or alike:
             return ()
     elif is_refusal(shadow):
         return (Difference("refusal", DifferenceKind.REFUSAL, ABSENT, refusal_text(shadow)),)

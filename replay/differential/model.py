@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from replay.streams.model import Stream, call_name
-from replay.targets.base import Failure, Outcome
+from replay.targets.base import Failure, FailureKind, Outcome
 
 
 class Verdict(StrEnum):
@@ -120,6 +120,15 @@ class Finding:
     def place(self) -> Repeat:
         """Where it was met, as one further occurrence."""
         return Repeat(1, self.case.origin, self.line, len(self.case.steps) - 1)
+
+
+def said_in(finding: Finding) -> str:
+    """What the core that refuses says in a finding, as it said it; empty where none does."""
+    if isinstance(finding.shadow, Failure):
+        return finding.shadow.detail if finding.signature.kind == FailureKind.REFUSED else ""
+    refusals = (one for one in finding.differences if one.kind is DifferenceKind.REFUSAL)
+    sides = (side for one in refusals for side in (("authority", one[2]), ("shadow", one[3])))
+    return ", ".join(f"{who} refuses: {text}" for who, text in sides if isinstance(text, str))
 
 
 class Repeat(NamedTuple):

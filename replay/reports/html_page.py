@@ -242,7 +242,7 @@ def _head(line: FindingLine, group: Group) -> Markup:
         "summary",
         code(line.id, 40),
         element("span", plain(f"{line.event}, {line.rule}", 120), class_="what"),
-        element("span", code(line.field, 120), " ", plain(line.kind, 60), class_="where"),
+        element("span", code(line.what, 200), " ", plain(line.kind, 60), class_="where"),
         element("span", f"{line.occurrences:,}\u00d7", class_="times"),
         element("span", *tags, class_="tags"),
     )

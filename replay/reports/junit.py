@@ -89,7 +89,8 @@ def _add_claims(suite: ET.Element, claims: list[Claim]) -> None:
 
 def _add_finding(suite: ET.Element, line: FindingLine, group: Group) -> None:
     case = _case(suite, "findings", f"{line.id} {line.event}")
-    seen = f"{line.rule}: {line.kind}, seen {line.occurrences} times"
+    what = f", {line.said}" if line.said else ""
+    seen = f"{line.rule}: {line.kind}{what}, seen {line.occurrences} times"
     if group is Group.EXPLAINED:
         _say(case, f"{explained_words(line)}\n{seen}\n{line.command}")
         return

@@ -146,7 +146,7 @@ def _add_group(page: _Page, report: Report, group: Group) -> None:
 def _row(line: FindingLine, group: Group) -> str:
     cells = (
         _cell(line.id), _cell(severity_words(line)), _cell(line.event), _cell(line.rule),
-        _cell(line.field), _cell(line.kind), f"{line.occurrences:,}", f"{line.steps:,}",
+        _cell(line.what), _cell(line.kind), f"{line.occurrences:,}", f"{line.steps:,}",
         _cell(status_words(line, group)),
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"

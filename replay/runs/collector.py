@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from replay.differential.minimising.minimiser import Minimised, minimise, shows_afresh
-from replay.differential.model import Finding, Repeat, Signature
+from replay.differential.model import Finding, Repeat, Signature, said_in
 from replay.differential.routing_table import NO_ROUTING, Routing
 from replay.findings.store.store import FailureCount, Store
 from replay.runs.report import FindingLine
@@ -180,6 +180,7 @@ class Collector:
                 new=bucket.new,
                 failure=bucket.smallest.signature.failure,
                 command=self.command(finding_id),
+                said=said_in(bucket.smallest),
             )
             for finding_id, bucket in sorted(self._buckets.items())
         ]

@@ -40,7 +40,8 @@ class FindingLine:
     `field` is the signature's, `fields` are all that differ in the smallest case, and `steps` are
     that case's. `status` and `severity` are a Status and a Severity, "" where nobody has told;
     `explained_by` names the explanation that covers it, "" for none, and `weaker` says that this is
-    no more than a signed note. `rate` is how often a flaky one came out, as "3 of 20".
+    no more than a signed note. `rate` is how often a flaky one came out, as "3 of 20". `said` is
+    what the core that refuses says at the smallest case, in its own words; empty for anything else.
     """
 
     id: str
@@ -60,6 +61,12 @@ class FindingLine:
     explained_by: str = ""
     weaker: bool = False
     rate: str = ""
+    said: str = ""
+
+    @property
+    def what(self) -> str:
+        """What differs, or what the core that refuses says."""
+        return self.said or self.field
 
     @property
     def is_flaky(self) -> bool:
@@ -103,6 +110,7 @@ class FindingLine:
             "kind": self.kind,
             "field": self.field,
             "fields": list(self.fields),
+            "said": self.said,
             "occurrences": self.occurrences,
             "steps": self.steps,
             "new": self.new,

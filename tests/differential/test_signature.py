@@ -397,3 +397,50 @@ def test_a_volume_that_another_size_gives_exactly_is_the_size_s(volume: float, p
     differences = compare(one, other, S1)
     found = divergence_signature(fill, S1, one, other, differences, settings)
     assert (found.rule, found.field) == ("order volume", f"state.orders[].volume{part}")
+
+
+# --- Refusals and names of others -------------------------------------------------------------
+
+
+def failed(detail: str, call: Any = TICK, before: Any = S0) -> Signature:
+    return failure_signature(call, before, Failure(FailureKind.REFUSED, detail))
+
+
+def test_the_reason_of_a_refusal_decides_and_not_the_event_that_it_was_met_at() -> None:
+    rows = {failed("error cannot read now: inf", call) for call in (TICK, ENTRY_FILL, (1, 5.0))}
+    assert len(rows) == 1
+    assert failed("error cannot read now: inf") != failed("error now is missing: inf")
+
+
+def test_two_places_in_a_module_that_overflow_are_two_bugs() -> None:
+    one = failed("arithmetic OverflowError in book")
+    assert one != failed("arithmetic OverflowError in new_entry")
+    assert one != failed("arithmetic ZeroDivisionError in book")
+    assert failed("arithmetic").id == "f-fdde193e"
+
+
+@pytest.mark.parametrize("role", ["NaN", "exit\n fill", {"a": 1}, ["entry"], 5, "Entry", True])
+def test_no_rule_is_named_after_a_foreign_value(role: Any) -> None:
+    before = [*S0]
+    before[2] = [[1, "buy", role, 0.2, 25.0, "B", 1, "", 0.0, 0.0, 0.0, 0.0, None]]
+    assert rule_at_work((2, 1, "X", "buy", 0.2, 25.0, 0.01, NOW), before) == "other fill"
+
+
+def test_a_violation_in_other_words_is_told_without_its_values() -> None:
+    def of(text: str) -> str:
+        one, other = outcome(), outcome()
+        return signature(TICK, S0, one, [*other[:2], [text]]).field
+
+    assert of("order volume must be > 0") == "violations[] order volume must be > 0"
+    assert of("order 17 has volume -0.5") == of("order 3 has volume nan")
+
+
+@pytest.mark.parametrize(
+    "detail",
+    ["", " ", "unreadable", "unreadable orders", "unreadable orders[0].", "unreadable now.x[",
+     "unreadable \x00.\x1b", "neither", "error", "error \x1b[31m", "unknown_event event"],
+)  # fmt: skip
+def test_whatever_a_core_says_it_has_a_signature_that_can_be_shown(detail: str) -> None:
+    found = failed(detail)
+    for part in (found.event, found.rule, found.field):
+        assert part.isprintable()

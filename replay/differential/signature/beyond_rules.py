@@ -3,15 +3,20 @@ violations. It is the same whatever the event."""
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import re
 from collections.abc import Mapping
 from typing import Final
 
+from replay.core import EngineConfig
 from replay.differential.compare import equal
 from replay.differential.model import Difference, DifferenceKind, Signature
 from replay.differential.signature.moment import BOOK, Moment
+from replay.differential.signature.refusal_text import template
 from replay.differential.signature.roots import erased, place_in
-from replay.streams.model import CYCLES, ORDERS, RECORD_FIELDS, RECOVERIES, CallCode
+from replay.streams.model import CYCLES, EVENT_FIELDS, ORDERS, RECORD_FIELDS, RECOVERIES, CallCode
+from replay.targets.base import RefusalKind
 from replay.targets.compact import INDEX_OF, RECORD_KINDS, STATE_KINDS
 
 _ANY_EVENT: Final = "any event"
@@ -102,39 +107,69 @@ def is_read_from_text(regime: object) -> bool:
 
 _KIND_NAMES: Final = {"d": "double", "i": "int", "b": "bool", "t": "text"}
 _CHOICES: Final = ("side", "role", "trade_id")
+_STEPS: Final = re.compile(r"[^.\[\]]+")
+_NAMES: Final = frozenset(
+    (
+        *("event", "state", "config", "order_size_usd", "order_sizes", "local_id", "A", "B", ""),
+        *itertools.chain.from_iterable(EVENT_FIELDS.values()),
+        *(field.name for field in dataclasses.fields(EngineConfig)),
+    )
+)
+"""All that a path outside of the state may be made of."""
 
 
-def unreadable(refusal: str) -> str:
+REFUSING: Final = "refusing"
+"""The rule of a refusal of which only its text is known."""
+
+OTHER: Final = "other"
+"""Stands in a signature for a name that is none of the contract's."""
+
+
+def reason_of(refusal: str) -> str:
     """A refusal without what depends on the document at hand. Of a state's field only the kind is
-    kept: one reader reads all fields of a kind."""
-    kind, _, path = refusal.partition(" ")
-    if kind != "unreadable":
-        return kind
+    kept: one reader reads all fields of a kind. Of what a core says in its own words the template
+    is (refusal_text.py). Never raises, whatever the text."""
+    kind, _, rest = refusal.partition(" ")
+    if kind == RefusalKind.UNREADABLE:
+        return f"{kind} {_what_is_unreadable(rest)}"
+    if kind in (RefusalKind.ERROR, RefusalKind.ARITHMETIC) and rest:
+        return f"{kind} {template(rest)}"
+    return kind if kind in set(RefusalKind) else OTHER
+
+
+def _what_is_unreadable(path: str) -> str:
     top = re.split(r"[.\[]", path, maxsplit=1)[0]
     name = path.rpartition(".")[2]
     if top == "profit_pct":
-        what = "double"
-    elif top not in INDEX_OF:
-        what = erased(path)
-    elif name in _CHOICES:
-        what = "choice"
-    elif "." in path:
-        index = INDEX_OF[top]
-        what = _KIND_NAMES[RECORD_KINDS[index][RECORD_FIELDS[index].index(name)].lower()]
-    else:
-        what = top if top in _LISTS else _KIND_NAMES[STATE_KINDS[INDEX_OF[top]].lower()]
-    return f"unreadable {what}"
+        return "double"
+    if top not in INDEX_OF:
+        return erased(path) if _NAMES.issuperset(_STEPS.findall(path)) else OTHER
+    index = INDEX_OF[top]
+    if name in _CHOICES:
+        return "choice"
+    if "." not in path:
+        return top if top in _LISTS else _KIND_NAMES[STATE_KINDS[index].lower()]
+    if index not in RECORD_FIELDS or name not in RECORD_FIELDS[index]:
+        return OTHER
+    return _KIND_NAMES[RECORD_KINDS[index][RECORD_FIELDS[index].index(name)].lower()]
+
+
+def is_of_its_own_words(reason: str) -> bool:
+    """Whether a reason is told in a core's own words, so that it says more than rule and event."""
+    return " " in reason and not reason.startswith(RefusalKind.UNREADABLE)
 
 
 def refusal_signature(root: Difference, event: str, rule: str) -> Signature:
     """The signature of a refusal by one core, or of two that do not say the same."""
     sides = (("authority", root.authority), ("shadow", root.shadow))
-    texts = [f"{side}: {unreadable(text)}" for side, text in sides if isinstance(text, str)]
-    field = f"refusal {', '.join(texts)}"
+    reasons = [(side, reason_of(text)) for side, text in sides if isinstance(text, str)]
+    field = f"refusal {', '.join(f'{side}: {reason}' for side, reason in reasons)}"
     if "unreadable" in field:
         return Signature(_ANY_EVENT, _READING, field, "refusal")
-    if "arithmetic" in field:
+    if any(reason.startswith("arithmetic") for _, reason in reasons):
         return Signature(_ANY_EVENT, "arithmetic", field, "refusal")
+    if any(is_of_its_own_words(reason) for _, reason in reasons):
+        return Signature(_ANY_EVENT, REFUSING, field, "refusal")
     return Signature(event, rule, field, "refusal")
 
 
@@ -143,13 +178,26 @@ def refusal_signature(root: Difference, event: str, rule: str) -> Signature:
 _SHAPE: Final = re.compile(r"(S0|S1a|S1b|S2) ")
 
 
+_VIOLATIONS: Final = frozenset(
+    {
+        "duplicate order local_id",
+        "s2_entered_at must be null outside S2",
+        "order cycle must be >= 1",
+        "exit must carry entry_price",
+        "order volume must be > 0",
+        "cycle counters must be >= 1",
+    }
+)
+"""The texts of reducer.md ("Invariants") besides those about the shape of a phase."""
+
+
 def violation_signature(root: Difference) -> Signature:
     """The signature of a violation that only one core sees: by its text, or by the phase where it
-    is about the shape of one."""
+    is about the shape of one. A text that is none of the contract's is told by its template."""
     texts = [text for text in (root.authority, root.shadow) if isinstance(text, str)]
     matches = [_SHAPE.match(text) for text in texts]
     said = [
-        f"shape of {match[1]}" if match else text
+        f"shape of {match[1]}" if match else text if text in _VIOLATIONS else template(text)
         for match, text in zip(matches, texts, strict=True)
     ]
     return Signature(_ANY_EVENT, "invariants", " ".join(["violations[]", *said]), "text")

@@ -24,6 +24,7 @@ _SECTIONS: Final[Mapping[str, str]] = {
     "entry fill": "FillEvent, An entry",
     "exit fill": "FillEvent, An exit",
     "unknown order": "FillEvent",
+    "other fill": "FillEvent",
     "orders of one id": "FillEvent",
     "recovery fill": "RecoveryFillEvent",
     "recovery cancel": "RecoveryCancelEvent",

@@ -37,11 +37,14 @@ from typing import Any
 from replay.differential.model import Difference, DifferenceKind, Signature
 from replay.differential.settings_in_force import Settings
 from replay.differential.signature.beyond_rules import (
+    OTHER,
+    REFUSING,
     is_left_alone,
     is_of_event,
+    is_of_its_own_words,
     read_signature,
+    reason_of,
     refusal_signature,
-    unreadable,
     violation_signature,
 )
 from replay.differential.signature.decisions import (
@@ -67,6 +70,7 @@ __all__ = [
 ]
 
 _ROLE, _SIDE = 2, 1
+_ROLES = ("entry", "exit")
 _ODD = (ArithmeticError, LookupError, TypeError, ValueError, StopIteration)
 """What looking closely at odd answers may raise: a core may answer values of any type and size."""
 
@@ -122,18 +126,21 @@ def _by_rule(moment: Moment, event: str, rule: str, root: Difference) -> Signatu
 def _one_is_arithmetic(root: Difference) -> bool:
     """Whether one core was refused for a number too large, and the other went on."""
     texts = [text for text in (root.authority, root.shadow) if isinstance(text, str)]
-    return texts == ["arithmetic"]
+    return len(texts) == 1 and texts[0].partition(" ")[0] == "arithmetic"
 
 
 def failure_signature(call: Call, before: Sequence[Any] | None, failure: Failure) -> Signature:
     """The signature of a step that a core gave no usable answer to."""
     kind = str(failure.kind)
     if failure.kind is FailureKind.REFUSED:
-        why = unreadable(failure.detail)
-        if why == "arithmetic":
-            return Signature(ANY_EVENT, why, "", kind, failure=True)
+        why = reason_of(failure.detail)
+        if why.startswith("arithmetic"):
+            place = why.partition(" ")[2]
+            return Signature(ANY_EVENT, "arithmetic", place, kind, failure=True)
         if why.startswith("unreadable"):
             return Signature(ANY_EVENT, "reading a state", why, kind, failure=True)
+        if is_of_its_own_words(why):
+            return Signature(ANY_EVENT, REFUSING, why, kind, failure=True)
     return Signature(call_name(call), rule_at_work(call, before), "", kind, failure=True)
 
 
@@ -148,7 +155,9 @@ def rule_at_work(call: Call, before: Sequence[Any] | None) -> str:
         return "unreadable state"
     if code is CallCode.FILL:
         role = next((order[_ROLE] for order in before[ORDERS] if order[0] == values[0]), None)
-        return "unknown order" if role is None else f"{role} fill"
+        if role is None:
+            return "unknown order"
+        return f"{role if role in _ROLES else OTHER} fill"
     if code in (CallCode.RECOVERY_FILL, CallCode.RECOVERY_CANCEL):
         known = any(recovery[0] == values[0] for recovery in before[RECOVERIES])
         what = "fill" if code is CallCode.RECOVERY_FILL else "cancel"

@@ -43,6 +43,7 @@ from replay.targets.executable.windows import (
     fence_request,
     is_fence,
     outcome_of,
+    without_words,
 )
 
 LANES = 2
@@ -184,7 +185,7 @@ class SingleTarget:
                     results.append(guide)
                 else:
                     results.append(outcome)
-                    doubtful.append((index, seen))
+                    doubtful.append((index, fingerprint(without_words(outcome))))
             line = child.receive().line
             if not is_fence(line, window.fence):
                 lines.append(line)

@@ -85,10 +85,17 @@ def outcome_of(ask: Ask, first: bytes | None, second: bytes | None) -> Outcome:
 
 
 def comparable(outcome: Outcome, ask: Ask) -> Outcome:
-    """An outcome asked for alone as it would look had its violations not been asked for."""
+    """An outcome asked for alone as it would look had its violations not been asked for, and
+    without the words of a refusal."""
     if ask.invariants is None and not is_refusal(outcome):
         return [*outcome[:2], None]
-    return outcome
+    return without_words(outcome)
+
+
+def without_words(outcome: Outcome) -> Outcome:
+    """A refusal as what was refused, since its words may have the time or a number in them; an
+    answer as it is."""
+    return outcome[:1] if is_refusal(outcome) else outcome
 
 
 def is_fence(line: bytes, number: int) -> bool:
