@@ -31,7 +31,7 @@ from replay.streams.model import (
 from replay.targets.base import Outcome
 from replay.targets.compact import ACTION_FIELDS, ACTION_NAMES
 from replay.targets.python.objects import LISTS, compact_list, plain_of, values_of
-from replay.targets.python.session import RAISED, refusal_by
+from replay.targets.python.raised import RAISED, refusal_by
 
 TRANSITION, CHECK, REGIME = range(3)
 _CYCLES_FIELD, _ORDERS_FIELD = STATE_FIELDS[CYCLES], STATE_FIELDS[ORDERS]

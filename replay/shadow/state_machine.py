@@ -20,7 +20,7 @@ from replay.errors import TargetError, UsageError
 from replay.shadow.adapter import ShadowAdapter
 from replay.targets.python.module import locate_core
 from replay.targets.python.private_import import Checkout
-from replay.targets.python.session import RAISED, told
+from replay.targets.python.raised import RAISED, told
 
 
 @functools.cache

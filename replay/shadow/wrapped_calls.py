@@ -23,7 +23,7 @@ from time import perf_counter
 from typing import Any, NamedTuple, TypeAlias
 
 from replay.shadow.call_deltas import CHECK, REGIME, TRANSITION, Offer
-from replay.targets.python.session import refusal_by
+from replay.targets.python.raised import refusal_by
 
 Function: TypeAlias = Callable[..., Any]
 

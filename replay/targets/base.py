@@ -22,12 +22,15 @@ Outcome: TypeAlias = list[Any]
 
 class RefusalKind(StrEnum):
     """Why a core refused a step. ERROR is any other way in which a core raised: a bot's own module,
-    or an executable that only says `error`; it cannot be compared with the typed kinds."""
+    or an executable that only says `error`; it cannot be compared with the typed kinds. UNMADE is
+    our own refusal: what was given cannot be made into a record of the bot's module, so the module
+    was never asked."""
 
     UNREADABLE = "unreadable"
     UNKNOWN_EVENT = "unknown_event"
     ARITHMETIC = "arithmetic"
     ERROR = "error"
+    UNMADE = "unmade"
 
 
 class FailureKind(StrEnum):

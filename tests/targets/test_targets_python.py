@@ -135,7 +135,7 @@ def test_either_side_can_be_a_checkout(tmp_path: Path, role: str) -> None:
     bot = open_target(checkout(tmp_path))
     core = open_target("python")
     pair = (bot, core) if role == "authority" else (core, bot)
-    for profile in Profile:
+    for profile in (Profile.LIVE, Profile.EDGE):
         for seed in range(4):
             stream = expand(plan_of_seed(profile, seed))
             assert verdicts(*pair, stream) <= {Verdict.AGREE, Verdict.BOTH_REFUSE}
@@ -340,7 +340,6 @@ def test_ints_where_the_contract_has_doubles_are_equal_to_them(tmp_path: Path) -
         "return replace(state, orders=None), ()",
         "return replace(state, orders=(None,)), ()",
         "return replace(state, completed_cycles=5), ()",
-        "return replace(state, recovery_orders=({},)), ()",
     ],
 )
 def test_whatever_a_transition_does_is_a_refusal_and_never_a_crash(

@@ -42,8 +42,10 @@ from replay.targets.base import (
     Target,
     Work,
 )
+from replay.targets.python.bindings import Bindings
 from replay.targets.python.module import PythonTarget, locate_core, open_python_target
-from replay.targets.python.session import MAX_TEXT, RAISED, Bindings, PythonSession, told
+from replay.targets.python.raised import MAX_TEXT, RAISED, told
+from replay.targets.python.session import PythonSession
 
 V = TypeVar("V")
 

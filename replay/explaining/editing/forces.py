@@ -23,7 +23,7 @@ from replay.explaining.editing.source_text import (
     definitions,
     edited_text,
 )
-from replay.targets.python.session import Bindings
+from replay.targets.python.bindings import Bindings
 
 V = TypeVar("V")
 

@@ -19,9 +19,8 @@ from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from replay.core import UnknownEventError, UnreadableError
-from replay.targets.python.module import bind
+from replay.targets.python.bindings import Bindings, bind
 from replay.targets.python.private_import import Checkout, PrivateLoader
-from replay.targets.python.session import Bindings
 
 _FUTURES = 0
 for _name in __future__.all_feature_names:

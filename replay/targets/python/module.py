@@ -1,34 +1,28 @@
 """Python cores as targets: ours, a file of a bot's checkout, or an importable module.
 
-A module needs the names of the bot's own state machine (reducer.md, "Helpers around the reducer").
-A bot's module reads states by its own `from_dict`; events, configs and sizes, which the live bot
-never reads from documents, are read by our codec and then made into the module's own classes.
+A module needs the names of the bot's own state machine (reducer.md, "Helpers around the reducer");
+what kind of classes its records are is its own business, as long as they have its fields.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import replay.core
-from replay.core import UnreadableError
 from replay.errors import TargetError, UsageError
 from replay.streams.model import (
     CYCLE_FIELDS,
-    CYCLES,
+    EVENT_FIELDS,
     EVENT_NAMES,
     ORDER_FIELDS,
-    ORDERS,
-    RECOVERIES,
     RECOVERY_FIELDS,
     STATE_FIELDS,
 )
@@ -41,13 +35,22 @@ from replay.targets.base import (
     Work,
     encode_outcomes,
 )
-from replay.targets.compact import ACTION_FIELDS, ACTION_NAMES
+from replay.targets.compact import ACTION_NAMES
+from replay.targets.python.bindings import CONFIG_FIELDS, Bindings, bind
 from replay.targets.python.objects import plain_of
+from replay.targets.python.own_records import ANYTHING, field_names
 from replay.targets.python.private_import import Checkout, locate
-from replay.targets.python.session import RAISED, Bindings, PythonSession, told
+from replay.targets.python.raised import RAISED, told
+from replay.targets.python.session import PythonSession
 
-_EVENTS = tuple(EVENT_NAMES.values())
-_RECORDS = ("PairState", "OrderState", "RecoveryOrder", "CycleRecord", "EngineConfig", *_EVENTS)
+_RECORDS: Mapping[str, Sequence[str]] = {
+    "PairState": STATE_FIELDS,
+    "OrderState": ORDER_FIELDS,
+    "RecoveryOrder": RECOVERY_FIELDS,
+    "CycleRecord": CYCLE_FIELDS,
+    "EngineConfig": CONFIG_FIELDS,
+    **{name: EVENT_FIELDS[code] for code, name in EVENT_NAMES.items()},
+}
 _NEEDED = (
     *_RECORDS,
     *ACTION_NAMES,
@@ -137,13 +140,13 @@ def open_python_target(spec: str) -> PythonTarget:
     except RAISED as error:  # a bot's module may raise anything when imported
         raise TargetError(f"cannot load {spec}: {told(error)}", spec=spec) from error
     missing = [needed for needed in _NEEDED if not hasattr(module, needed)]
-    if not missing and dataclasses.is_dataclass(module.PairState):
-        missing = [f"PairState.{field}" for field in STATE_FIELDS if field not in _names(module)]
+    if not missing:
+        missing = _missing_fields(module)
     if missing:
         raise TargetError(f"{spec} has no {', '.join(missing)}", spec=spec, missing=missing)
-    odd = [name for name in _RECORDS if not dataclasses.is_dataclass(getattr(module, name))]
+    odd = [name for name, fields in _RECORDS.items() if not _is_record(module, name, fields)]
     if odd:
-        raise TargetError(f"{spec} has as {', '.join(odd)} no dataclass", spec=spec, odd=odd)
+        raise TargetError(f"{spec} has as {', '.join(odd)} no record", spec=spec, odd=odd)
     sources = [Path(m.__file__) for m in checkout.modules.values() if m.__file__ is not None]
     identity = CoreIdentity(
         kind="module",
@@ -176,79 +179,18 @@ def _version(module: ModuleType) -> str:
         return "unknown"
 
 
-def _names(module: ModuleType) -> set[str]:
-    return {field.name for field in dataclasses.fields(module.PairState)}
+def _missing_fields(module: ModuleType) -> list[str]:
+    """The fields of a state that the module's own certainly lacks."""
+    known = field_names(module.PairState)
+    if not known or ANYTHING in known:
+        return []
+    return [f"PairState.{field}" for field in STATE_FIELDS if field not in known]
 
 
-def bind(module: ModuleType, *, ours: bool) -> Bindings:
-    """A module as functions. `ours` where it is our core or a copy of it, whose own codec is used
-    as it is; for a bot's module, its classes are made from what our codec read."""
-    codec = module if ours else replay.core
-    event_classes = {name: getattr(module, name) for name in _EVENTS}
-
-    def read_event(document: Any) -> Any:
-        event = codec.event_from_dict(document)
-        return event if ours else _remade(event, event_classes[type(event).__name__])
-
-    def read_config(document: Any) -> Any:
-        config = codec.config_from_dict(document)
-        return config if ours else _remade(config, module.EngineConfig)
-
-    return Bindings(
-        transition=module.transition,
-        check_invariants=module.check_invariants,
-        apply_regime=module.apply_order_regime_at_entry,
-        read_state=module.from_dict,
-        read_event=read_event,
-        read_config=read_config,
-        read_size=codec.order_size_from,
-        read_sizes=codec.order_sizes_from,
-        read_local_id=_local_id,
-        price_tick=_positional(module.PriceTick, ("price", "timestamp")),
-        timer_tick=_positional(module.TimerTick, ("timestamp",)),
-        record_makers={
-            ORDERS: _maker(module.OrderState, ORDER_FIELDS),
-            RECOVERIES: _maker(module.RecoveryOrder, RECOVERY_FIELDS),
-            CYCLES: _maker(module.CycleRecord, CYCLE_FIELDS),
-        },
-        action_values={
-            name: (code, attrgetter(*fields))
-            for code, (name, fields) in enumerate(zip(ACTION_NAMES, ACTION_FIELDS, strict=True))
-        },
-    )
-
-
-def _local_id(value: Any) -> int:
-    """The id in a call of apply_order_regime_at_entry, by the rules for an int in a state."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool) or not -(2**63) <= value < 2**63:
-        raise UnreadableError("local_id", "expected an int")
-    return value
-
-
-def _remade(record: Any, its_class: Callable[..., Any]) -> Any:
-    """A record of ours as the module's own class, which may lack newer fields."""
-    known = {field.name for field in dataclasses.fields(its_class)}  # type: ignore[arg-type]
-    values = {
-        field.name: getattr(record, field.name)
-        for field in dataclasses.fields(record)
-        if field.name in known
-    }
-    return its_class(**values)
-
-
-def _positional(its_class: Any, names: Sequence[str]) -> Callable[..., Any]:
-    """The class itself where its fields stand in the contract's order, else a slower maker."""
-    if [field.name for field in dataclasses.fields(its_class)][: len(names)] == list(names):
-        maker: Callable[..., Any] = its_class
-        return maker
-    return lambda *values: its_class(**dict(zip(names, values, strict=True)))
-
-
-def _maker(its_class: Any, names: Sequence[str]) -> Callable[[Iterable[Any]], Any]:
-    make = _positional(its_class, names)
-    return lambda values: make(*values)
+def _is_record(module: ModuleType, name: str, fields: Sequence[str]) -> bool:
+    """Whether a module has as this record a class that is made with some of its fields."""
+    known = field_names(getattr(module, name))
+    return ANYTHING in known or not set(fields).isdisjoint(known)
 
 
 def _digest(root: Path, sources: Iterable[Path]) -> str:
@@ -279,4 +221,4 @@ def _revision(folder: Path) -> str:
         return "unknown"
 
 
-__all__ = ["PythonTarget", "bind", "locate_core", "open_python_target", "python_reply"]
+__all__ = ["PythonTarget", "locate_core", "open_python_target", "python_reply"]

@@ -8,12 +8,11 @@ which costs a microsecond, and only what changed is written down.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import compress
 from operator import is_not
 from typing import Any
 
-from replay.core import UnknownEventError, UnreadableError
+from replay.core import UnreadableError
 from replay.streams.model import (
     CYCLES,
     EVENT_FIELDS,
@@ -24,82 +23,33 @@ from replay.streams.model import (
     Step,
 )
 from replay.targets.base import Outcome, RefusalKind, is_refusal
-from replay.targets.compact import INDEX_OF
+from replay.targets.compact import (
+    INDEX_OF,
+    Plain,
+    apply_delta,
+    blank,
+    record_document,
+    state_document,
+)
+from replay.targets.python.bindings import Bindings
+from replay.targets.python.normal import PLAIN, alike, normal, normal_texts
 from replay.targets.python.objects import (
     LAST_UPDATE,
     LISTS,
+    compact_actions,
     compact_list,
     hot_of,
+    is_as_it_was,
+    plain_of,
     rest_of,
     values_of,
 )
+from replay.targets.python.own_records import evolved
+from replay.targets.python.raised import RAISED, Refused, refusal
 
 _INDICES = range(len(STATE_FIELDS))
 _TICK, _TIMER = int(CallCode.PRICE_TICK), int(CallCode.TIMER_TICK)
 _REGIME, _CHECK = int(CallCode.APPLY_REGIME), int(CallCode.CHECK_INVARIANTS)
-RAISED = (Exception, SystemExit)
-"""What a bot's module may raise; only what asks this very process to stop goes through."""
-
-MAX_TEXT = 200
-"""How much of a foreign exception's text is kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bindings:
-    """A Python core as functions: what a module offers, whatever it calls its classes.
-
-    The readers raise UnreadableError or UnknownEventError; `transition` and the others raise what
-    the module raises.
-    """
-
-    transition: Callable[..., tuple[Any, Sequence[Any]]]
-    check_invariants: Callable[[Any], Sequence[str]]
-    apply_regime: Callable[[Any, int, Any], Any]
-    read_state: Callable[[Document], Any]
-    read_event: Callable[[Document], Any]
-    read_config: Callable[[Document], Any]
-    read_size: Callable[[Document], float]
-    read_sizes: Callable[[Document], Any]
-    read_local_id: Callable[[Document], int]
-    price_tick: Callable[[float, float], Any]
-    timer_tick: Callable[[float], Any]
-    record_makers: Mapping[int, Callable[..., Any]]
-    action_values: Mapping[str, tuple[int, Callable[[Any], tuple[Any, ...]]]]
-
-
-class _Refused(Exception):
-    """A step that the core does not take: carries the refusal."""
-
-    def __init__(self, kind: RefusalKind, path: str) -> None:
-        super().__init__(kind, path)
-        self.outcome: Outcome = [str(kind), path]
-
-
-def _refusal(error: BaseException) -> _Refused:
-    """The refusal that an exception of a core stands for."""
-    if isinstance(error, _Refused):
-        return error
-    if isinstance(error, UnreadableError):
-        return _Refused(RefusalKind.UNREADABLE, error.path)
-    if isinstance(error, UnknownEventError):
-        return _Refused(RefusalKind.UNKNOWN_EVENT, "event")
-    if isinstance(error, OverflowError | ZeroDivisionError) or type(error) is ValueError:
-        return _Refused(RefusalKind.ARITHMETIC, "")
-    return _Refused(RefusalKind.ERROR, told(error)[:MAX_TEXT])
-
-
-def refusal_by(error: BaseException) -> Outcome:
-    """The outcome of a step at which a core raised this."""
-    return _refusal(error).outcome
-
-
-def told(error: BaseException) -> str:
-    """An exception of a core's as text: its type and what it says."""
-    try:
-        text = str(error)
-    except RAISED:  # even this may be the module's own code
-        text = "(without a text)"
-    return f"{type(error).__name__}: {text}"
 
 
 class PythonSession:
@@ -111,12 +61,16 @@ class PythonSession:
 
     __slots__ = (
         *("_before", "_bindings", "_config", "_due", "_size", "_sizes", "_state", "_values"),
-        "notable",
+        *("_aside", "_refused", "notable"),
     )
 
     def __init__(self, bindings: Bindings) -> None:
         self._bindings = bindings
-        self._state: Any = _Refused(RefusalKind.UNREADABLE, "state")
+        self._aside: Plain | None = None
+        """The authority's state, while this core cannot read it."""
+        self._refused: dict[str, Refused] = {}
+        """What could not be read of what was set last."""
+        self._state: Any = Refused(RefusalKind.UNREADABLE, "state")
         self._values: tuple[Any, ...] = ()
         self._config: Any = None
         self._size: Any = None
@@ -128,7 +82,7 @@ class PythonSession:
     @property
     def state(self) -> Any:
         """The core's own state object, or None where none could be read."""
-        return None if isinstance(self._state, _Refused) else self._state
+        return None if isinstance(self._state, Refused) else self._state
 
     def begin(self, start: Start) -> None:
         """Sets everything from outside. What cannot be read refuses the steps that need it."""
@@ -137,7 +91,7 @@ class PythonSession:
         self._config = self._read(bindings.read_config, start.config)
         self._size = self._read(bindings.read_size, start.order_size_usd)
         self._sizes = self._read(bindings.read_sizes, start.order_sizes)
-        if not isinstance(self._state, _Refused):
+        if not isinstance(self._state, Refused):
             self._values = values_of(self._state)
             self._due = set(_INDICES)
 
@@ -146,7 +100,7 @@ class PythonSession:
         try:
             return reader(document)
         except RAISED as error:  # a bot's module may raise anything
-            return _refusal(error)
+            return refusal(error, reading=True)
 
     def run(self, steps: Sequence[Step], guide: Sequence[Outcome] | None) -> list[Outcome]:
         """Answers each step; with a guide, each starts where the authority's last one ended."""
@@ -194,26 +148,43 @@ class PythonSession:
             try:
                 next_state, actions = transition(state, event, config, size, sizes)
                 violations = check_invariants(next_state)
+            except RAISED as error:  # a bot's module may raise anything
+                notable.append(len(outcomes))
+                outcomes.append(refusal(error).outcome)
+                continue
+            try:
                 next_rest = rest_of(next_state)
-                compact = self._compact_actions(actions)
+                compact = compact_actions(actions) if actions else []
+                if type(violations) is not list or violations:
+                    violations = normal_texts(violations)
                 if next_rest == rest:
                     # All but price and time is as it was: what nearly every tick comes to.
                     delta: list[Any] = []
                     price, now, seen = hot_of(state)
                     next_price, next_now, next_seen = hot_of(next_state)
                     if next_price != price:
-                        delta += (0, next_price)
+                        delta += (
+                            0,
+                            next_price if type(next_price) is float else normal(next_price),
+                        )
                     if next_now != now:
-                        delta += (1, next_now)
+                        delta += (1, next_now if type(next_now) is float else normal(next_now))
                     if next_seen != seen:
-                        delta += (LAST_UPDATE, next_seen)
+                        delta += (
+                            LAST_UPDATE,
+                            next_seen if type(next_seen) is float else normal(next_seen),
+                        )
                 else:
                     self._stand_at(state)
                     delta = self._delta(values_of(next_state))
                     rest = next_rest
-            except RAISED as error:  # a bot's module may raise anything
+            except RAISED:  # what a module holds need not even say what it is equal to
                 notable.append(len(outcomes))
-                outcomes.append(_refusal(error).outcome)
+                self._stand_at(state)
+                outcome = self._told(next_state, actions, violations)
+                if not is_refusal(outcome):
+                    state, rest = next_state, rest_of(next_state)
+                outcomes.append(outcome)
                 continue
             if compact or rest is next_rest:
                 notable.append(len(outcomes))
@@ -231,20 +202,20 @@ class PythonSession:
     def _is_plain(self) -> bool:
         """Whether all inputs that a transition needs could be read, and nothing is due."""
         inputs = (self._state, self._config, self._size, self._sizes)
-        return not self._due and not any(isinstance(one, _Refused) for one in inputs)
+        return not self._due and not any(isinstance(one, Refused) for one in inputs)
 
     def _answer(self, step: Step) -> Outcome:
         """Takes in what was set from outside, makes the call, and goes on from its answer."""
         call: Any = step.call
         changes = step.changes
-        refused = None if changes is None else self._take_in(changes)
+        refused: Mapping[str, Refused] = {} if changes is None else self._take_in(changes)
         state = self._state
         try:
-            if refused is not None and "state" in refused:
+            if "state" in refused:
                 raise refused["state"]
-            if type(state) is _Refused:
+            if type(state) is Refused:
                 raise state
-            if refused is not None and "patch" in refused:
+            if "patch" in refused:
                 raise refused["patch"]
             actions: Sequence[Any] = ()
             code = call[0] if type(call) is tuple else -1
@@ -261,37 +232,58 @@ class PythonSession:
                     ("order_sizes", self._sizes),
                 ):
                     # This step's own error before the one that has stood since earlier.
-                    if refused is not None and name in refused:
+                    if name in refused:
                         raise refused[name]
-                    if type(needed) is _Refused:
+                    if type(needed) is Refused:
                         raise needed
                 next_state, actions = self._bindings.transition(
                     state, event, self._config, self._size, self._sizes
                 )
-            values = values_of(next_state)
             violations = self._bindings.check_invariants(next_state)
-            compact = self._compact_actions(actions)
-            delta = self._delta(values)
         except RAISED as error:  # a bot's module may raise anything
-            return _refusal(error).outcome
-        self._state, self._values = next_state, values
-        return [delta, compact, violations]
+            return refusal(error).outcome
+        outcome = self._told(next_state, actions, violations)
+        if not is_refusal(outcome):
+            self._state, self._values = next_state, values_of(next_state)
+        return outcome
+
+    def _told(self, state: Any, actions: Any, violations: Any) -> Outcome:
+        """What a core answered from where the session stands, in its normal form; a refusal where
+        that is no state, no actions or no violations at all."""
+        try:
+            delta = self._delta(values_of(state))
+            return [delta, compact_actions(actions), normal_texts(violations)]
+        except RAISED as error:  # a bot's module may answer anything
+            return refusal(error, reading=True).outcome
 
     def _guided(self, step: Step, wanted: Outcome) -> Outcome:
         """Answers a step, then goes on from what the authority answered."""
         outcome = self._answer(step)
-        if outcome == wanted or is_refusal(wanted):
+        moved = not is_refusal(outcome)
+        if is_refusal(wanted):
             # After a refusal of the authority's, only a shadow that answered has moved on.
-            if outcome != wanted and not is_refusal(outcome):
+            if moved:
                 self._undo()
             return outcome
+        if step.changes is not None:
+            self._insist()
+        if alike(outcome, wanted):
+            return outcome
         try:
-            self._go_on_from(wanted[0], moved=not is_refusal(outcome))
-            if not is_refusal(outcome):
-                outcome = [*outcome[:2], self._bindings.check_invariants(self._state)]
+            self._go_on_from(wanted[0], moved=moved)
+            if moved:
+                violations = self._bindings.check_invariants(self._state)
+                outcome = [*outcome[:2], normal_texts(violations)]
         except RAISED as error:  # a bot's module may not take what the authority made
-            return _refusal(error).outcome
+            return refusal(error, reading=True).outcome
         return outcome
+
+    def _insist(self) -> None:
+        """Settings that the authority took and this core could not read: it has none to go on with,
+        and must not go on with former ones that are not in force any more."""
+        self._config = self._refused.get("config", self._config)
+        self._size = self._refused.get("order_size_usd", self._size)
+        self._sizes = self._refused.get("order_sizes", self._sizes)
 
     def _event(self, call: Any, code: int) -> Any:
         """The event object of a call. Ticks of the right types, which nearly all are, go straight
@@ -305,21 +297,21 @@ class PythonSession:
         fields = EVENT_FIELDS[CallCode(code)]
         return self._bindings.read_event(dict(zip(fields, call[1:], strict=True)))
 
-    def _take_in(self, changes: Mapping[str, Document]) -> dict[str, _Refused] | None:
+    def _take_in(self, changes: Mapping[str, Document]) -> dict[str, Refused]:
         """Sets what can be read; gives the refusal of each input that cannot be."""
-        refused: dict[str, _Refused] = {}
+        refused: dict[str, Refused] = {}
         bindings = self._bindings
         if "state" in changes:
             read = self._read(bindings.read_state, changes["state"])
-            if isinstance(read, _Refused):
+            if isinstance(read, Refused):
                 refused["state"] = read
             else:
                 self._set_state(read, set(_INDICES))
-        if "patch" in changes and not isinstance(self._state, _Refused):
+        if "patch" in changes and not isinstance(self._state, Refused):
             try:
                 self._patch(changes["patch"])
             except RAISED as error:  # a bot's module may raise anything
-                refused["patch"] = _refusal(error)
+                refused["patch"] = refusal(error, reading=True)
         if "config" in changes:
             read = self._read(bindings.read_config, changes["config"])
             self._config = self._kept(self._config, read, refused, "config")
@@ -329,12 +321,13 @@ class PythonSession:
         if "order_sizes" in changes:
             read = self._read(bindings.read_sizes, changes["order_sizes"])
             self._sizes = self._kept(self._sizes, read, refused, "order_sizes")
-        return refused or None
+        self._refused = refused
+        return refused
 
     @staticmethod
-    def _kept(former: Any, read: Any, refused: dict[str, _Refused], name: str) -> Any:
+    def _kept(former: Any, read: Any, refused: dict[str, Refused], name: str) -> Any:
         """What is in force after an input was read: an unreadable one changes nothing."""
-        if isinstance(read, _Refused):
+        if isinstance(read, Refused):
             refused[name] = read
             return former
         return read
@@ -345,13 +338,24 @@ class PythonSession:
         if not isinstance(patch, Mapping):
             raise UnreadableError("state", "a patch must be an object")
         named = {name: value for name, value in patch.items() if name in INDEX_OF}
-        read = self._bindings.read_state(named)
-        state = replace(self._state, **{name: getattr(read, name) for name in named})
+        state = evolved(self._state, self._read_fields(named))
         self._set_state(state, self._due | {INDEX_OF[name] for name in named})
+
+    def _read_fields(self, named: Mapping[str, Document]) -> dict[str, Any]:
+        """Top-level fields of a state as the core's own reader has them."""
+        read_state = self._bindings.read_state
+        try:
+            read = read_state(named)
+        except RAISED:
+            if self._bindings.is_ours:
+                raise
+            # A module's reader may need fields that are not named.
+            read = read_state({**state_document(plain_of(self._state)), **named})
+        return {name: getattr(read, name) for name in named}
 
     def _set_state(self, state: Any, due: set[int]) -> None:
         self._state, self._values, self._due = state, values_of(state), due
-        self._before = None
+        self._before = self._aside = None
 
     def _delta(self, values: tuple[Any, ...]) -> list[Any]:
         """What differs between `values` and where the session stands, and what is due."""
@@ -362,27 +366,22 @@ class PythonSession:
         if due:
             changed = sorted(due.union(changed))
         delta: list[Any] = []
+        is_ours = self._bindings.is_ours
         for index in changed:
             value, old = values[index], former[index]
-            if index not in due and value == old:
+            if index not in due and alike(value, old):
                 continue
             if index in LISTS:
                 value = compact_list(index, () if index in due else old, value)
+            elif type(value) not in PLAIN:
+                value = normal(value)
+            if not is_ours and index not in due and is_as_it_was(index, old, value):
+                continue
             delta.append(index)
             delta.append(value)
         if due:
             self._due = set()
         return delta
-
-    def _compact_actions(self, actions: Sequence[Any]) -> list[Any]:
-        if not actions:
-            return []
-        known = self._bindings.action_values
-        compact = []
-        for action in actions:
-            code, values_of = known[type(action).__name__]
-            compact.append([code, *values_of(action)])
-        return compact
 
     def _undo(self) -> None:
         """Back to where the session stood before its last answer."""
@@ -390,22 +389,37 @@ class PythonSession:
             self._state, self._values, self._due = self._before
 
     def _go_on_from(self, delta: Sequence[Any], *, moved: bool) -> None:
-        """Sets the state to the authority's answer: its delta on the state before this step."""
+        """Sets the state to the authority's answer: its delta on the state before this step, read
+        by this core's own reader. While that refuses it, so are all steps."""
         if moved:
             self._undo()
-        makers = self._bindings.record_makers
-        fields: dict[str, Any] = {}
+        try:
+            if isinstance(self._state, Refused):
+                # The authority could read a state that this core refused; its first delta is whole.
+                self._aside = blank() if self._aside is None else self._aside
+                apply_delta(self._aside, delta)
+                state = self._bindings.read_state(state_document(self._aside))
+            else:
+                state = evolved(self._state, self._fields_of(delta))
+        except RAISED as error:
+            if self._aside is None:
+                self._aside = plain_of(self._state)
+                apply_delta(self._aside, delta)
+            self._state, self._due, self._before = refusal(error, reading=True), set(), None
+            raise self._state from error
+        self._set_state(state, set())
+
+    def _fields_of(self, delta: Sequence[Any]) -> dict[str, Any]:
+        """The fields that a delta names, as this core's own reader has them."""
+        named: dict[str, Any] = {}
         for index, value in zip(delta[::2], delta[1::2], strict=True):
-            if index == CYCLES:
-                keep, records = value
-                former = self._values[CYCLES][:keep] if keep else ()
-                value = (*former, *(makers[CYCLES](record) for record in records))
-            elif index in makers:
-                value = tuple(makers[index](record) for record in value)
-            fields[STATE_FIELDS[index]] = value
-        if isinstance(self._state, _Refused):
-            # The authority could read a state that this core refused; its first delta is whole.
-            state = self._bindings.read_state({"market_price": 0.0, "now": 0.0})
-        else:
-            state = self._state
-        self._set_state(replace(state, **fields), set())
+            if index in LISTS:
+                records = value[1] if index == CYCLES else value
+                value = [record_document(index, record) for record in records]
+            named[STATE_FIELDS[index]] = value
+        fields = self._read_fields(named)
+        for index, value in zip(delta[::2], delta[1::2], strict=True):
+            if index == CYCLES and value[0]:
+                name = STATE_FIELDS[CYCLES]
+                fields[name] = (*self._values[CYCLES][: value[0]], *fields[name])
+        return fields
