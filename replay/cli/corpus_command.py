@@ -8,7 +8,9 @@ import click
 
 from replay.cli.common import core_options, corpus_option
 from replay.cli.console import say, say_json, say_table
+from replay.cli.run_report import say_unread
 from replay.errors import ExitCode
+from replay.runs.report import unread_document
 from replay.safe_text import clean
 from replay.settings import Settings
 from replay.streams.corpus import Corpus, Entry
@@ -53,6 +55,7 @@ def import_command(
                 "known": count.known,
                 "steps": count.steps,
                 "rejected": [one._asdict() for one in rejected],
+                **unread_document(count.unread),
             }
         )
     else:
@@ -62,7 +65,8 @@ def import_command(
             say(f"  set aside {clean(one.file)}:{one.line}: {clean(one.reason)}")
         if len(rejected) > MAX_REJECTED_SHOWN:
             say(f"  ... and {len(rejected) - MAX_REJECTED_SHOWN:,} more (--json has them)")
-    nothing = count.added + count.known == 0
+        say_unread(count.unread)
+    nothing = count.added + count.known == 0 or any(one.is_doubtful for one in count.unread)
     return int(ExitCode.BAD_INPUT if nothing else ExitCode.CLEAN)
 
 

@@ -104,7 +104,8 @@ def _import_logs(under_way: Running, logs: tuple[Path, ...]) -> None:
     if not logs:
         return
     report = under_way.report
-    Corpus(under_way.settings.corpus[-1]).import_inputs(logs, on_rejected=report.reject)
+    corpus = Corpus(under_way.settings.corpus[-1])
+    report.unread = corpus.import_inputs(logs, on_rejected=report.reject).unread
 
 
 def _corpus(under_way: Running, *, quiet: bool) -> frozenset[str]:

@@ -17,8 +17,10 @@ from replay.runs.replay import Expectations, FirstTimes, replay_all
 from replay.runs.run import running
 from replay.settings import Settings
 from replay.streams.corpus import Corpus
-from replay.streams.inputs import open_inputs
-from replay.streams.model import Rejected, Segment
+from replay.streams.inputs import Hooks, read_files
+from replay.streams.log_files import Wanted, find_files
+from replay.streams.model import Rejected, Segment, Unread
+from replay.streams.opening import path_of
 from replay.streams.parity_cases import ParityCase
 from replay.streams.stream_file import SUFFIX
 
@@ -43,14 +45,15 @@ def run(
     """Replay INPUTs through both cores and store where they differ.
 
     An INPUT is a journal, a file of requests, a parity case, a corpus stream (a file or its ID),
-    or a directory of these. Without any, the whole corpus is replayed.
+    or a directory of these; `-` is standard input. Without any, the whole corpus is replayed.
     """
     expectations, drawn = Expectations(), FirstTimes()
-    items = stream_items(settings, inputs, expectations, drawn)
+    items, unread = stream_items(settings, inputs, expectations, drawn)
     with running(RunKind.RUN, settings, {"inputs": list(inputs)}, announce) as under_way:
         report = under_way.report
         progress = Progress("run", quiet=as_json)
         report.misses = expectations.misses
+        report.unread = unread
         replay_all(
             items,
             under_way.authority,
@@ -71,34 +74,30 @@ def run(
 
 def stream_items(
     settings: Settings, inputs: tuple[str, ...], expectations: Expectations, drawn: FirstTimes
-) -> Iterator[Segment | Rejected]:
-    """The segments of all inputs, or of the whole corpus. Raises InputError for an input that
-    is neither a path nor the ID of a corpus stream, before anything is run."""
-    keys = itertools.count()
+) -> tuple[Iterator[Segment | Rejected], tuple[Unread, ...]]:
+    """The segments of all inputs, or of the whole corpus, and what of the inputs is not read.
+    Raises InputError for an input that is neither a path nor the ID of a corpus stream, before
+    anything is run."""
     if not inputs:
         drawn.leave_all_out()
-        return corpus_items(settings.corpus, keys)
-    files: list[str] = []
-    for given in inputs:
-        if Path(given).exists():
-            files.append(given)
-        else:
-            files.append(str(_corpus_file(settings, given)))
-    if any(map(_has_streams, files)):
+        return corpus_items(settings.corpus, itertools.count()), ()
+    paths = [path_of(given) for given in inputs]
+    found = find_files(
+        [
+            path if path.exists() else _corpus_file(settings, given)
+            for path, given in zip(paths, inputs, strict=True)
+        ],
+        Wanted.REPLAYED,
+    )
+    if any(file.suffix == SUFFIX for file in found.files):
         drawn.leave_all_out()
 
     def on_case(key: int, case: ParityCase) -> None:
         expectations.add(key, case)
         drawn.leave_out(key)
 
-    # Asked for at once, so that a missing path is told before the run begins.
-    return open_inputs(files, on_case=on_case)
-
-
-def _has_streams(path: str) -> bool:
-    """Whether streams of a corpus are among what a path names."""
-    found = Path(path)
-    return found.suffix == SUFFIX or (found.is_dir() and any(found.rglob(f"*{SUFFIX}")))
+    hooks = Hooks(on_case=on_case, on_stream=drawn.leave_out)
+    return read_files(found.files, hooks=hooks), found.unread
 
 
 def corpus_items(

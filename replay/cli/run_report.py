@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 
 from replay.cli.console import note, say, say_json, say_table
 from replay.differential.model import Finding
@@ -23,10 +24,12 @@ from replay.reports.wording import (
     severity_words,
     status_words,
     uncompared_words,
+    unread_words,
 )
 from replay.runs.coverage import call_name_of
 from replay.runs.report import FindingLine, Group, Report
 from replay.safe_text import clean
+from replay.streams.model import Unread
 
 MAX_REJECTED_SHOWN = 20
 MAX_ROWS = 200
@@ -42,6 +45,7 @@ def say_report(report: Report) -> None:
     _say_run(report)
     _say_exercised(report)
     _say_rejected(report)
+    say_unread(report.unread)
     for group in Group:
         _say_group(report, group)
     _say_bounds(report)
@@ -116,6 +120,17 @@ def _say_rejected(report: Report) -> None:
         say(f"    {clean(where)}: {clean(one.reason)}")
     if report.rejected_count > MAX_REJECTED_SHOWN:
         say(f"    ... and {report.rejected_count - MAX_REJECTED_SHOWN:,} more (--json has them)")
+
+
+def say_unread(unread: Sequence[Unread]) -> None:
+    """What of given directories was not read; what may be a log comes first."""
+    if not unread:
+        return
+    say(f"  not read   {counted(len(unread), 'file')}")
+    for words in unread_words(unread[:MAX_REJECTED_SHOWN]):
+        say(f"    {clean(words)}")
+    if len(unread) > MAX_REJECTED_SHOWN:
+        say(f"    ... and {len(unread) - MAX_REJECTED_SHOWN:,} more (--json has them)")
 
 
 def _say_group(report: Report, group: Group) -> None:

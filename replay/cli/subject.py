@@ -18,7 +18,7 @@ from replay.findings.bundle import Bundle, is_bundle, read_bundle
 from replay.findings.lifecycle import HistoryEntry
 from replay.safe_text import clean, quoted
 from replay.settings import Settings
-from replay.streams.inputs import open_input
+from replay.streams.inputs import Hooks, open_input
 from replay.streams.model import Rejected, Segment, Stream
 from replay.streams.parity_cases import ParityCase
 from replay.targets.base import FailureKind
@@ -132,7 +132,7 @@ def _from_bundle(path: Path) -> Subject:
 def _from_input(path: Path) -> Subject:
     """The one stream in a file. Raises InputError where there is none, or more than one."""
     cases: list[ParityCase] = []
-    items = list(open_input(path, on_case=lambda key, case: cases.append(case)))
+    items = list(open_input(path, hooks=Hooks(on_case=lambda key, case: cases.append(case))))
     rejected = [item for item in items if isinstance(item, Rejected)]
     segments = [item for item in items if isinstance(item, Segment)]
     keys = {segment.key for segment in segments}

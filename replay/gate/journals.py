@@ -8,7 +8,6 @@ with the counters.
 from __future__ import annotations
 
 import datetime
-import itertools
 import sqlite3
 import tempfile
 from collections import Counter
@@ -28,13 +27,13 @@ from replay.findings.lifecycle import Status
 from replay.findings.severity import Severity
 from replay.findings.store.store import RunKind, Store
 from replay.findings.store.stored import StoredFinding
-from replay.gate.log_directory import JOURNAL, inputs_named
 from replay.runs.canary import check_canary
 from replay.runs.collector import Collector
 from replay.runs.conclusion import Conclusion
 from replay.runs.report import Report
-from replay.streams.inputs import ShadowMark, open_input
-from replay.streams.model import CALL_NAMES, CallCode, Rejected, call_name
+from replay.streams.inputs import Hooks, InputReader, ShadowMark
+from replay.streams.log_files import Found, Wanted, find_files
+from replay.streams.model import CALL_NAMES, CallCode, Rejected, Segment, Unread, call_name
 from replay.targets.base import CoreIdentity, Target
 from replay.targets.pair import PairSpec
 
@@ -95,10 +94,10 @@ class Bucket:
 class Replayed:
     """What came of replaying journals. `steps` and `differed` count replayed lines by event,
     `unmarked` those of them without a mark; `failed` steps on which a core gave no answer. Marks of
-    agreement are not kept. `doubled` are lines that stand in two files, `rejected` those set aside.
-    `uncompared` are steps that both cores refused so that nothing was compared: they are in none of
-    the counts, and stand among the rejected. `detects` is false where the replay missed a fault
-    that was planted in it."""
+    agreement are not kept. `doubled` are lines that stand in two files, `rejected` those set aside,
+    `unread` what lay beside the files. `uncompared` are steps that both cores refused so that
+    nothing was compared: they are in none of the counts, and stand among the rejected. `detects` is
+    false where the replay missed a fault that was planted in it."""
 
     files: tuple[str, ...] = ()
     authority: CoreIdentity | None = None
@@ -118,6 +117,7 @@ class Replayed:
     doubled: int = 0
     uncompared: int = 0
     detects: bool = True
+    unread: tuple[Unread, ...] = ()
 
     def reject(self, rejected: Rejected) -> None:
         """Notes a line that could not be replayed."""
@@ -140,13 +140,13 @@ def replay_journals(
 
     Raises InputError for a path that is not there, TargetError where a core cannot run.
     """
-    files = inputs_named(paths, JOURNAL)
+    found = find_files(paths, Wanted.JOURNALS)
     with tempfile.TemporaryDirectory(prefix="doge-replay-gate-") as folder:
         scratch = Path(folder) / "gate.db"
         if db is not None:
             _copy(db, scratch)
         with Store.open(scratch) as store:
-            return _Replaying(store, cores, explanations, on_done).replay(files, today)
+            return _Replaying(store, cores, explanations, on_done).replay(found, today)
 
 
 def _copy(db: Path, scratch: Path) -> None:
@@ -182,10 +182,10 @@ class _Replaying:
         self._lines: set[tuple[object, object, object]] = set()
         self._doubled: set[int] = set()
 
-    def replay(self, files: list[Path], today: datetime.date) -> Replayed:
+    def replay(self, found: Found, today: datetime.date) -> Replayed:
         """Everything: replays, concludes, and gathers what is known of each bucket."""
         result = self._result
-        result.files = tuple(map(str, files))
+        result.files, result.unread = tuple(map(str, found.files)), found.unread
         known = {one.id for one in self._store.findings()}
         authority, shadow = self._cores.open()
         try:
@@ -202,8 +202,12 @@ class _Replaying:
             )
             lockstep = Lockstep(authority, shadow, collector.routing)
             lockstep.on_settled = self._settled
-            for number, file in enumerate(files):
-                self._replay_file(number, file, lockstep, collector)
+            reader = InputReader(hooks=Hooks(on_shadow=self._mark))
+            for file in found.files:
+                self._file = str(file)
+                self._marks, self._doubled = {}, set()
+                self._feed(reader.read(file), lockstep, collector)
+            self._feed(reader.end(), lockstep, collector)
             tally = lockstep.tally
             result.failed = tally.failures.total() - tally.incidents.total()
         finally:
@@ -226,13 +230,11 @@ class _Replaying:
         self._on_done(self._store, run, result)
         return result
 
-    def _replay_file(
-        self, number: int, file: Path, lockstep: Lockstep, collector: Collector
+    def _feed(
+        self, items: Iterable[Segment | Rejected], lockstep: Lockstep, collector: Collector
     ) -> None:
-        self._file = str(file)
-        self._marks, self._doubled = {}, set()
-        keys = itertools.count(number * 1_000_000)
-        for item in open_input(file, keys=keys, on_shadow=self._mark):
+        """Runs what is in one file, to its end: what is told of a line is told of this file."""
+        for item in items:
             if isinstance(item, Rejected):
                 self._result.reject(item)
                 continue

@@ -30,6 +30,7 @@ from replay.gate.telemetry.pacing import Pacing, pacing_of
 from replay.gate.telemetry.samples import Telemetry
 from replay.gate.telemetry.timeline import Timeline, timeline_of
 from replay.runs.rate import upper_bound
+from replay.runs.report import unread_document
 
 MAX_LISTED = 200
 
@@ -148,6 +149,7 @@ class GateVerdict:
                     {**one._asdict(), "fault": str(one.fault)} for one in self.telemetry.set_aside
                 ],
                 "set_aside_count": sum(self.telemetry.counts.values()),
+                **unread_document(self.telemetry.unread),
             },
             "totals": timeline.totals._asdict(),
             "lifetimes": [
@@ -200,7 +202,7 @@ def judge(telemetry: Telemetry, replayed: Replayed | None = None) -> GateVerdict
     impact = impact_of(timeline)
     premises = (
         covered_hours(timeline),
-        one_bot(telemetry, timeline),
+        one_bot(telemetry, timeline, replayed),
         nothing_lost(telemetry, timeline),
         real_time(telemetry, pacing),
         shadow_ran(timeline, replayed),
@@ -258,6 +260,7 @@ def _replay_document(replayed: Replayed | None) -> dict[str, Any]:
             "doubled": replayed.doubled,
             "set_aside": [one._asdict() for one in replayed.rejected[:MAX_LISTED]],
             "set_aside_count": replayed.rejected_count,
+            **unread_document(replayed.unread),
         },
         "buckets": [
             {

@@ -3,12 +3,14 @@ prints the lines cleans them, and the Markdown has every text of the data escape
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from replay.gate.criteria.premises import WANTED
 from replay.gate.model import Criterion, counted, hours
 from replay.gate.verdict import Bound, GateVerdict
 from replay.reports.files import markdown_text, plain
+from replay.reports.wording import unread_words
+from replay.streams.model import Unread
 
 MAX_LINES = 20
 REHEARSAL = "A rehearsal shows that everything works. It passes nothing for production."
@@ -51,6 +53,7 @@ def _sections(verdict: GateVerdict) -> list[tuple[str, list[str]]]:
         ("telemetry that is set aside",
          _some((f"{one.file}:{one.line}: {one.reason}" for one in telemetry.set_aside),
                sum(telemetry.counts.values()))),
+        ("beside the telemetry, not read as such", _unread(telemetry.unread)),
     ]  # fmt: skip
     if replayed is not None:
         sections += [
@@ -65,9 +68,14 @@ def _sections(verdict: GateVerdict) -> list[tuple[str, list[str]]]:
                     replayed.rejected_count,
                 ),
             ),
+            ("beside the journals, not read as such", _unread(replayed.unread)),
         ]
     sections.append(("for a pass it would have to be true that", list(verdict.needed)))
     return sections
+
+
+def _unread(unread: Sequence[Unread]) -> list[str]:
+    return _some(unread_words(unread), len(unread))
 
 
 def _some(rows: Iterable[str], total: int) -> list[str]:

@@ -32,6 +32,7 @@ from replay.reports.wording import (
     severity_words,
     status_words,
     uncompared_words,
+    unread_words,
 )
 from replay.runs.report import FindingLine, Group, Report
 
@@ -93,6 +94,7 @@ def html_page(report: Report, details: Iterable[FindingDetail] = ()) -> str:
                 rejected_words(report),
                 of=report.rejected_count,
             ),
+            _list("Not read", unread_words(report.unread), of=len(report.unread)),
         ),
         element("footer", "doge-replay. report.json has all of this for scripts."),
     )

@@ -29,6 +29,7 @@ from replay.reports.wording import (
     severity_words,
     status_words,
     uncompared_words,
+    unread_words,
 )
 from replay.runs.coverage import PHASES, call_name_of
 from replay.runs.report import FindingLine, Group, Report
@@ -67,6 +68,8 @@ def markdown(report: Report) -> str:
     page.add(*exercised)
     aside = rejected_words(report)[:MAX_SHOWN]
     _add_list(page, "Set aside", aside, of=report.rejected_count)
+    words = unread_words(report.unread[:MAX_SHOWN])
+    _add_list(page, "Not read", words, of=len(report.unread))
     return "\n".join(page.lines) + "\n"
 
 

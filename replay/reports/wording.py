@@ -6,7 +6,7 @@ Texts from data are passed on as they are: each of those cleans them for itself.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from replay.differential.uncompared import all_refused_words, reasons_words
 from replay.errors import ExitCode
@@ -15,6 +15,7 @@ from replay.reports.texts import plain
 from replay.runs.coverage import PHASES, Bound, Exercised
 from replay.runs.report import Check, FindingLine, Group, Report
 from replay.runs.slot_phase import UNKNOWN_PHASE
+from replay.streams.model import Unread
 from replay.targets.base import CoreIdentity
 
 TITLES: Mapping[Group, str] = {
@@ -88,6 +89,12 @@ def _nothing_found(report: Report) -> str:
         return "no unexplained divergence" if report.divergences else "no divergence"
     if report.tally.compared == 0:
         return f"the run proves nothing: {nothing_compared_words(report)}"
+    doubtful = sum(one.is_doubtful for one in report.unread)
+    if doubtful:
+        files = "a file that may be a log was"
+        if doubtful > 1:
+            files = f"{doubtful:,} files that may be logs were"
+        return f"the run proves nothing: {files} not read"
     missed = report.canary.ok is False
     return "the run proves nothing: " + (
         canary_words(report.canary) if missed else control_words(report.control)
@@ -171,6 +178,14 @@ def rejected_words(report: Report) -> list[str]:
     return [
         f"{plain(one.file)}:{one.line}: {plain(one.reason)}"
         for one in report.rejected[:MAX_REJECTED]
+    ]
+
+
+def unread_words(unread: Sequence[Unread]) -> list[str]:
+    """What of given directories was not read, and why."""
+    return [
+        f"{plain(one.file)}: {plain(one.reason)}" + (" (MAY BE A LOG)" if one.is_doubtful else "")
+        for one in unread[:MAX_REJECTED]
     ]
 
 

@@ -6,7 +6,7 @@ all of them say); here is what they all show, and the JSON that scripts read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -18,7 +18,7 @@ from replay.explaining.claims.claim import Claim
 from replay.findings.lifecycle import Status
 from replay.findings.severity import Severity, rank
 from replay.runs.coverage import Bound, Exercised
-from replay.streams.model import CALL_NAMES, CallCode, Rejected
+from replay.streams.model import CALL_NAMES, CallCode, Rejected, Unread
 from replay.targets.base import CoreIdentity
 
 
@@ -151,8 +151,8 @@ class Report:
 
     `resolved` are stored findings that were run again and agreed; `regressed` and `fixed` the IDs
     that became so in this run. `features` is what the authority was seen to do, `exercised` what
-    was compared there; `new_streams` how many streams joined the corpus. With `strict` nothing
-    counts as explained.
+    was compared there; `new_streams` how many streams joined the corpus; `unread` is what lay in
+    directories that were given and was not read. With `strict` nothing counts as explained.
     """
 
     kind: str
@@ -162,6 +162,7 @@ class Report:
     seconds: float = 0.0
     rejected: list[Rejected] = field(default_factory=list)
     rejected_count: int = 0
+    unread: tuple[Unread, ...] = ()
     findings: list[FindingLine] = field(default_factory=list)
     misses: list[str] = field(default_factory=list)
     canary: Check = NOT_MADE
@@ -237,6 +238,8 @@ class Report:
             return ExitCode.DIVERGENCE
         if self.failures or self.tally.failures:
             return ExitCode.CORE_FAILED
+        if any(one.is_doubtful for one in self.unread):
+            return ExitCode.PROVES_NOTHING
         if self.tally.compared == 0 or self.canary.ok is False or self.control.ok is False:
             return ExitCode.PROVES_NOTHING
         return ExitCode.CLEAN
@@ -270,6 +273,7 @@ class Report:
             "uncompared": dict(sorted(self.tally.uncompared.items())),
             "rejected": [one._asdict() for one in self.rejected],
             "rejected_count": self.rejected_count,
+            **unread_document(self.unread),
             "failures": [
                 {"class": str(kind), "count": count}
                 for kind, count in sorted(self.tally.failures.items())
@@ -292,3 +296,14 @@ class Report:
             "storm": self.storm,
             "exit": int(self.exit_code),
         }
+
+
+def unread_document(unread: Sequence[Unread]) -> dict[str, Any]:
+    """What of given directories was not read, as `--json` has it."""
+    return {
+        "unread": [
+            {"file": one.file, "reason": one.reason, "doubtful": one.is_doubtful}
+            for one in unread[:MAX_REJECTED]
+        ],
+        "unread_count": len(unread),
+    }

@@ -51,10 +51,18 @@ class Segmenter:
         if len(stream.steps) >= SEGMENT_STEPS:
             self._hand_on(key, last=False)
         if self._bytes > MAX_WAITING:
-            for waiting_key, waiting in self._open.items():
-                if waiting.steps:
-                    self._hand_on(waiting_key, last=False)
-            self._bytes = 0
+            self.hand_on_all()
+
+    def hand_on_all(self) -> None:
+        """Hands on everything that waits, and leaves the streams open."""
+        for key, stream in self._open.items():
+            if stream.steps:
+                self._hand_on(key, last=False)
+        self._bytes = 0
+
+    def rename(self, key: int, origin: str) -> None:
+        """Says where the next steps of a stream come from."""
+        self._open[key].origin = origin
 
     def close(self, key: int) -> None:
         """Ends a stream. Its last segment may be one without steps."""

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from replay.errors import DamagedError, EnvironmentFailure, InputError
-from replay.streams.inputs import open_inputs
-from replay.streams.model import Rejected, Segment, Start, Step, Stream
+from replay.streams.inputs import read_files
+from replay.streams.log_files import Wanted, find_files
+from replay.streams.model import Rejected, Segment, Start, Step, Stream, Unread
 from replay.streams.stream_file import (
     SUFFIX,
     StreamEncoder,
@@ -77,13 +78,14 @@ class Verification:
 
 @dataclass(slots=True)
 class ImportCount:
-    """What became of an import: streams that are new, known already, their steps, and lines
-    that could not be used."""
+    """What became of an import: streams that are new, known already, their steps, lines that
+    could not be used, and what of directories was not read."""
 
     added: int = 0
     known: int = 0
     steps: int = 0
     rejected: int = 0
+    unread: tuple[Unread, ...] = ()
 
 
 class Corpus:
@@ -188,11 +190,12 @@ class Corpus:
         called for each line that cannot be used. What a parity case expects is not kept. Raises
         InputError for a path that does not exist, EnvironmentFailure where it cannot write.
         """
-        count = ImportCount()
+        found = find_files(paths, Wanted.IMPORTED)
+        count = ImportCount(unread=found.unread)
         with contextlib.ExitStack() as stack:
             writers: dict[int, StreamWriter] = {}
             stack.callback(_abandon_all, writers)
-            for item in open_inputs(paths, bound=bound):
+            for item in read_files(found.files, bound=bound):
                 if isinstance(item, Rejected):
                     count.rejected += 1
                     if on_rejected is not None:

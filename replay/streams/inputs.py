@@ -6,28 +6,26 @@ The kinds may be mixed in one file, as they are where somebody concatenates what
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from replay.streams.buffer import SEGMENT_STEPS, Segmenter
 from replay.streams.events import UnusableError
+from replay.streams.file_names import log_name
 from replay.streams.journal import JournalReader
-from replay.streams.lines import (
-    MAX_LINE,
-    NOTHING_TO_REPLAY,
-    Line,
-    content_ending,
-    expand_inputs,
-    read_lines,
-)
+from replay.streams.lines import MAX_LINE, Line, lines_of, text_pieces
 from replay.streams.model import Rejected, Segment, segments_of
+from replay.streams.opening import Damage, Piece, is_readable_once, open_once, path_of, peek
 from replay.streams.parity_cases import ParityCase, is_case, read_case
 from replay.streams.requests import RequestReader
-from replay.streams.stream_file import is_stream_file, read_segments
+from replay.streams.stream_file import MAGIC, SUFFIX, read_segments
 from replay.streams.strict_json import CutOffError, JsonError, parse
 
 
@@ -44,75 +42,127 @@ class ShadowMark(NamedTuple):
     ts: object = None
 
 
-CaseHook = Callable[[int, ParityCase], None]
-ShadowHook = Callable[[ShadowMark], None]
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """Who is told while files are read: of a parity case with its stream's key before its first
+    segment, of a corpus stream's key likewise, and of each journal line that the live shadow
+    marked, before its step."""
+
+    on_case: Callable[[int, ParityCase], None] = lambda key, case: None
+    on_stream: Callable[[int], None] = lambda key: None
+    on_shadow: Callable[[ShadowMark], None] = lambda mark: None
 
 
-def open_inputs(
-    paths: Iterable[str | os.PathLike[str]],
+NO_HOOKS = Hooks()
+
+
+def read_files(
+    files: Iterable[Path],
     *,
     bound: int | None = None,
     max_line: int = MAX_LINE,
-    on_case: CaseHook | None = None,
-    on_shadow: ShadowHook | None = None,
+    hooks: Hooks = NO_HOOKS,
 ) -> Iterator[Segment | Rejected]:
-    """Reads files and directories, one after the other; no two streams share a key.
-
-    A bot's log directory is taken without its telemetry and snapshots. Raises InputError for a
-    path that does not exist, before anything is read.
-    """
-    keys = itertools.count()
-    files = expand_inputs(paths, without=NOTHING_TO_REPLAY)
-    return itertools.chain.from_iterable(
-        open_input(
-            file, bound=bound, keys=keys, max_line=max_line, on_case=on_case, on_shadow=on_shadow
-        )
-        for file in files
-    )
+    """Reads files one after the other; no two streams share a key, and a journal that was rotated
+    goes on from file to file (files.py puts them in their order)."""
+    reader = InputReader(bound=bound, max_line=max_line, hooks=hooks)
+    for file in files:
+        yield from reader.read(file)
+    yield from reader.end()
 
 
 def open_input(
     path: str | os.PathLike[str],
     *,
     bound: int | None = None,
-    keys: Iterator[int] | None = None,
     max_line: int = MAX_LINE,
-    on_case: CaseHook | None = None,
-    on_shadow: ShadowHook | None = None,
+    hooks: Hooks = NO_HOOKS,
 ) -> Iterator[Segment | Rejected]:
-    """The streams of one file in segments, and what of it cannot be used.
+    """The streams of one file in segments, and what of it cannot be used (see InputReader)."""
+    return read_files([path_of(path)], bound=bound, max_line=max_line, hooks=hooks)
 
-    Takes journals, plain requests, parity cases and corpus streams, the first three compressed
-    too. Several streams may be open at once; each ends with a segment whose `last` is true. Memory
-    does not grow with the file, but holds its longest line.
+
+class InputReader:
+    """Reads one file after the other: their streams in segments, and what of them cannot be used.
+
+    Takes journals, plain requests, parity cases and corpus streams, compressed too. Several streams
+    may be open at once; each ends with a segment whose `last` is true. A journal's slots go on in
+    the next file where its lines count on. Memory does not grow with a file, but holds its longest
+    line.
 
     `bound`: begin a new stream where the file has a whole state and the stream so many steps.
-    `keys`: where the streams' keys come from. `on_case` is called with the key and the case
-    before a case's first segment, `on_shadow` for each journal line that the live shadow marked.
-    Raises InputError where the file cannot be opened.
     """
-    file = Path(path)
-    keys = itertools.count() if keys is None else keys
-    if is_stream_file(file):
-        yield from read_segments(file, next(keys))
-        return
-    router = _Router(str(file), keys, bound, on_case, on_shadow)
-    lines = read_lines(file, max_line)
-    first = next(lines, None)
-    if first is None:
-        return
-    lines = itertools.chain((first,), lines)
-    if isinstance(first, Line) and _spans_lines(first, file):
-        lines = _joined(str(file), lines, max_line)
-    for line in lines:
-        if isinstance(line, Rejected):
-            yield line
-            continue
-        yield from router.feed(line)
-        if router.segments.ready:
-            yield from router.segments.take()
-    router.segments.close_all()
-    yield from router.segments.take()
+
+    def __init__(
+        self, *, bound: int | None = None, max_line: int = MAX_LINE, hooks: Hooks = NO_HOOKS
+    ) -> None:
+        self._keys = itertools.count()
+        self._bound = bound
+        self._max_line = max_line
+        self._hooks = hooks
+        self._segments = Segmenter(self._keys)
+        self._journal = JournalReader(self._segments, bound)
+
+    def read(self, path: Path) -> Iterator[Segment | Rejected]:
+        """What is in a file; what has been handed on when it ends is all of it. Raises InputError
+        where it cannot be opened."""
+        with open_once(path) as file:
+            if isinstance(file, io.BufferedReader) and not is_readable_once(path):
+                head = file.peek(len(MAGIC))[: len(MAGIC)]
+                if head == MAGIC:
+                    yield from self._stream(path, path)
+                    return
+            head, pieces = peek(text_pieces(file, path), len(MAGIC))
+            if head == MAGIC:
+                yield from self._copied_stream(path, pieces)
+            else:
+                yield from self._lines(path, lines_of(str(path), pieces, self._max_line))
+
+    def end(self) -> Iterator[Segment | Rejected]:
+        """Ends the streams that are still open."""
+        self._segments.close_all()
+        yield from self._segments.take()
+
+    def _stream(self, path: Path, named: Path) -> Iterator[Segment | Rejected]:
+        """A corpus stream; `named` is what its file is called."""
+        key = next(self._keys)
+        self._hooks.on_stream(key)
+        for item in read_segments(path, key):
+            yield item._replace(file=str(named)) if isinstance(item, Rejected) else item
+
+    def _copied_stream(self, named: Path, pieces: Iterable[Piece]) -> Iterator[Segment | Rejected]:
+        """A stream that is compressed or comes through a pipe. It is checked as a whole before it
+        is run, so it is read twice, from a copy."""
+        with tempfile.NamedTemporaryFile(prefix="doge-replay-", suffix=SUFFIX) as copy:
+            for piece in pieces:
+                if isinstance(piece, Damage):
+                    yield Rejected(str(named), 0, piece.reason)
+                    return
+                copy.write(piece)
+            copy.flush()
+            yield from self._stream(Path(copy.name), named)
+
+    def _lines(self, path: Path, lines: Iterator[Line | Rejected]) -> Iterator[Segment | Rejected]:
+        name = path.name
+        self._journal.begin_file(name)
+        requests = RequestReader(self._segments, name, self._bound)
+        router = _Router(str(path), self._keys, self._journal, requests, self._hooks)
+        first = next(lines, None)
+        if first is None:
+            return
+        lines = itertools.chain((first,), lines)
+        if isinstance(first, Line) and _spans_lines(first, path):
+            lines = _joined(str(path), lines, self._max_line)
+        for line in lines:
+            if isinstance(line, Rejected):
+                yield line
+                continue
+            yield from router.feed(line)
+            if self._segments.ready:
+                yield from self._segments.take()
+        requests.end()
+        self._segments.hand_on_all()
+        yield from self._segments.take()
 
 
 class _Router:
@@ -122,25 +172,20 @@ class _Router:
         self,
         file: str,
         keys: Iterator[int],
-        bound: int | None,
-        on_case: CaseHook | None,
-        on_shadow: ShadowHook | None,
+        journal: JournalReader,
+        requests: RequestReader,
+        hooks: Hooks,
     ) -> None:
-        name = Path(file).name
-        self.segments = Segmenter(keys)
         self._file = file
-        self._name = name
+        self._name = Path(file).name
         self._keys = keys
-        self._journal = JournalReader(self.segments, name, bound)
-        self._requests = RequestReader(self.segments, name, bound)
-        self._on_case = on_case
-        self._on_shadow = on_shadow
+        self._journal = journal
+        self._requests = requests
+        self._hooks = hooks
 
     def feed(self, line: Line) -> Iterable[Segment | Rejected]:
         """What comes of a line at once; steps of longer streams wait in `segments`."""
         data = line.data
-        if line.number == 1:
-            data = data.removeprefix(b"\xef\xbb\xbf")
         try:
             document = parse(data)
         except CutOffError as error:
@@ -168,8 +213,8 @@ class _Router:
             reason: str | None = "is JSON, but no object"
         elif "v" in document:
             reason = self._journal.feed(document, line.number, data)
-            if self._on_shadow is not None and isinstance(document.get("shadow"), dict):
-                self._on_shadow(self._mark(document, line.number))
+            if isinstance(document.get("shadow"), dict):
+                self._hooks.on_shadow(self._mark(document, line.number))
         elif "method" in document:
             reason = self._requests.feed(document, line.number, len(data))
         elif is_case(document):
@@ -191,8 +236,7 @@ class _Router:
             yield Rejected(self._file, line, str(error))
             return
         key = next(self._keys)
-        if self._on_case is not None:
-            self._on_case(key, case)
+        self._hooks.on_case(key, case)
         yield from segments_of(case.stream, key, SEGMENT_STEPS)
 
 
@@ -202,7 +246,7 @@ def read_cases(path: str | os.PathLike[str]) -> Iterator[ParityCase | Rejected]:
     Raises InputError where the file cannot be opened.
     """
     cases: list[ParityCase] = []
-    for item in open_input(path, on_case=lambda _, case: cases.append(case)):
+    for item in open_input(path, hooks=Hooks(on_case=lambda _, case: cases.append(case))):
         yield from cases
         cases.clear()
         if isinstance(item, Rejected):
@@ -211,10 +255,10 @@ def read_cases(path: str | os.PathLike[str]) -> Iterator[ParityCase | Rejected]:
 
 def _spans_lines(first: Line, file: Path) -> bool:
     """Whether a file is one JSON value over many lines, as people and tools write `.json`."""
-    head = first.data.removeprefix(b"\xef\xbb\xbf").strip()
+    head = first.data
     if head in (b"{", b"["):
         return True
-    if content_ending(file.name) != ".json" or not head.startswith((b"{", b"[")):
+    if not log_name(file.name).family.endswith(".json") or not head.startswith((b"{", b"[")):
         return False
     try:
         parse(head)

@@ -8,6 +8,7 @@ guess a state would invent a divergence.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -36,12 +37,16 @@ _SHORT_LINE = 1024
 
 @dataclass(slots=True)
 class _Slot:
-    """What is known of a slot: its stream, or why it has none until the next full line."""
+    """What is known of a slot: its stream, or why it has none until the next full line. `file`
+    and `name` are the number and the name of the file that its last line was in."""
 
     key: int | None = None
     broken: str = ""
     seq: int = 0
+    ts: float = -math.inf
     line: int = 0
+    file: int = 0
+    name: str = ""
     bytes_of_line: bytes = b""
     settings: dict[str, bytes] = field(default_factory=dict)
     steps: int = 0
@@ -60,12 +65,21 @@ class JournalReader:
       and is not full: a lost restart would look the same.
     """
 
-    def __init__(self, segments: Segmenter, name: str, bound: int | None = None) -> None:
-        """`name` is the file's name, for the origin of the streams."""
+    def __init__(self, segments: Segmenter, bound: int | None = None) -> None:
         self._segments = segments
-        self._name = name
+        self._name = ""
+        self._file = 0
         self._bound = bound
         self._slots: OrderedDict[int, _Slot] = OrderedDict()
+
+    def begin_file(self, name: str) -> None:
+        """Says that the lines that follow are another file's; `name` is the origin of its streams.
+
+        Where files are given in their order in time, as rotated ones are, slots go on from one to
+        the next, if only their lines count on and no time goes back.
+        """
+        self._name = name
+        self._file += 1
 
     def feed(self, document: Mapping[str, Any], line: int, data: bytes) -> str | None:
         """Takes a line, `data` being its text. Gives the reason where it is set aside."""
@@ -78,15 +92,21 @@ class JournalReader:
         slot = self._slot(number)
         text = data if len(data) <= _SHORT_LINE else hashlib.sha256(data).digest()
         if seq == slot.seq and text == slot.bytes_of_line:
-            return f"stands twice: it is the same as line {slot.line}"
+            where = f" of {slot.name}" if slot.file != self._file else ""
+            return f"stands twice: it is the same as line {slot.line}{where}"
+        ts = document.get("ts")
+        at = float(ts) if isinstance(ts, float) or type(ts) is int else slot.ts
         try:
-            return self._take(document, number, slot, seq, line, data)
+            return self._take(document, number, slot, seq, at, line, data)
         except UnusableError as error:
             self._break(slot, f"line {line} was set aside")
             return str(error)
         finally:
             slot.seq = seq
+            slot.ts = at
             slot.line = line
+            slot.file = self._file
+            slot.name = self._name
             slot.bytes_of_line = text
 
     def _slot(self, number: int) -> _Slot:
@@ -112,6 +132,7 @@ class JournalReader:
         number: int,
         slot: _Slot,
         seq: int,
+        at: float,
         line: int,
         data: bytes,
     ) -> str | None:
@@ -120,20 +141,25 @@ class JournalReader:
         # Most lines change nothing.
         changes = None if _CHANGES.isdisjoint(document) else _changes(document, texts)
         counts_on = seq == slot.seq + 1
+        goes_over = slot.file not in (0, self._file)
         full = changes is not None and all(name in changes for name in _FULL)
         if full:
             assert changes is not None
             long_enough = self._bound is not None and slot.steps >= self._bound
-            if slot.key is None or not counts_on or long_enough:
+            if slot.key is None or not counts_on or long_enough or goes_over:
                 self._begin(changes, number, slot, len(data))
                 changes.pop("state")
         else:
-            if slot.key is not None and not counts_on:
+            if goes_over and not (counts_on and at >= slot.ts):
+                last = f"{slot.name}, where it ended with seq {slot.seq}"
+                self._break(slot, f"seq {seq} does not go on from {last}")
+            elif slot.key is not None and not counts_on:
                 self._break(slot, _gap(slot.seq, seq, line))
                 return f"{slot.broken}: no state to go on from until the slot's next full line"
             if slot.key is None:
-                why = slot.broken or f"it is the first one of slot {number} here"
-                return f"has no state, and none is known until the slot's next full line ({why})"
+                return _stateless(changes or {}, slot.broken, number)
+            if goes_over:
+                self._segments.rename(slot.key, f"{self._name} slot {number}")
         if changes:
             _drop_unchanged(changes, slot.settings)
         assert slot.key is not None
@@ -147,6 +173,18 @@ class JournalReader:
         slot.key = self._segments.open(start, f"{self._name} slot {number}", weight)
         slot.settings = {name: pack(changes[name]) for name in _SETTINGS}
         slot.steps = 0
+
+
+def _stateless(changes: Mapping[str, Any], broken: str, number: int) -> str:
+    """Why a line that is not full cannot be used where there is nothing that it goes on from."""
+    why = broken or f"it is the first one of slot {number} here"
+    missing = [name for name in _FULL if name not in changes]
+    if "state" in changes:
+        named = ", ".join(f'"{name}"' for name in missing)
+        what = f"has a state but no {named}, and none is known"
+    else:
+        what = "has no state, and none is known"
+    return f"{what} until the slot's next full line ({why})"
 
 
 def _gap(before: int, seq: int, line: int) -> str:

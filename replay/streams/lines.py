@@ -1,83 +1,101 @@
 """The lines of a file, whatever it is compressed with: bounded in memory, and honest about damage.
 
-Compression is told by content, since operators rename files. The standard readers hide what
-matters here: zstandard's ends quietly where a file was cut off, and gzip's loses the data before an
-error. So both are driven through their decompression objects, in steps small enough that no
-crafted file blows up memory.
+A fault costs the line that it is in. What is no text at all where text should be (NUL bytes after a
+power cut, a damaged part of compressed data) is told with its true reason, and what is whole before
+and after it is read. A file in UTF-16 is read as what it says in UTF-8.
 """
 
 from __future__ import annotations
 
+import codecs
+import itertools
 import os
-import zlib
+import re
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple, TypeAlias
 
-import zstandard
-
-from replay.errors import InputError
+from replay.streams.compression import COMPRESSED_ENDINGS, decompressed
 from replay.streams.model import Rejected
+from replay.streams.opening import Damage, Piece, open_once, peek, pieces_of
+from replay.streams.strict_json import is_wide
 
 MAX_LINE = 64 * 1024 * 1024
 """Longer lines are set aside (64 MiB)."""
 
-INPUT_ENDINGS = (".jsonl", ".json", ".stream")
-"""What a directory is searched for; the first two also with a COMPRESSED_ENDINGS behind them."""
-COMPRESSED_ENDINGS = (".gz", ".zst")
-
-NOTHING_TO_REPLAY = ("state_machine_shadow_", "snapshot_slot")
-"""How the names of telemetry and of snapshots begin, which lie beside a bot's journal."""
-
-EVIDENCE_PACKAGE = frozenset({"manifest.json", "verdict.json", "counts.json", "triage.md"})
-"""What a directory has that is an evidence package, which the runbook wants beside them, too."""
-
-_GZIP = b"\x1f\x8b"
-_ZSTD = b"\x28\xb5\x2f\xfd"
-_READ = 256 * 1024
-_GZIP_FEED = 16 * 1024  # at most 1032 times as much comes out
-_ZSTD_FEED = 512  # at most 128 KiB come out for every 4 bytes
+_BOM = codecs.BOM_UTF8
+_WORK = 256 * 1024  # bytes that are cut into lines at a time
+_HEAD = 8
 
 
 class Line(NamedTuple):
-    """One line without its end; `ended` is false where the file ends without a line end."""
+    """One line without its end and the white space around it; `ended` is false where the file ends
+    without a line end."""
 
     number: int
     data: bytes
     ended: bool
 
 
-class Damage(Exception):
-    """The rest of a file cannot be read."""
-
-
 def read_lines(path: Path, max_line: int = MAX_LINE) -> Iterator[Line | Rejected]:
     """The lines of a file, numbered from 1, blank ones left out.
 
-    A line longer than `max_line` bytes, and the place where a file is damaged or cut off, is a
+    A line longer than `max_line` bytes, and each place where a file is damaged or cut off, is a
     Rejected. Raises InputError where the file cannot be opened.
     """
-    name = str(path)
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise InputError(f"{name}: {error.strerror}", file=name) from error
-    with file:
-        number = 0
-        try:
-            for line in _split(_decompressed(file, path), max_line):
-                number = line.number
-                if isinstance(line, _TooLong):
-                    reason = f"is longer than {max_line} bytes ({line.length})"
-                    yield Rejected(name, number, reason)
-                elif line.data and not line.data.isspace():
-                    yield line
-        except _DamageAfter as damage:
-            if damage.pending and not damage.pending.isspace():
-                reason = f"{damage.reason}; this line is cut off and set aside"
-                yield Rejected(name, damage.lines + 1, reason)
-            else:
-                yield Rejected(name, damage.lines, f"{damage.reason}, behind this line")
+    with open_once(path) as file:
+        yield from lines_of(str(path), text_pieces(file, path), max_line)
+
+
+def text_pieces(file: IO[bytes], path: Path) -> Iterator[Piece]:
+    """What an open file holds as text: decompressed, and in UTF-8 where it was UTF-16."""
+    head, pieces = peek(decompressed(pieces_of(file)), _HEAD)
+    if not head and path.suffix in COMPRESSED_ENDINGS and _is_empty(file):
+        yield Damage(f"the file is empty, which no {path.suffix} file can be")
+        return
+    encoding = _wide_encoding(head)
+    yield from pieces if encoding is None else _narrowed(pieces, encoding)
+
+
+def lines_of(
+    name: str, pieces: Iterable[Piece], max_line: int = MAX_LINE
+) -> Iterator[Line | Rejected]:
+    """The lines of a text that comes in pieces; `name` is the file's."""
+    for line in _split(pieces, max_line):
+        if isinstance(line, Line):
+            yield from _cleaned(name, line)
+        elif isinstance(line, _TooLong):
+            reason = f"is longer than {max_line} bytes ({line.length})"
+            yield Rejected(name, line.number, reason)
+        else:
+            yield Rejected(name, line.number, line.reason)
+
+
+def _is_empty(file: IO[bytes]) -> bool:
+    status = os.fstat(file.fileno())
+    return stat.S_ISREG(status.st_mode) and status.st_size == 0
+
+
+def _cleaned(name: str, line: Line) -> Iterator[Line | Rejected]:
+    """A line without what does not belong to it: marks of UTF-8, NUL bytes around it."""
+    data = line.data
+    if not data or data.isspace():
+        return
+    if data.startswith(_BOM):
+        data = data.removeprefix(_BOM)
+    if (data[:1] == b"\0" or data[-1:] == b"\0") and not is_wide(data):
+        text = data.strip(b"\0")
+        count = len(data) - len(text)
+        where = "around what is read of this line" if text.strip() else "and nothing else"
+        reason = f"has {count:,} NUL bytes {where}, as after a power failure: lines may be lost"
+        yield Rejected(name, line.number, reason)
+        data = text
+    if data and not data.isspace():
+        yield line if data is line.data else line._replace(data=data)
+
+
+# --- Cutting a text into lines ----------------------------------------------------------------
 
 
 class _TooLong(NamedTuple):
@@ -85,179 +103,98 @@ class _TooLong(NamedTuple):
     length: int
 
 
-class _DamageAfter(Exception):
-    """Damage, the number of whole lines before it and the start of the line that it hit."""
+class _Hole(NamedTuple):
+    """Where something is missing: in line `number`, or after it."""
 
-    def __init__(self, reason: str, lines: int, pending: bytes) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.lines = lines
-        self.pending = pending
+    number: int
+    reason: str
 
 
-def _split(chunks: Iterable[bytes], max_line: int) -> Iterator[Line | _TooLong]:
-    number = 0
+_Cut: TypeAlias = Line | _TooLong | _Hole
+
+
+def _split(pieces: Iterable[Piece], max_line: int) -> Iterator[_Cut]:
+    """Cuts a text into its lines, without white space around them; runs of blank ones are passed
+    over at once."""
+    ended = 0  # lines
     pending: list[bytes] = []
     length = 0  # of what is pending, kept or not
-    source = iter(chunks)
-    while True:
-        try:
-            chunk = next(source, None)
-        except Damage as damage:
-            raise _DamageAfter(str(damage), number, b"".join(pending)) from damage
-        if chunk is None:
-            break
-        first, *rest = chunk.split(b"\n")
-        length += len(first)
-        if length <= max_line:
-            pending.append(first)
-        else:
-            pending.clear()
-        if not rest:
-            continue
-        number += 1
-        if length <= max_line:
-            yield Line(number, b"".join(pending), True)
-        else:
-            yield _TooLong(number, length)
-        last = rest.pop()
-        for data in rest:
-            number += 1
-            if len(data) <= max_line:
-                yield Line(number, data, True)
+    for piece in _small(pieces):
+        if isinstance(piece, Damage):
+            if length:
+                ended += 1
+                yield _Hole(ended, f"{piece.reason}; this line is cut off and set aside")
             else:
-                yield _TooLong(number, len(data))
-        length = len(last)
-        pending = [last] if length <= max_line else []
-    if length > max_line:
-        yield _TooLong(number + 1, length)
-    elif length:
-        yield Line(number + 1, b"".join(pending), False)
-
-
-def _decompressed(file: IO[bytes], path: Path) -> Iterator[bytes]:
-    """The content of a file, through every layer of compression that it has."""
-    chunks = _raw(file)
-    for _ in range(4):
-        head = next(chunks, b"")
-        while 0 < len(head) < len(_ZSTD):
-            more = next(chunks, b"")
-            if not more:
-                break
-            head += more
-        chunks = _chain(head, chunks)
-        if head.startswith(_GZIP):
-            chunks = _inflate(chunks, "gzip", _GZIP_FEED)
-        elif head.startswith(_ZSTD):
-            chunks = _inflate(chunks, "zstd", _ZSTD_FEED)
-        else:
-            if (
-                not head
-                and path.suffix in COMPRESSED_ENDINGS
-                and os.fstat(file.fileno()).st_size == 0
-            ):
-                raise Damage(f"the file is empty, which no {path.suffix} file can be")
-            yield from chunks
-            return
-    raise Damage("the file is compressed more than four times over")
-
-
-def _raw(file: IO[bytes]) -> Iterator[bytes]:
-    while True:
-        try:
-            chunk = file.read(_READ)
-        except OSError as error:
-            raise Damage(f"the file cannot be read on ({error.strerror})") from error
-        if not chunk:
-            return
-        yield chunk
-
-
-def _chain(head: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    if head:
-        yield head
-    yield from chunks
-
-
-def _decompressor(kind: str) -> Any:
-    if kind == "gzip":
-        return zlib.decompressobj(wbits=31)
-    return zstandard.ZstdDecompressor().decompressobj()
-
-
-def _inflate(chunks: Iterator[bytes], kind: str, feed: int) -> Iterator[bytes]:
-    """Decompresses one layer: any number of gzip members or zstd frames, one after the other."""
-    decompressor = _decompressor(kind)
-    fresh = True  # nothing was fed to this decompressor yet
-    for chunk in chunks:
-        view = memoryview(chunk)
-        at = 0
-        while at < len(view):
-            piece = bytes(view[at : at + feed])
-            at += len(piece)
-            while piece:
-                if fresh and not piece.strip(b"\0"):
-                    piece = b""  # padding behind a member, as tapes and some tools leave it
-                    continue
-                try:
-                    data = decompressor.decompress(piece)
-                except (zlib.error, zstandard.ZstdError) as error:
-                    raise Damage(f"the {kind} data is damaged ({error})") from error
-                fresh = False
-                if data:
-                    yield data
-                piece = b""
-                if decompressor.eof:
-                    piece = decompressor.unused_data
-                    decompressor = _decompressor(kind)
-                    fresh = True
-    if not fresh:
-        raise Damage(f"the {kind} data is cut off")
-
-
-def expand_inputs(
-    paths: Iterable[str | os.PathLike[str]], without: tuple[str, ...] = ()
-) -> list[Path]:
-    """The files that `paths` name: files as they are, directories searched for known endings.
-
-    A directory's files come sorted by path, below it included; names that begin with a dot are
-    left out, as are those that begin with one of `without`, and with these evidence packages.
-    Raises InputError for a path that does not exist.
-    """
-    found: list[Path] = []
-    for given in paths:
-        path = Path(given)
-        if path.is_dir():
-            found.extend(_files_below(path, without))
-        elif path.exists():
-            found.append(path)
-        else:
-            raise InputError(f"{path}: no such file or directory", file=str(path))
-    return found
-
-
-def _files_below(directory: Path, without: tuple[str, ...]) -> list[Path]:
-    found: list[Path] = []
-
-    def refuse(error: OSError) -> None:
-        raise InputError(f"{error.filename}: {error.strerror}", file=str(error.filename)) from error
-
-    for folder, folders, names in os.walk(directory, onerror=refuse):
-        if without and EVIDENCE_PACKAGE.issubset(names):
-            folders.clear()
+                yield _Hole(ended, f"{piece.reason}, after this line")
+            pending, length = [], 0
             continue
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found.extend(
-            Path(folder, name)
-            for name in names
-            if not name.startswith((".", *without)) and content_ending(name) in INPUT_ENDINGS
-        )
-    return sorted(found)
+        at = 0
+        for text in itertools.chain(_TEXT.finditer(piece), (None,)):
+            begin, end = (len(piece), len(piece)) if text is None else text.span()
+            ends = piece.count(b"\n", at, begin)
+            if ends:
+                if length:
+                    yield _line(ended + 1, pending, length, max_line, ended=True)
+                    pending, length = [], 0
+                ended += ends
+            elif length:
+                begin = at  # white space in the middle of a line
+            if end > begin and (length or text is not None):
+                length += end - begin
+                if length <= max_line:
+                    pending.append(piece[begin:end])
+                else:
+                    pending.clear()
+            at = end
+    if length:
+        yield _line(ended + 1, pending, length, max_line, ended=False)
 
 
-def content_ending(name: str) -> str:
-    """The ending of a file's name under those of its compression: `.jsonl` of `a.jsonl.gz`."""
-    path = Path(name)
-    while path.suffix in COMPRESSED_ENDINGS:
-        path = path.with_suffix("")
-    return path.suffix
+_TEXT = re.compile(rb"\S[^\n]*")
+
+
+def _line(number: int, parts: list[bytes], length: int, limit: int, *, ended: bool) -> _Cut:
+    if length > limit:
+        return _TooLong(number, length)
+    return Line(number, b"".join(parts).rstrip(), ended)
+
+
+def _small(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """The same in pieces of bounded size."""
+    for piece in pieces:
+        if isinstance(piece, Damage) or len(piece) <= _WORK:
+            yield piece
+        else:
+            for at in range(0, len(piece), _WORK):
+                yield piece[at : at + _WORK]
+
+
+# --- Other encodings --------------------------------------------------------------------------
+
+
+def _wide_encoding(head: bytes) -> str | None:
+    """The encoding of a text that has two bytes for each character of JSON; None for UTF-8."""
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    even, odd = head[0:_HEAD:2], head[1:_HEAD:2]
+    if odd == b"\0" * (_HEAD // 2) and b"\0" not in even:
+        return "utf-16-le"
+    if even == b"\0" * (_HEAD // 2) and b"\0" not in odd:
+        return "utf-16-be"
+    return None
+
+
+def _narrowed(pieces: Iterable[Piece], encoding: str) -> Iterator[Piece]:
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    for piece in pieces:
+        if isinstance(piece, Damage):
+            yield piece
+            continue
+        text = decoder.decode(piece)
+        if text:
+            yield text.encode("utf-8", "replace")
+    rest = decoder.decode(b"", final=True)
+    if rest:
+        yield rest.encode("utf-8", "replace")

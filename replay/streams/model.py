@@ -148,6 +148,15 @@ class Rejected(NamedTuple):
     reason: str
 
 
+class Unread(NamedTuple):
+    """Something in a directory that is not read. `is_doubtful` where it may be a log of the kind
+    that is wanted, so that what was read may not be all."""
+
+    file: str
+    reason: str
+    is_doubtful: bool
+
+
 def segments_of(stream: Stream, key: int, size: int = 256) -> Iterator[Segment]:
     """Cuts a stream that is in memory into segments of at most `size` steps."""
     total = len(stream.steps)

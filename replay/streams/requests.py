@@ -102,6 +102,13 @@ class RequestReader:
         self._remember(chain, call, record, state)
         return None
 
+    def end(self) -> None:
+        """Ends all streams, in the order in which they were begun."""
+        for chain in sorted(self._chains.values(), key=lambda chain: chain.key):
+            self._segments.close(chain.key)
+        self._chains.clear()
+        self._by_next.clear()
+
     def _open(self, state: Document, given: dict[str, Document], line: int, weight: int) -> int:
         start = Start(
             state,

@@ -154,15 +154,6 @@ def stream_id(stream: Stream) -> str:
 # --- Reading ----------------------------------------------------------------------------------
 
 
-def is_stream_file(path: Path) -> bool:
-    """Whether a file begins as a stream file does. Raises InputError where it cannot be opened."""
-    try:
-        with path.open("rb") as file:
-            return file.read(len(MAGIC)) == MAGIC
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}", file=str(path)) from error
-
-
 def check_file(path: Path, expected_id: str | None = None) -> StreamSummary:
     """Reads a whole file and compares every checksum, count and the hash.
 

@@ -41,7 +41,7 @@ def parse(data: bytes) -> Any:
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
-        raise JsonError(f"is not UTF-8 (byte {error.start + 1})") from None
+        raise JsonError(_not_utf_8(data, error.start)) from None
     try:
         value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
@@ -95,8 +95,31 @@ def _explain(text: str, error: json.JSONDecodeError) -> NoReturn:
     if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string"):
         raise CutOffError(f"is no JSON: it is cut off at {where}") from None
     if "\0" in text:
-        raise JsonError("is no JSON: it has NUL bytes, as after a power failure") from None
+        raise JsonError(f"is no JSON: {nul_words(text)}") from None
     raise JsonError(f"is no JSON: {error.msg} at {where}") from None
+
+
+def nul_words(text: str) -> str:
+    """What the NUL characters in a text come from, most likely."""
+    if is_wide(text.encode("utf-8", "replace")):
+        return "every second byte is NUL, so it is UTF-16 among lines of UTF-8"
+    return "it has NUL bytes, as after a power failure"
+
+
+def is_wide(data: bytes) -> bool:
+    """Whether bytes are a line of UTF-16: half of them are NUL, and no two side by side."""
+    return b"\0\0" not in data and data.count(b"\0") * 2 >= len(data) - 1 >= 8
+
+
+def _not_utf_8(data: bytes, at: int) -> str:
+    """What is wrong with bytes that are no UTF-8 from `at` on."""
+    if is_wide(data):
+        return "is not UTF-8: every second byte is NUL, so it is UTF-16"
+    where = f"byte {at + 1} is 0x{data[at]:02x}"
+    high = sum(byte >= 0x80 for byte in data[:4096])
+    if high * 4 < min(len(data), 4096) and b"\0" not in data:
+        return f"is not UTF-8 ({where}), but like a text in Latin-1 or Windows-1252"
+    return f"is not UTF-8 ({where})"
 
 
 def _is_too_deep(value: Any) -> bool:

@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 
 from replay.errors import ReplayError
 from replay.findings.selection import EVENTS
-from replay.streams.lines import COMPRESSED_ENDINGS, read_lines
+from replay.streams.compression import COMPRESSED_ENDINGS
 from replay.streams.lines import Line as FileLine
+from replay.streams.lines import read_lines
 from replay.streams.model import CALL_NAMES, CallCode, Document
 from replay.streams.strict_json import JsonError, parse
 from replay.web.database_view import Findings, Line, Listing, NotThere

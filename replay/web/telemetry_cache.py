@@ -18,10 +18,10 @@ from typing import NamedTuple
 from replay.errors import ReplayError
 from replay.gate.telemetry.json_objects import objects_in, read_objects
 from replay.gate.telemetry.samples import Sample, SetAside, sample_of
-from replay.streams.lines import COMPRESSED_ENDINGS
+from replay.streams.compression import is_compressed
+from replay.streams.log_files import telemetry_named
 from replay.streams.model import Rejected
 
-PATTERN = "state_machine_shadow_*.jsonl"
 MAX_FILES = 100
 MAX_BYTES = 64 * 1024 * 1024
 """Of one file; a larger one is left out and told. Two days of minutes have some megabytes."""
@@ -103,8 +103,11 @@ class TelemetryReader:
         if self._directory is None or not self._directory.exists():
             return {}
         found = {}
-        endings = ("", *COMPRESSED_ENDINGS)
-        names = sorted({path for end in endings for path in self._directory.glob(PATTERN + end)})
+        try:
+            names = telemetry_named(self._directory)
+        except OSError as error:
+            problems.append(f"{self._directory}: {error.strerror}")
+            return {}
         if len(names) > MAX_FILES:
             problems.append(f"{len(names) - MAX_FILES} older files are left out")
         for path in names[-MAX_FILES:]:
@@ -127,11 +130,11 @@ def _brought_up(path: Path, key: tuple[int, int, int, int], known: _File | None)
     """A file as it is now, of which what is known need not be read again."""
     if known is not None and known.key == key:
         return known
-    if path.suffix in COMPRESSED_ENDINGS:
-        file = _File(key)
-        _take(file, path.name, list(read_objects(path, path.name)))
-        return file
     with path.open("rb") as opened:
+        if is_compressed(opened.read(8)):
+            file = _File(key)
+            _take(file, path.name, list(read_objects(path, path.name)))
+            return file
         if known is None or not _goes_on(known, key, opened.fileno()):
             known = _File(key)
         known.key = key

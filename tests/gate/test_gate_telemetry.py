@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import json
+import sys
 from pathlib import Path
 
 import pytest
 from telemetry_makers import Bot, compact, pretty, write
 
 from replay.errors import InputError
+from replay.gate.telemetry import json_objects as objects
 from replay.gate.telemetry.samples import Fault, read_telemetry
+from replay.streams.model import Rejected
 
 
 def aside(path: Path) -> list[tuple[int, str, Fault]]:
@@ -108,3 +112,61 @@ def test_a_missing_file_is_bad_input_and_a_directory_is_searched(tmp_path: Path)
     packed = gzip.compress(compact(Bot().run(5).documents).encode())
     write(tmp_path / "state_machine_shadow_a.jsonl.gz", packed)
     assert len(read_telemetry([tmp_path]).samples) == 5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"ts":' * 50_000,
+        '{"ts":1,"b":[' * 20_000 + "0," * 50_000,
+        '{"a":\n' * 50_000,
+        '{"ts":"' * 40_000,
+        '{"ts": {"ts": x' * 20_000,
+        "{" * 200_000,
+        "[" * 200_000,
+        '{"ts":1}' * 5_000 + '{"ts":[' * 20_000,
+    ],
+    ids=["nested", "tail", "lines", "texts", "wrong", "braces", "brackets", "good first"],
+)
+def test_what_is_decoded_in_vain_is_no_more_than_a_multiple_of_the_text(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded = 0
+
+    class Counting:
+        def raw_decode(self, window: str, at: int) -> object:
+            nonlocal decoded
+            try:
+                value, end = json.JSONDecoder().raw_decode(window, at)
+            except json.JSONDecodeError as error:
+                decoded += error.pos - at + len(window) // 64
+                raise
+            except RecursionError:
+                decoded += 20 * sys.getrecursionlimit()
+                raise
+            decoded += end - at
+            return value, end
+
+    monkeypatch.setattr(objects, "_DECODER", Counting())
+    found = list(objects.objects_in("t", text))
+    assert found
+    assert decoded <= 200 * len(text)
+
+
+def test_objects_are_found_whatever_the_size_of_what_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    documents = [{"ts": n, "text": "x" * (n * 37 % 400), "in": {"a": [n, None, True]}}
+                 for n in range(200)]  # fmt: skip
+    text = "".join(
+        json.dumps(one, indent=n % 2 or None) + ("" if n % 7 else "\n" * (n % 5))
+        for n, one in enumerate(documents)
+    )
+    path = tmp_path / "t"
+    path.write_text(text)
+    whole = list(objects.objects_in(str(path), text))
+    assert [one[1] for one in whole if not isinstance(one, Rejected)] == documents
+    for size in (1, 16, 50, 333, 4096):
+        monkeypatch.setattr(objects, "_WINDOW", size)
+        monkeypatch.setattr(objects, "BLOCK", size)
+        assert list(objects.read_objects(path)) == whole

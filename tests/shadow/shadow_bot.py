@@ -20,7 +20,7 @@ from typing import Any
 
 from replay import core
 from replay.differential.lockstep import Lockstep, Settled
-from replay.streams.inputs import ShadowMark, open_input
+from replay.streams.inputs import Hooks, InputReader, ShadowMark
 from replay.streams.model import Rejected
 from replay.targets.executable.handshake import open_executable
 from replay.targets.python.module import open_python_target
@@ -183,9 +183,9 @@ class Journal:
         self.rejected: list[Rejected] = []
         self.lines = 0
         self.segments = []
-        for number, file in enumerate(self.files):
-            keys = iter(range(1_000_000 * number, 1_000_000 * (number + 1)))
-            for item in open_input(file, keys=keys, on_shadow=self.marks.append):
+        reader = InputReader(hooks=Hooks(on_shadow=self.marks.append))
+        for file in self.files:
+            for item in reader.read(file):
                 if isinstance(item, Rejected):
                     self.rejected.append(item)
                 else:

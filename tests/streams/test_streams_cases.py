@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from stream_makers import journal, read, states_of, without_lines, write
 
 from replay import core
-from replay.streams.inputs import open_input, read_cases
+from replay.streams.inputs import Hooks, open_input, read_cases
 from replay.streams.model import Rejected, Start, Step, Stream
 from replay.streams.parity_cases import ParityCase, expected_misses, parity_case_document
 from replay.streams.stream_file import stream_id
@@ -77,7 +77,9 @@ def test_a_list_of_cases_gives_each_of_them(tmp_path: Path) -> None:
 def test_cases_stand_among_the_other_kinds(tmp_path: Path) -> None:
     path = write(tmp_path / "mixed.jsonl", [*journal(3, slots=1), CASE, b"[]", b"7"])
     seen: list[tuple[int, str]] = []
-    streams, rejected = read(path, on_case=lambda key, case: seen.append((key, case.name)))
+    streams, rejected = read(
+        path, hooks=Hooks(on_case=lambda key, case: seen.append((key, case.name)))
+    )
     assert [len(stream.steps) for stream in streams] == [3, 1]
     assert seen == [(1, "a tick")]
     assert [item.reason for item in rejected] == ["is an empty list", "is JSON, but no object"]

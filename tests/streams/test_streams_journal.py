@@ -11,7 +11,7 @@ import pytest
 from stream_makers import Bot, as_bytes, gather, journal, read, states_of, write
 
 from replay import core
-from replay.streams.inputs import ShadowMark, open_input
+from replay.streams.inputs import Hooks, ShadowMark, open_input
 from replay.streams.model import Segment, Step
 
 
@@ -383,7 +383,7 @@ def test_what_the_live_shadow_said_goes_to_the_hook_and_not_into_the_steps(tmp_p
         ],
     )
     marks: list[ShadowMark] = []
-    (stream,), _ = gather(open_input(path, on_shadow=marks.append))
+    (stream,), _ = gather(open_input(path, hooks=Hooks(on_shadow=marks.append)))
     assert stream.steps[1] == Step((1, 1.0), None, 2)
     assert marks == [
         ShadowMark(str(path), 1, 0, True, None, 1, None),

@@ -56,8 +56,16 @@ def test_any_bytes_give_a_value_or_a_reason(data: bytes) -> None:
         (b"[-1e400]", "has the number '-1e400', which no double can hold"),
         (b'["\\ud800"]', "has a text with half a character (a lone surrogate): '\\ud800'"),
         (b'{"\\udc00":1}', "has a text with half a character (a lone surrogate): '\\udc00'"),
-        (b'"\xff"', "is not UTF-8 (byte 2)"),
-        (b'"\xed\xa0\x80"', "is not UTF-8 (byte 2)"),
+        (b'"\xff"', "is not UTF-8 (byte 2 is 0xff)"),
+        (
+            '{"who": "Andr\xe9 of the night shift"}'.encode("latin-1"),
+            "is not UTF-8 (byte 14 is 0xe9), but like a text in Latin-1 or Windows-1252",
+        ),
+        (
+            '{"a": 1}'.encode("utf-16-le"),
+            "is no JSON: every second byte is NUL, so it is UTF-16 among lines of UTF-8",
+        ),
+        (b'"\xed\xa0\x80"', "is not UTF-8 (byte 2 is 0xed)"),
         (b"[" * 200 + b"]" * 200, f"is nested more than {MAX_DEPTH} deep"),
         (b'{"a":' * 100_000 + b"1", f"is nested more than {MAX_DEPTH} deep"),
         (b"\0\0\0\0", "is no JSON: it has NUL bytes, as after a power failure"),

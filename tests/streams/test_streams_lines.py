@@ -14,17 +14,20 @@ from hypothesis import strategies as st
 
 from replay.errors import InputError
 from replay.streams import lines as lines_module
-from replay.streams.lines import Line, expand_inputs, read_lines
+from replay.streams.compression import decompressed
+from replay.streams.lines import Line, read_lines
+from replay.streams.log_files import Wanted, find_files
 from replay.streams.model import Rejected
 
 CONTENT = b"".join(b"line %d %d\n" % (n, n * 7919 % 1000) for n in range(1, 20_001))
 
 
 def zstd(data: bytes) -> bytes:
-    return zstandard.ZstdCompressor().compress(data)
+    return zstandard.ZstdCompressor(write_checksum=True).compress(data)
 
 
 COMPRESSORS = {"gz": gzip.compress, "zst": zstd}
+NAMES = {"gz": "gzip", "zst": "zstd"}
 
 
 def texts(path: Path) -> list[bytes]:
@@ -137,7 +140,7 @@ def test_blank_lines_are_left_out_but_counted(tmp_path: Path) -> None:
     path.write_bytes(b"\none\n\n \t\r\ntwo\r\n\nend")
     assert list(read_lines(path)) == [
         Line(2, b"one", True),
-        Line(5, b"two\r", True),
+        Line(5, b"two", True),
         Line(7, b"end", False),
     ]
 
@@ -159,21 +162,19 @@ def test_lines_do_not_depend_on_how_the_file_is_read(parts: list[bytes], size: i
     data = b"\n".join(parts)
     chunks = [data[at : at + size] for at in range(0, len(data), size)]
     found = list(lines_module._split(chunks, 6))
-    expected = data.split(b"\n")
-    if not expected[-1]:
-        expected.pop()
-    assert [line.number for line in found] == list(range(1, len(expected) + 1))
-    for line, text in zip(found, expected, strict=True):
+    expected = [(n, text.strip()) for n, text in enumerate(data.split(b"\n"), 1) if text.strip()]
+    assert [line.number for line in found] == [number for number, _ in expected]
+    for line, (_, text) in zip(found, expected, strict=True):
         if isinstance(line, Line):
             assert line.data == text
         else:
-            assert line.length == len(text) > 6
+            assert line.length > 6
 
 
 def test_a_file_made_to_blow_up_memory_is_read_in_pieces() -> None:
     bomb = zlib.compressobj(9, wbits=31)
     packed = b"".join(bomb.compress(b"\0" * 1_000_000) for _ in range(60)) + bomb.flush()
-    sizes = [len(piece) for piece in lines_module._inflate(iter([packed]), "gzip", 16 * 1024)]
+    sizes = [len(piece) for piece in decompressed(iter([packed])) if isinstance(piece, bytes)]
     assert sum(sizes) == 60_000_000
     assert max(sizes) < 20_000_000
 
@@ -195,15 +196,85 @@ def test_a_directory_gives_its_files_of_known_endings_in_order(tmp_path: Path) -
     for path in [*wanted, tmp_path / "notes.txt", tmp_path / "x.gz", tmp_path / ".a.jsonl",
                  hidden / "y.jsonl"]:  # fmt: skip
         path.touch()
-    assert expand_inputs([tmp_path]) == wanted
+    found = find_files([tmp_path], Wanted.REPLAYED)
+    assert list(found.files) == wanted
+    unread = {Path(one.file).name for one in found.unread}
+    assert unread == {"notes.txt", "x.gz", ".a.jsonl", ".git"}
 
 
 def test_a_file_that_is_named_is_taken_whatever_its_ending(tmp_path: Path) -> None:
     path = tmp_path / "log.txt"
     path.touch()
-    assert expand_inputs([str(path)]) == [path]
+    assert find_files([str(path)], Wanted.REPLAYED).files == (path,)
 
 
 def test_a_path_that_does_not_exist_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file or directory"):
-        expand_inputs([tmp_path, tmp_path / "none"])
+        find_files([tmp_path, tmp_path / "none"], Wanted.REPLAYED)
+
+
+def test_a_damaged_member_in_the_middle_costs_what_is_in_it(tmp_path: Path) -> None:
+    source = random.Random(7)
+    parts = [
+        b"".join(b"%d-%d %s\n" % (n, k, source.randbytes(20).hex().encode()) for k in range(2000))
+        for n in range(3)
+    ]
+    for kind, pack in COMPRESSORS.items():
+        members = [bytearray(pack(part)) for part in parts]
+        members[1][len(members[1]) // 2] ^= 0x55
+        path = tmp_path / f"a.{kind}"
+        path.write_bytes(b"".join(members))
+        found = list(read_lines(path))
+        (told,) = [one for one in found if isinstance(one, Rejected) if "line" in one.reason]
+        assert told.reason.startswith(f"a part of the {NAMES[kind]} data is damaged")
+        whole = {line.data for line in found if isinstance(line, Line)}
+        assert whole >= set(parts[0].split(b"\n")[:-1]) | set(parts[2].split(b"\n")[:-1])
+
+
+def test_beginnings_of_members_among_rubbish_are_told_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.gz"
+    rubbish = b"\x1f\x8b\x08\xff" * 20_000
+    path.write_bytes(gzip.compress(b"one\n") + rubbish + gzip.compress(b"two\n"))
+    found = list(read_lines(path))
+    assert [line.data for line in found if isinstance(line, Line)] == [b"one", b"two"]
+    assert len([one for one in found if isinstance(one, Rejected)]) == 1
+
+
+def test_nul_bytes_around_a_line_cost_themselves_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b'{"a":1}\n' + b"\0" * 5000 + b'{"b":2}\n' + b"\0" * 100 + b"\n{}\n\0\0")
+    found = list(read_lines(path))
+    assert [line.data for line in found if isinstance(line, Line)] == [
+        b'{"a":1}',
+        b'{"b":2}',
+        b"{}",
+    ]
+    told = [(one.line, one.reason) for one in found if isinstance(one, Rejected)]
+    assert [line for line, _ in told] == [2, 3, 5]
+    assert all("NUL bytes" in reason for _, reason in told)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_a_text_in_utf_16_is_read_as_what_it_says(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "a.jsonl.gz"
+    text = '{"a": "\u20ac"}\r\n{"b": 2}\r\n'
+    path.write_bytes(gzip.compress(text.encode(encoding)))
+    assert texts(path) == ['{"a": "\u20ac"}'.encode(), b'{"b": 2}']
+
+
+def test_marks_of_utf_8_in_the_middle_of_joined_files_are_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"\xef\xbb\xbf{}\n\xef\xbb\xbf[]\n")
+    assert texts(path) == [b"{}", b"[]"]
+
+
+def test_millions_of_blank_lines_are_passed_over_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[object] = []
+    real = lines_module._line
+    monkeypatch.setattr(lines_module, "_line", lambda *a, **k: made.append(a) or real(*a, **k))
+    path = tmp_path / "a.gz"
+    path.write_bytes(gzip.compress(b"one\n" + b"\r\n \t\n" * 2_000_000 + b"two\n"))
+    assert list(read_lines(path)) == [Line(1, b"one", True), Line(4_000_002, b"two", True)]
+    assert len(made) == 2

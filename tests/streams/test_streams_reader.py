@@ -13,7 +13,8 @@ from stream_makers import as_bytes, gather, journal, read, requests, write
 
 from replay.errors import InputError
 from replay.streams.corpus import Corpus
-from replay.streams.inputs import open_input, open_inputs
+from replay.streams.inputs import Hooks, open_input, read_files
+from replay.streams.log_files import Wanted, find_files
 from replay.streams.model import Rejected, Segment
 
 JOURNAL = journal(12, slots=2, full_every=4)
@@ -73,7 +74,7 @@ def test_every_line_becomes_a_step_or_is_set_aside(tmp_path: Path, lines: list[A
     path = write(tmp_path / "a.jsonl", lines)
     steps: list[int] = []
     cases: list[int] = []
-    items = list(open_input(path, on_case=lambda key, _: cases.append(key)))
+    items = list(open_input(path, hooks=Hooks(on_case=lambda key, _: cases.append(key))))
     rejected = [item.line for item in items if isinstance(item, Rejected)]
     for item in items:
         if isinstance(item, Segment) and item.key not in cases:
@@ -129,14 +130,14 @@ def test_several_files_share_no_key(tmp_path: Path) -> None:
     write(tmp_path / "b.jsonl.gz", REQUESTS)
     write(tmp_path / "c.json", [CASE])
     Corpus(tmp_path).import_inputs([tmp_path / "a.jsonl"])
-    streams, rejected = gather(open_inputs([tmp_path]))
+    streams, rejected = gather(read_files(find_files([tmp_path], Wanted.REPLAYED).files))
     assert rejected == []
     assert len(streams) == 2 + 2 + 1 + 2
 
 
 def test_a_missing_path_is_refused_before_anything_is_read(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file or directory"):
-        open_inputs([write(tmp_path / "a.jsonl", JOURNAL), tmp_path / "none"])
+        find_files([write(tmp_path / "a.jsonl", JOURNAL), tmp_path / "none"], Wanted.REPLAYED)
 
 
 def test_a_damaged_corpus_stream_is_set_aside_as_a_whole(tmp_path: Path) -> None:

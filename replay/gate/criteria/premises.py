@@ -84,8 +84,9 @@ def covered_hours(timeline: Timeline) -> Criterion:
     return Criterion("48h", name, Outcome.INCONCLUSIVE, why, figures, times, (need,))
 
 
-def one_bot(telemetry: Telemetry, timeline: Timeline) -> Criterion:
-    """Whether the samples can be believed: nothing contradicts itself, and all are one bot's."""
+def one_bot(telemetry: Telemetry, timeline: Timeline, replayed: Replayed | None) -> Criterion:
+    """Whether the samples can be believed: nothing contradicts itself, all are one bot's, and none
+    are in files that were not read."""
     wrong = telemetry.counts[Fault.CONTRADICTION]
     figures = {str(fault): count for fault, count in telemetry.counts.items()}
     name = "the telemetry is one bot's and does not contradict itself"
@@ -101,12 +102,22 @@ def one_bot(telemetry: Telemetry, timeline: Timeline) -> Criterion:
     if not telemetry.samples:
         reasons.append("there is no usable sample")
         needed.append("there are samples")
+    for unread in (telemetry.unread, () if replayed is None else replayed.unread):
+        doubtful = [one for one in unread if one.is_doubtful]
+        if doubtful:
+            reasons.append(
+                f"{counted(len(doubtful), 'file')} that may be a log not read: "
+                f"{doubtful[0].file} {doubtful[0].reason}"
+            )
+            needed.append("every log that lies there is read")
     if reasons:
         return Criterion("telemetry", name, Outcome.INCONCLUSIVE, "; ".join(reasons), figures,
                          needed=tuple(needed))  # fmt: skip
     aside = sum(telemetry.counts.values())
     why = f"{counted(len(telemetry.samples), 'sample')}"
     why += f"; {aside:,} pieces are set aside and named" if aside else ", nothing is set aside"
+    if telemetry.unread:
+        why += f"; {counted(len(telemetry.unread), 'other file')} there, named below"
     return Criterion("telemetry", name, Outcome.PASS, why, figures)
 
 

@@ -22,7 +22,6 @@ from replay.errors import InputError
 from replay.explaining.claims.explanations import Explanations
 from replay.findings.store.store import Store
 from replay.gate.journals import Replayed, replay_journals
-from replay.gate.log_directory import JOURNAL, TELEMETRY, inputs_named
 from replay.gate.package.charts import course_png, course_svg
 from replay.gate.package.notes import case_file, log_file, notes_markdown, notes_of
 from replay.gate.package.package import FORMAT, MANIFEST, VERSION, checksum, json_bytes, sealed
@@ -33,6 +32,9 @@ from replay.gate.telemetry.counts import SUMMARISED, counts_document, counts_of
 from replay.gate.telemetry.samples import read_named
 from replay.gate.verdict import GateVerdict, judge
 from replay.gate.verdict_text import markdown
+from replay.streams.log_files import Wanted, find_files
+from replay.streams.model import Unread
+from replay.streams.opening import is_readable_once, open_once
 from replay.targets.base import CoreIdentity
 from replay.targets.pair import PairSpec
 
@@ -75,9 +77,12 @@ def collect_evidence(request: Request, texts: Texts) -> Evidence:
     Raises InputError for what is not there, TargetError where a core cannot run.
     """
     with tempfile.TemporaryDirectory(prefix="doge-replay-evidence-") as folder:
-        copies, origins = _copies(request.telemetry, Path(folder))
+        found = find_files(request.telemetry, Wanted.TELEMETRY)
+        copies, origins = _copies(found.files, Path(folder))
         telemetry = read_named(
-            {name: Path(folder) / Path(name).name for name in copies}, rehearsal=request.rehearsal
+            {name: Path(folder) / Path(name).name for name in copies},
+            rehearsal=request.rehearsal,
+            unread=_named_alone(found.unread),
         )
     cases: list[Case] = []
     replayed = _replayed(request, texts, cases)
@@ -89,18 +94,26 @@ def collect_evidence(request: Request, texts: Texts) -> Evidence:
     return Evidence(verdict, sealed(manifest, members))
 
 
-def _copies(paths: Sequence[str], folder: Path) -> tuple[dict[str, bytes], dict[str, str]]:
+def _named_alone(unread: Sequence[Unread]) -> list[Unread]:
+    """The same by their names alone: where they lay says nothing."""
+    return [one._replace(file=Path(one.file).name) for one in unread]
+
+
+def _copies(paths: Sequence[Path], folder: Path) -> tuple[dict[str, bytes], dict[str, str]]:
     """The telemetry files by their names in the package, and what they were called; each is read
     once, and put into a folder as it was read."""
     copies: dict[str, bytes] = {}
     origins: dict[str, str] = {}
-    for path in inputs_named(paths, TELEMETRY):
+    size = 0
+    for path in paths:
         try:
-            if sum(map(len, copies.values())) + path.stat().st_size > MAX_TELEMETRY:
-                raise InputError(f"there are more than {MAX_TELEMETRY:,} bytes of telemetry")
-            content = path.read_bytes()
+            with open_once(path) as file:
+                content = file.read(MAX_TELEMETRY + 1 - size)
         except OSError as error:
             raise InputError(f"{path}: {error.strerror}", file=str(path)) from error
+        size += len(content)
+        if size > MAX_TELEMETRY:
+            raise InputError(f"there are more than {MAX_TELEMETRY:,} bytes of telemetry")
         name = _member_name(path.name, copies)
         copies[name], origins[name] = content, path.name
         (folder / Path(name).name).write_bytes(content)
@@ -124,6 +137,13 @@ def _replayed(request: Request, texts: Texts, cases: list[Case]) -> Replayed | N
         ids = list(replayed.buckets)
         cases.extend(cases_of(store, run, ids, request.cores, texts, store.routing()))
 
+    for path in find_files(request.journals, Wanted.JOURNALS).files:
+        if is_readable_once(path):
+            raise InputError(
+                f"{path} is a pipe: a journal that goes into evidence is read more than once, so "
+                "give it as a file",
+                file=str(path),
+            )
     replayed = replay_journals(
         request.journals,
         request.cores,
@@ -132,7 +152,7 @@ def _replayed(request: Request, texts: Texts, cases: list[Case]) -> Replayed | N
         today=request.today,
         on_done=gather,
     )
-    cases.extend(failure_cases(replayed.marks, request.cores, texts))
+    cases.extend(failure_cases(replayed.marks, replayed.files, request.cores, texts))
     return _renamed(replayed)
 
 
@@ -151,6 +171,7 @@ def _renamed(replayed: Replayed) -> Replayed:
         differing=[one._replace(file=names[one.file]) for one in replayed.differing],
         agreed_before={(names[file], line) for file, line in replayed.agreed_before},
         rejected=[one._replace(file=names.get(one.file, one.file)) for one in replayed.rejected],
+        unread=tuple(_named_alone(replayed.unread)),
     )
 
 
@@ -173,8 +194,9 @@ def _manifest(
         ],
         "journals": [
             {"name": path.name, **_file_checksum(path)}
-            for path in (inputs_named(request.journals, JOURNAL) if request.journals else ())
+            for path in find_files(request.journals, Wanted.JOURNALS).files
         ],
+        "unread": [list(one) for one in verdict.telemetry.unread],
         "signed": None
         if request.signed is None
         else {"by": request.signed[0], "at": request.signed[1]},

@@ -15,7 +15,7 @@ from typing import Any
 from replay.explaining.claims.claim import Claim
 from replay.findings.severity import Severity
 from replay.gate.journals import Bucket, Differing, Mark, Replayed
-from replay.streams.model import Rejected
+from replay.streams.model import Rejected, Unread
 from replay.targets.base import CoreIdentity
 
 
@@ -59,6 +59,7 @@ def record_document(replayed: Replayed) -> dict[str, Any]:
         "claims": [claim.document() for claim in replayed.claims],
         "rejected": [[number(one.file), one.line, one.reason] for one in replayed.rejected],
         "rejected_count": replayed.rejected_count,
+        "unread": [list(one) for one in replayed.unread],
     }
     return {**document, "texts": list(number.texts)}
 
@@ -106,6 +107,15 @@ def record_of(document: Mapping[str, Any]) -> Replayed:
             for file, line, reason in document["rejected"]
         ],
         rejected_count=_of(int, document["rejected_count"]),
+        unread=unread_of(document.get("unread", [])),
+    )
+
+
+def unread_of(rows: Any) -> tuple[Unread, ...]:
+    """What was left out, from JSON. Raises as `record_of` does."""
+    return tuple(
+        Unread(_of(str, file), _of(str, reason), _of(bool, is_doubtful))
+        for file, reason, is_doubtful in _of(list, rows)
     )
 
 

@@ -8,7 +8,6 @@ not happen again is the more usual thing.
 
 from __future__ import annotations
 
-import itertools
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,7 +25,7 @@ from replay.findings.store.store import RunKind, Store
 from replay.findings.store.stored import StoredFinding
 from replay.gate.journals import Mark
 from replay.runs.collector import Collector
-from replay.streams.inputs import open_input
+from replay.streams.inputs import InputReader
 from replay.streams.model import Rejected
 from replay.targets.base import CoreIdentity, Failure, FailureKind, Reply, StepResult, Target, Work
 from replay.targets.pair import PairSpec
@@ -124,8 +123,11 @@ def _core_line(role: str, core: CoreIdentity) -> str:
 # --- Failures ---------------------------------------------------------------------------------
 
 
-def failure_cases(marks: Sequence[Mark], cores: PairSpec, texts: Texts) -> list[Case]:
-    """The cases of lines that the live shadow failed on, a bucket for each kind of failure.
+def failure_cases(
+    marks: Sequence[Mark], files: Sequence[str], cores: PairSpec, texts: Texts
+) -> list[Case]:
+    """The cases of lines that the live shadow failed on, a bucket for each kind of failure. `files`
+    are all journals, in their order.
 
     Raises InputError where a journal is not there any more.
     """
@@ -144,10 +146,11 @@ def failure_cases(marks: Sequence[Mark], cores: PairSpec, texts: Texts) -> list[
             run = store.begin_run(RunKind.RUN, authority.identity, shadow.identity, {})
             collector = Collector(store, run, str)
             lockstep = Lockstep(authority, failing)
-            keys = itertools.count()
-            for file, lines in wanted.items():
-                failing.lines = lines
-                for item in open_input(Path(file), keys=keys):
+            reader = InputReader()
+            # Those without such a line, too: a rotated journal goes on from file to file.
+            for file in files:
+                failing.lines = wanted.get(file, {})
+                for item in reader.read(Path(file)):
                     if not isinstance(item, Rejected):
                         _take(collector, lockstep.feed(item))
                 _take(collector, lockstep.finish())

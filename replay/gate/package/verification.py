@@ -30,7 +30,7 @@ from replay.gate.package.package import (
     fingerprint,
     json_bytes,
 )
-from replay.gate.package.record import record_of
+from replay.gate.package.record import record_of, unread_of
 from replay.gate.package.sources import CHUNK, UNREADABLE, Source, open_source
 from replay.gate.telemetry.counts import counts_document
 from replay.gate.telemetry.samples import read_named
@@ -217,7 +217,8 @@ class _Check:
         for number, name in enumerate(names):
             files[name] = folder / f"telemetry-{number}"
             files[name].write_bytes(self._read(name, MAX_BYTES))
-        return read_named(files, rehearsal=self._manifest["rehearsal_asked_for"])
+        unread = unread_of(self._manifest.get("unread", []))
+        return read_named(files, rehearsal=self._manifest["rehearsal_asked_for"], unread=unread)
 
     def _record(self) -> Replayed | None:
         if "replay.json" not in self._good:

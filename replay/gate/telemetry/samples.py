@@ -11,16 +11,16 @@ import datetime
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from replay.gate.log_directory import TELEMETRY, inputs_named
 from replay.gate.telemetry.clock import HostClock, clock_of, stamp
 from replay.gate.telemetry.json_objects import read_objects
-from replay.streams.model import Rejected
+from replay.streams.log_files import Wanted, find_files
+from replay.streams.model import Rejected, Unread
 
 MAX_SET_ASIDE = 1_000
 """Pieces that are named; all are counted."""
@@ -148,13 +148,14 @@ class SetAside(NamedTuple):
 class Telemetry:
     """All that was read, in the order of the files and of the lines in them. `set_aside` has the
     first thousand pieces, `counts` how many there were of each fault. In a `rehearsal` times are
-    those of the host's clock, where it says them."""
+    those of the host's clock, where it says them. `unread` is what lay beside the files."""
 
     files: tuple[str, ...]
     samples: tuple[Sample, ...]
     set_aside: tuple[SetAside, ...]
     counts: Mapping[Fault, int]
     rehearsal: bool = False
+    unread: tuple[Unread, ...] = ()
 
     @property
     def contradictions(self) -> list[SetAside]:
@@ -166,11 +167,14 @@ def read_telemetry(
     paths: Iterable[str | os.PathLike[str]], *, rehearsal: bool = False
 ) -> Telemetry:
     """Reads files, and directories of them. Raises InputError for a path that is not there."""
-    files = inputs_named(paths, TELEMETRY)
-    return read_named({str(file): file for file in files}, rehearsal=rehearsal)
+    found = find_files(paths, Wanted.TELEMETRY)
+    files = {str(file): file for file in found.files}
+    return read_named(files, rehearsal=rehearsal, unread=found.unread)
 
 
-def read_named(files: Mapping[str, Path], *, rehearsal: bool = False) -> Telemetry:
+def read_named(
+    files: Mapping[str, Path], *, rehearsal: bool = False, unread: Sequence[Unread] = ()
+) -> Telemetry:
     """Reads files under other names than they have on the disk."""
     reading = _Reading(rehearsal)
     for name, file in files.items():
@@ -181,6 +185,7 @@ def read_named(files: Mapping[str, Path], *, rehearsal: bool = False) -> Telemet
         tuple(reading.set_aside),
         reading.counts,
         rehearsal,
+        tuple(unread),
     )
 
 
