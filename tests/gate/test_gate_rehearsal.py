@@ -217,14 +217,17 @@ def test_of_a_log_directory_only_its_own_telemetry_is_read(tmp_path: Path) -> No
     """Not the journal beside it, and not the copies in an evidence package below it."""
     deeper = tmp_path / "evidence" / "telemetry"
     deeper.mkdir(parents=True)
+    for name in ("manifest.json", "verdict.json", "counts.json", "triage.md"):
+        write(deeper.parent / name, "")
     for folder in (tmp_path, deeper):
         write(folder / "state_machine_shadow_1.jsonl", compact(Bot().run(3).documents))
     write(tmp_path / "events_1.jsonl", '{"v":1}\n')
     read = read_telemetry([tmp_path])
     assert read.files == (str(tmp_path / "state_machine_shadow_1.jsonl"),)
     assert read.set_aside == ()
+    assert [Path(one.file).name for one in read.unread] == ["events_1.jsonl", "evidence"]
     (tmp_path / "state_machine_shadow_1.jsonl").rename(tmp_path / "mine.jsonl")
-    assert len(read_telemetry([tmp_path]).files) == 3
+    assert read_telemetry([tmp_path]).files == (str(tmp_path / "mine.jsonl"),)
 
 
 def test_two_bots_with_a_file_each_are_still_told_apart(tmp_path: Path) -> None:
