@@ -16,7 +16,7 @@ from typing import Any
 
 from replay.differential.model import ABSENT, Absent, Difference, DifferenceKind
 from replay.streams.model import CYCLES, RECORD_FIELDS, STATE_FIELDS
-from replay.targets.base import MISSING, REFUSED, Outcome, RefusalKind, is_refusal
+from replay.targets.base import MISSING, REFUSED, TYPED_REFUSALS, Outcome, RefusalKind, is_refusal
 from replay.targets.compact import ACTION_FIELDS, ACTION_NAMES
 
 _PRICES = frozenset({"price", "entry_price", "exit_price", "market_price"})
@@ -62,12 +62,9 @@ def compare(
     return tuple(found)
 
 
-_TYPED = frozenset({RefusalKind.UNREADABLE, RefusalKind.UNKNOWN_EVENT, RefusalKind.ARITHMETIC})
-
-
 def _compare_refusals(authority: Outcome, shadow: Outcome) -> tuple[Difference, ...]:
     if is_refusal(authority) and is_refusal(shadow):
-        both_say = authority[0] in _TYPED and shadow[0] in _TYPED
+        both_say = authority[0] in TYPED_REFUSALS and shadow[0] in TYPED_REFUSALS
         # Where in a bot's module a number could not be gone on with is that module's own.
         alike = authority[0] == shadow[0] == RefusalKind.ARITHMETIC or authority == shadow
         if not both_say or alike:

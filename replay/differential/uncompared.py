@@ -17,7 +17,7 @@ from typing import Any
 
 from replay.differential.model import Signature
 from replay.streams.model import EVENT_FIELDS, CallCode, Document, Step
-from replay.targets.base import Outcome, RefusalKind, is_refusal
+from replay.targets.base import TYPED_REFUSALS, Outcome, RefusalKind, is_refusal
 
 MAX_REASONS = 200
 """Reasons that are told apart; a foreign core may give each refusal another text."""
@@ -36,6 +36,15 @@ def is_computed(outcome: Outcome) -> bool:
 def is_uncompared(authority: Outcome, shadow: Outcome) -> bool:
     """Whether two outcomes that agree prove nothing."""
     return is_refusal(authority) and not (is_computed(authority) and is_computed(shadow))
+
+
+def is_evidence(authority: Outcome, shadow: Outcome) -> bool:
+    """Whether two outcomes that agree are what both cores really answered, so that a cause may be
+    refuted by them. Two refusals are that only where both say why, or say the very same."""
+    if not is_refusal(authority) and not is_refusal(shadow):
+        return True
+    both_say = authority[0] in TYPED_REFUSALS and shadow[0] in TYPED_REFUSALS
+    return both_say or list(authority) == list(shadow)
 
 
 def settles(signature: Signature, uncompared: str) -> bool:

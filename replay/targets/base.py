@@ -33,6 +33,12 @@ class RefusalKind(StrEnum):
     UNMADE = "unmade"
 
 
+TYPED_REFUSALS = frozenset(
+    {RefusalKind.UNREADABLE, RefusalKind.UNKNOWN_EVENT, RefusalKind.ARITHMETIC}
+)
+"""The kinds that say why, and can be compared."""
+
+
 class FailureKind(StrEnum):
     """How a core can fail instead of answering (protocol.md, part 1: "has failed")."""
 
@@ -138,7 +144,9 @@ class Reply:
     whose true answer was then found by asking again: they stand beside the results. `end` gives
     the plain state behind the last step where the target has it at hand and nothing was refused;
     it saves applying every delta just to know where a stream stands. `notable` are the places of
-    the notable steps (differential/notable.py) where the target knows them anyway.
+    the notable steps (differential/notable.py) where the target knows them anyway. `copied` are the
+    places of steps of whose answer the delta is not the core's own but the guide's: part 1 does not
+    show how check_invariants read a state. Such a step can be judged, but is no evidence.
     """
 
     _blob: bytes | Callable[[], bytes | None] | None
@@ -147,6 +155,7 @@ class Reply:
     incidents: Sequence[tuple[int, Failure]] = ()
     end: Callable[[], list[Any]] | None = None
     notable: Sequence[int] | None = None
+    copied: Sequence[int] = ()
 
     @property
     def blob(self) -> bytes | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from replay.explaining.evidence.passages import (
     misfits,
 )
 from replay.explaining.evidence.supply import packed
-from replay.streams.model import Stream
+from replay.streams.model import Step, Stream
+from replay.targets.open import open_target
 from replay.targets.pair import PairSpec
 
 FEES = ("booking.py", ("total_fees=state.total_fees + fee", "total_fees=state.total_fees"))
@@ -45,6 +47,27 @@ def test_a_step_on_which_the_cores_agree_is_elsewhere_even_if_both_refuse() -> N
     good, bad = one_step((1, 5.0)), one_step((1, 5.0), config={"entry_pct": "much"})
     passages = witness("python").ask([good, bad])
     assert [one.roles for one in passages] == [(Role.ELSEWHERE,), (Role.ELSEWHERE,)]
+
+
+def test_two_refusals_of_which_one_says_nothing_are_no_evidence() -> None:
+    """What a bot's own module raises when it reads is no reason that another core could share."""
+    authority = Path(__file__).parents[1] / "support" / "authorities" / "reads_loosely.py"
+    case = one_step((1, 5.0))
+    case = replace(case, start=case.start._replace(state={"now": "no number"}))
+    cores = Witness(*PairSpec(str(authority), "python").open(), NOBODY)
+    assert cores.ask([case])[0].roles == (Role.ASIDE,)
+
+
+def test_a_state_that_only_check_invariants_read_in_part_1_is_no_evidence(core_exe: str) -> None:
+    """How the executable read it shows in no answer; what is due is the authority's own."""
+    case = one_step((1, 5.0))
+    looks = replace(case, steps=(Step((6,)), *case.steps, Step((6,))))
+    shadow = open_target(core_exe, part1_only=True)
+    try:
+        cores = Witness(open_target("python"), shadow, NOBODY)
+        assert cores.ask([looks])[0].roles == (Role.ASIDE, Role.ELSEWHERE, Role.ELSEWHERE)
+    finally:
+        shadow.close()
 
 
 def test_a_core_that_fails_says_nothing_and_is_soon_asked_no_more() -> None:

@@ -3,7 +3,8 @@
 A *passage* is a stream that both cores have been asked, each step from the authority's state. Every
 step of it has a role: an *occurrence* of the bug that is looked into, a step *elsewhere* on which
 the cores agree, or one that is set *aside*, because it says nothing about this bug: a core failed
-there, or the shadow diverged with another signature and so perhaps for another reason.
+there, one of two that refuse never said why, what stands for the shadow's answer is partly the
+authority's own, or the shadow diverged with another signature and so perhaps for another reason.
 
 An edit is *refuted* by a passage where it does not give exactly the shadow's answer at an
 occurrence or elsewhere. Where the passages come from is no matter here.
@@ -25,6 +26,7 @@ from replay.differential.routing_table import NO_ROUTING, Routing
 from replay.differential.settings_in_force import settings_at
 from replay.differential.signature.signature import divergence_signature
 from replay.differential.trail import walk
+from replay.differential.uncompared import is_evidence
 from replay.streams.model import Document, Stream
 from replay.targets.base import (
     Failure,
@@ -188,7 +190,7 @@ class Witness:
         results = tuple(theirs.results)
         failed = any(isinstance(one, Failure) for one in results) or bool(theirs.incidents)
         self._count(failed=failed)
-        unsure = {place for place, _ in theirs.incidents}
+        unsure = {*(place for place, _ in theirs.incidents), *theirs.copied}
         told = [
             (Role.ASIDE, None) if place in unsure else one
             for place, one in enumerate(self._told(stream, outcomes, results))
@@ -211,7 +213,8 @@ class Witness:
                 continue
             verdict, differences, answer = judge(ours, theirs, before, decimals)
             if verdict in (Verdict.AGREE, Verdict.BOTH_REFUSE):
-                yield Role.ELSEWHERE, None
+                assert not isinstance(theirs, Failure)
+                yield (Role.ELSEWHERE if is_evidence(ours, theirs) else Role.ASIDE), None
             elif isinstance(answer, Failure):
                 yield Role.ASIDE, None
             else:

@@ -202,7 +202,7 @@ class SingleTarget:
                 results[index] = alone
         except ChildFault as fault:
             return self._ask_one_by_one(window, index, fault)
-        return Reply(None, results)
+        return Reply(None, results, copied=window.copied)
 
     # --- One request at a time ----------------------------------------------------------------
 
@@ -230,7 +230,7 @@ class SingleTarget:
             if place is not None and place < len(sent):
                 noticed = sent[place][0]
             again.explain(noticed, failure, whole)
-        return Reply(None, whole, incidents=tuple(again.incidents))
+        return Reply(None, whole, incidents=tuple(again.incidents), copied=window.copied)
 
     def _in_sequence(self, window: Window) -> Reply:
         """The reply to a work without a guide: each step from this core's own last answer.

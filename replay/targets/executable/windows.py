@@ -49,6 +49,13 @@ class Window:
     fault: ChildFault | None = None
     lines: list[bytes] = field(default_factory=list)
 
+    @property
+    def copied(self) -> tuple[int, ...]:
+        """The steps of whose outcome the delta is only the guide's (unread_delta)."""
+        return tuple(
+            index for index, ask in enumerate(self.asks) if ask.request is None and ask.due
+        )
+
     def requests(self) -> list[tuple[int, bytes]]:
         """All requests that can be written ahead, each with the index of its step."""
         return [
