@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from replay.errors import TargetError
-from replay.shadow.state_machine import load_core
+import replay.core
+from replay.errors import TargetError, UsageError
+from replay.targets.python.module import locate_core
+from replay.targets.python.private_import import Checkout
+from replay.targets.python.raised import RAISED, told
 
 NEEDED = (
     *("EngineConfig", "PairState"),
@@ -16,6 +19,22 @@ NEEDED = (
     *("apply_recovery_txid", "apply_order_regime_at_entry", "to_dict", "from_dict"),
 )
 """Names of the bot's own module that the host uses (reducer.md, "Helpers around the reducer")."""
+
+
+def load_core(spec: str) -> Any:
+    """Our core for `python`, else the module at a `.py` file or of a dotted name.
+
+    Raises UsageError where there is none, and TargetError where it cannot be loaded.
+    """
+    if spec == "python":
+        return replay.core
+    root, name = locate_core(spec)
+    try:
+        return Checkout(root).load(name)
+    except (UsageError, TargetError):
+        raise
+    except RAISED as error:  # a bot's module may raise anything when imported
+        raise TargetError(f"cannot load {spec}: {told(error)}", spec=spec) from error
 
 
 def load_whole_core(spec: str) -> Any:

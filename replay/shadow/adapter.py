@@ -1,54 +1,30 @@
 """The adapter: a bot's state machine under the same names, each call compared with the executable.
 
-What answers is always the module itself (or, with DOGE_CORE_BACKEND=haskell, the executable with
-the module behind it). The comparison is off the caller's thread: here a call is only noted
-(calls.py), a thread hands the notes on (feeder.py), and a process of its own compares and records
-them (process.py). Nothing of that can change, hold up or raise into a call.
+It is a module to whoever looks at it: all names, those with underscores too, are the wrapped
+module's, read and written there. Only the three functions are the shadow's (live_shadow.py), and
+the few names by which the shadow is spoken to.
 """
 
 from __future__ import annotations
 
-import atexit
-import logging
-import os
-import shutil
-import threading
-import time
-import weakref
-from _thread import get_ident
-from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import ModuleType
 from typing import Any
 
-from replay.shadow.answering import Executable, HaskellBackend
-from replay.shadow.call_deltas import CHECK, REGIME, TRANSITION, Compactor
-from replay.shadow.feeder import Feeder
-from replay.shadow.metrics import Counter, Counts, Latency, Tally, telemetry
-from replay.shadow.options import Backend, ShadowOptions
-from replay.shadow.wire import Settings
-from replay.shadow.wrapped_calls import Mode, Notes, Shadowed, shadowed
+from replay.shadow.live_shadow import NAMES, LiveShadow
+from replay.shadow.options import ShadowOptions
 
-AT_EXIT = 5.0
-"""Seconds that the end of the bot waits for what is under way."""
-
-_LEAN_LIMIT = 1000
-"""A shorter queue could be overrun before anybody looks at its length."""
-
-_LOG = logging.getLogger("replay.shadow")
-_NAMES = {
-    TRANSITION: "transition",
-    CHECK: "check_invariants",
-    REGIME: "apply_order_regime_at_entry",
-}
+_FUNCTIONS = frozenset(NAMES.values())
 
 
-class ShadowAdapter:
+class ShadowAdapter(ModuleType):
     """A state machine whose calls are shadowed.
 
     `transition`, `check_invariants` and `apply_order_regime_at_entry` are the module's, with its
-    own parameters; every other name is passed through, so classes stay the module's own. Nothing
-    is started before the first call. Calls may come from several threads.
+    own parameters; every other name is passed through, so classes stay the module's own. A function
+    that is set in its place is not compared while it is there, and what the module itself is given
+    is followed. Nothing is started before the first call. Calls may come from several threads.
     """
 
     transition: Callable[..., Any]
@@ -58,301 +34,79 @@ class ShadowAdapter:
     def __init__(self, module: Any, options: ShadowOptions | None = None) -> None:
         """`module` offers the names of reducer.md; `options` None: from the environment, at the
         first call. Raises AttributeError where the module lacks one of the three functions."""
-        self._module = module
-        self._options = options
-        self._lock = threading.RLock()
-        self._queue: deque[Any] = deque()
-        self._slots: dict[int, int] = {}
-        self._latency = Latency()
-        self._shadowed: dict[int, Shadowed] = {}
-        self._closed = False
-        self._reset()
-        self._notes = Notes(
-            self._queue,
-            self._slots,
-            lambda: self._dropped.hit(),
-            lambda: self._lost.hit(),
-            self._latency.timed,
-            self._begin,
-            lambda: self._crowded(True),
-        )
-        for kind, name in _NAMES.items():
-            self._shadowed[kind] = shadowed(getattr(module, name), kind, self._notes)
-            setattr(self, name, self._shadowed[kind].function)
+        super().__init__(getattr(module, "__name__", type(module).__name__), module.__doc__)
+        # What a module is given when it is made would hide the names of the wrapped one.
+        for name in ("__name__", "__loader__", "__package__", "__spec__"):
+            super().__delattr__(name)
+        super().__setattr__("__wrapped_module__", module)
+        super().__setattr__("__shadow__", LiveShadow(module, options))
+        for name, function in self.__shadow__.functions.items():
+            super().__setattr__(name, function)
 
-    def _reset(self) -> None:
-        """As before the first call."""
-        self._started: float | None = None
-        self._dropped, self._lost = Counter(), Counter()
-        self._tally = Tally()
-        self._feeder: Feeder | None = None
-        self._haskell: HaskellBackend | None = None
-        self._nought = Counts()
-        self._at_exit: Callable[[], None] | None = None
-        self._is_on = False
-        self._is_crowded = False
-        self._names_slots = False
+    # --- As the module ------------------------------------------------------------------------
+
+    __shadow__: LiveShadow
+    __wrapped_module__: Any
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return getattr(self.__dict__["_module"], name)
+        module = object.__getattribute__(self, "__wrapped_module__")
+        if name == "__all__" and not hasattr(module, name):
+            return [one for one in dir(module) if not one.startswith("_")]
+        return getattr(module, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        shadow = self.__shadow__
+        if name in _FUNCTIONS:
+            own = shadow.own(name)
+            given = own if value is shadow.functions[name] else value
+            super().__setattr__(name, shadow.functions[name] if given is own else given)
+            value = given
+        elif name == "__doc__":
+            super().__setattr__(name, value)
+        setattr(self.__wrapped_module__, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self.__wrapped_module__, name)
+        if name in _FUNCTIONS:
+            super().__delattr__(name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*dir(self.__wrapped_module__), *_OWN})
+
+    @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+        names: dict[str, Any] = vars(self.__wrapped_module__)
+        return names
 
     # --- For the bot --------------------------------------------------------------------------
 
     @property
     def options(self) -> ShadowOptions:
         """What is in force."""
-        if self._options is None:
-            with self._lock:
-                if self._options is None:
-                    self._options = ShadowOptions.from_environment(os.environ)
-                    for warning in self._options.warnings:
-                        _LOG.warning("%s", warning)
-        return self._options
+        return self.__shadow__.options
 
-    @contextmanager
-    def slot(self, number: int) -> Iterator[None]:
-        """Calls that this thread makes within are of this slot. Without it, a slot is told by the
-        state that a call is made with: mostly the one that the slot's last call gave back."""
-        if not self._names_slots:
-            self._names_slots = True
-            self._set_live()
-        thread, slots = get_ident(), self._slots
-        former = slots.get(thread)
-        slots[thread] = number
-        try:
-            yield
-        finally:
-            if former is None:
-                slots.pop(thread, None)
-            else:
-                slots[thread] = former
+    def slot(self, number: int) -> AbstractContextManager[None]:
+        """See LiveShadow.slot."""
+        return self.__shadow__.slot(number)
 
     def get_shadow_metrics(self) -> dict[str, Any]:
-        """The block `state_machine_shadow` of `/api/status`: the fields of formats.md
-        ("Telemetry"), and what is ours under `adapter` (seconds and bytes)."""
-        options = self.options
-        tally = self._tally
-        # In this order, what is accounted for never exceeds what was offered.
-        counts = self._counts()
-        queued = len(self._queue)
-        offered = self._offered() - self._nought.offered
-        started = self._started
-        available = tally.progress.available if started is not None else self._is_there()
-        progress = tally.progress
-        adapter = {
-            "started": options.clock() if started is None else started,
-            "backend": self._backend(),
-            "offered": offered,
-            "compared": counts.compared,
-            "dropped": counts.dropped,
-            "failed": counts.failed,
-            "fallbacks": counts.fallbacks,
-            "queue": queued,
-            "queue_max": tally.happened.queue_max,
-            "queue_limit": options.queue_limit,
-            "latency": self._latency.figures(),
-            "recorder": None
-            if options.journal is None
-            else {
-                "lines": counts.lines,
-                "bytes": counts.bytes,
-                "errors": counts.errors,
-                "lost": counts.lost,
-                "last_error": tally.happened.recorder_error,
-                "file": progress.file,
-            },
-            "restarts": counts.restarts,
-            "clock": {"now": options.clock(), "speed": options.speed},
-        }
-        return telemetry(
-            counts,
-            tally.happened,
-            enabled=options.shadow,
-            available=available,
-            adapter=adapter,
-        )
+        """See LiveShadow.get_shadow_metrics."""
+        return self.__shadow__.get_shadow_metrics()
 
     def reset_shadow_metrics(self) -> None:
-        """All counts at nought, and nothing remembered of what happened. Calls that are under way
-        count as offered from now on."""
-        with self._lock:
-            counts = self._counts(since=Counts())
-            accounted = counts.compared + counts.dropped + counts.failed
-            self._nought = counts.plus(Counts(offered=accounted))
-            happened = self._tally.happened
-            happened.divergence, happened.error, happened.queue_max = None, "", 0
-            self._latency.clear()
+        """See LiveShadow.reset_shadow_metrics."""
+        self.__shadow__.reset_shadow_metrics()
 
     def drain(self, timeout: float = 30.0) -> bool:
-        """Waits until all calls so far are compared (or dropped, or failed) and recorded; false
-        where that takes longer than `timeout` seconds."""
-        feeder = self._feeder
-        return feeder is None or feeder.wait_until_done(timeout)
+        """See LiveShadow.drain."""
+        return self.__shadow__.drain(timeout)
 
     def close(self, timeout: float = 10.0) -> None:
-        """Finishes what is under way, for at most about `timeout` seconds, and ends the shadow.
-        The functions go on answering. May be called twice."""
-        self._close(timeout, leave=False)
-
-    # --- Beginning and ending -----------------------------------------------------------------
-
-    def _begin(self) -> None:
-        """At the first call: decides by the options what becomes of calls. Never raises."""
-        with self._lock:
-            if self._started is not None:
-                return
-            try:
-                self._begin_by(self.options)
-            except Exception as error:  # the bot goes on without a shadow
-                _LOG.exception("the shadow cannot begin")
-                self._is_on = False
-                self._tally.failed(1, f"the shadow cannot begin: {type(error).__name__}: {error}")
-                self._set(Mode.OFF)
-            if self._started is None:
-                self._started = self._now()
-
-    def _begin_by(self, options: ShadowOptions) -> None:
-        self._started = options.clock()
-        self._tally.progress.available = self._is_there()
-        if self._backend_wanted(options) is Backend.HASKELL:
-            executable = Executable(
-                options.executable, timeout=options.timeout, persistent=options.persistent
-            )
-            self._haskell = HaskellBackend(self._module, executable)
-        is_on = not self._closed and (options.shadow or options.journal is not None)
-        if is_on:
-            settings = Settings(
-                shadow=options.shadow,
-                executable=options.executable,
-                timeout=options.timeout,
-                persistent=options.persistent,
-                journal="" if options.journal is None else str(options.journal.absolute()),
-            )
-            self._feeder = Feeder(
-                self._notes,
-                self._dropped,
-                self._tally,
-                lambda: Compactor(self._module),
-                settings,
-                crowded=self._crowded,
-                time_next=self._shadowed[TRANSITION].time_next,
-                again=self._haskell is not None,
-            )
-            self._feeder.start()
-        if is_on or self._haskell is not None:
-            self._at_exit = _weakly(self, ShadowAdapter._exit)
-            atexit.register(self._at_exit)
-            os.register_at_fork(after_in_child=_weakly(self, ShadowAdapter._forked))
-        self._notes.clock, self._notes.limit = options.clock, options.queue_limit
-        self._is_on = bool(is_on)
-        if is_on:
-            self._set_live()
-        else:
-            self._set(Mode.OFF)
-
-    def _backend_wanted(self, options: ShadowOptions) -> Backend:
-        if options.backend is not Backend.AUTO:
-            return options.backend
-        executable = Executable(options.executable, timeout=options.timeout, persistent=True)
-        return Backend.HASKELL if executable.can_be_started() else Backend.PYTHON
-
-    def _set_live(self) -> None:
-        """Sets the leanest mode that will do."""
-        with self._lock:
-            if self._is_on and not self._closed:
-                is_lean = (
-                    not self._names_slots
-                    and not self._is_crowded
-                    and self._notes.clock is time.time
-                    and self._notes.limit >= _LEAN_LIMIT
-                )
-                self._set(Mode.LEAN if is_lean else Mode.DETAILED)
-                self._shadowed[TRANSITION].time_next()
-
-    def _crowded(self, is_crowded: bool) -> None:
-        """The queue has become long, or short again: while it is, its length is looked at before
-        each call."""
-        if is_crowded is not self._is_crowded:
-            self._is_crowded = is_crowded
-            self._set_live()
-
-    def _set(self, mode: Mode) -> None:
-        haskell = None if self._closed else self._haskell
-        for kind, one in self._shadowed.items():
-            own = getattr(self._module, _NAMES[kind])
-            one.bind(mode, own if haskell is None else haskell.of(kind))
-
-    def _close(self, timeout: float, *, leave: bool) -> None:
-        with self._lock:
-            self._closed = True
-            self._set(Mode.OFF)
-            at_exit, self._at_exit = self._at_exit, None
-        # Without the lock, which the feeder may want before it ends.
-        feeder = self._feeder
-        if feeder is not None and feeder.is_alive:
-            feeder.stop(timeout, leave=leave)
-        if self._haskell is not None:
-            self._haskell.executable.close()
-        if at_exit is not None:
-            atexit.unregister(at_exit)
-
-    def _exit(self) -> None:
-        self._close(AT_EXIT, leave=True)
-
-    def _forked(self) -> None:
-        """In the child of a fork: the thread and the process are the parent's. The child begins
-        anew with its first call."""
-        feeder = self._feeder
-        if feeder is not None:
-            feeder.abandon()
-        self._lock = threading.RLock()
-        self._queue.clear()
-        self._slots.clear()
-        self._reset()
-        self._set(Mode.OFF if self._closed else Mode.NEW)
-
-    # --- Figures ------------------------------------------------------------------------------
-
-    def _counts(self, since: Counts | None = None) -> Counts:
-        haskell = self._haskell
-        fallbacks = 0 if haskell is None else haskell.fallbacks.value
-        lost = self._lost.value
-        counts = self._tally.counts().plus(
-            Counts(dropped=self._dropped.value, failed=lost, failures=lost, fallbacks=fallbacks)
-        )
-        return counts.minus(self._nought if since is None else since)
-
-    def _offered(self) -> int:
-        if not self.options.shadow:
-            return 0
-        taken = 0 if self._feeder is None else self._feeder.taken
-        waiting = 0 if self._closed else len(self._queue)
-        return taken + waiting + self._dropped.value + self._lost.value
-
-    def _backend(self) -> str:
-        if self._started is None:
-            return str(self.options.backend)
-        return str(Backend.PYTHON if self._haskell is None else Backend.HASKELL)
-
-    def _is_there(self) -> bool:
-        return shutil.which(self.options.executable) is not None
-
-    def _now(self) -> float:
-        return time.time() if self._options is None else self._options.clock()
+        """See LiveShadow.close."""
+        self.__shadow__.close(timeout)
 
 
-def _weakly(adapter: ShadowAdapter, method: Callable[[ShadowAdapter], None]) -> Callable[[], None]:
-    """A call of a method that does not keep the adapter alive."""
-    reference = weakref.ref(adapter)
-
-    def call() -> None:
-        adapter = reference()
-        if adapter is not None:
-            method(adapter)
-
-    return call
+_OWN = ("close", "drain", "get_shadow_metrics", "options", "reset_shadow_metrics", "slot")
 
 
 def wrap(module: Any, options: ShadowOptions | None = None) -> ShadowAdapter:

@@ -18,12 +18,12 @@ from typing import Any, NamedTuple
 
 from replay.core import EngineConfig
 from replay.shadow.wire import CallMessage, pack
+from replay.streams.continuation import key_of, orders_of, overlap
 from replay.streams.events import compact_call
 from replay.streams.model import (
     CYCLES,
     EVENT_FIELDS,
     EVENT_NAMES,
-    ORDERS,
     STATE_FIELDS,
     Call,
     CallCode,
@@ -34,13 +34,16 @@ from replay.targets.python.objects import LISTS, compact_list, plain_of, values_
 from replay.targets.python.raised import RAISED, refusal_by
 
 TRANSITION, CHECK, REGIME = range(3)
-_CYCLES_FIELD, _ORDERS_FIELD = STATE_FIELDS[CYCLES], STATE_FIELDS[ORDERS]
 
 _CODES = {name: code for code, name in EVENT_NAMES.items()}
 _FIELDS: Mapping[str, Callable[[Any], tuple[Any, ...]]] = {
     EVENT_NAMES[code]: attrgetter(*names) for code, names in EVENT_FIELDS.items() if len(names) > 1
 }
 _PLAIN_TYPES = frozenset((bool, int, float, str, type(None)))
+
+
+MAX_UNNAMED = 64
+"""Slots that are told apart by their states alone."""
 
 
 class Offer(NamedTuple):
@@ -70,7 +73,7 @@ class _Slot:
     """Where a slot stands. `known` is whether the shadow process has the state, and the settings
     as they are here."""
 
-    __slots__ = ("config", "known", "number", "seq", "size", "sizes", "state", "values")
+    __slots__ = ("config", "has_gap", "known", "number", "seq", "size", "sizes", "state", "values")
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -81,6 +84,7 @@ class _Slot:
         self.size: Any = None
         self.sizes: Any = None
         self.known = False
+        self.has_gap = False
 
 
 class Compactor:
@@ -96,6 +100,8 @@ class Compactor:
         }
         self._slots: dict[int, _Slot] = {}
         self._by_state: dict[int, _Slot] = {}
+        self._unnamed: dict[int, _Slot] = {}
+        """Slots that nobody named, the one that was silent for longest first."""
         self._signatures: dict[int, Signature] = {}
 
     def forget(self) -> None:
@@ -107,6 +113,7 @@ class Compactor:
         """Calls were lost, nobody knows whose: `seq` shows it at every slot."""
         for slot in self._slots.values():
             slot.seq += 1
+            slot.has_gap = True
 
     def take(self, offer: Offer, *, again: bool = False) -> bytes:
         """The packed message of a call. `again` makes its result anew with the module's own
@@ -147,29 +154,53 @@ class Compactor:
     # --- Slots --------------------------------------------------------------------------------
 
     def _slot_of(self, offer: Offer) -> _Slot:
-        number = offer.slot
-        if number is None:
-            known = self._by_state.get(id(offer.state))
-            if known is not None:
-                return known
-            number = self._likest(offer.state)
-        slot = self._slots.get(number)
+        if offer.slot is not None:
+            slot = self._slots.get(offer.slot)
+            if slot is None or offer.slot in self._unnamed:
+                self._unnamed.pop(offer.slot, None)
+                slot = self._slots.setdefault(offer.slot, _Slot(offer.slot))
+            return slot
+        slot = self._by_state.get(id(offer.state)) or self._gone_on(offer.state)
         if slot is None:
-            slot = self._slots[number] = _Slot(number)
+            slot = self._new_slot()
+        if slot.number in self._unnamed:
+            self._unnamed[slot.number] = self._unnamed.pop(slot.number)
         return slot
 
-    def _likest(self, state: Any) -> int:
-        """The slot of a state that the bot has changed since its last call: the one that it shares
-        most with, else 0."""
-        best, likest = 0, 0
+    def _gone_on(self, state: Any) -> _Slot | None:
+        """The slot whose state the bot has changed to this one: the most like of those that it may
+        have come of."""
         try:
+            key, seen = key_of(state), orders_of(state)
+            best, likest = None, (False, -1)
             for slot in self._slots.values():
-                likeness = _likeness(slot.state, state)
-                if likeness > best:
-                    best, likest = likeness, slot.number
+                if slot.state is None:
+                    continue
+                shared = overlap(orders_of(slot.state), seen)
+                likeness = key_of(slot.state) == key, shared
+                # After lost calls no key is equal; the same orders then tell.
+                if shared >= (0 if likeness[0] else 1) and likeness > likest:
+                    best, likest = slot, likeness
         except RAISED:  # no state at all; the call will be found unwritable
-            return 0
-        return likest
+            return self._slots.get(0)
+        if best is not None:
+            return best
+        # Where calls were lost, nothing need be equal any more.
+        waiting = [slot for slot in self._slots.values() if slot.has_gap]
+        return max(waiting, key=lambda slot: _likeness(slot.state, state), default=None)
+
+    def _new_slot(self) -> _Slot:
+        """A slot for a state that is like none; where there are many, the one that was silent for
+        longest has ended and gives its number."""
+        if len(self._unnamed) >= MAX_UNNAMED:
+            slot = next(iter(self._unnamed.values()))
+            slot.known = False
+            return slot
+        number = 0
+        while number in self._slots:
+            number += 1
+        slot = self._slots[number] = self._unnamed[number] = _Slot(number)
+        return slot
 
     def _stand_at(self, slot: _Slot, state: Any, values: tuple[Any, ...]) -> None:
         if state is not slot.state:
@@ -177,7 +208,7 @@ class Compactor:
                 del self._by_state[id(slot.state)]
             self._by_state[id(state)] = slot
         # The slot holds the state, so that no other object can get its identity.
-        slot.state, slot.values = state, values
+        slot.state, slot.values, slot.has_gap = state, values, False
 
     # --- What was given -----------------------------------------------------------------------
 
@@ -357,15 +388,6 @@ def _same_value(one: Any, other: Any) -> bool:
 
 
 def _likeness(former: Any, state: Any) -> int:
-    """How much of a state is the very same as in another: records that both have weigh most."""
-    if former is None:
-        return 0
-    likeness = 0
-    history = getattr(former, _CYCLES_FIELD)
-    if history and history is getattr(state, _CYCLES_FIELD):
-        likeness += 4
-    theirs = {id(order) for order in getattr(former, _ORDERS_FIELD)}
-    likeness += 2 * sum(id(order) in theirs for order in getattr(state, _ORDERS_FIELD))
-    likeness += former.now is state.now
-    likeness += former.market_price is state.market_price
-    return likeness
+    """How much of a state is the very same as in another."""
+    fields = (getattr(former, name, None) is getattr(state, name, 0) for name in STATE_FIELDS)
+    return sum(fields)

@@ -95,6 +95,7 @@ class Comparing:
 
     def __init__(self, open_target: Callable[[], Target]) -> None:
         self.available = False
+        self.version = "unknown"
         self._open_target = open_target
         self._overheard: _Overheard | None = None
         self._lockstep: Lockstep | None = None
@@ -118,7 +119,7 @@ class Comparing:
             self.available = False
             self._let_be(_told(error))
             return False
-        self.available = True
+        self.available, self.version = True, target.identity.version
         self._overheard = _Overheard(target)
         self._lockstep = lockstep = Lockstep(self._overheard, self._overheard)
         lockstep.on_settled = self._settled

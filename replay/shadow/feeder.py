@@ -8,6 +8,7 @@ calls that are counted as failed or dropped.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
 import time
@@ -62,10 +63,12 @@ class Feeder:
         crowded: Callable[[bool], None],
         time_next: Callable[[], None],
         again: bool,
+        follow: Callable[[], None] = lambda: None,
     ) -> None:
         """`crowded` is told when the queue becomes long, and short again; `time_next` is called
         now and then, to have a call timed. `again`: the calls were answered by something else than
-        the module, which is asked again here for what to compare with."""
+        the module, which is asked again here for what to compare with. `follow` is called ten
+        times a second, to notice functions that the module has got anew."""
         self.taken = 0
         """Calls that were taken from the queue."""
         self.done = 0
@@ -79,6 +82,7 @@ class Feeder:
         self._make_compactor = make_compactor
         self._settings = settings
         self._again = again
+        self._follow = follow
         self._compactor: Compactor | None = None
         self._connection: Connection | None = None
         self._stall = STALL + 10.0 * settings.timeout
@@ -198,6 +202,7 @@ class Feeder:
         self._crowded(waiting >= self._notes.limit // 2 or is_behind)
         if now - self._timed_at >= TIMED_EVERY:
             self._timed_at = now
+            self._follow()
             self._time_next()
         happened.queue_max = max(happened.queue_max, waiting)
 
@@ -233,7 +238,9 @@ class Feeder:
         self._pause = min(max(2 * self._pause, FIRST_PAUSE), LONGEST_PAUSE)
         self._again_at = now + self._pause
         try:
-            connection = Connection(self._settings)
+            # What runs as the authority is what the first process has seen of it.
+            cores = self._tally.progress.cores
+            connection = Connection(dataclasses.replace(self._settings, cores=cores))
         except OSError as error:
             why = f"the shadow process cannot be started: {error.strerror or error}"
             _LOG.warning("%s", why)

@@ -123,7 +123,10 @@ class Tally:
     def next_process(self) -> None:
         """Keeps what the process that has ended had counted."""
         progress = self.progress
-        self._both = self.counts(), Progress(available=progress.available, file=progress.file)
+        self._both = (
+            self.counts(),
+            Progress(available=progress.available, file=progress.file, cores=progress.cores),
+        )
 
     def failed(self, times: int, error: str) -> None:
         """Counts calls that got no answer, and why."""
@@ -173,12 +176,13 @@ def telemetry(
 class Latency:
     """How long calls took: the bot's own state machine (bare), and with what is added (whole).
 
-    `timed` is given (begin, end of the bare call, end) of each call, in seconds of one clock.
+    `timed` is given, in seconds of one clock, when a call came in, when the bot's own function was
+    called, when that returned, and when the call went back.
     """
 
     def __init__(self) -> None:
-        self._calls: deque[tuple[float, float, float]] = deque(maxlen=TIMED_CALLS)
-        self.timed: Callable[[tuple[float, float, float]], None] = self._calls.append
+        self._calls: deque[tuple[float, float, float, float]] = deque(maxlen=TIMED_CALLS)
+        self.timed: Callable[[tuple[float, float, float, float]], None] = self._calls.append
 
     def clear(self) -> None:
         """Forgets all calls."""
@@ -188,8 +192,8 @@ class Latency:
         """Median, one in a hundred and the longest, of the last calls."""
         calls = self._calls.copy()
         return {
-            "bare": _figures([end - begin for begin, end, _ in calls]),
-            "whole": _figures([whole - begin for begin, _, whole in calls]),
+            "bare": _figures([ended - began for _, began, ended, _ in calls]),
+            "whole": _figures([left - entered for entered, _, _, left in calls]),
         }
 
 

@@ -22,7 +22,8 @@ _OFF = frozenset(("0", "false", "no", "off"))
 
 
 class Backend(StrEnum):
-    """Who answers the bot. AUTO is HASKELL where the executable can be started, else PYTHON."""
+    """Who is asked to answer the bot. HASKELL does so only while there is no shadow; AUTO, which
+    bots of today know, leaves it to PYTHON."""
 
     PYTHON = "python"
     HASKELL = "haskell"
@@ -35,8 +36,9 @@ class ShadowOptions:
 
     `shadow` compares each call with the executable, off the caller's thread. `executable` is a path
     or a name found on PATH; `timeout` is in seconds for each answer; `persistent` keeps one process
-    for many requests. `journal` is the directory that calls are recorded in (None: not at all).
-    `queue_limit` is how many calls may wait to be compared; more are dropped and counted. `clock`
+    for many requests. `journal` is the directory that calls are recorded in while they are compared
+    (None: not at all), and with `record` also while they are not. `queue_limit` is how many calls
+    may wait to be compared; more are dropped and counted, or with `wait` hold up the bot. `clock`
     gives the epoch seconds of the journal's `ts` and of `last_divergence_ts`, and runs `speed`
     times as fast as real time. `warnings` says what of the environment made no sense.
     """
@@ -47,26 +49,42 @@ class ShadowOptions:
     timeout: float = DEFAULT_TIMEOUT
     persistent: bool = True
     journal: Path | None = None
+    record: bool = False
+    wait: bool = False
     queue_limit: int = DEFAULT_QUEUE_LIMIT
     clock: Callable[[], float] = time.time
     speed: float = 1.0
     warnings: tuple[str, ...] = field(default=())
 
+    @property
+    def is_recording(self) -> bool:
+        """Whether calls are recorded."""
+        return self.journal is not None and (self.shadow or self.record)
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> ShadowOptions:
         """The options that DOGE_CORE_BACKEND, DOGE_CORE_SHADOW, DOGE_CORE_EXE,
-        DOGE_CORE_TIMEOUT_SEC, DOGE_CORE_PERSISTENT and DOGE_CORE_JOURNAL give."""
+        DOGE_CORE_TIMEOUT_SEC, DOGE_CORE_PERSISTENT, DOGE_CORE_JOURNAL, DOGE_CORE_RECORD and
+        DOGE_CORE_WAIT give. DOGE_CORE_SHADOW=0 switches recording off, too."""
         warnings: list[str] = []
+        shadow = _switch(environ, "DOGE_CORE_SHADOW", False, warnings)
+        is_unsaid = not environ.get("DOGE_CORE_SHADOW", "").strip()
         journal = environ.get("DOGE_CORE_JOURNAL", "").strip()
         return cls(
             backend=_backend(environ, warnings),
-            shadow=_switch(environ, "DOGE_CORE_SHADOW", False, warnings),
-            executable=environ.get("DOGE_CORE_EXE", "").strip() or DEFAULT_EXECUTABLE,
+            shadow=shadow,
+            executable=_expanded(environ.get("DOGE_CORE_EXE", "").strip()) or DEFAULT_EXECUTABLE,
             timeout=_seconds(environ, "DOGE_CORE_TIMEOUT_SEC", DEFAULT_TIMEOUT, warnings),
             persistent=_switch(environ, "DOGE_CORE_PERSISTENT", True, warnings),
-            journal=Path(journal) if journal else None,
+            journal=Path(journal).expanduser() if journal else None,
+            record=_switch(environ, "DOGE_CORE_RECORD", False, warnings) and (shadow or is_unsaid),
+            wait=_switch(environ, "DOGE_CORE_WAIT", False, warnings),
             warnings=tuple(warnings),
         )
+
+
+def _expanded(path: str) -> str:
+    return str(Path(path).expanduser()) if path.startswith("~") else path
 
 
 def _backend(environ: Mapping[str, str], warnings: list[str]) -> Backend:

@@ -15,7 +15,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -96,6 +96,8 @@ class JournalWriter:
         compress: bool = True,
     ) -> None:
         self.recorded = Recorded()
+        self.cores: Callable[[], Mapping[str, str]] = dict
+        """Gives the SHA-256 of what runs, for full lines."""
         self._directory = directory
         self._max_bytes = max_bytes
         self._full_every = full_every
@@ -146,7 +148,10 @@ class JournalWriter:
             or call.seq != written.seq + 1
             or written.since_full >= self._full_every
         )
-        line = json_line(_line(call, shadow, is_full=is_full))
+        document = _line(call, shadow, is_full=is_full)
+        if is_full and (cores := self.cores()):
+            document["cores"] = dict(cores)
+        line = json_line(document)
         if self._fd < 0:
             self._open(call.ts)
         self._append(line)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from replay.shadow.comparison import Batch, Comparing, Kind, Seen, open_shadow
+from replay.shadow.cores_seen import CoresSeen
 from replay.shadow.recorder import JournalWriter, Mark, RecordedCall
 from replay.shadow.slots import Standings, Taken
 from replay.shadow.wire import (
@@ -50,6 +51,7 @@ class ShadowProcess:
         self._comparing: Comparing | None = None
         self._writer: JournalWriter | None = None
         self._begun: deque[Batch] = deque()
+        self._cores = CoresSeen(settings.authority, settings.executable, settings.cores)
         if settings.shadow:
             self._comparing = Comparing(
                 lambda: open_shadow(
@@ -65,6 +67,15 @@ class ShadowProcess:
                 full_every=settings.full_every,
                 compress=settings.compress,
             )
+            self._writer.cores = self._cores.hashes
+        self.look()
+
+    def look(self) -> None:
+        """Looks now and then at what both cores are by now."""
+        if self._comparing is not None:
+            self._cores.named(self._comparing.version)
+        self._cores.look()
+        self.progress.cores = self._cores.documents()
 
     def calls(self, messages: Sequence[Any]) -> None:
         """Takes calls in; one batch stays under way while the next is read."""
@@ -196,6 +207,7 @@ def serve(source: int, sink: int) -> None:
                 reported = 0.0
         if process is None:
             continue
+        process.look()
         if not stream.is_ready():
             process.settle()
         if time.monotonic() - reported >= REPORT_EVERY:

@@ -7,7 +7,7 @@ from it: Progress, a few times a second, and at once behind a flush.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 import msgpack
@@ -30,6 +30,10 @@ class Settings:
     max_bytes: int = 32 << 20
     full_every: int = 256
     compress: bool = True
+    authority: tuple[str, list[str], str] = ("", [], "unknown")
+    """The path, the files and the version of the bot's module."""
+    cores: dict[str, Any] = field(default_factory=dict)
+    """What a process before has seen of both cores."""
 
 
 class CallMessage(NamedTuple):
@@ -78,6 +82,8 @@ class Progress:
     recorder_error: str = ""
     file: str | None = None
     flushed: int = 0
+    cores: dict[str, Any] = field(default_factory=dict)
+    """What is known of both cores (cores_seen.py)."""
 
 
 def pack(value: Any) -> bytes:

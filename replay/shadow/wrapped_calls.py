@@ -3,10 +3,10 @@
 The note is all that the shadow adds to a call on the bot's thread. A bot that makes fifty calls a
 second finds every object that it needs cold in the processor's caches, so the function that nearly
 all calls go through (*lean*) touches as few as it can: it takes its arguments by name as the
-contract has them, has its settings in cells, looks at no clock (the feeder does, hundredths of a
+module has them, has its settings in cells, looks at no clock (the feeder does, hundredths of a
 second later), and leaves everything else to a *detour*. That is taken before the first call, while
 the shadow is off, where slots are named or the clock is the caller's own, while the feeder does not
-keep up, by a call that is timed, and by a module whose parameters have other names.
+keep up, by a call that is timed, and by a module that takes its parameters in another way.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from __future__ import annotations
 import functools
 import inspect
 import time
-from _thread import get_ident
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -43,20 +42,22 @@ class Notes:
     """Where calls are noted.
 
     `queue` takes them while it has fewer than `limit`; else `drop` is called. `lost` is called for
-    one that cannot be noted, `timed` with the time of some. `slots` has the slot that a thread has
-    named, `clock` gives the time of a call. `begin` is called at the first call, `crowded` where
-    the queue is long.
+    one that cannot be noted, `timed` with the times of some (see metrics.Latency). `slot` gives the
+    slot that was named for this call, `clock` its time. `begin` is called at the first call,
+    `crowded` where the queue is long; `room`, where there is one, waits until a full queue has
+    room.
     """
 
     queue: deque[tuple[Any, ...]]
-    slots: dict[int, int]
+    slot: Callable[[], int | None]
     drop: Callable[[], int]
     lost: Callable[[], int]
-    timed: Callable[[tuple[float, float, float]], None]
+    timed: Callable[[tuple[float, float, float, float]], None]
     begin: Callable[[], None]
     crowded: Callable[[], None]
     clock: Callable[[], float] = time.time
     limit: int = 0
+    room: Callable[[], None] | None = None
 
 
 class Shadowed(NamedTuple):
@@ -74,6 +75,7 @@ def shadowed(own: Function, kind: int, notes: Notes) -> Shadowed:
     defaults = _defaults(own, names)
     made = _any(own, kind, notes) if defaults is None else make(own, notes)
     if defaults is not None:
+        _take_parameters(made.function, own, len(names))
         made.function.__defaults__ = defaults or None
     functools.update_wrapper(made.function, own)
     return made
@@ -93,15 +95,23 @@ def offer_of(noted: tuple[Any, ...], ts: float) -> Offer:
 
 
 def _defaults(own: Function, names: tuple[str, ...]) -> tuple[Any, ...] | None:
-    """The defaults of a function with just these parameters; None where it has others."""
+    """The defaults of a function with so many parameters, whatever their names are; None where it
+    has others, or takes them in another way."""
     try:
         parameters = inspect.signature(own).parameters
     except (TypeError, ValueError):
         return None
     plain = all(one.kind is one.POSITIONAL_OR_KEYWORD for one in parameters.values())
-    if tuple(parameters) != names or not plain:
+    if len(parameters) != len(names) or not plain:
         return None
     return tuple(one.default for one in parameters.values() if one.default is not one.empty)
+
+
+def _take_parameters(function: Function, own: Function, count: int) -> None:
+    """Gives a function the names that another one has for its parameters."""
+    code = function.__code__
+    names = tuple(inspect.signature(own).parameters)
+    function.__code__ = code.replace(co_varnames=names + code.co_varnames[count:])
 
 
 # --- The three functions ----------------------------------------------------------------------
@@ -122,10 +132,10 @@ class _Rare:
         kept = result[0], tuple(result[1])
         self._notes.queue.append((kept, *given, None if sizes is None else {**sizes}))
 
-    def timed(self, began: float, ended: float, whole: float) -> None:
+    def timed(self, entered: float, began: float, ended: float, left: float) -> None:
         """Notes how long a call took."""
         notes = self._notes
-        notes.timed((began, ended, whole))
+        notes.timed((entered, began, ended, left))
         if len(notes.queue) >= notes.limit:
             notes.crowded()
 
@@ -180,6 +190,7 @@ def _transition(own: Function, notes: Notes) -> Shadowed:
     def timed(state: Any, event: Any, config: Any, order_size_usd: Any, order_sizes: Any) -> Any:
         """The same, timed."""
         nonlocal detour
+        entered = perf_counter()
         detour = regular
         began = perf_counter()
         try:
@@ -194,7 +205,7 @@ def _transition(own: Function, notes: Notes) -> Shadowed:
                         None if order_sizes is None else {**order_sizes}))  # fmt: skip
             else:
                 rare.listed(result, (state, event, config, order_size_usd), order_sizes)
-            rare.timed(began, ended, perf_counter())
+            rare.timed(entered, began, ended, perf_counter())
         except Exception:
             rare.lost()
         return result
@@ -277,18 +288,19 @@ def _any(own: Function, kind: int, notes: Notes) -> Shadowed:
         return detour(*args, **kwargs)
 
     def detailed(*args: Any, **kwargs: Any) -> Any:
-        began = perf_counter()
+        entered = perf_counter()
         ts = notes.clock()
         given = tuple(map(_kept, args)), {name: _kept(value) for name, value in kwargs.items()}
         nothing = (None, None, None, None, None)
+        began = perf_counter()
         try:
             result = answer(*args, **kwargs)
         except Exception as error:
             _note_raised(kind, error, notes, nothing, given)
             raise
         ended = perf_counter()
-        _note(notes, (kind, _slot(notes), ts, _kept(result), None, *nothing, given))
-        notes.timed((began, ended, perf_counter()))
+        _note(notes, (kind, notes.slot(), ts, _kept(result), None, *nothing, given))
+        notes.timed((entered, began, ended, perf_counter()))
         return result
 
     begin = _beginner(lambda: call, notes)
@@ -323,7 +335,7 @@ def _detailed(
     own: Function, kind: int, notes: Notes
 ) -> tuple[Function, Callable[[Function], None]]:
     """A function that notes all there is to say of a call, and how it is set who answers."""
-    queue, slots, timed, clock = notes.queue, notes.slots, notes.timed, notes.clock
+    queue, named, timed, clock = notes.queue, notes.slot, notes.timed, notes.clock
     limit, answer, now = notes.limit, own, perf_counter
 
     def answer_by(answering: Function) -> None:
@@ -331,6 +343,7 @@ def _detailed(
         answer, clock, limit = answering, notes.clock, notes.limit
 
     def detailed(state: Any, second: Any = None, third: Any = None, *sizes: Any) -> Any:
+        entered = now()
         ts = clock()
         began = now()
         try:
@@ -346,8 +359,10 @@ def _detailed(
             raise
         ended = now()
         try:
+            if len(queue) >= limit and notes.room is not None:
+                notes.room()
             if len(queue) < limit:
-                slot = slots.get(get_ident())
+                slot = named()
                 if kind == TRANSITION:
                     size, both = sizes
                     queue.append((
@@ -362,7 +377,7 @@ def _detailed(
                 notes.drop()
         except Exception:
             notes.lost()
-        timed((began, ended, now()))
+        timed((entered, began, ended, now()))
         return result
 
     return detailed, answer_by
@@ -374,20 +389,18 @@ def _note_raised(
     """Notes a call at which the authority raised."""
     try:
         ts, refusal = notes.clock(), refusal_by(error)
-        _note(notes, (kind, _slot(notes), ts, None, refusal, *map(_kept, given), odd))
+        _note(notes, (kind, notes.slot(), ts, None, refusal, *map(_kept, given), odd))
     except Exception:
         notes.lost()
 
 
 def _note(notes: Notes, noted: tuple[Any, ...]) -> None:
+    if len(notes.queue) >= notes.limit and notes.room is not None:
+        notes.room()
     if len(notes.queue) < notes.limit:
         notes.queue.append(noted)
     else:
         notes.drop()
-
-
-def _slot(notes: Notes) -> int | None:
-    return notes.slots.get(get_ident())
 
 
 def _kept(value: Any) -> Any:

@@ -10,30 +10,20 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 from replay import core
 from replay.streams.buffer import Segmenter
+from replay.streams.continuation import Key, Orders, key_of, orders_of, overlap
 from replay.streams.events import UnusableError, call_of_event
 from replay.streams.journal import call_of_method
-from replay.streams.model import STATE_FIELDS, Call, CallCode, Document, Start, Step
+from replay.streams.model import Call, CallCode, Document, Start, Step
 from replay.streams.packed import pack, pack_canonical, unpack
 
 MAX_CHAINS = 64
 """So many streams are open at once; the one that was silent for longest is closed first."""
 
-_PATCHED_BY_THE_BOT = frozenset(
-    ("orders", "recovery_orders", "completed_cycles", "next_order_id", "long_only", "short_only",
-     "mode_source", "profit_pct_runtime")
-)  # fmt: skip
-"""Ids from the exchange, removed and added orders, mode flags, the profit. The history is left
-out for its size only; its length counts."""
-
-_KEY_FIELDS = tuple(name for name in STATE_FIELDS if name not in _PATCHED_BY_THE_BOT)
 _SMALL = 256  # about what a step without its state takes
-
-_Key: TypeAlias = tuple[Any, ...]
-_Orders: TypeAlias = dict[tuple[int, str, float], str]
 
 
 @dataclass(slots=True)
@@ -49,8 +39,8 @@ class _Chain:
     """An open stream and the state that its next request should have."""
 
     key: int
-    next_key: _Key
-    next_orders: _Orders
+    next_key: Key
+    next_orders: Orders
     next_fields: dict[str, bytes]
     settings: _Settings
     steps: int
@@ -71,7 +61,7 @@ class RequestReader:
         self._name = name
         self._bound = bound
         self._chains: OrderedDict[int, _Chain] = OrderedDict()
-        self._by_next: dict[_Key, list[_Chain]] = {}
+        self._by_next: dict[Key, list[_Chain]] = {}
 
     def feed(self, document: Mapping[str, Any], line: int, weight: int) -> str | None:
         """Takes a request of `weight` bytes. Gives the reason where it is set aside."""
@@ -161,14 +151,14 @@ class RequestReader:
         chain.steps += 1
 
     def _match(self, state: core.PairState, fields: dict[str, bytes]) -> _Chain | None:
-        candidates = self._by_next.get(_key(state), [])
+        candidates = self._by_next.get(key_of(state), [])
         for chain in candidates:
             if chain.next_fields == fields:
                 return chain
         best, best_score = None, -1
-        seen = _orders(state)
+        seen = orders_of(state)
         for chain in candidates:
-            score = _overlap(chain.next_orders, seen)
+            score = overlap(chain.next_orders, seen)
             if score > best_score:
                 best, best_score = chain, score
         return best
@@ -182,8 +172,8 @@ class RequestReader:
 
     def _remember(self, chain: _Chain, call: Call, record: core.PairState, state: Document) -> None:
         after = _next_state(record, call, chain.settings.documents)
-        chain.next_orders = _orders(after)
-        chain.next_key = _key(after)
+        chain.next_orders = orders_of(after)
+        chain.next_key = key_of(after)
         chain.next_fields = _packed_fields(state if after is record else core.to_dict(after))
         self._by_next.setdefault(chain.next_key, []).append(chain)
         self._chains[chain.key] = chain
@@ -250,38 +240,6 @@ _EVENTS: tuple[Any, ...] = (
     core.RecoveryFillEvent,
     core.RecoveryCancelEvent,
 )
-
-
-def _key(state: core.PairState) -> _Key:
-    """What the bot does not patch: equal in a predicted state and the one that came of it."""
-    return (*(getattr(state, name) for name in _KEY_FIELDS), len(state.completed_cycles))
-
-
-def _orders(state: core.PairState) -> _Orders:
-    """The exchange id of each order and recovery, by what stays the same in its life."""
-    orders: _Orders = {
-        (order.local_id, order.side, order.price): order.txid for order in state.orders
-    }
-    for recovery in state.recovery_orders:
-        orders[(-recovery.recovery_id, recovery.side, recovery.price)] = recovery.txid
-    return orders
-
-
-def _overlap(predicted: _Orders, seen: _Orders) -> int:
-    """How much speaks for `seen` being `predicted` after a patch; below zero: another slot's.
-
-    An order with the same id, side and price speaks for it, the same exchange id more so, and
-    another exchange id, which never changes, against it.
-    """
-    if not predicted or not seen:
-        return 0
-    common = predicted.keys() & seen.keys()
-    score = 0 if common else -1
-    for order in common:
-        score += 1
-        if predicted[order] and seen[order]:
-            score += 2 if predicted[order] == seen[order] else -4
-    return score
 
 
 def _packed_fields(state: Document) -> dict[str, bytes]:

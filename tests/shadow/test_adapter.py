@@ -273,7 +273,8 @@ def test_switched_off_nothing_is_started(core_exe: str, tmp_path: Path) -> None:
 
 
 def test_without_a_shadow_calls_are_recorded_without_a_mark(tmp_path: Path) -> None:
-    adapter = wrap(core, ShadowOptions(journal=tmp_path, executable="/no/such/executable"))
+    options = ShadowOptions(journal=tmp_path, record=True, executable="/no/such/executable")
+    adapter = wrap(core, options)
     bot = Bot(adapter)
     bot.run(20)
     assert adapter.drain(60)
@@ -299,58 +300,6 @@ def test_closed_the_machine_goes_on_alone(wrapped: Any) -> None:
     assert adds_up(before)
     assert wrapped.get_shadow_metrics()["adapter"]["offered"] == before["adapter"]["offered"]
     assert before["adapter"]["offered"] == before["adapter"]["compared"]
-
-
-def test_importing_the_drop_in_does_nothing(core_exe: str, tmp_path: Path) -> None:
-    program = """
-import sys, threading
-from replay.shadow import state_machine
-assert threading.active_count() == 1
-import os
-from replay.shadow.state_machine import PairState, TimerTick, EngineConfig, transition
-assert threading.active_count() == 1
-os.environ["DOGE_CORE_SHADOW"] = "1"          # as a bot that reads its settings late
-state, actions = transition(PairState(0.2, 1.0), TimerTick(2.0), EngineConfig(), 2.0)
-import replay.core
-assert type(state) is replay.core.PairState, type(state)
-assert state_machine.drain(60)
-metrics = state_machine.get_shadow_metrics()
-assert metrics["transition_checks"] == 1, metrics
-print(metrics["enabled"], metrics["adapter"]["recorder"]["lines"])
-"""
-    environment = {
-        **os.environ,
-        "DOGE_CORE_EXE": core_exe,
-        "DOGE_CORE_JOURNAL": str(tmp_path / "logs"),
-        "PYTHONPATH": str(ROOT),
-    }
-    environment.pop("DOGE_CORE_SHADOW", None)
-    environment.pop("DOGE_REPLAY_AUTHORITY", None)
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program],
-        env=environment, capture_output=True, text=True, cwd=tmp_path, check=False,
-    )  # fmt: skip
-    assert done.stderr == ""
-    assert done.stdout.split() == ["True", "1"]
-    # It ended of itself, without close(): the journal is finished all the same.
-    assert len(Journal(tmp_path / "logs").marks) == 1
-
-
-def test_the_drop_in_takes_the_machine_that_the_environment_names(
-    own_module: Any, tmp_path: Path
-) -> None:
-    program = """
-from replay.shadow import state_machine as own
-state, _ = own.transition(own.PairState(0.2, 1.0), own.TimerTick(2.0), own.EngineConfig(), 2.0)
-print(type(state).__module__)
-"""
-    file = Path(own_module.__file__)
-    environment = {**os.environ, "DOGE_REPLAY_AUTHORITY": str(file), "PYTHONPATH": str(ROOT)}
-    environment.pop("DOGE_CORE_SHADOW", None)
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True,
-                          text=True, cwd=tmp_path, check=False)  # fmt: skip
-    assert done.stderr == ""
-    assert done.stdout.startswith("bot_state_machine")
 
 
 def test_a_forked_child_has_a_shadow_of_its_own(core_exe: str, tmp_path: Path) -> None:

@@ -113,19 +113,26 @@ def test_what_both_refuse_is_no_fallback(core_exe: str, tmp_path: Path) -> None:
     adapter.close()
 
 
-@pytest.mark.parametrize("is_there", [True, False])
-def test_auto_takes_the_executable_where_it_can_be_started(
-    tmp_path: Path, core_exe: str, is_there: bool
+@pytest.mark.parametrize("shadow", [True, False])
+@pytest.mark.parametrize("backend", list(Backend))
+def test_the_executable_answers_only_where_it_is_named_and_nothing_is_shadowed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, backend: Backend, shadow: bool
 ) -> None:
-    exe = core_exe if is_there else str(tmp_path / "missing")
-    adapter = wrap(core, ShadowOptions(backend=Backend.AUTO, executable=exe))
+    exe = wrong_executable(tmp_path, "ticks")
+    adapter = wrap(
+        core, ShadowOptions(backend=backend, shadow=shadow, executable=exe, timeout=60.0)
+    )
+    answering = "haskell" if backend is Backend.HASKELL and not shadow else "python"
     bot = Bot(adapter)
-    bot.run(3)
-    metrics = adapter.get_shadow_metrics()
+    with caplog.at_level(logging.WARNING, logger="replay.shadow"):
+        assert adapter.get_shadow_metrics()["adapter"]["backend"] == answering
+        for second in (77.0, 78.0):
+            bot.do(core.PriceTick(0.2, second))
+    assert adapter.get_shadow_metrics()["adapter"]["backend"] == answering
     adapter.close()
-    assert metrics["adapter"]["backend"] == ("haskell" if is_there else "python")
-    assert metrics["adapter"]["fallbacks"] == 0
-    assert bot.state == alone(3).state
+    assert (bot.state.last_price_update_at == 78.0) == (answering == "python")
+    told = [one for one in caplog.messages if "PYTHON ANSWERS" in one]
+    assert len(told) == (backend != answering)
 
 
 def test_threads_that_come_and_go_share_the_executable(core_exe: str) -> None:
@@ -157,7 +164,7 @@ def test_with_the_shadow_on_python_is_what_is_compared_with(tmp_path: Path, core
     adapter.close()
     assert adds_up(metrics)
     assert metrics["transition_divergences"] == 10
-    assert metrics["adapter"]["backend"] == "haskell"
+    assert metrics["adapter"]["backend"] == "python"
     journal = Journal(tmp_path / "logs")
     assert journal.differing(exe) == journal.diverged
     assert len(journal.diverged) == 10

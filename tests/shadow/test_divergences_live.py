@@ -12,8 +12,8 @@ import pytest
 from shadow_bot import ROOT, Bot, Journal, adds_up, wrong_executable
 
 from replay import core
+from replay.paper.trading_core import load_core
 from replay.shadow import ShadowOptions, wrap
-from replay.shadow.state_machine import load_core
 
 
 def traded(exe: str, logs: Path, steps: int = 120, slots: int = 2) -> dict[str, Any]:

@@ -1,0 +1,153 @@
+"""Which cores are compared: the files that run, and the files that are on the disk by now.
+
+A deployment under a running bot exchanges a file and not the process. So both are told: what is
+running is what the file was when it was started, and a file that changes is noticed and counted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+LOOK_EVERY = 5.0
+"""Seconds between two looks at the files."""
+
+Seen = dict[str, Any]
+"""What is known of a core: `path`; `sha256` of what runs, `on_disk` of what its file has by now
+(empty where it cannot be read); `version`; how many `changes` of the file were noticed."""
+
+
+def python_sources(module: object) -> list[str]:
+    """The files of a module's own code: all of its folder where it is a package."""
+    file = getattr(module, "__file__", None)
+    if not isinstance(file, str):
+        return []
+    path = Path(file)
+    return sorted(map(str, path.parent.glob("*.py"))) if path.name == "__init__.py" else [file]
+
+
+def hash_of(files: list[str]) -> str:
+    """The SHA-256 of a file; of several, over their names and contents. Empty where one cannot be
+    read."""
+    try:
+        if len(files) == 1:
+            with open(files[0], "rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.sha256()
+        for name in files:
+            content = Path(name).read_bytes()
+            digest.update(f"{Path(name).name}\0{len(content)}\0".encode() + content)
+        return digest.hexdigest() if files else ""
+    except OSError:
+        return ""
+
+
+class CoreFiles:
+    """The files of one core, and what is known of them."""
+
+    def __init__(self, path: str, files: list[str], version: str, former: Seen | None) -> None:
+        """`former` is what a process before this one has seen of the same core."""
+        self._files = files
+        self._marks = self._stat()
+        now = hash_of(files)
+        self.seen: Seen = {
+            "path": path,
+            "sha256": now,
+            "on_disk": now,
+            "version": version,
+            "changes": 0,
+            **(former or {}),
+        }
+        self._is_now(now)
+
+    def look(self) -> bool:
+        """Whether the files are others than they were at the last look."""
+        marks = self._stat()
+        if marks == self._marks:
+            return False
+        self._marks = marks
+        return self._is_now(hash_of(self._files))
+
+    def started(self) -> None:
+        """What is on the disk runs from now on."""
+        self.seen["sha256"] = self.seen["on_disk"]
+
+    def _is_now(self, digest: str) -> bool:
+        if digest == self.seen["on_disk"]:
+            return False
+        self.seen["on_disk"] = digest
+        self.seen["changes"] += 1
+        return True
+
+    def _stat(self) -> list[tuple[int, ...]]:
+        marks: list[tuple[int, ...]] = []
+        for name in self._files:
+            with suppress(OSError):
+                at = os.stat(name)
+                marks.append((at.st_dev, at.st_ino, at.st_size, at.st_mtime_ns, at.st_ctime_ns))
+        return marks
+
+
+class CoresSeen:
+    """Both cores, looked at now and then by the shadow process."""
+
+    def __init__(
+        self,
+        authority: tuple[str, list[str], str],
+        executable: str,
+        former: Mapping[str, Seen] | None = None,
+    ) -> None:
+        """`authority` has the path, the files and the version of the bot's module."""
+        former = former or {}
+        path, files, version = authority
+        self._authority = CoreFiles(path, files, version, former.get("authority"))
+        found = os.path.abspath(shutil.which(executable) or executable)
+        shadow = former.get("shadow")
+        self._shadow = CoreFiles(found, [found], "unknown", dict(shadow) if shadow else None)
+        # This process starts the executable anew, whatever ran before it.
+        self._shadow.started()
+        self._children: set[int] = set()
+        self._looked_at = time.monotonic()
+
+    def documents(self) -> dict[str, Seen]:
+        """What is known of both."""
+        return {"authority": dict(self._authority.seen), "shadow": dict(self._shadow.seen)}
+
+    def hashes(self) -> dict[str, str]:
+        """What runs, as a full line of the journal has it."""
+        return {"authority": self._authority.seen["sha256"], "shadow": self._shadow.seen["sha256"]}
+
+    def named(self, version: str) -> None:
+        """The version that the executable says it has."""
+        self._shadow.seen["version"] = version
+
+    def look(self) -> None:
+        """Looks at the files, where it is time to."""
+        if not self._children:
+            self._children = _children()
+        if time.monotonic() - self._looked_at < LOOK_EVERY:
+            return
+        self._looked_at = time.monotonic()
+        self._authority.look()
+        children = _children()
+        self._shadow.look()
+        if self._shadow.seen["sha256"] != self._shadow.seen["on_disk"] and (
+            not children or children - self._children
+        ):
+            self._shadow.started()
+        self._children = children
+
+
+def _children() -> set[int]:
+    """The processes that this one has started."""
+    children: set[int] = set()
+    with suppress(OSError, ValueError):
+        for task in Path("/proc/self/task").iterdir():
+            children |= set(map(int, (task / "children").read_text().split()))
+    return children
