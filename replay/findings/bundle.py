@@ -59,6 +59,7 @@ _PARITY, _MARKDOWN, _TEXT = "case.json", "report.md", "report.txt"
 _MEMBERS = (_FINDING, _CASE, _AUTHORITY, _SHADOW, _DIFFERENCES, _PARITY, _MARKDOWN, _TEXT)
 _PACKED = (_CASE, _AUTHORITY, _SHADOW, _DIFFERENCES)
 _MAGIC = b"PK\x03\x04"
+CHUNK = 1 << 20
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _UNREADABLE = (
     *(zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, NotImplementedError, RuntimeError),
@@ -226,20 +227,32 @@ def _contents(path: Path, archive: zipfile.ZipFile) -> tuple[_Manifest, dict[str
     name, times = names.most_common(1)[0]
     if times > 1:
         _damaged(path, f"it has {name[:80]!a} {times} times")
-    manifest = _manifest(path, archive.read(_MANIFEST))
+    manifest = _manifest(path, _read(path, archive, _MANIFEST))
     unknown = sorted(names.keys() - {_MANIFEST, *_MEMBERS})
     if unknown:
         _damaged(path, f"it has something that belongs to no bundle: {unknown[0][:80]!a}")
     missing = [name for name in _MEMBERS if name not in names or name not in manifest.members]
     if missing:
         _damaged(path, f"it has no {missing[0]}")
-    members = {name: archive.read(name) for name in _MEMBERS}
+    members = {name: _read(path, archive, name) for name in _MEMBERS}
     for name, content in members.items():
         if manifest.members[name] != _checksum(content):
             _damaged(path, f"{name} is not what the manifest says")
         if _unpacked_size(name, content) > MAX_MEMBER:
             _damaged(path, f"{name} is larger than any bundle has it")
     return manifest, members
+
+
+def _read(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
+    """A member, piece by piece: one that lies about its size is unpacked no further."""
+    pieces, room = [], archive.getinfo(name).file_size
+    with archive.open(name) as member:
+        while piece := member.read(CHUNK):
+            pieces.append(piece)
+            room -= len(piece)
+            if room < 0:
+                _damaged(path, f"{name} is larger than it says")
+    return b"".join(pieces)
 
 
 def _check_sizes(path: Path, entries: list[zipfile.ZipInfo]) -> None:

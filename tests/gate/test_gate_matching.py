@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -127,7 +128,7 @@ def test_a_lost_line_of_the_journal_passes_nothing(gate: Gate) -> None:
         del lines[115]
 
     verdict = gate(lose)
-    assert verdict.verdict is Outcome.INCONCLUSIVE
+    assert verdict.verdict is Outcome.FAIL
     assert verdict.matching.marked == 5
     assert verdict.matching.problem_count == 4
     assert any("marked on no line" in problem for problem in verdict.matching.problems)
@@ -187,7 +188,7 @@ def test_another_kind_than_the_journal_s_is_not_believed(gate: Gate) -> None:
             block["transition_divergences"] = 0
             block["last_divergence_kind"] = "invariant"
 
-    assert gate(swap).verdict is Outcome.INCONCLUSIVE
+    assert gate(swap).verdict is Outcome.FAIL
 
 
 def test_a_journal_of_another_hour_is_not_believed(gate: Gate) -> None:
@@ -196,13 +197,13 @@ def test_a_journal_of_another_hour_is_not_believed(gate: Gate) -> None:
             line["ts"] += 3600.0
 
     verdict = gate(move)
-    assert verdict.verdict is Outcome.INCONCLUSIVE
+    assert verdict.verdict is Outcome.FAIL
     assert len(verdict.matching.tied) == 0
 
 
 def test_an_executable_that_agrees_now_reproduces_nothing(gate: Gate) -> None:
     verdict = gate(shadow="python")
-    assert verdict.verdict is Outcome.INCONCLUSIVE
+    assert verdict.verdict is Outcome.FAIL
     assert verdict.matching.replayed == 0
     assert "the cores do not differ on it now" in verdict.matching.problems[0]
 
@@ -244,3 +245,50 @@ def test_the_same_journal_given_twice_counts_once(gate: Gate, tmp_path: Path) ->
     assert replayed.doubled == 207
     assert (verdict.matching.marked, verdict.matching.replayed) == (6, 6)
     assert verdict.verdict is Outcome.PASS
+
+
+# --- More evidence ----------------------------------------------------------------------------
+
+
+def test_cores_that_are_not_those_that_ran_soften_nothing(
+    live: tuple[str, str], gate: Gate
+) -> None:
+    """The journal's marks are shown by no replay: then what was counted stands as it was."""
+    bot = Bot()
+    bot.documents = json.loads(live[1])
+    alone = judge_documents(bot)
+    beside = gate(shadow="python")
+    assert alone.verdict is Outcome.FAIL
+    assert_no_softer(alone, beside)
+    told = {one.key: one.why for one in beside.criteria}
+    assert "are these the cores that ran?" in told["fail 2"]
+
+
+@pytest.mark.parametrize(("explanations", "kept"), [("", 1), (EXITS, 1), (BOTH, 2), (BOTH, 5)])
+def test_part_of_a_journal_softens_only_what_was_run_and_explained(
+    live: tuple[str, str], gate: Gate, explanations: str, kept: int
+) -> None:
+    """Every `kept`-th line of the journal: what it does not show is counted all the same."""
+    bot = Bot()
+    bot.documents = json.loads(live[1])
+
+    def thinned(lines: list[Any], bot: Bot) -> None:
+        lines[:] = lines[::kept]
+
+    assert_no_softer(judge_documents(bot), gate(thinned, explanations))
+
+
+def judge_documents(bot: Bot) -> GateVerdict:
+    with tempfile.TemporaryDirectory() as folder:
+        telemetry, _ = write_live(Path(folder), [], bot)
+        return judge(read_telemetry([telemetry]), None)
+
+
+def assert_no_softer(alone: GateVerdict, beside: GateVerdict) -> None:
+    """No criterion that failed is better with more evidence, unless all of its event is explained
+    by what was run."""
+    before, after = outcomes(alone), outcomes(beside)
+    assert [key for key, one in before.items() if one is Outcome.FAIL and after[key] is Outcome.PASS
+            ] == []  # fmt: skip
+    assert before["fail 2"] is after["fail 2"] is Outcome.FAIL
+    assert beside.verdict is Outcome.FAIL

@@ -20,6 +20,7 @@ from replay.gate.telemetry.samples import Sample
 from replay.gate.telemetry.timeline import Rise, Timeline
 
 MAX_PROBLEMS = 100
+SAME_CORES = "are these the cores that ran? (their hashes are under `replay`)"
 
 
 class Tied(NamedTuple):
@@ -34,8 +35,9 @@ class Tied(NamedTuple):
 class Matching:
     """What was matched. `counted` is the number of divergences in the telemetry, `marked` in the
     journal, `replayed` now. `untied` has the rises of which some are not tied, with how many.
-    `problems` are the first hundred of `problem_count`; `notes` is what agrees, but is worth
-    saying. `failures_uncounted` are failures that the journal marks and no sample counts."""
+    `unshown` are the marked lines on which the cores do not differ now. `problems` are the first
+    hundred of `problem_count`; `notes` is what agrees, but is worth saying. `failures_uncounted`
+    are failures that the journal marks and no sample counts."""
 
     counted: int
     marked: int
@@ -47,6 +49,7 @@ class Matching:
     notes: tuple[str, ...]
     failures_marked: int = 0
     failures_uncounted: int = 0
+    unshown: int = 0
 
 
 def match(timeline: Timeline, replayed: Replayed | None, dropped: int) -> Matching:
@@ -97,6 +100,7 @@ class _Matcher:
             tuple(self._notes),
             len(failures),
             max(0, len(timed) - counted),
+            sum((mark.file, mark.line) not in self._differing for mark in marks),
         )
 
     def _lines(self, marks: Sequence[Mark], failures: Sequence[Mark]) -> None:
@@ -145,8 +149,11 @@ class _Matcher:
                 begin, end = _window(self._timeline, rise)
                 taken += free.take(kind, wanted, begin, end)
             missing = rise.counts.total_divergences - len(taken)
+            # What is marked and not shown now is as little known as what is not marked at all.
+            unshown = sum((mark.file, mark.line) not in self._differing for mark in taken)
+            if missing or unshown:
+                untied.append((rise, missing + unshown))
             if missing:
-                untied.append((rise, missing))
                 self._problems.append(
                     f"{missing} of {rise.counts.total_divergences} divergences that "
                     f"{rise.after.place} counts ({rise.after.text}) are marked on no line of the "

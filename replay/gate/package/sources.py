@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from replay.errors import InputError
+from replay.findings.zip_layout import layout_flaws
 from replay.gate.package.package import MANIFEST, MAX_BYTES, MAX_FILES
 
 CHUNK = 1 << 20
@@ -65,9 +66,20 @@ def open_source(path: Path) -> Iterator[Source]:
         return
     with archive:
         source = _Archive(archive)
+        if not source.problems:
+            source.problems += _layout(path, archive)
         if MANIFEST not in source.sizes and not source.problems:
             raise InputError(f"{path} is no evidence package: it has no {MANIFEST}")
         yield source
+
+
+def _layout(path: Path, archive: zipfile.ZipFile) -> list[str]:
+    """What is in an archive beside its members."""
+    try:
+        with path.open("rb") as file:
+            return layout_flaws(archive, file)
+    except UNREADABLE as error:
+        return [f"the archive is damaged: {error or type(error).__name__}"]
 
 
 class _Broken:
@@ -139,11 +151,18 @@ class _Archive:
                 self.problems.append(f"{name} is in the archive {times} times")
         for entry in entries:
             flaw = _flaw(entry)
+            if not flaw and entry.is_dir():
+                continue  # an archiver's note of a directory: only its files count
             if flaw:
                 self.problems.append(f"{entry.filename} {flaw}")
             else:
                 self.sizes[entry.filename] = entry.file_size
                 self._entries[entry.filename] = entry
+        self.problems += [
+            f"{entry.filename} is a directory without a file"
+            for entry in entries
+            if entry.is_dir() and not any(one.startswith(entry.filename) for one in self.sizes)
+        ]
 
     def open(self, name: str) -> IO[bytes]:
         """Opens a member; no more than its size is ever unpacked."""
@@ -158,6 +177,7 @@ def _flaw(entry: zipfile.ZipInfo) -> str:
         return "is compressed in a way that no package is"
     if kind == stat.S_IFLNK:
         return "is a symbolic link"
-    if entry.is_dir() or kind not in (0, stat.S_IFREG):
+    wanted = stat.S_IFDIR if entry.is_dir() else stat.S_IFREG
+    if kind not in (0, wanted):
         return "is no plain file"
     return ""

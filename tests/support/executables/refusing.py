@@ -23,7 +23,7 @@ STYLES: Mapping[str, Style] = {
     "plain": lambda path, value, number: "not a finite number",
     "value": lambda path, value, number: f"cannot read {path}: {value} is no finite number",
     "json": lambda path, value, number: (
-        f"Error in $.{path.replace('.', '.')}: parsing Double failed, unexpected token '{value}'"
+        f"Error in $.{path}: parsing Double failed, unexpected token '{value}'"
     ),
     "place": lambda path, value, number: (
         f"request.json:1:{100 + 7 * number}: syntax error, unexpected {str(value)!r} (char "
@@ -89,6 +89,8 @@ def answered(line: str, style: Style, number: int) -> dict[str, Any]:
         return {"error": "no such event"}
     except (ArithmeticError, ValueError):
         return {"error": "a number is out of range"}
+    except (AttributeError, LookupError, TypeError):
+        return {"error": "no such request"}
 
 
 def main() -> None:
