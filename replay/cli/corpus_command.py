@@ -13,7 +13,8 @@ from replay.errors import ExitCode
 from replay.runs.report import unread_document
 from replay.safe_text import clean
 from replay.settings import Settings
-from replay.streams.corpus import Corpus, Entry
+from replay.streams.content import why_not_taken
+from replay.streams.corpus import Corpus, Entry, FileCount
 from replay.streams.model import Rejected
 
 MAX_REJECTED_SHOWN = 20
@@ -43,7 +44,11 @@ def import_command(
     settings: Settings,
     as_json: bool,
 ) -> int:
-    """Take journals, requests and parity cases into the corpus. Twice adds nothing."""
+    """Take journals, requests, parity cases and states into the corpus. Twice adds nothing.
+
+    Each file is told by its content, and what was not taken of one is told on one line, with why.
+    `-` is standard input.
+    """
     directory = settings.corpus[-1]
     rejected: list[Rejected] = []
     count = Corpus(directory).import_inputs(inputs, on_rejected=rejected.append)
@@ -55,19 +60,39 @@ def import_command(
                 "known": count.known,
                 "steps": count.steps,
                 "rejected": [one._asdict() for one in rejected],
+                "files": [_file_document(one) for one in count.files],
                 **unread_document(count.unread),
             }
         )
     else:
         say(f"{clean(directory)}: {count.added} streams added, {count.known} known, "
             f"{count.steps:,} steps")  # fmt: skip
-        for one in rejected[:MAX_REJECTED_SHOWN]:
-            say(f"  set aside {clean(one.file)}:{one.line}: {clean(one.reason)}")
-        if len(rejected) > MAX_REJECTED_SHOWN:
-            say(f"  ... and {len(rejected) - MAX_REJECTED_SHOWN:,} more (--json has them)")
+        first = {one.file: one for one in reversed(rejected)}
+        aside = [one for one in count.files if one.rejected]
+        for one in aside[:MAX_REJECTED_SHOWN]:
+            say(f"  {clean(_aside_words(one, first[one.file]), 600)}")
+        if len(aside) > MAX_REJECTED_SHOWN:
+            say(f"  ... and of {len(aside) - MAX_REJECTED_SHOWN:,} more files (--json has them)")
         say_unread(count.unread)
     nothing = count.added + count.known == 0 or any(one.is_doubtful for one in count.unread)
     return int(ExitCode.BAD_INPUT if nothing else ExitCode.CLEAN)
+
+
+def _aside_words(count: FileCount, first: Rejected) -> str:
+    """What of a file was not taken, and why, on one line."""
+    if not count.steps:
+        why = why_not_taken(Path(count.file))
+        if why:
+            return f"not taken {count.file}: {why} ({count.rejected:,} lines)"
+    where = f"{first.file}:{first.line}"
+    if count.rejected == 1:
+        return f"set aside {where}: {first.reason}"
+    return f"set aside {count.file}: {count.rejected:,} lines, the first {where}: {first.reason}"
+
+
+def _file_document(count: FileCount) -> dict[str, object]:
+    why = "" if count.steps else why_not_taken(Path(count.file))
+    return {**count._asdict(), "why": why}
 
 
 @corpus.command(

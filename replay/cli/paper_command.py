@@ -79,7 +79,8 @@ it failed, 130 and 143 on signals; 2 bad input, 3 the environment (a port or dir
     "--candles",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="A CSV file of one-minute candles (timestamp, open, high, low, close), plain, .gz or "
+    help="A CSV file of one-minute candles (timestamp or time, open, high, low, close; without a "
+    "header in this order, as Kraken's archives are), plain, .gz or "
     ".zst; default a synthetic market. Behind the last candle they begin again.",
 )
 @click.option(

@@ -7,6 +7,7 @@ gap or candles out of order is refused as a whole, with the line and the reason.
 from __future__ import annotations
 
 import csv
+import itertools
 import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -58,7 +59,12 @@ def read_candles(path: Path) -> tuple[Candle, ...]:
         raise InputError(f"{path}: is a directory, not a file of candles", file=str(path))
     lines = _lines(path)
     first, header = next(lines, (_Line(str(path), 1), ""))
-    places = _places(first, header)
+    if _is_candle(first, header):
+        # As Kraken's archives of OHLC are: time, open, high, low, close, volume, trades.
+        places = {column: place for place, column in enumerate(COLUMNS)}
+        lines = itertools.chain(((first, header),), lines)
+    else:
+        places = _places(first, header)
     candles: list[Candle] = []
     for line, text in lines:
         candle = _candle(line, _cells(line, text), places)
@@ -91,8 +97,19 @@ def _cells(line: _Line, text: str) -> list[str]:
         line.refuse(f"is no CSV ({error})")
 
 
+def _is_candle(line: _Line, text: str) -> bool:
+    """Whether the first line is a candle, and no header: all that it has are numbers."""
+    cells = _cells(line, text)
+    try:
+        return len(cells) >= len(COLUMNS) and all(math.isfinite(float(cell)) for cell in cells)
+    except ValueError:
+        return False
+
+
 def _places(line: _Line, header: str) -> dict[str, int]:
     names = [name.lower() for name in _cells(line, header)]
+    if COLUMNS[0] not in names:
+        names = [COLUMNS[0] if name == "time" else name for name in names]
     missing = [column for column in COLUMNS if column not in names]
     if missing:
         line.refuse(f"the header has no column {', '.join(missing)}")

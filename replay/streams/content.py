@@ -20,7 +20,7 @@ from typing import IO, NamedTuple
 from replay.errors import InputError
 from replay.streams.file_names import log_name
 from replay.streams.lines import text_pieces
-from replay.streams.opening import Damage, Piece, open_once
+from replay.streams.opening import Damage, Piece, is_readable_once, open_once
 from replay.streams.stream_file import MAGIC
 
 HEAD = 128 * 1024
@@ -51,8 +51,11 @@ class Content(NamedTuple):
     is_json: bool = False
 
 
+SQLITE, CSV, REPR, TEXT = "a SQLite database", "CSV", "Python's repr", "text"
+EMBEDDED = "text with objects of a log in it"
+
 _MAGICS = (
-    (b"SQLite format 3\0", "a SQLite database", False),
+    (b"SQLite format 3\0", SQLITE, False),
     (b"\x89PNG", "a picture", False),
     (b"\xff\xd8\xff", "a picture", False),
     (b"GIF8", "a picture", False),
@@ -68,6 +71,8 @@ _MAGICS = (
     (b"age-encryption.org/", "encrypted", True),
     (b"-----BEGIN PGP", "encrypted", True),
 )
+_JSON = re.compile(rb"^[^\w\n]{0,16}(?:\{\s{0,80}[\"}]|\{\s*$|\[\s{0,80}[\[{])", re.MULTILINE)
+_REPR = re.compile(rb"^[^\w\n]{0,16}\{\s{0,80}'|^[A-Z]\w{0,80}\(\w+=", re.MULTILINE)
 _ZIP = b"PK"
 _ZIP_NAMES = 64 * 1024
 """So much of a zip archive's end is looked at, where the names of its members are."""
@@ -80,7 +85,7 @@ _KINDS = (
     (Kind.REQUESTS, re.compile(rb'"method"\s*:\s*"')),
     (Kind.CASES, re.compile(rb'"initial_state"\s*:')),
     (Kind.STATES, re.compile(rb'"cycle_a"\s*:|\\"cycle_a\\"\s*:|""cycle_a""\s*:')),
-    (Kind.ROWS, re.compile(rb'"(?:event|event_type|type)"\s*:|"order_local_id"\s*:')),
+    (Kind.ROWS, re.compile(rb'"(?:event|event_type|type|order_local_id|txid)"\s*:')),
 )
 _TS = re.compile(rb'"ts"\s*:\s*(?:"([^"]{10,40})"|(\d{9,10}(?:\.\d+)?))')
 
@@ -160,7 +165,7 @@ def _content_of_text(path: Path, head: bytes, damage: str) -> Content:
     known = _binary(head)
     if known is not None:
         return known
-    is_json = bool(re.search(rb"^\W*\{|^\W*\[\s*[\[{]", head, re.MULTILINE))
+    is_json = bool(_JSON.search(head))
     if is_json:
         kinds = _kinds_in(head)
         words = " and ".join(kinds) if kinds else "JSON of another kind"
@@ -170,11 +175,18 @@ def _content_of_text(path: Path, head: bytes, damage: str) -> Content:
     if b"\0" in head or damage:
         is_log = log_name(path.name).is_log
         return Content(damage or "no text", is_doubtful=bool(damage) or is_log)
-    if b'""cycle_a""' in head or b"'cycle_a'" in head:
+    if b'""cycle_a""' in head:
         return Content("states", frozenset({Kind.STATES}))
+    if _REPR.search(head):
+        return Content(REPR)
     if re.search(rb'"state_machine_shadow"|"v":\s*1\b|"method":\s*"(?:trans|check|apply)', head):
-        return Content("text with objects of a log in it", is_doubtful=True)
-    return Content("text")
+        return Content(EMBEDDED, is_doubtful=True)
+    return Content(CSV if _is_csv(head) else TEXT)
+
+
+def _is_csv(head: bytes) -> bool:
+    rows = head.split(b"\n")[:3]
+    return rows[0].count(b",") >= 2 and all(row.count(b",") >= 2 for row in rows if row.strip())
 
 
 def _kinds_in(head: bytes) -> list[Kind]:
@@ -199,3 +211,34 @@ def _begins(head: bytes) -> float | None:
         return datetime.fromisoformat(json.loads(b'"' + found.group(1) + b'"')).timestamp()
     except ValueError:
         return None
+
+
+def why_not_taken(path: Path) -> str:
+    """Why a file has nothing to replay, and what to do with it; empty where its lines have to say.
+
+    A pipe cannot be looked at a second time.
+    """
+    if is_readable_once(path):
+        return ""
+    return advice_on(content_of(path))
+
+
+def advice_on(content: Content) -> str:
+    """What to do with a file that has this, so that it can be replayed; empty where it can."""
+    return _NOT_TAKEN.get(next(iter(content.kinds), None), _TEXT_NOT_TAKEN.get(content.words, ""))
+
+
+_NOT_TAKEN: dict[Kind | None, str] = {
+    Kind.TELEMETRY: "is telemetry: it has counters only, not what a call was given; "
+    "`doge-replay gate` judges it",
+    Kind.ROWS: "has events or fills without states: a replay needs the state, config and sizes "
+    "that each met (docs/contract/formats.md, Journal)",
+}
+_TEXT_NOT_TAKEN = {
+    SQLITE: "is a SQLite database: export its states, one a line, with `sqlite3 -json`",
+    CSV: "is CSV without states in its cells: a replay needs state, config and sizes of each call",
+    EMBEDDED: "has objects of a log behind other text: log json.dumps(request), one a line, and "
+    "nothing before it",
+    REPR: "holds Python's own notation, not JSON: log json.dumps(request) instead of repr",
+    TEXT: "is text without JSON: log json.dumps(request), one a line, and nothing before it",
+}

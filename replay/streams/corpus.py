@@ -13,11 +13,12 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from replay.errors import DamagedError, EnvironmentFailure, InputError
-from replay.streams.inputs import read_files
+from replay.streams.inputs import InputReader
 from replay.streams.log_files import Wanted, find_files
 from replay.streams.model import Rejected, Segment, Start, Step, Stream, Unread
 from replay.streams.stream_file import (
@@ -76,16 +77,25 @@ class Verification:
         return all(fault.kind != "damaged" for fault in self.faults)
 
 
+class FileCount(NamedTuple):
+    """What became of one file that was imported: steps taken and lines set aside."""
+
+    file: str
+    steps: int
+    rejected: int
+
+
 @dataclass(slots=True)
 class ImportCount:
     """What became of an import: streams that are new, known already, their steps, lines that
-    could not be used, and what of directories was not read."""
+    could not be used, what of directories was not read, and what became of each file."""
 
     added: int = 0
     known: int = 0
     steps: int = 0
     rejected: int = 0
     unread: tuple[Unread, ...] = ()
+    files: list[FileCount] = field(default_factory=list)
 
 
 class Corpus:
@@ -195,23 +205,38 @@ class Corpus:
         with contextlib.ExitStack() as stack:
             writers: dict[int, StreamWriter] = {}
             stack.callback(_abandon_all, writers)
-            for item in read_files(found.files, bound=bound):
-                if isinstance(item, Rejected):
-                    count.rejected += 1
-                    if on_rejected is not None:
-                        on_rejected(item)
-                    continue
-                if item.start is not None:
-                    writers[item.key] = self.writer(item.start, item.origin)
-                for step in item.steps:
-                    writers[item.key].add(step)
-                count.steps += len(item.steps)
-                if item.last:
-                    _, is_new = writers[item.key].finish()
-                    del writers[item.key]
-                    count.added += is_new
-                    count.known += not is_new
+            reader = InputReader(bound=bound)
+            for file in found.files:
+                steps, rejected = count.steps, count.rejected
+                self._take(reader.read(file), writers, count, on_rejected)
+                took = FileCount(str(file), count.steps - steps, count.rejected - rejected)
+                count.files.append(took)
+            self._take(reader.end(), writers, count, on_rejected)
         return count
+
+    def _take(
+        self,
+        items: Iterable[Segment | Rejected],
+        writers: dict[int, StreamWriter],
+        count: ImportCount,
+        on_rejected: Callable[[Rejected], None] | None,
+    ) -> None:
+        for item in items:
+            if isinstance(item, Rejected):
+                count.rejected += 1
+                if on_rejected is not None:
+                    on_rejected(item)
+                continue
+            if item.start is not None:
+                writers[item.key] = self.writer(item.start, item.origin)
+            for step in item.steps:
+                writers[item.key].add(step)
+            count.steps += len(item.steps)
+            if item.last:
+                _, is_new = writers[item.key].finish()
+                del writers[item.key]
+                count.added += is_new
+                count.known += not is_new
 
     def _names(self) -> list[str]:
         try:

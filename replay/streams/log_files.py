@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from replay.errors import InputError
-from replay.streams.content import Content, Kind, content_of
+from replay.streams.content import Content, Kind, advice_on, content_of
 from replay.streams.file_names import JOURNAL, SNAPSHOT, TELEMETRY, Rotation, log_name
 from replay.streams.model import Unread
 from replay.streams.opening import is_readable_once, path_of
@@ -157,7 +157,8 @@ class _Search:
         if self._is_wanted(path, content):
             self._below.append(_File(path, content))
         else:
-            self._leave(path, content.words, doubtful=content.is_doubtful)
+            advice = advice_on(content) if self._wanted is Wanted.IMPORTED else ""
+            self._leave(path, advice or content.words, doubtful=content.is_doubtful)
 
     def _is_wanted(self, path: Path, content: Content) -> bool:
         wanted = self._wanted.value

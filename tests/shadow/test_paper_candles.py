@@ -30,6 +30,15 @@ def test_times_may_be_epoch_seconds_and_columns_in_any_order(tmp_path: Path) -> 
     assert candle == (60.0, 0.15, 0.3, 0.1, 0.2)
 
 
+@pytest.mark.parametrize("head", ["", "time,open,high,low,close,vwap,volume,count\n"])
+def test_an_exchange_s_own_columns_are_read_with_and_without_a_header(
+    tmp_path: Path, head: str
+) -> None:
+    file = tmp_path / "XDGUSD_1.csv"
+    file.write_text(f"{head}60,0.15,0.3,0.1,0.2,0.18,1000.5,7\n120,0.2,0.2,0.2,0.2,0.2,1,1\n")
+    assert list(read_candles(file)) == [(60.0, 0.15, 0.3, 0.1, 0.2), (120.0, 0.2, 0.2, 0.2, 0.2)]
+
+
 def changed(line: int, old: str, new: str) -> str:
     lines = GOOD.split("\n")
     assert old in lines[line - 1]
