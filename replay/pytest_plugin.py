@@ -105,7 +105,23 @@ def pytest_configure(config: pytest.Config) -> None:
         if not path.exists():
             what = "database" if path in chosen.databases else "corpus"
             raise pytest.UsageError(f"doge-replay: there is no {what} {clean(path)}")
-    config.args += [str(path) for path in chosen if str(path) not in config.args]
+    config.args += [str(path) for path in chosen if _is_wanted(config, path)]
+
+
+def _is_wanted(config: pytest.Config, path: Path) -> bool:
+    """Whether a database or corpus is to be added to what pytest collects: not where the call names
+    it, or items in it, by itself; and where it only stands in the settings, not where the call
+    names anything, since that is then all that is meant."""
+    here = config.invocation_params.dir
+    given = {Path(os.path.abspath(here / arg.partition("::")[0])) for arg in config.args}
+    if path in given or any(path in one.parents for one in given):
+        return False
+    is_of_the_call = any(
+        path == Path(os.path.abspath(here / one))
+        for name in ("db", "corpus")
+        for one in config.getoption(f"doge_{name}")
+    )
+    return is_of_the_call or config.args_source is not pytest.Config.ArgsSource.ARGS
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

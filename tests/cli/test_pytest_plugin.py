@@ -212,6 +212,27 @@ def test_everything_is_collected_once_and_can_be_named(
         passed=2 + len(faulty.ids))  # fmt: skip
 
 
+def test_a_call_means_what_it_means_everywhere(
+    run: Runs, faulty: Faulty, where: Path, corpus: Path
+) -> None:
+    """Items, single files and IDs that are not there, with a database that settings name."""
+    one, *others = faulty.ids
+    settings = "[pytest]\ndoge_db = divergences.db\ndoge_corpus = streams\n"
+    (where / "pytest.ini").write_text(settings)
+    (where / "test_own.py").write_text("def test_own(): pass\n")
+    item = f"divergences.db::{one}"
+    run(where, item, passed=1)
+    run(where, item, "--doge-db", "divergences.db", passed=1)
+    run(where, "test_own.py", passed=1)
+    run(where, "test_own.py::test_own", item, passed=2)
+    run(where, "divergences.db", passed=len(faulty.ids))
+    run(where, "test_own.py", "--doge-db", "divergences.db", passed=1 + len(faulty.ids))
+    run(where, "--deselect", item, passed=len(others) + 2 + 1)
+    run(where, "-k", one, passed=1)
+    ran = run(where, "divergences.db::d-00000000", code=int(pytest.ExitCode.USAGE_ERROR))
+    assert "d-00000000" in ran.err
+
+
 @pytest.mark.parametrize("workers", [[], ["-p", "xdist", "-n", "2"]], ids=["alone", "xdist"])
 def test_cores_are_opened_once_for_a_session_and_closed_behind_it(
     run: Runs, faulty: Faulty, where: Path, corpus: Path, core_exe: str, workers: list[str]

@@ -132,7 +132,7 @@ def reason_of(refusal: str) -> str:
     kind, _, rest = refusal.partition(" ")
     if kind == RefusalKind.UNREADABLE:
         return f"{kind} {_what_is_unreadable(rest)}"
-    if kind in (RefusalKind.ERROR, RefusalKind.ARITHMETIC) and rest:
+    if kind in (RefusalKind.ERROR, RefusalKind.ARITHMETIC, RefusalKind.UNMADE) and rest:
         return f"{kind} {template(rest)}"
     return kind if kind in set(RefusalKind) else OTHER
 
