@@ -416,6 +416,7 @@ def test_two_places_in_a_module_that_overflow_are_two_bugs() -> None:
     one = failed("arithmetic OverflowError in book")
     assert one != failed("arithmetic OverflowError in new_entry")
     assert one != failed("arithmetic ZeroDivisionError in book")
+    assert failed("arithmetic OverflowError in _a") != failed("arithmetic OverflowError in _b")
     assert failed("arithmetic").id == "f-fdde193e"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from differential_makers import faulty, ours, stream, trading, two_entries
+from differential_makers import answers, copy_of_core, faulty, ours, stream, trading, two_entries
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +25,8 @@ from replay.runs.coverage_counter import Exercising
 from replay.runs.report import Check, Report
 from replay.streams.model import Start, Step, Stream, segments_of
 from replay.targets.base import CoreIdentity, Outcome, Target
+from replay.targets.executable.handshake import open_executable
+from replay.targets.python.module import open_python_target
 
 NOBODY = CoreIdentity("python", "python", "0", "0", "0")
 UNREAD: Sequence[Step] = (
@@ -120,6 +122,28 @@ def test_numbers_that_both_compute_to_be_out_of_range_are_evidence() -> None:
     assert report.tally.compared == 1
     assert not report.tally.uncompared
     assert report.exit_code is ExitCode.CLEAN
+
+
+def test_a_module_says_where_it_cannot_go_on_and_agrees_with_who_does_not(
+    tmp_path: Path, core_exe: str
+) -> None:
+    """The place is for telling two bugs of one module apart; the contract knows of none."""
+    replaced = ("def transition(", "def transition (")
+    module = open_python_target(copy_of_core(tmp_path, "reducer.py", *replaced))
+    start = Start(two_entries(next_order_id=2**63 - 1), {}, 5.0)
+    fill = Step((2, 1, "X", "sell", 0.2, 25.0, 0.01, 1001.0))
+    executable = open_executable(core_exe)
+    try:
+        for pair in ((module, executable), (executable, module), (module, ours())):
+            report = reported(*pair, Stream(start, (fill, Step((1, 1002.0)))))
+            assert +report.tally.verdicts == {Verdict.BOTH_REFUSE: 1, Verdict.AGREE: 1}
+            assert report.tally.compared == 2
+            assert report.misses == []
+    finally:
+        executable.close()
+    ((kind, place), _) = answers(module, Stream(start, (fill, Step((1, 1002.0)))))
+    assert kind == "arithmetic"
+    assert place.partition(" in ")[2].isidentifier()
 
 
 @settings(max_examples=40, deadline=None)

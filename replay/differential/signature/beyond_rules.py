@@ -118,6 +118,9 @@ _NAMES: Final = frozenset(
 """All that a path outside of the state may be made of."""
 
 
+_PLACE: Final = re.compile(r"[A-Za-z]\w{0,50} in \w{1,60}", re.ASCII)
+"""Where a bot's module could not go on with a number: a kind of exception and a function."""
+
 REFUSING: Final = "refusing"
 """The rule of a refusal of which only its text is known."""
 
@@ -132,6 +135,8 @@ def reason_of(refusal: str) -> str:
     kind, _, rest = refusal.partition(" ")
     if kind == RefusalKind.UNREADABLE:
         return f"{kind} {_what_is_unreadable(rest)}"
+    if kind == RefusalKind.ARITHMETIC and _PLACE.fullmatch(rest):
+        return f"{kind} {rest}"
     if kind in (RefusalKind.ERROR, RefusalKind.ARITHMETIC, RefusalKind.UNMADE) and rest:
         return f"{kind} {template(rest)}"
     return kind if kind in set(RefusalKind) else OTHER

@@ -32,6 +32,7 @@ from replay.targets.base import (
     Failure,
     FailureKind,
     Outcome,
+    RefusalKind,
     Reply,
     StepResult,
     Target,
@@ -308,7 +309,8 @@ def same_answer(passage: Passage, place: int, answer: StepResult, wanted: StepRe
     if same_bytes(answer, wanted):
         return True
     if is_refusal(answer) or is_refusal(wanted):
-        return equal(answer, wanted)
+        # Where in a module a number could not be gone on with differs from core to core.
+        return answer[0] == wanted[0] == RefusalKind.ARITHMETIC or equal(answer, wanted)
     before, decimals = passage.befores[place]
     try:
         return not compare(answer, wanted, before, decimals) and not compare(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import traceback
+from pathlib import Path
 
+import replay
 from replay.core import UnknownEventError, UnreadableError
 from replay.targets.base import Outcome, RefusalKind
 from replay.targets.executable.frames import one_line
@@ -13,6 +17,13 @@ RAISED = (Exception, SystemExit)
 
 MAX_TEXT = 200
 """How much of a foreign exception's text is kept."""
+
+_NOT_THE_MODULES = (
+    str(Path(replay.__file__).parent) + os.sep,
+    str(Path(os.__file__).parent) + os.sep,
+    "<",
+)
+"""How the names of files begin that are ours, of Python or of what it has installed."""
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
@@ -44,8 +55,20 @@ def refusal(error: BaseException, *, reading: bool = False) -> Refused:
         isinstance(error, OverflowError | ZeroDivisionError) or type(error) is ValueError
     )
     if is_arithmetic and not reading:
-        return Refused(RefusalKind.ARITHMETIC, "")
+        return Refused(RefusalKind.ARITHMETIC, place_of(error))
     return Refused(RefusalKind.ERROR, told(error))
+
+
+def place_of(error: BaseException) -> str:
+    """Where in a bot's own module something was raised: `OverflowError in book`, by the innermost
+    function that is the module's. Empty for our own core, whose refusals say no more than the
+    contract does."""
+    names = [
+        frame.f_code.co_name
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+        if not frame.f_code.co_filename.startswith(_NOT_THE_MODULES)
+    ]
+    return kept_text(f"{type(error).__name__} in {names[-1]}") if names else ""
 
 
 def refusal_by(error: BaseException) -> Outcome:
