@@ -7,18 +7,20 @@ that look alike it tells the first few in full, and the one in question need not
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from replay.differential.conditions.facts import config_at, facts_of
 from replay.differential.lockstep import ABSENT_OUTCOME, judge
 from replay.differential.model import Finding, Verdict
 from replay.differential.routing_table import NO_ROUTING, Routing
+from replay.differential.same_footing import steps_for_shadow
 from replay.differential.settings_in_force import settings_at
 from replay.differential.signature.signature import divergence_signature, failure_signature
 from replay.differential.trail import walk
 from replay.streams.model import Stream
 from replay.targets.base import Failure, Outcome, StepResult, Target, Work
+from replay.targets.readers import readers_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,11 @@ def run_last_step(
         if place < len(ours) - 1:
             return LastStep(None, {}, failure)
         return _authority_failed(stream, ours, failure, routing)
-    theirs = _ask(shadow, stream, outcomes)[-1]
-    *_, (before, decimals) = walk(stream.start, None, stream.steps, ours)
+    told = steps_for_shadow(stream, outcomes, readers_of(authority))
+    theirs = _ask(shadow, replace(stream, steps=tuple(told)), outcomes)[-1]
+    *_, (before, decimals) = walk(
+        stream.start, None, stream.steps, ours, readers_of(authority).state
+    )
     verdict, differences, answer = judge(outcomes[-1], theirs, before, decimals)
     if verdict in (Verdict.AGREE, Verdict.BOTH_REFUSE):
         return LastStep(None, {})

@@ -20,9 +20,10 @@ from replay.differential.judge import Answered, Judge, Judged, Judgement, judge,
 from replay.differential.model import Finding, Repeat, Verdict
 from replay.differential.notable import notable_steps
 from replay.differential.routing_table import NO_ROUTING, Routing
+from replay.differential.same_footing import SURE, Unsure, is_sure, restated
 from replay.differential.trail import Trail, walk
 from replay.differential.uncompared import MAX_REASONS, OTHER_REASONS, is_computed, why_refused
-from replay.streams.model import Document, Segment, Start
+from replay.streams.model import Document, Segment, Start, Step
 from replay.targets.base import (
     REFUSED,
     Failure,
@@ -33,8 +34,9 @@ from replay.targets.base import (
     Work,
     is_refusal,
 )
-from replay.targets.compact import Plain, apply_changes, apply_delta, blank, read_state
+from replay.targets.compact import Plain, apply_changes, apply_delta, blank
 from replay.targets.cursor import settings_after
+from replay.targets.readers import readers_of
 
 __all__ = ["ABSENT_OUTCOME", "Lockstep", "Tally", "judge", "run_stream", "same_bytes"]
 
@@ -111,6 +113,7 @@ class _Position:
     raw: Document
     plain: Plain | Callable[[], Plain] | None
     inputs: _Inputs
+    unsure: Unsure = SURE
 
     @property
     def state(self) -> Plain | None:
@@ -156,6 +159,7 @@ class Lockstep:
     def __init__(self, authority: Target, shadow: Target, routing: Routing = NO_ROUTING) -> None:
         self.authority = authority
         self.shadow = shadow
+        self._readers = readers_of(authority)
         self.tally = Tally()
         self.repeats: dict[str, Repeat] = {}
         self.last_uncompared = ""
@@ -209,11 +213,25 @@ class Lockstep:
         self._pending.append(_Pending(segment, position, reply))
         outcomes: Any = reply.results
         key, start, steps, last, _ = segment
+        if not is_sure(position.unsure, steps, outcomes):
+            steps = self._restated(position, segment, outcomes)
         self.shadow.submit(Work(key, start, steps, last, outcomes, reply.blob, reply.end))
         if self.on_answered is not None:
             self.on_answered(segment, outcomes)
         self._advance(segment, outcomes, reply.end)
         return []
+
+    def _restated(
+        self, position: _Position, segment: Segment, outcomes: Sequence[Outcome]
+    ) -> Sequence[Step]:
+        """The steps as the shadow gets them (same_footing.py)."""
+        plain = self._readers.state(position.raw) if position.state is None else position.state
+        settings = position.inputs._asdict()
+        told, unsure = restated(
+            plain, settings, position.unsure, segment.steps, outcomes, self._readers
+        )
+        self._positions[segment.key].unsure = unsure
+        return told
 
     def settle(self, limit: int | None = None) -> list[Finding]:
         """Compares the oldest pending segments until at most `limit` are left under way."""
@@ -233,7 +251,7 @@ class Lockstep:
             self.tally.streams += 1
         position = self._positions[segment.key]
         plain = list(position.plain) if isinstance(position.plain, list) else position.plain
-        return _Position(position.raw, plain, position.inputs)
+        return _Position(position.raw, plain, position.inputs, position.unsure)
 
     def _advance(
         self,
@@ -250,7 +268,9 @@ class Lockstep:
         for step, outcome in zip(segment.steps, outcomes, strict=True):
             if step.changes is not None:
                 answered = not is_refusal(outcome)
-                settings = settings_after(position.inputs._asdict(), step, answered=answered)
+                settings = settings_after(
+                    position.inputs._asdict(), step, answered=answered, readers=self._readers
+                )
                 position.inputs = _Inputs(**settings)
         if end is not None:
             position.plain = end
@@ -263,8 +283,8 @@ class Lockstep:
                 elif step.changes is not None:
                     # What was set from outside at a refused step is in no delta before the next.
                     state = position.state
-                    state = read_state(position.raw) if state is None else state
-                    position.plain, _ = apply_changes(state, step.changes)
+                    state = self._readers.state(position.raw) if state is None else state
+                    position.plain, _ = apply_changes(state, step.changes, self._readers.state)
         if segment.last and self.on_end is not None and outcomes:
             self.on_end(segment.key, position.state, outcomes[-1])
 
@@ -321,7 +341,7 @@ class Lockstep:
         and gives what came of it. `trail` is where the segment begins, where it is known."""
         position, segment = pending.position, pending.segment
         if trail is None or segment.start is not None:
-            trail = Trail.of(position.as_start(), position.state)
+            trail = Trail.of(position.as_start(), position.state, self._readers.state)
         elif trail.plain is not None:
             # The same state as the authority's own, and cheaper than to have that made plain.
             position.plain = list(trail.plain)
@@ -354,8 +374,13 @@ class Lockstep:
 
     def _failed_step(self, pending: _Pending, place: int, failure: Failure) -> list[Finding]:
         """A failure noticed at a step whose true answer is known all the same."""
-        before = next(plain for at, (plain, _) in enumerate(_walk(pending)) if at == place)
+        before = next(plain for at, (plain, _) in enumerate(self._walk(pending)) if at == place)
         return self._failed(pending, place, before, Judgement(Verdict.SHADOW_FAILED, (), failure))
+
+    def _walk(self, pending: _Pending) -> Iterator[tuple[Plain | None, int]]:
+        position, read = pending.position, self._readers.state
+        steps, outcomes = pending.segment.steps, pending.reply.results
+        return walk(position.as_start(), position.state, steps, outcomes, read)
 
     def _authority_failed(
         self, segment: Segment, position: _Position, reply: Reply
@@ -400,12 +425,6 @@ def _settled(
         notable = notable_steps(pending.segment.steps, codes, outcomes)
     found = [(place, known.bucket.id) for place, known in different]
     return Settled(pending.segment, codes, outcomes, notable, found, uncompared)
-
-
-def _walk(pending: _Pending) -> Iterator[tuple[Plain | None, int]]:
-    position = pending.position
-    steps, outcomes = pending.segment.steps, pending.reply.results
-    return walk(position.as_start(), position.state, steps, outcomes)
 
 
 def run_stream(lockstep: Lockstep, segments: Iterable[Segment]) -> list[Finding]:

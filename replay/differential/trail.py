@@ -1,7 +1,7 @@
 """What each step of a stream started from, told from the authority's outcomes alone.
 
-No core is asked: a delta names all that a step changed, and what was set from outside is read by
-our own core's readers where the outcome does not show it.
+No core is asked to answer anything: a delta names all that a step changed, and what was set from
+outside is read by the authority's own reader (targets/readers.py) where no outcome shows it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from replay.differential.settings_in_force import Settings
 from replay.streams.model import STATE_FIELDS, Document, Start, Step
 from replay.targets.base import Failure, StepResult, is_refusal
-from replay.targets.compact import Plain, apply_changes, apply_delta, blank, read_state
+from replay.targets.compact import (
+    Plain,
+    ReadState,
+    apply_changes,
+    apply_delta,
+    blank,
+    read_state,
+)
 
 DEFAULT_DECIMALS = 6
 
@@ -26,9 +33,12 @@ class Trail:
     more than the values of ticking fields may have changed.
     """
 
-    __slots__ = ("_changes", "_plain", "decimals", "settings", "version")
+    __slots__ = ("_changes", "_plain", "_read", "decimals", "settings", "version")
 
-    def __init__(self, plain: Plain | None, settings: Settings, decimals: int) -> None:
+    def __init__(
+        self, plain: Plain | None, settings: Settings, decimals: int, read: ReadState
+    ) -> None:
+        self._read = read
         self._plain = None if plain is None else list(plain)
         self._changes: Mapping[str, Document] | None = None
         self.settings = settings
@@ -40,15 +50,16 @@ class Trail:
         """The state here, None where none could be read. It is the trail's own and goes on with it:
         who wants to keep it makes a copy."""
         if self._changes is not None:
-            self._plain, _ = apply_changes(self._plain, self._changes)
+            self._plain, _ = apply_changes(self._plain, self._changes, self._read)
             self._changes = None
         return self._plain
 
     @classmethod
-    def of(cls, start: Start, plain: Plain | None = None) -> Trail:
-        """At the start of a stream; `plain` is the state there, where it is known."""
-        plain = read_state(start.state) if plain is None else plain
-        return cls(plain, Settings.of(start), _decimals(start.config))
+    def of(cls, start: Start, plain: Plain | None = None, read: ReadState = read_state) -> Trail:
+        """At the start of a stream; `plain` is the state there, where it is known, and `read` the
+        authority's reader."""
+        plain = read(start.state) if plain is None else plain
+        return cls(plain, Settings.of(start), _decimals(start.config), read)
 
     def set(self, changes: Mapping[str, Document]) -> None:
         """Takes in what was set from outside before a step. It is only read when somebody asks
@@ -83,13 +94,14 @@ def walk(
     plain: Plain | None,
     steps: Sequence[Step],
     outcomes: Sequence[StepResult],
+    read: ReadState = read_state,
 ) -> Iterator[tuple[Plain | None, int]]:
     """The state that each step's call started from (after what was set from outside; None where
     no state could be read), and the decimals of the prices.
 
     `plain` is the state at the start where it is known; else it is read from `start`.
     """
-    trail = Trail.of(start, plain)
+    trail = Trail.of(start, plain, read)
     for step, outcome in zip(steps, outcomes, strict=True):
         if step.changes is not None:
             trail.set(step.changes)

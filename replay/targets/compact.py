@@ -8,7 +8,7 @@ nothing inside a plain state is ever changed in place. All here is pure.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, overload
 
 from replay.core import CoreError, from_dict
@@ -342,6 +342,10 @@ def read_state(document: Document) -> Plain | None:
     return plain
 
 
+ReadState: TypeAlias = "Callable[[Document], Plain | None]"
+"""A reader of states: the plain form, None where the document is refused."""
+
+
 def named_fields(changes: Mapping[str, Document] | None) -> frozenset[int]:
     """The indices of the fields that `changes` sets, whatever it sets them to."""
     if not changes:
@@ -355,19 +359,19 @@ def named_fields(changes: Mapping[str, Document] | None) -> frozenset[int]:
 
 
 def apply_changes(
-    plain: Plain | None, changes: Mapping[str, Document] | None
+    plain: Plain | None, changes: Mapping[str, Document] | None, read_by: ReadState = read_state
 ) -> tuple[Plain | None, frozenset[int]]:
     """The state after `state` and `patch` of a step's changes, and the fields that they set.
 
     None stands for a state that could not be read. As docs/replay-method.md says, what cannot be
-    read (by our own core's reader) leaves the state as it was, and a patch on a state that cannot
-    be read is ignored. `plain` itself is not changed.
+    read (by `read_by`, our own core's reader unless another is given) leaves the state as it was,
+    and a patch on a state that cannot be read is ignored. `plain` itself is not changed.
     """
     touched: frozenset[int] = frozenset()
     if not changes:
         return plain, touched
     if "state" in changes:
-        read = read_state(changes["state"])
+        read = read_by(changes["state"])
         if read is None:
             return plain, touched
         plain, touched = read, ALL_FIELDS
@@ -377,7 +381,11 @@ def apply_changes(
     fields = named_fields({"patch": patch})
     # Only what the patch names is read: the history of a long-lived slot must not be read again
     # for each exchange id. A state of nothing else reads as defaults.
-    read = read_state({name: value for name, value in patch.items() if name in INDEX_OF})
+    named = {name: value for name, value in patch.items() if name in INDEX_OF}
+    read = read_by(named)
+    if read is None and read_by is not read_state:
+        # A module's reader may need fields that are not named.
+        read = read_by({**state_document(plain), **named})
     if read is None:
         return plain, touched
     patched = list(plain)

@@ -1,8 +1,8 @@
 """Where a stream stands: the state before its next step and the settings in force.
 
 An executable that has to be restarted, or that knows only part 1 of the wire, must be told all of
-it. It is known exactly wherever the authority answered; where a step was refused, our own core's
-readers decide which of its inputs took effect (docs/replay-method.md, "Reading the inputs").
+it. It is known exactly wherever the authority answered; where a step was refused, readers decide
+which of its inputs took effect (readers.py).
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from replay.core import CoreError, config_from_dict, order_size_from, order_sizes_from
 from replay.streams.model import CYCLES, Call, CallCode, Document, Start, Step
 from replay.targets.base import Outcome, StepResult
 from replay.targets.compact import (
@@ -21,15 +20,9 @@ from replay.targets.compact import (
     apply_delta,
     blank,
     delta_between,
-    read_state,
     state_document,
 )
-
-_READERS = {
-    "config": config_from_dict,
-    "order_size_usd": order_size_from,
-    "order_sizes": order_sizes_from,
-}
+from replay.targets.readers import OURS, Readers
 
 
 class Standing:
@@ -41,10 +34,11 @@ class Standing:
     case.
     """
 
-    def __init__(self, start: Start) -> None:
+    def __init__(self, start: Start, readers: Readers = OURS) -> None:
+        self._readers = readers
         self.state: Document = start.state
         self.untouched = True
-        self._plain: Plain | Callable[[], Plain] | None = read_state(start.state)
+        self._plain: Plain | Callable[[], Plain] | None = readers.state(start.state)
         self.settings: dict[str, Document] = {
             "config": start.config,
             "order_size_usd": start.order_size_usd,
@@ -64,7 +58,7 @@ class Standing:
         copy = Standing.__new__(Standing)
         copy.state, copy.untouched, copy.due = self.state, self.untouched, self.due
         copy._plain = None if self.plain is None else list(self.plain)
-        copy.settings = dict(self.settings)
+        copy.settings, copy._readers = dict(self.settings), self._readers
         return copy
 
     def as_start(self) -> Start:
@@ -82,7 +76,9 @@ class Standing:
         """
         answered = isinstance(result, list | tuple) and len(result) == 3
         if step.changes:
-            self.settings = settings_after(self.settings, step, answered=answered)
+            self.settings = settings_after(
+                self.settings, step, answered=answered, readers=self._readers
+            )
         if answered:
             assert isinstance(result, list | tuple)
             self._take_delta(result[0])
@@ -119,14 +115,14 @@ class Standing:
 
     def _take_changes(self, changes: Mapping[str, Document]) -> None:
         """What was set at a step that was refused."""
-        self._plain, touched = apply_changes(self.plain, changes)
+        self._plain, touched = apply_changes(self.plain, changes, self._readers.state)
         self.due |= touched
         if touched >= ALL_FIELDS:
             self.state, self.untouched = changes["state"], True
         patch = changes.get("patch")
         if self.untouched and touched and isinstance(patch, Mapping):
             assert isinstance(self.state, Mapping)
-            _, named = apply_changes(self.plain, {"patch": patch})
+            _, named = apply_changes(self.plain, {"patch": patch}, self._readers.state)
             known = {name: patch[name] for name in patch if INDEX_OF.get(name) in named}
             self.state = {**self.state, **known}
 
@@ -140,26 +136,20 @@ class Standing:
 
 
 def settings_after(
-    settings: Mapping[str, Document], step: Step, *, answered: bool
+    settings: Mapping[str, Document], step: Step, *, answered: bool, readers: Readers = OURS
 ) -> dict[str, Document]:
     """The config, order_size_usd and order_sizes in force behind a step with changes, by name.
 
     What cannot be read leaves in force what was there (docs/replay-method.md). Where a transition
-    was answered, all of it could be read; else our own core's readers decide.
+    was answered, all of it could be read; else the readers decide.
     """
     assert step.changes is not None
     after = dict(settings)
     # The other two calls do not read the settings, so their answers say nothing about them.
     could_be_read = answered and is_transition(step.call)
-    for name, read in _READERS.items():
-        if name not in step.changes:
-            continue
-        try:
-            if not could_be_read:
-                read(step.changes[name])
-        except CoreError:
-            continue
-        after[name] = step.changes[name]
+    for name, is_taken in readers.settings.items():
+        if name in step.changes and (could_be_read or is_taken(step.changes[name])):
+            after[name] = step.changes[name]
     return after
 
 

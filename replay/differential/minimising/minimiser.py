@@ -39,6 +39,7 @@ from replay.streams.model import CallCode, Start, Step, Stream, segments_of
 from replay.targets.base import Failure, Target, Work, is_refusal
 from replay.targets.compact import state_document
 from replay.targets.cursor import settings_after
+from replay.targets.readers import readers_of
 
 MAX_ATTEMPTS = 2000
 MAX_SECONDS = 10.0
@@ -184,13 +185,16 @@ class _Search:
         outcomes = self._authority.collect().results
         if any(isinstance(outcome, Failure) for outcome in outcomes):
             return None
+        readers = readers_of(self._authority)
         nothing_more = Step((int(CallCode.CHECK_INVARIANTS),))
-        *_, (state, _) = walk(start, None, [*steps, nothing_more], [*outcomes, [[], [], []]])
+        *_, (state, _) = walk(
+            start, None, [*steps, nothing_more], [*outcomes, [[], [], []]], readers.state
+        )
         settings: dict[str, Any] = {name: getattr(start, name) for name in Start._fields[1:]}
         for step, outcome in zip(steps, outcomes, strict=True):
             if step.changes is not None:
                 answered = isinstance(outcome, list) and not is_refusal(outcome)
-                settings = settings_after(settings, step, answered=answered)
+                settings = settings_after(settings, step, answered=answered, readers=readers)
         return Start(None if state is None else state_document(state), **settings)
 
     def drop_steps(self) -> None:

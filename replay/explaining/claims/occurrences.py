@@ -27,6 +27,7 @@ from replay.explaining.evidence.passages import (
 from replay.streams.model import Document
 from replay.targets.base import Failure, FailureKind, Outcome, StepResult, Target, Work, is_refusal
 from replay.targets.compact import Plain
+from replay.targets.readers import readers_of
 
 MAX_SHORT = 80
 """Characters of a value in a message."""
@@ -67,7 +68,8 @@ def prepared(finding: Finding, authority: Target) -> Occurrence:
     roles = (*(Role.ASIDE,) * last, Role.OCCURRENCE)
     signatures = (*(None,) * last, finding.signature)
     shadow = (*outcomes[:last], finding.shadow)
-    passage = alone(Passage(case, outcomes, shadow, roles, signatures, None), last)
+    readers = readers_of(authority)
+    passage = alone(Passage(case, outcomes, shadow, roles, signatures, None, readers), last)
     before, decimals = passage.befores[0]
     if not _alike(outcomes[-1], finding.authority, before, decimals):
         return Occurrence(finding, None, before, config)

@@ -133,7 +133,7 @@ def alone(passage: Passage, place: int) -> Passage:
     stream = passage.stream
     if len(stream.steps) == 1:
         return passage
-    standing = Standing(stream.start)
+    standing = Standing(stream.start, passage.readers)
     standing.go_on_all(stream.steps[:place], passage.authority[:place])
     return Passage(
         Stream(standing.as_start(), (stream.steps[place],), stream.origin),
@@ -142,6 +142,7 @@ def alone(passage: Passage, place: int) -> Passage:
         (passage.roles[place],),
         (passage.signatures[place],),
         None,
+        passage.readers,
     )
 
 

@@ -23,11 +23,12 @@ from replay.differential.conditions.condition import facts_of
 from replay.differential.lockstep import judge, same_bytes
 from replay.differential.model import Difference, Signature, Verdict
 from replay.differential.routing_table import NO_ROUTING, Routing
+from replay.differential.same_footing import steps_for_shadow
 from replay.differential.settings_in_force import settings_at
 from replay.differential.signature.signature import divergence_signature
 from replay.differential.trail import walk
 from replay.differential.uncompared import is_evidence
-from replay.streams.model import Document, Stream
+from replay.streams.model import Document, Step, Stream
 from replay.targets.base import (
     Failure,
     FailureKind,
@@ -42,6 +43,7 @@ from replay.targets.base import (
 )
 from replay.targets.compact import Plain
 from replay.targets.cursor import settings_after
+from replay.targets.readers import OURS, Readers, readers_of
 
 MAX_FAILURES, MAX_IN_A_ROW = 20, 3
 """Passages in all, and in a row, on which a core failed before it is asked no more: each of them
@@ -74,11 +76,19 @@ class Passage:
     roles: tuple[Role, ...]
     signatures: tuple[Signature | None, ...]
     blob: bytes | None
+    readers: Readers = OURS
+    """The authority's, for what no answer shows."""
 
     @cached_property
     def befores(self) -> tuple[tuple[Plain | None, int], ...]:
         """For each step the state that its call started from, and the decimals of the prices."""
-        return tuple(walk(self.stream.start, None, self.stream.steps, self.authority))
+        stream = self.stream
+        return tuple(walk(stream.start, None, stream.steps, self.authority, self.readers.state))
+
+    @cached_property
+    def told(self) -> Sequence[Step]:
+        """The steps as a shadow gets them (same_footing.py)."""
+        return steps_for_shadow(self.stream, self.authority, self.readers)
 
     @property
     def occurrences(self) -> int:
@@ -170,7 +180,10 @@ class Witness:
             self._session += 1
             guide, reply = (None, None) if guided is None else guided
             blob, end = (None, None) if reply is None else (reply.blob, reply.end)
-            work = Work(self._session, stream.start, stream.steps, True, guide, blob, end)
+            steps: Sequence[Step] = stream.steps
+            if guide is not None:
+                steps = steps_for_shadow(stream, guide, readers_of(self.authority))
+            work = Work(self._session, stream.start, steps, True, guide, blob, end)
             target.submit(work)
             asked += 1
             while asked - collected >= max(1, target.depth):
@@ -183,11 +196,11 @@ class Witness:
     def _passage(
         self, stream: Stream, outcomes: tuple[Outcome, ...], ours: Reply, theirs: Reply
     ) -> Passage:
-        count = len(stream.steps)
+        count, readers = len(stream.steps), readers_of(self.authority)
         if theirs.blob is not None and theirs.blob == ours.blob and not theirs.incidents:
             self._count(failed=False)
             roles, nothing = (Role.ELSEWHERE,) * count, (None,) * count
-            return Passage(stream, outcomes, outcomes, roles, nothing, theirs.blob)
+            return Passage(stream, outcomes, outcomes, roles, nothing, theirs.blob, readers)
         results = tuple(theirs.results)
         failed = any(isinstance(one, Failure) for one in results) or bool(theirs.incidents)
         self._count(failed=failed)
@@ -199,14 +212,21 @@ class Witness:
         roles = tuple(role for role, _ in told)
         blob = None if failed or Role.ASIDE in roles else _encoded(results)
         return Passage(
-            stream, outcomes, results, roles, tuple(signature for _, signature in told), blob
+            stream,
+            outcomes,
+            results,
+            roles,
+            tuple(signature for _, signature in told),
+            blob,
+            readers,
         )
 
     def _told(
         self, stream: Stream, outcomes: Sequence[Outcome], results: Sequence[StepResult]
     ) -> Iterator[tuple[Role, Signature | None]]:
         """The role of each step, and the signature of what differs there."""
-        walked = walk(stream.start, None, stream.steps, outcomes)
+        read = readers_of(self.authority).state
+        walked = walk(stream.start, None, stream.steps, outcomes, read)
         for place, (before, decimals) in enumerate(walked):
             ours, theirs = outcomes[place], results[place]
             if same_bytes(ours, theirs):
@@ -263,7 +283,7 @@ def replies(core: Target, passage: Passage) -> Reply:
     """An edited core's answers to a passage, each step from the authority's state."""
     stream = passage.stream
     try:
-        core.submit(Work(0, stream.start, stream.steps, True, passage.authority))
+        core.submit(Work(0, stream.start, passage.told, True, passage.authority))
         return core.collect()
     except Exception as error:  # an edit may make anything of a state: then it has no answer
         detail = f"{type(error).__name__} behind the edited core"

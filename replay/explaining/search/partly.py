@@ -159,6 +159,7 @@ def _together(occurrences: Sequence[Passage]) -> Passage:
         (Role.OCCURRENCE,) * len(occurrences),
         tuple(one.signatures[0] for one in occurrences),
         None,
+        occurrences[0].readers,
     )
 
 

@@ -9,6 +9,7 @@ where the stream stands.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -22,9 +23,10 @@ from replay.targets.base import (
     Reply,
     StepResult,
     Work,
+    is_refusal,
 )
 from replay.targets.compact import ALL_FIELDS, named_fields
-from replay.targets.cursor import Standing, with_delta_from
+from replay.targets.cursor import Standing, is_transition, with_delta_from
 from replay.targets.executable.batch_wire import (
     MAX_BODY,
     checked_outcomes,
@@ -39,6 +41,7 @@ from replay.targets.executable.frames import ChildFault
 from replay.targets.executable.recovery import AskAgain
 from replay.targets.executable.supervisor import Supervisor, Wire
 
+SETTINGS = frozenset({"config", "order_size_usd", "order_sizes"})
 MOST_SESSIONS = 60
 """The method allows 64 open ones."""
 
@@ -162,10 +165,30 @@ class BatchTarget:
             raise ChildFault(kind, f"answered {outcomes} outcomes to {len(work.steps)} steps")
         self._supervisor.answered()
         reply = Reply(blob, _decode=checked_outcomes)
+        if work.guide is not None and blob != work.guide_blob:
+            place = _unreadable_settings(work, reply.results)
+            if place is not None:
+                return self._reopened(work, reply.results[: place + 1])
         if not work.last:
             followed = reply.results if work.guide is None else work.guide
             self._standings[work.session].go_on_all(work.steps, followed, work.guide_end)
         return reply
+
+    def _reopened(self, work: Work, results: list[StepResult]) -> Reply:
+        """The reply to a work of which the last of these results refuses settings that the
+        authority took. The core went on with the former ones, which are not in force any more; so
+        the rest is asked of a stream that is opened anew, with those that it cannot read."""
+        assert work.guide is not None
+        count = len(results)
+        standing = self._standings[work.session]
+        standing.go_on_all(work.steps[:count], work.guide[:count])
+        self._open.pop(work.session, None)
+        rest = work._replace(
+            start=None, steps=work.steps[count:], guide=work.guide[count:], guide_blob=None
+        )
+        reply = self._ask_one_by_one(rest, None)
+        incidents = tuple((count + at, failure) for at, failure in reply.incidents)
+        return Reply(None, [*results, *reply.results], incidents=incidents)
 
     def _answer(self, request: int) -> bytes:
         """The body of the answer to a request; what was sent before it is answered on the way.
@@ -204,7 +227,7 @@ class BatchTarget:
             results.append(result)
             standing.go_on(step, result if work.guide is None else work.guide[index])
         explained = fault is None or (
-            fault.kind is FailureKind.REFUSED and any(map(_is_error, results))
+            fault.kind is FailureKind.REFUSED and _is_refused_alone(work, results)
         )
         if fault is not None and not explained:
             again.explain(None, fault.failure, results)
@@ -233,8 +256,11 @@ class BatchTarget:
             if fault.kind is not FailureKind.REFUSED:
                 raise
             # Where the stream stands in the executable after an error is not said anywhere.
-            self._stop(None)
-            return [str(RefusalKind.ERROR), fault.detail]
+            self._open.pop(session, None)
+            return self._unguided(work, index, standing) or [
+                str(RefusalKind.ERROR),
+                fault.detail,
+            ]
         self._open.pop(session, None)
         if not last:
             self._open[session] = None
@@ -246,10 +272,28 @@ class BatchTarget:
         result = checked_outcomes(blob)[0]
         if isinstance(result, Failure):
             raise ChildFault(result.kind, result.detail)
+        if _refuses_settings(work, index, result):
+            self._open.pop(session, None)
         if start is not None and standing.due != ALL_FIELDS:
             due = standing.due | named_fields(step.changes)
             result = with_delta_from(result, standing.plain, due)
         return result
+
+    def _unguided(self, work: Work, index: int, standing: Standing) -> StepResult | None:
+        """The refusal of a step whose request was an error: where the core cannot read what the
+        authority stands at, it may still say so by itself. None where it does not."""
+        if work.guide is not None:
+            body = request_body(work.session, True, standing.as_start(), [work.steps[index]], None)
+            try:
+                blob = self._answer(self._send(self._running(), body))
+                if count_outcomes(blob) == 1:
+                    result = checked_outcomes(blob)[0]
+                    return result if _is_refusal(result) else None
+            except ChildFault as fault:
+                if fault.kind is not FailureKind.REFUSED:
+                    raise
+        self._stop(None)
+        return None
 
     # --- The child ----------------------------------------------------------------------------
 
@@ -293,5 +337,34 @@ class BatchTarget:
             self._send(child, request_body(idle, True, None, [], None))
 
 
-def _is_error(result: StepResult) -> bool:
-    return isinstance(result, list) and len(result) == 2 and result[0] == RefusalKind.ERROR
+def _is_refusal(result: StepResult) -> bool:
+    return not isinstance(result, Failure) and is_refusal(result)
+
+
+def _refuses_settings(work: Work, place: int, result: StepResult) -> bool:
+    """Whether a core refused a step with settings that the authority took."""
+    step = work.steps[place]
+    return (
+        work.guide is not None
+        and bool(step.changes)
+        and _is_refusal(result)
+        and not is_refusal(work.guide[place])
+        and is_transition(step.call)
+        and not SETTINGS.isdisjoint(step.changes or ())
+    )
+
+
+def _unreadable_settings(work: Work, results: Sequence[StepResult]) -> int | None:
+    """The first step before the end of the stream at which settings were refused like that."""
+    places = range(len(results) - 1 if work.last else len(results))
+    return next((at for at in places if _refuses_settings(work, at, results[at])), None)
+
+
+def _is_refused_alone(work: Work, results: Sequence[StepResult]) -> bool:
+    """Whether some step asked alone is refused, so that the whole work had to be."""
+    guide = work.guide
+    return any(
+        _is_refusal(result)
+        and (result[0] == RefusalKind.ERROR if guide is None else not is_refusal(guide[at]))  # type: ignore[index]
+        for at, result in enumerate(results)
+    )

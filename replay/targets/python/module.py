@@ -10,7 +10,7 @@ import hashlib
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +25,7 @@ from replay.streams.model import (
     ORDER_FIELDS,
     RECOVERY_FIELDS,
     STATE_FIELDS,
+    Document,
 )
 from replay.targets.base import (
     REFUSED,
@@ -35,13 +36,14 @@ from replay.targets.base import (
     Work,
     encode_outcomes,
 )
-from replay.targets.compact import ACTION_NAMES
+from replay.targets.compact import ACTION_NAMES, Plain
 from replay.targets.python.bindings import CONFIG_FIELDS, Bindings, bind
 from replay.targets.python.objects import plain_of
 from replay.targets.python.own_records import ANYTHING, field_names
 from replay.targets.python.private_import import Checkout, locate
 from replay.targets.python.raised import RAISED, told
 from replay.targets.python.session import PythonSession
+from replay.targets.readers import OURS, Readers
 
 _RECORDS: Mapping[str, Sequence[str]] = {
     "PairState": STATE_FIELDS,
@@ -65,6 +67,7 @@ class PythonTarget:
 
     def __init__(self, identity: CoreIdentity, bindings: Bindings) -> None:
         self.identity = identity
+        self.readers = _readers_of(bindings)
         self._bindings = bindings
         self._sessions: dict[int, PythonSession] = {}
         self._replies: deque[Reply] = deque()
@@ -177,6 +180,35 @@ def _version(module: ModuleType) -> str:
         return str(getattr(module, "CORE_VERSION", getattr(module, "__version__", "unknown")))
     except RAISED:  # whatever it is, its text may be the module's own code
         return "unknown"
+
+
+def _readers_of(bindings: Bindings) -> Readers:
+    """What the core itself makes of documents."""
+    if bindings.is_ours:
+        return OURS
+
+    def state(document: Document) -> Plain | None:
+        try:
+            return plain_of(bindings.read_state(document))
+        except RAISED:  # a bot's module may raise anything
+            return None
+
+    def taken(read: Callable[[Document], Any]) -> Callable[[Document], bool]:
+        def is_taken(document: Document) -> bool:
+            try:
+                read(document)
+            except RAISED:
+                return False
+            return True
+
+        return is_taken
+
+    settings = {
+        "config": taken(bindings.read_config),
+        "order_size_usd": taken(bindings.read_size),
+        "order_sizes": taken(bindings.read_sizes),
+    }
+    return Readers(state, settings)
 
 
 def _missing_fields(module: ModuleType) -> list[str]:
