@@ -150,7 +150,9 @@ def test_an_unreadable_setting_in_an_earlier_step_does_not_stand_in_the_way(
     fill = (2, 1, "X", "sell", 0.2, 25.0, 0.01, 1003.0)
     broken = Step((1, 1001.0), {"config": {"entry_pct": "x"}, "order_size_usd": None})
     shadow = faulty(tmp_path, "regime")
-    (found,) = findings(ours(), shadow, stream(broken, fill, start=document))
+    # The shadow, somebody's module, takes such settings; that is a finding of its own.
+    refused, found = findings(ours(), shadow, stream(broken, fill, start=document))
+    assert refused.differences[0].path == "refusal"
     assert len(smallest(found, shadow).finding.case.steps) == 1
 
 
