@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import click
 
+from replay.cli.case_output import say_case
 from replay.cli.common import Duration, core_options, corpus_option, reading
 from replay.cli.console import Progress, say, say_json
+from replay.differential.model import Finding, said_in
 from replay.explaining.evidence.kept import cases_of, stored_answers
 from replay.explaining.search.diagnosis import Diagnosis, Near, Result
 from replay.explaining.search.search import Means, Subject, explain
@@ -69,6 +71,7 @@ def explain_command(id: str, seconds: float, settings: Settings, as_json: bool) 
             *(() if is_failure else (stored_answers(finding),)),
         )
         routing = store.routing()
+        refused = finding.finding if said_in(finding.finding) else None
     means = Means(
         PairSpec(settings.authority, settings.shadow or "", settings.timeout),
         settings.corpus,
@@ -81,11 +84,22 @@ def explain_command(id: str, seconds: float, settings: Settings, as_json: bool) 
     finally:
         progress.end()
     if as_json:
-        say_json(diagnosis.document())
+        said = {} if refused is None else {"said": said_in(refused)}
+        say_json({**diagnosis.document(), **said})
     else:
         for line in diagnosis_lines(diagnosis):
             say(line)
+        if refused is not None:
+            _say_refusal(refused)
     return int(diagnosis.exit_code)
+
+
+def _say_refusal(finding: Finding) -> None:
+    """What is known of a refusal: what the core says, and the smallest input it says it to."""
+    say()
+    say(f"it says    {clean(said_in(finding), WIDTH)}")
+    say("to this, the smallest input known:")
+    say_case(finding.case)
 
 
 def diagnosis_lines(diagnosis: Diagnosis) -> Iterator[str]:

@@ -33,6 +33,10 @@ class Group(StrEnum):
     EXPLAINED = "explained"
 
 
+MAX_SAID = 120
+"""Of what a core says so many characters stand in lists; `said` has all that is kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class FindingLine:
     """One bucket as a run saw it.
@@ -65,8 +69,9 @@ class FindingLine:
 
     @property
     def what(self) -> str:
-        """What differs, or what the core that refuses says."""
-        return self.said or self.field
+        """What differs, or the beginning of what the core that refuses says."""
+        said = self.said or self.field
+        return said if len(said) <= MAX_SAID else f"{said[:MAX_SAID]}..."
 
     @property
     def is_flaky(self) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import zstandard
-from cli_support import FEE, SETTLED, doge, faulty_core
+from cli_support import FEE, SETTLED, TESTS, doge, faulty_core, script
 from stream_makers import as_bytes, requests, write
 
 from replay.differential.model import Verdict
@@ -204,3 +205,22 @@ def test_a_case_without_steps_or_that_both_refuse_is_no_agreement(tmp_path: Path
         assert why in ran.out.splitlines()[0]
         assert doge(tmp_path, "repro", f"{name}.json", "--bisect").code == 125
         assert doge(tmp_path, "run", f"{name}.json").code == 4
+
+
+def test_what_a_core_refuses_with_stands_in_reports_and_in_what_explain_says(
+    tmp_path: Path,
+) -> None:
+    program = TESTS / "support" / "executables" / "refusing.py"
+    core = script(tmp_path / "core", f'exec {sys.executable} {program} value "$@"')
+    steps = [Step(TICK.call, {"config": {"stale_price_max_age_sec": float("inf")}}), TICK]
+    stream = Stream(START, tuple(steps), "")
+    (tmp_path / "case.json").write_text(json.dumps(parity_case_document("c", stream, {})))
+    ran = doge(tmp_path, "run", "case.json", "--shadow", core)
+    assert ran.code == 3
+    said = "cannot read config.stale_price_max_age_sec: inf is no finite number"
+    assert " ".join(said.split()[:2]) in ran.out
+    (found,) = doge(tmp_path, "list", "--json").json
+    assert found["field"] == "error cannot read # is no finite number"
+    explained = doge(tmp_path, "explain", found["id"], "--shadow", core)
+    assert said in explained.out
+    assert "the smallest input known" in explained.out
