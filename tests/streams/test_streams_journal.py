@@ -409,3 +409,11 @@ def test_a_line_in_a_list_is_told_from_the_one_before_it(tmp_path: Path) -> None
     assert [item.reason for item in rejected] == [
         "entry 2 of the list stands twice: it is the same as line 1"
     ]
+
+
+def test_a_state_without_a_config_is_not_said_to_have_no_state(tmp_path: Path) -> None:
+    first, *rest = journal(3, slots=1)
+    del first["config"]
+    _, rejected = read(write(tmp_path / "a.jsonl", [first, *rest]))
+    assert 'has a state but no "config"' in rejected[0].reason
+    assert rejected[1].reason.startswith("has no state, and none is known")
