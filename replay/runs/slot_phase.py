@@ -96,15 +96,16 @@ class Slot:
                     self.phase = _phase(self.before)
 
     def named(self, call: Call, code: int) -> str | None:
-        """The role of the record that an event names ("" for a recovery); None where none of that
-        id is there, or the event names none."""
+        """The role of the record that an event names ("" for a recovery, "no role" for what is no
+        text); None where none of that id is there, or the event names none."""
         before = self.before
         if before is None or code not in _NAMING:
             return None
         wanted = call[_NAMING[code]] if isinstance(call, Mapping) else call[1]
         try:
             if code == _FILL:
-                return next((order[2] for order in before[ORDERS] if order[0] == wanted), None)
+                role = next((order[2] for order in before[ORDERS] if order[0] == wanted), None)
+                return role if role is None or isinstance(role, str) else "no role"
             return "" if any(recovery[0] == wanted for recovery in before[RECOVERIES]) else None
         except (TypeError, IndexError, KeyError):  # from a core whose answer was odd
             return None
