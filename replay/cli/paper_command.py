@@ -244,6 +244,7 @@ def _options(settings: Settings, logs: Path, clock: SimulatedClock, speed: float
         executable=shadow or options.executable,
         timeout=settings.timeout,
         journal=logs,
+        record=options.record or not said,
         clock=clock,
         speed=speed if math.isfinite(speed) else 0.0,
     )

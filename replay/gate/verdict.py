@@ -23,6 +23,7 @@ from replay.gate.criteria.premises import (
     real_time,
     shadow_ran,
 )
+from replay.gate.criteria.same_cores import Given, same_cores
 from replay.gate.journals import Replayed
 from replay.gate.model import Criterion, Outcome
 from replay.gate.telemetry.clock import AS_FAST_AS_IT_CAN, REAL, Allowance
@@ -31,6 +32,9 @@ from replay.gate.telemetry.samples import Telemetry
 from replay.gate.telemetry.timeline import Timeline, timeline_of
 from replay.runs.rate import upper_bound
 from replay.runs.report import unread_document
+
+EDITION = 2
+"""Of the criteria; evidence of an earlier one is judged again by those that there were."""
 
 MAX_LISTED = 200
 
@@ -189,24 +193,35 @@ class GateVerdict:
         }
 
 
-def judge(telemetry: Telemetry, replayed: Replayed | None = None) -> GateVerdict:
-    """Judges telemetry, with what came of replaying the bot's journals (None where there are none).
+def judge(
+    telemetry: Telemetry,
+    replayed: Replayed | None = None,
+    *,
+    executable: Given | None = None,
+    edition: int = EDITION,
+) -> GateVerdict:
+    """Judges telemetry, with what came of replaying the bot's journals (None where there are none);
+    `executable` is the one that the evidence is for, where nothing was replayed on it. `edition`
+    says which criteria there are: 1 had neither `losses` nor `cores`.
 
     Pure: the same input gives the same verdict.
     """
+    if replayed is not None and replayed.shadow is not None:
+        executable = Given(replayed.shadow.path, replayed.shadow.sha256)
     pacing = pacing_of(telemetry.samples)
     timeline = timeline_of(telemetry.samples, _allowance(pacing))
     offered = offered_of(timeline)
     matching = match(timeline, replayed, 0 if offered is None else offered.dropped)
     course = course_of(timeline)
     impact = impact_of(timeline)
-    premises = (
+    premises: tuple[Criterion, ...] = (
         covered_hours(timeline),
         one_bot(telemetry, timeline, replayed),
-        nothing_lost(telemetry, timeline),
         real_time(telemetry, pacing),
         shadow_ran(timeline, replayed),
     )
+    if edition > 1:
+        premises += (nothing_lost(telemetry, timeline), same_cores(timeline, executable))
     criteria: Sequence[Criterion] = (
         no_failures(timeline, course, matching),
         no_clusters(timeline, replayed, matching),

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from replay.shadow.call_deltas import Compactor, Unwritable
 from replay.shadow.connection import Connection
 from replay.shadow.metrics import Counter, Tally
+from replay.shadow.warnings_log import Warnings
 from replay.shadow.wire import FLUSH, Settings, pack, pack_calls
 from replay.shadow.wrapped_calls import Notes, offer_of
 
@@ -83,6 +84,7 @@ class Feeder:
         self._settings = settings
         self._again = again
         self._follow = follow
+        self._warnings = Warnings(_LOG)
         self._compactor: Compactor | None = None
         self._connection: Connection | None = None
         self._stall = STALL + 10.0 * settings.timeout
@@ -203,8 +205,27 @@ class Feeder:
         if now - self._timed_at >= TIMED_EVERY:
             self._timed_at = now
             self._follow()
+            self._warn()
             self._time_next()
         happened.queue_max = max(happened.queue_max, waiting)
+
+    def _warn(self, *, at_once: bool = False) -> None:
+        """Logs what is counted and ought not to be."""
+        counts, happened = self._tally.counts(), self._tally.happened
+        _, kind, event = happened.divergence or (0.0, "", "")
+        changes = {side: one["changes"] for side, one in self._tally.progress.cores.items()}
+        for what, count, last in (
+            ("divergences", counts.transition_divergences + counts.invariant_divergences,
+             f"{kind} at {event}"),
+            ("calls without an answer of the shadow", counts.failures, happened.error),
+            ("calls dropped, since the queue is full", self._dropped.value, "nobody waits"),
+            ("lines of the journal lost", counts.errors + counts.lost, happened.recorder_error),
+            ("changes of the cores' files", sum(changes.values()), str(changes)),
+        ):  # fmt: skip
+            if count:
+                self._warnings.tell(what, count, last, at_once=at_once)
+        if happened.recorder_error and not counts.errors + counts.lost:
+            self._warnings.tell("troubles of the recorder", 1, happened.recorder_error)
 
     def _compact(self, seconds: float) -> list[bytes]:
         """As many calls as can be made ready in so many seconds."""
@@ -331,6 +352,7 @@ class Feeder:
         if left:
             self._fail(left, f"the bot ended, {left} calls were waiting")
         self._tally.next_process()
+        self._warn(at_once=True)
 
     # --- In a forked child --------------------------------------------------------------------
 

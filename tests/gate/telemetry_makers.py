@@ -19,6 +19,15 @@ def stamp(at: float) -> str:
     return datetime.datetime.fromtimestamp(int(at), datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def cores_of(shadow: str = "5" * 64, authority: str = "a" * 64) -> dict[str, Any]:
+    """What the adapter tells of both cores, which have these hashes."""
+    return {
+        side: {"path": f"/opt/{side}", "sha256": digest, "on_disk": digest, "version": "1.0",
+               "changes": 0}
+        for side, digest in (("authority", authority), ("shadow", shadow))
+    }  # fmt: skip
+
+
 class Bot:
     """A bot and the loop that samples it. `documents` are the samples so far."""
 
@@ -29,6 +38,7 @@ class Bot:
         self.documents: list[Any] = []
         self.step = 60.0
         self.extra: dict[str, Any] = {}
+        self.cores: dict[str, Any] | None = cores_of()
         self._number = 0
         self._process(begin)
 
@@ -68,6 +78,8 @@ class Bot:
     def sample(self, **changes: Any) -> Bot:
         """One sample, now."""
         block = {**self.block, **changes}
+        if self.cores is not None:
+            block["adapter"] = {"cores": self.cores}
         if self.adapter:
             offered = block["transition_checks"] + block["invariant_checks"]
             block["adapter"] = {
@@ -83,6 +95,7 @@ class Bot:
                     "bare": {"p50": 40e-6, "p99": 180e-6},
                     "whole": {"p50": 43e-6, "p99": 190e-6},
                 },
+                "cores": self.cores,
                 **self.extra,
             }
         self.documents.append(

@@ -18,6 +18,7 @@ from telemetry_makers import (
     UNSTARTABLE,
     Bot,
     compact,
+    cores_of,
     pretty,
     stamp,
     write,
@@ -97,6 +98,42 @@ def a_file_that_was_rotated_without_a_loss_passes(folder: Path) -> None:
 def a_journal_that_lost_lines_is_inconclusive(folder: Path) -> None:
     bot = Bot(adapter=True).run(TWO_DAYS // 2)
     bot.extra["recorder"] = {"lines": 9, "bytes": 99, "errors": 0, "lost": 1, "file": None}
+    put(folder, compact(bot.run(TWO_DAYS // 2).documents))
+
+
+@case
+def telemetry_that_does_not_say_which_cores_ran_is_inconclusive(folder: Path) -> None:
+    bot = Bot()
+    bot.cores = None
+    put(folder, compact(bot.run(TWO_DAYS).documents))
+
+
+@case
+def cores_that_are_told_in_half_of_the_samples_is_inconclusive(folder: Path) -> None:
+    bot = Bot(adapter=True).run(TWO_DAYS // 2)
+    bot.cores = None
+    put(folder, compact(bot.run(TWO_DAYS // 2).documents))
+
+
+@case
+def a_day_of_one_executable_and_a_day_of_another_fails(folder: Path) -> None:
+    bot = Bot(adapter=True).run(TWO_DAYS // 2).restart()
+    bot.cores = cores_of("6" * 64)
+    put(folder, compact(bot.run(TWO_DAYS // 2).documents))
+
+
+@case
+def an_authority_that_was_changed_fails(folder: Path) -> None:
+    bot = Bot(adapter=True).run(TWO_DAYS // 2).restart()
+    bot.cores = cores_of(authority="b" * 64)
+    put(folder, compact(bot.run(TWO_DAYS // 2).documents))
+
+
+@case
+def a_file_exchanged_under_the_running_executable_is_inconclusive(folder: Path) -> None:
+    bot = Bot(adapter=True).run(TWO_DAYS // 2)
+    bot.cores = cores_of()
+    bot.cores["shadow"]["on_disk"] = "6" * 64
     put(folder, compact(bot.run(TWO_DAYS // 2).documents))
 
 

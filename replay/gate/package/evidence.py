@@ -21,6 +21,7 @@ from replay import __version__
 from replay.errors import InputError
 from replay.explaining.claims.explanations import Explanations
 from replay.findings.store.store import Store
+from replay.gate.criteria.same_cores import Given
 from replay.gate.journals import Replayed, replay_journals
 from replay.gate.package.charts import course_png, course_svg
 from replay.gate.package.notes import case_file, log_file, notes_markdown, notes_of
@@ -86,8 +87,9 @@ def collect_evidence(request: Request, texts: Texts) -> Evidence:
         )
     cases: list[Case] = []
     replayed = _replayed(request, texts, cases)
-    verdict = judge(telemetry, replayed)
-    manifest = _manifest(request, verdict, copies, origins)
+    cores = _cores(request, replayed)
+    verdict = judge(telemetry, replayed, executable=Given(cores[1].path, cores[1].sha256))
+    manifest = _manifest(request, verdict, cores, copies, origins)
     members = {**copies, **_members(verdict, cases, manifest)}
     if request.explained_in is not None:
         members["explanations.toml"] = request.explained_in.read_bytes()
@@ -176,9 +178,13 @@ def _renamed(replayed: Replayed) -> Replayed:
 
 
 def _manifest(
-    request: Request, verdict: GateVerdict, copies: dict[str, bytes], origins: dict[str, str]
+    request: Request,
+    verdict: GateVerdict,
+    cores: tuple[CoreIdentity, CoreIdentity],
+    copies: dict[str, bytes],
+    origins: dict[str, str],
 ) -> dict[str, Any]:
-    authority, shadow = _cores(request, verdict.replayed)
+    authority, shadow = cores
     return {
         "format": FORMAT,
         "version": VERSION,

@@ -19,6 +19,7 @@ from typing import Any
 from replay import __version__
 from replay.errors import InputError
 from replay.findings.bundle import read_bundle
+from replay.gate.criteria.same_cores import Given
 from replay.gate.journals import Replayed
 from replay.gate.package.notes import case_file, log_file
 from replay.gate.package.package import (
@@ -203,7 +204,13 @@ class _Check:
         try:
             with tempfile.TemporaryDirectory(prefix="doge-replay-verify-") as folder:
                 replayed = self._record()
-                verdict = judge(self._telemetry(telemetry, Path(folder)), replayed)
+                shadow = manifest["cores"]["shadow"]
+                verdict = judge(
+                    self._telemetry(telemetry, Path(folder)),
+                    replayed,
+                    executable=Given(str(shadow["path"]), str(shadow["sha256"])),
+                    edition=manifest["version"],
+                )
                 self._compare(verdict)
                 if replayed is not None:
                     self._check_cases(replayed, Path(folder))

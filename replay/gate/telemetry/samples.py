@@ -12,7 +12,7 @@ import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -66,6 +66,15 @@ class Latency(NamedTuple):
     p99: float
 
 
+class CoreSeen(NamedTuple):
+    """A core as the adapter saw it: the SHA-256 of what ran, and of what its file had by then."""
+
+    path: str
+    sha256: str
+    on_disk: str
+    version: str
+
+
 @dataclass(frozen=True, slots=True)
 class Adapter:
     """What doge-replay's own adapter adds under `adapter`; None where a figure is not there.
@@ -88,6 +97,8 @@ class Adapter:
     clock: HostClock | None = None
     unrecorded: int | None = None
     """Lines of the journal that could not be written, or were lost after that."""
+    cores: Mapping[str, CoreSeen] = field(default_factory=dict, hash=False)
+    """`authority` and `shadow`, where they are told."""
 
 
 class Sample(NamedTuple):
@@ -398,9 +409,24 @@ def _adapter(block: object) -> Adapter | None:
         bare=_latency(latency, "bare"),
         whole=_latency(latency, "whole"),
         clock=clock,
+        cores=_cores(present.get("cores", {})),
         unrecorded=sum(losses) if losses else None,
         **counts,
     )
+
+
+def _cores(block: object) -> dict[str, CoreSeen]:
+    if not isinstance(block, dict):
+        raise _Unusable("adapter.cores is no object")
+    cores = {}
+    for side in ("authority", "shadow"):
+        core = block.get(side)
+        if core is None:
+            continue
+        if not isinstance(core, dict):
+            raise _Unusable(f"adapter.cores.{side} is no object")
+        cores[side] = CoreSeen(*(_text(core, name) for name in CoreSeen._fields))
+    return cores
 
 
 def _latency(block: Mapping[str, Any], name: str) -> Latency | None:

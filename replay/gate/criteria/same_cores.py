@@ -1,0 +1,101 @@
+"""Whether it is known which two cores ran, and whether they were the same all the time.
+
+Evidence is for one pair of binaries. The adapter tells what runs and what its files have by now
+(shadow/cores_seen.py); telemetry without that proves nothing on this point, and what is replayed
+must be the executable that ran.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from replay.gate.model import Criterion, Outcome, counted, times_of
+from replay.gate.telemetry.samples import CoreSeen, Sample
+from replay.gate.telemetry.timeline import Timeline
+
+_NAME = "one pair of cores ran throughout, and it is known which"
+_SIDES = ("authority", "shadow")
+
+
+class Given(NamedTuple):
+    """The executable that a verdict is for."""
+
+    path: str
+    sha256: str
+
+
+def same_cores(timeline: Timeline, given: Given | None) -> Criterion:
+    """Fails where a core changed within the time that is covered; inconclusive where nobody can
+    tell, and where another executable is `given`, or lies on the disk by now."""
+    best = timeline.longest
+    samples = [
+        one
+        for one in timeline.samples
+        if best is None or best.first.at <= one.at <= best.last.at
+        if one.counters.checks
+    ]
+    silent = [one for one in samples if not _is_told(one)]
+    if not samples or silent:
+        why = "the telemetry does not say which cores ran"
+        if silent and len(silent) < len(samples):
+            why += f" at {silent[0].text} ({counted(len(silent), 'sample')} in all)"
+        need = "all samples say which cores ran (`adapter.cores`)"
+        return Criterion("cores", _NAME, Outcome.INCONCLUSIVE, why, {}, times_of(silent), (need,))
+    changes = [one for side in _SIDES for one in _changes(samples, side)]
+    last = samples[-1]
+    figures = {side: _core(last, side)._asdict() for side in _SIDES}
+    if changes:
+        told = "; ".join(
+            f"the {side} changed from {_short(before)} to {_short(after)} at {sample.text}"
+            for side, before, after, sample in changes[:5]
+        )
+        return Criterion("cores", _NAME, Outcome.FAIL, told, figures,
+                         times_of(one[-1] for one in changes),
+                         ("48 hours with one pair of cores",))  # fmt: skip
+    reasons, needed = [], []
+    for side in _SIDES:
+        core = _core(last, side)
+        if core.on_disk != core.sha256:
+            reasons.append(
+                f"the {side} that ran was {_short(core.sha256)}, and {core.path} is "
+                f"{_short(core.on_disk) if core.on_disk else 'gone'} by now"
+            )
+            needed.append(f"what lies on the disk as the {side} is what ran")
+    ran = _core(last, "shadow")
+    if given is not None and given.sha256 != ran.sha256:
+        reasons.append(
+            f"this is about {given.path} ({_short(given.sha256) or 'no file'}), and {ran.path} "
+            f"({_short(ran.sha256)}) ran beside the bot"
+        )
+        needed.append(f"the executable that ran is the one that is judged: {ran.sha256}")
+    if reasons:
+        return Criterion("cores", _NAME, Outcome.INCONCLUSIVE, "; ".join(reasons), figures,
+                         times_of([last]), tuple(needed))  # fmt: skip
+    pair = " and ".join(f"{side} {_short(_core(last, side).sha256)}" for side in _SIDES)
+    return Criterion("cores", _NAME, Outcome.PASS, f"{pair} in every sample", figures)
+
+
+def _is_told(sample: Sample) -> bool:
+    return sample.adapter is not None and all(
+        side in sample.adapter.cores and sample.adapter.cores[side].sha256 for side in _SIDES
+    )
+
+
+def _core(sample: Sample, side: str) -> CoreSeen:
+    assert sample.adapter is not None
+    return sample.adapter.cores[side]
+
+
+def _changes(samples: Sequence[Sample], side: str) -> list[tuple[str, str, str, Sample]]:
+    hashes = [(_core(one, side).sha256, one) for one in samples]
+    return [
+        (side, before, after, sample)
+        for (before, _), (after, sample) in pairwise(hashes)
+        if before != after
+    ]
+
+
+def _short(sha256: str) -> str:
+    return sha256[:12]
