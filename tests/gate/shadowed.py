@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from telemetry_makers import TWO_DAYS, Bot, pretty, write
+from telemetry_makers import TWO_DAYS, Bot, cores_of, pretty, write
 
 from replay import core
+from replay.targets.open import open_target
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 FAULTY = EXAMPLES / "forgets_fees.py"
@@ -77,11 +78,18 @@ def marked_journal(shadow: Any) -> list[dict[str, Any]]:
     return lines
 
 
-def two_days(lines: list[dict[str, Any]], *, before: float = 20.0, minutes: int = TWO_DAYS) -> Bot:
+def two_days(
+    lines: list[dict[str, Any]],
+    *,
+    before: float = 20.0,
+    minutes: int = TWO_DAYS,
+    shadow: str = str(FAULTY),
+) -> Bot:
     """Two days of telemetry around a journal, from so many hours before it, whose counters count
-    what is marked in it."""
+    what is marked in it, of a bot beside that shadow."""
     begin = lines[0]["ts"] - before * 3600.0
     bot = Bot(begin // 60 * 60)
+    bot.cores = cores_of(shadow=hash_of(shadow))
     for _ in range(minutes):
         minute = [line for line in lines if bot.now < line["ts"] <= bot.now + 60.0]
         for line in minute:
@@ -90,6 +98,13 @@ def two_days(lines: list[dict[str, Any]], *, before: float = 20.0, minutes: int 
                 bot.block["last_divergence_ts"] = line["ts"]
         bot.run(1)
     return bot
+
+
+def hash_of(shadow: str) -> str:
+    """The SHA-256 that a shadow is known by."""
+    target = open_target(shadow, timeout=60.0)
+    target.close()
+    return target.identity.sha256
 
 
 def faulty_shadow() -> Any:

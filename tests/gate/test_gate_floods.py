@@ -16,10 +16,11 @@ from shadowed import (
     EXITS,
     FAULTY,
     faulty_shadow,
+    hash_of,
     marked_journal,
     write_live,
 )
-from telemetry_makers import TWO_DAYS, Bot, compact, write
+from telemetry_makers import TWO_DAYS, Bot, compact, cores_of, write
 
 from replay.explaining.claims.explanations import NO_EXPLANATIONS, parse_explanations
 from replay.findings.severity import Severity
@@ -134,6 +135,7 @@ def two_processes(lines: list[dict[str, Any]], *, drop: tuple[int, ...]) -> Bot:
     (line 28); the lines of `drop` were not compared."""
     begin = lines[0]["ts"] - 20 * 3600.0
     bot = Bot(begin // 60 * 60, adapter=True)
+    bot.cores = cores_of(shadow=hash_of(str(FAULTY)))
     dropped, began_again = 0, False
     left = list(enumerate(lines, 1))
     for _ in range(TWO_DAYS):

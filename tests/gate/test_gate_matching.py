@@ -211,7 +211,7 @@ def test_an_executable_that_agrees_now_reproduces_nothing(gate: Gate) -> None:
 def test_a_clean_shadow_with_its_journal_passes(gate: Gate, core_exe: str) -> None:
     def mend(lines: list[Any], bot: Bot) -> None:
         lines[:] = marked_journal(core)
-        bot.documents[:] = two_days(lines).documents
+        bot.documents[:] = two_days(lines, shadow=core_exe).documents
 
     verdict = gate(mend, shadow=core_exe)
     assert verdict.verdict is Outcome.PASS
