@@ -227,7 +227,7 @@ def test_what_is_no_package_is_refused(packed: Packed, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "other.zip").write_bytes(zip_bytes({"a": b"x"}))
     (tmp_path / "foreign.zip").write_bytes(zip_bytes({MANIFEST: b'{"format": "other"}'}))
-    newer = json.loads(packed.members[MANIFEST]) | {"version": 2}
+    newer = json.loads(packed.members[MANIFEST]) | {"version": 3}
     (tmp_path / "newer.zip").write_bytes(zip_bytes({MANIFEST: json_bytes(newer)}))
     for name in ("empty", "text", "other.zip", "foreign.zip", "newer.zip", "none", "/dev/null"):
         with pytest.raises(InputError):
