@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, str] = {
     },
     "list": "list_command",
     "explain": "explain_command",
+    "causes": "causes_command",
 }
 """The commands, each in a module of its own name, and how they are called in there. A module is
 only loaded when its command is needed: half a second for all of them would be felt."""

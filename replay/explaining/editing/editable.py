@@ -194,6 +194,41 @@ class EditableCore:
         copy of the whole core, which costs a hundred times as much."""
         return self._ready.is_quick(edit.places)
 
+    def force(self, edit: Edit | None) -> Force:
+        """What puts an edit in force, for who runs the core's functions himself. Raises TargetError
+        where the edited source does not compile or cannot be loaded."""
+        return self._force(edit)
+
+    def functions_of(self, edit: Edit) -> frozenset[str]:
+        """The functions (or classes, or modules) that the places of an edit are in."""
+        return frozenset(
+            self.map.modules[place.module]
+            .scope_at(self.map.modules[place.module].span_of_place(place)[0])
+            .name
+            for place in edit.places
+        )
+
+    def reading_functions(self, cases: Iterable[Stream]) -> frozenset[str]:
+        """The functions that read the documents of cases, as far as these show it."""
+        with self._core.watched() as watched:
+            for case in cases:
+                PythonSession(self._core.bindings).begin(case.start)
+        return self._functions_at(self._by_key(watched.lines))
+
+    def _functions_at(self, lines: Iterable[tuple[str, int]]) -> frozenset[str]:
+        names: set[str] = set()
+        for key, line in lines:
+            around = [
+                scope
+                for scope in self.map.modules[key].scopes
+                if scope.is_function
+                and getattr(scope.node, "lineno", 0)
+                <= line
+                <= (getattr(scope.node, "end_lineno", 0) or 0)
+            ]
+            names.update(scope.name for scope in around)
+        return frozenset(names)
+
     def _by_key(self, lines: Iterable[tuple[str, int]]) -> frozenset[tuple[str, int]]:
         keys = self._keys
         return frozenset((keys[module], line) for module, line in lines if module in keys)

@@ -42,5 +42,6 @@ def module_with(switches: frozenset[str]) -> ModuleType:
     name = f"port_{abs(hash(switches))}"
     module = ModuleType(name)
     sys.modules[name] = module  # dataclasses look their module up
-    exec(compile(source_with(switches), str(_SOURCE), "exec"), vars(module))
+    code = compile(source_with(switches), str(_SOURCE), "exec", dont_inherit=True)
+    exec(code, vars(module))
     return module

@@ -1,0 +1,262 @@
+"""`doge-replay causes`: the list of causes, and what is not accounted for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+
+from replay.cli.common import Duration, core_options, reading
+from replay.cli.console import Progress, say, say_json
+from replay.errors import ExitCode
+from replay.explaining.causes.inquiry import GENERATED, Account, Found, Inquiry
+from replay.explaining.causes.statement import CauseKind, Edited
+from replay.explaining.editing.editable import EditableCore
+from replay.explaining.editing.places import Rules
+from replay.explaining.evidence.kept import cases_of
+from replay.explaining.search.proposal import proposal
+from replay.findings.severity import Severity, rank
+from replay.findings.store.store import Store, StoredFinding
+from replay.runs.cores import repro_command
+from replay.safe_text import clean
+from replay.settings import Settings
+from replay.streams.model import Stream
+from replay.targets.pair import MINIMISING_TIMEOUT, PairSpec
+
+SECONDS = 60.0
+CASES = 4
+"""Kept occurrences of each bucket that are asked."""
+
+WIDTH = 400
+MAX_LEFT = 20
+
+
+@click.command(
+    name="causes",
+    epilog="""\b
+Examples:
+  doge-replay causes
+  doge-replay causes --seconds 180 --write explanations.toml""",
+)
+@click.option(
+    "--seconds",
+    type=Duration(min=0, min_open=True),
+    default=SECONDS,
+    show_default=True,
+    help="How much processor time to look for them; four times as long passes at most.",
+)
+@click.option(
+    "--generate",
+    type=click.IntRange(min=0),
+    default=GENERATED,
+    show_default=True,
+    metavar="N",
+    help="How many steps to generate afterwards that nobody has seen.",
+)
+@click.option(
+    "--write",
+    "written_to",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write what explanations.toml can say of them to a new file.",
+)
+@core_options
+def causes_command(
+    seconds: float, generate: int, written_to: Path | None, settings: Settings, as_json: bool
+) -> int:
+    """Account for all stored divergences at once: one row for each cause.
+
+    A cause is a statement under which the Python core gives the shadow's answers: an edit of its
+    source, another way to read or write a value, or a condition under which the shadow gives no
+    answer. Several are in force together, so one does not hide another. Each was run: it gave the
+    shadow's answer where it is needed, and contradicted nothing that was asked. Then steps are
+    generated that nobody has seen, and what is not accounted for is looked into next.
+
+    Exits 0 where all is accounted for, 1 where something is not, 3 where the cores could not be
+    asked.
+    """
+    if written_to is not None and written_to.exists():
+        raise click.UsageError(f"{written_to} is there already; name a new file.")
+    progress = Progress("causes", quiet=as_json)
+    with reading(settings) as store:
+        findings = {finding.id: finding for finding in store.findings()}
+        streams = {one.id: _cases(one, store) for one in findings.values()}
+        cores = PairSpec(
+            settings.authority,
+            settings.needed_shadow,
+            min(settings.timeout, MINIMISING_TIMEOUT),
+        )
+        core, note = _core(settings.authority)
+        authority, shadow = cores.open()
+        with closing(authority), closing(shadow):
+            inquiry = Inquiry(
+                core,
+                authority,
+                shadow,
+                streams,
+                seconds,
+                generate=generate,
+                on_progress=lambda what: progress.update(0, what),
+            )
+            try:
+                account = inquiry.run()
+            finally:
+                progress.end()
+        if note:
+            account.notes.append(note)
+        listing = _Listing(account, findings, core, repro_command(settings))
+        if written_to is not None:
+            written_to.write_text("\n\n".join(listing.blocks()) + "\n", "utf-8")
+        if as_json:
+            say_json(listing.document())
+        else:
+            for line in listing.lines():
+                say(line)
+    if not account.asked:
+        return int(ExitCode.CORE_FAILED)
+    return int(ExitCode.DIVERGENCE if account.left else ExitCode.CLEAN)
+
+
+def _cases(finding: StoredFinding, store: Store) -> list[Stream]:
+    return cases_of(finding, store)[:CASES]
+
+
+def _core(authority: str) -> tuple[EditableCore, str]:
+    """The core to make statements about: the authority's own source, else ours."""
+    if authority == "python" or not Path(authority).is_file() or authority.endswith(".py"):
+        return EditableCore.open(authority), ""
+    note = "the authority is an executable: our own Python core stands for its source"
+    return EditableCore.open("python"), note
+
+
+class _Listing:
+    """An account in words."""
+
+    def __init__(
+        self,
+        account: Account,
+        findings: dict[str, StoredFinding],
+        core: EditableCore,
+        command: Any,
+    ) -> None:
+        self._account = account
+        self._findings = findings
+        self._core = core
+        self._rules = Rules.of(core)
+        self._command = command
+
+    def lines(self) -> Iterator[str]:
+        """As a person reads it, the worst first."""
+        account = self._account
+        for cause in self._ordered():
+            yield from self._cause(cause)
+            yield ""
+        left = sorted(account.left.items(), key=lambda item: (-len(item[1]), item[0]))
+        if left:
+            total = sum(len(steps) for _, steps in left)
+            yield f"not accounted for: {total:,} steps of {len(left)} buckets"
+            for finding, steps in left[:MAX_LEFT]:
+                yield f"  {finding}  {len(steps):,} steps  {self._what(finding)}"
+            if len(left) > MAX_LEFT:
+                yield f"  and {len(left) - MAX_LEFT} more"
+        yield self._told()
+        for note in account.notes:
+            yield f"note: {clean(note, WIDTH)}"
+
+    def _ordered(self) -> list[Found]:
+        return sorted(self._account.causes, key=self._worst)
+
+    def _worst(self, cause: Found) -> tuple[int, int]:
+        ranks = [self._findings[one].rank for one in cause.findings if one in self._findings]
+        return min(ranks, default=rank(Severity.TEXTS, False)), -len(cause.explains)
+
+    def _cause(self, cause: Found) -> Iterator[str]:
+        head = "the shadow answers as if" if cause.is_verified else "not verified: as if"
+        yield f"{cause.id}  {cause.kind}: {head} {clean(cause.statement.says, WIDTH)}"
+        if isinstance(cause.statement, Edited):
+            yield f"  rule       {clean(self._rules.place(cause.statement.edit)) or 'none'}"
+        known = [self._findings[one] for one in cause.findings if one in self._findings]
+        if known:
+            worst = min(known, key=lambda one: one.rank)
+            hot = ", hot path" if worst.hot else ""
+            yield f"  severity   {worst.severity}{hot}"
+            times = sum(one.occurrences for one in known)
+            yield f"  seen       {times:,} occurrences in {len(known)} buckets that it has part in"
+            yield f"  met in     {', '.join(self._met(known))}"
+            yield f"  case       {self._command(worst.id)}"
+        doubt = f", and {cause.doubtful:,} that are not accounted for" if cause.doubtful else ""
+        yield f"  support    {len(cause.explains):,} steps need it{doubt}"
+
+    def _met(self, findings: list[StoredFinding]) -> list[str]:
+        origins = " ".join(place.origin for one in findings for place in one.places[:20])
+        names = [name for name in ("live", "edge", "hostile") if f" {name} " in f" {origins} "]
+        return names or ["journals and corpora"]
+
+    def _what(self, finding: str) -> str:
+        known = self._findings.get(finding)
+        if known is None:
+            return "met while generating"
+        signature = known.signature
+        parts = (signature.event, signature.rule, signature.field, signature.kind)
+        return clean(" · ".join(part for part in parts if part))
+
+    def _told(self) -> str:
+        account = self._account
+        count = len(account.causes)
+        these = "this cause" if count == 1 else f"these {count} causes"
+        told = (
+            f"with {these} the Python core gave the shadow's answer at "
+            f"{account.kept_right:,} of {account.kept:,} kept occurrences and at "
+            f"{account.afterwards_right:,} of {account.afterwards:,} steps generated afterwards"
+        )
+        if account.afterwards and account.afterwards_right == account.afterwards:
+            bound = max(1, math.floor(account.afterwards / 3))
+            told += f" (95 %: at most one in {bound:,} is something else)"
+        return told
+
+    def blocks(self) -> Iterator[str]:
+        """What explanations.toml can say of the causes."""
+        for cause in self._ordered():
+            for finding in cause.findings:
+                known = self._findings.get(finding)
+                if known is None or not isinstance(cause.statement, Edited):
+                    continue
+                signature = known.signature
+                block = proposal(self._core, cause.statement.edit, known.id, signature)
+                if block:
+                    yield block
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        account = self._account
+        return {
+            "causes": [
+                {
+                    "id": cause.id,
+                    "kind": str(cause.kind),
+                    "says": cause.statement.says,
+                    "statement": cause.statement.canonical,
+                    "verified": cause.is_verified,
+                    "needed_at": len(cause.explains),
+                    "doubtful": cause.doubtful,
+                    "findings": list(cause.findings),
+                }
+                for cause in self._ordered()
+            ],
+            "left": {finding: len(steps) for finding, steps in account.left.items()},
+            "kept": account.kept,
+            "kept_right": account.kept_right,
+            "generated": account.afterwards,
+            "generated_right": account.afterwards_right,
+            "asked": account.asked,
+            "seconds": account.seconds,
+            "complete": account.complete,
+            "notes": account.notes,
+        }
+
+
+__all__ = ["CauseKind", "causes_command"]

@@ -1,0 +1,205 @@
+"""Single steps with what both cores truly answered: all that a cause is held against.
+
+A step stands by itself: its documents as they came, or as the authority's state before it has
+them, and its call. Cores are pure, so there is nothing more to it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from replay.differential.compare import compare
+from replay.differential.model import Signature
+from replay.errors import FailureStorm
+from replay.explaining.causes.leaves import Documents, Leaf, Path, documents_of, leaves_of
+from replay.explaining.causes.statement import Reading
+from replay.explaining.causes.takings import Sort, sorts_of
+from replay.explaining.evidence.passages import Passage, Role, Witness
+from replay.explaining.evidence.supply import packed
+from replay.streams.model import Document, Start, Step, Stream
+from replay.targets.base import Failure, Outcome, StepResult, Target, Work, is_refusal
+from replay.targets.compact import Plain, state_document
+from replay.targets.cursor import settings_after
+
+REFUSAL = frozenset({"refusal"})
+"""What differs where one side gave no answer."""
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """One step and both answers to it. `finding` is the ID of the bucket that it was kept in, ""
+    where it was generated; `origin` says where it was met."""
+
+    stream: Stream
+    authority: Outcome
+    shadow: StepResult
+    before: Plain | None
+    decimals: int
+    finding: str = ""
+    cache: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def origin(self) -> str:
+        """Where it was met."""
+        return self.stream.origin
+
+    @cached_property
+    def documents(self) -> Documents:
+        """What the step has to read."""
+        return documents_of(self.stream)
+
+    @cached_property
+    def leaves(self) -> tuple[Leaf, ...]:
+        """All values of its documents."""
+        return leaves_of(self.stream)
+
+    @cached_property
+    def by_sort(self) -> Mapping[Sort, tuple[Leaf, ...]]:
+        """Its leaves by the sorts that they are of, one for each field and value."""
+        found: dict[Sort, list[Leaf]] = defaultdict(list)
+        seen = {(leaf.field, repr(leaf.value)): leaf for leaf in reversed(self.leaves)}
+        for leaf in seen.values():
+            for sort in sorts_of(leaf.value):
+                found[sort].append(leaf)
+        return {sort: tuple(leaves) for sort, leaves in found.items()}
+
+    def meets(self, rule: Reading) -> bool:
+        """Whether a reading has anything to say of it."""
+        return bool(self.places_of(rule))
+
+    def places_of(self, rule: Reading) -> tuple[Path, ...]:
+        """The values that a reading has something to say of, one for each field and value."""
+        known: tuple[Path, ...] | None = self.cache.get(rule)
+        if known is None:
+            leaves = self.by_sort.get(rule.sort, ())
+            known = self.cache[rule] = tuple(
+                leaf.path for leaf in leaves if rule.meets_sorted(leaf)
+            )
+        return known
+
+    @cached_property
+    def size(self) -> int:
+        """How much a reader has to take in."""
+        return len(repr(self.stream.start)) + len(repr(self.stream.steps[0].call))
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the shadow refused, crashed or hung."""
+        return isinstance(self.shadow, Failure) or is_refusal(self.shadow)
+
+    @cached_property
+    def authority_left(self) -> frozenset[str]:
+        """Where the cores' own answers differ."""
+        return self.left(self.authority, refusals_agree=True)
+
+    def left(self, answer: StepResult, *, refusals_agree: bool) -> frozenset[str]:
+        """Where an answer is not the shadow's: paths, none where it is the same.
+
+        Two refusals are the same where `refusals_agree`: an edit that makes the core raise just
+        anything must not pass for a refusal.
+        """
+        theirs = self.shadow
+        if isinstance(answer, Failure) or isinstance(theirs, Failure):
+            same = (
+                isinstance(answer, Failure)
+                and isinstance(theirs, Failure)
+                and answer.kind is theirs.kind
+            )
+            return frozenset() if same else REFUSAL
+        if is_refusal(answer) and is_refusal(theirs):
+            return frozenset() if refusals_agree else REFUSAL
+        try:
+            found = compare(answer, theirs, self.before, self.decimals)
+        except Exception:  # what an edit makes of an answer may be anything
+            return frozenset({"garbage"})
+        return frozenset(difference.path for difference in found)
+
+
+def singly(passage: Passage) -> Iterator[tuple[Stream, int]]:
+    """Each step of a passage as a stream of one step from the authority's state, with its place."""
+    start = passage.stream.start
+    settings: dict[str, Document] = {
+        name: value for name, value in start._asdict().items() if name != "state"
+    }
+    for place, step in enumerate(passage.stream.steps):
+        changes = step.changes or {}
+        given = settings | {name: changes[name] for name in settings if name in changes}
+        if changes:
+            answered = not is_refusal(passage.authority[place])
+            # What cannot be read leaves in force what was there.
+            settings = settings_after(settings, step, answered=answered)
+        before, _ = passage.befores[place]
+        if place == 0 and not changes:
+            state = start.state
+        elif "state" in changes and "patch" not in changes:
+            state = changes["state"]
+        elif before is None or "patch" in changes:
+            continue
+        else:
+            state = state_document(before)
+        one = Start(state, **given)
+        yield Stream(one, (Step(step.call, None, step.line),), passage.stream.origin), place
+
+
+class Asking:
+    """Asks both cores single steps. `storm` says why they are not asked any more, if not."""
+
+    def __init__(self, authority: Target, shadow: Target) -> None:
+        # The signature is of no matter here: every step is looked at.
+        self._authority = authority
+        self._witness = Witness(authority, shadow, Signature("", "", "", ""))
+        self.storm = ""
+        self.asked = 0
+
+    def ask(self, streams: Iterable[Stream], finding: str = "") -> list[Answered]:
+        """The steps with their answers, in order; without those that the authority failed on."""
+        if self.storm:
+            return []
+        try:
+            passages = self._witness.ask(packed(iter(streams)))
+        except FailureStorm as storm:
+            self.storm = storm.message
+            return []
+        if self._witness.gave_up:
+            self.storm = "a core failed too often"
+        answered = [one for passage in passages for one in answers_of(passage, finding)]
+        self.asked += len(answered)
+        return answered
+
+    def singles(self, streams: Iterable[Stream]) -> Iterator[Stream]:
+        """Every step of streams by itself, from the authority's state before it; without those that
+        the authority failed on."""
+        try:
+            yield from self._singles(streams)
+        except FailureStorm as storm:
+            self.storm = storm.message
+
+    def _singles(self, streams: Iterable[Stream]) -> Iterator[Stream]:
+        for number, stream in enumerate(streams):
+            work = Work(-1 - number, stream.start, stream.steps, last=True)
+            self._authority.submit(work)
+            results = self._authority.collect().results
+            outcomes = tuple(one for one in results if not isinstance(one, Failure))
+            if len(outcomes) < len(results):
+                continue
+            nothing = (None,) * len(outcomes)
+            roles = (Role.ELSEWHERE,) * len(outcomes)
+            passage = Passage(stream, outcomes, outcomes, roles, nothing, None)
+            yield from (single for single, _ in singly(passage))
+
+
+def answers_of(passage: Passage, finding: str = "") -> Iterator[Answered]:
+    """The steps of a passage, one by one."""
+    for stream, place in singly(passage):
+        before, decimals = passage.befores[place]
+        shadow, ours = passage.shadow[place], passage.authority[place]
+        yield Answered(stream, ours, shadow, before, decimals, finding)
+
+
+def smallest(steps: Sequence[Answered]) -> list[Answered]:
+    """The steps, those that are read soonest first."""
+    return sorted(steps, key=lambda step: step.size)

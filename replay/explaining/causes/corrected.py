@@ -1,0 +1,378 @@
+"""The corrected authority: the Python core with a set of causes in force, asked one step.
+
+Several edits at once in the same or different functions, readings on the documents before the core
+reads them, writings on its answer, and conditions under which it gives none. What it answers can
+be compared with the shadow's.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from replay.errors import TargetError
+from replay.explaining.causes.answered import Answered
+from replay.explaining.causes.leaves import (
+    ABSENT,
+    Documents,
+    Field,
+    Leaf,
+    Path,
+    changed,
+    fields_of,
+    leaves_of,
+    start_and_call,
+)
+from replay.explaining.causes.statement import Edited, Reading, Statement, Writing
+from replay.explaining.causes.takings import ENDS, Inapplicable, Taking, is_sort, taken
+from replay.explaining.editing.bounded import OutOfTime
+from replay.explaining.editing.editable import Edit, EditableCore, EditKind
+from replay.explaining.editing.forces import Force
+from replay.explaining.editing.newest import Newest
+from replay.streams.model import (
+    CYCLES,
+    RECORD_FIELDS,
+    STATE_FIELDS,
+    CallCode,
+    Start,
+    Step,
+    Stream,
+)
+from replay.targets.base import (
+    MISSING,
+    Failure,
+    FailureKind,
+    Outcome,
+    RefusalKind,
+    StepResult,
+    is_refusal,
+)
+from replay.targets.compact import (
+    ACTION_FIELDS,
+    ACTION_NAMES,
+    apply_delta,
+    blank,
+    state_document,
+)
+from replay.targets.python.session import RAISED, Bindings, PythonSession
+
+SECONDS_EACH = 0.05
+"""Processor time that one step may take with causes in force; in all at least a second."""
+
+BY_CAUSE = "by a condition"
+"""What stands in a refusal that a condition made."""
+
+_KEPT = 2000
+Rules = tuple[Reading, ...]
+
+
+class CorrectedCore:
+    """A Python core under any set of causes.
+
+    `reads_next` says that the shadow is asked for the invariants of the authority's next state as
+    a document, as an executable of part 1 is: what it refuses there it refuses as well.
+    """
+
+    def __init__(self, core: EditableCore, *, reads_next: bool) -> None:
+        self.core = core
+        self._reads_next = reads_next
+        self._forces: Newest[frozenset[Edit], Force] = Newest(64)
+        self._readers: frozenset[str] | None = None
+
+    def learn_readers(self, steps: Sequence[Answered]) -> None:
+        """Learns which functions read documents from some steps: as long as no edit touches those,
+        what was read of a step once need not be read again."""
+        self._readers = self.core.reading_functions(step.stream for step in steps)
+
+    def _reads_alike(self, edits: frozenset[Edit]) -> bool:
+        if self._readers is None:
+            return False
+        return all(
+            self.core.is_quick(edit) and not (self.core.functions_of(edit) & self._readers)
+            for edit in edits
+        )
+
+    def answers(self, causes: Sequence[Statement], steps: Sequence[Answered]) -> list[StepResult]:
+        """What the core answers to each step with the causes in force."""
+        if not steps:
+            return []
+        edits = frozenset(one.edit for one in causes if isinstance(one, Edited))
+        rules = tuple(one for one in causes if isinstance(one, Reading))
+        writings = tuple(one for one in causes if isinstance(one, Writing))
+        try:
+            force = self.force(edits)
+        except TargetError as error:
+            return [Failure(FailureKind.UNSTARTABLE, error.message)] * len(steps)
+        results: list[StepResult] = []
+        reads_alike = self._reads_alike(edits)
+
+        def run(bindings: Bindings) -> None:
+            for step in steps[len(results) :]:
+                # One by one: what was answered before the time is up stays.
+                results.append(  # noqa: PERF401
+                    self._answer(bindings, rules, writings, step, reads_alike)
+                )
+
+        while len(results) < len(steps):
+            try:
+                force.run(run, max(1.0, SECONDS_EACH * len(steps)))
+            except OutOfTime:
+                results.append(Failure(FailureKind.TIMEOUT, "the edited core took too long"))
+        return results
+
+    def left(self, causes: Sequence[Statement], steps: Sequence[Answered]) -> list[frozenset[str]]:
+        """Where the answers to each step are not the shadow's."""
+        return self.left_of(causes, steps, self.answers(causes, steps))
+
+    @staticmethod
+    def left_of(
+        causes: Sequence[Statement], steps: Sequence[Answered], answers: Sequence[StepResult]
+    ) -> list[frozenset[str]]:
+        """The same for answers that are at hand."""
+        has_edits = any(isinstance(one, Edited) for one in causes)
+        return [
+            step.left(answer, refusals_agree=_may_agree(step, answer, has_edits))
+            for step, answer in zip(steps, answers, strict=True)
+        ]
+
+    # --- Edits --------------------------------------------------------------------------------
+
+    def force(self, edits: frozenset[Edit]) -> Force:
+        """What puts several edits in force. Raises TargetError where they cannot be together."""
+        if not edits:
+            return self.core.force(None)
+        if len(edits) == 1:
+            (edit,) = edits
+            return self.core.force(edit)
+        known = self._forces.get(edits)
+        return known or self._forces.put(edits, self._made(edits))
+
+    def _made(self, edits: frozenset[Edit]) -> Force:
+        if not all(map(self.core.is_quick, edits)):
+            return self.core.force(_joined(edits))
+        # Those of functions that none of the others touch are compiled once and kept.
+        groups: list[tuple[set[str], set[Edit]]] = []
+        for edit in sorted(edits, key=repr):
+            touched = set(self.core.functions_of(edit))
+            mine = {edit}
+            for other in [group for group in groups if group[0] & touched]:
+                touched |= other[0]
+                mine |= other[1]
+                groups.remove(other)
+            groups.append((touched, mine))
+        forces = [self.core.force(_joined(group)) for _, group in groups]
+        swaps = tuple(swap for force in forces for swap in force.swaps)
+        return Force(forces[0].bindings, swaps)
+
+    # --- One step -----------------------------------------------------------------------------
+
+    def _answer(
+        self,
+        bindings: Bindings,
+        rules: Rules,
+        writings: Sequence[Writing],
+        step: Answered,
+        reads_alike: bool,
+    ) -> StepResult:
+        met = tuple(rule for rule in rules if step.meets(rule))
+        for rule in met:
+            if rule.taking in ENDS:
+                return _ended(rule.taking)
+        try:
+            session, call = self._begun(bindings, met, step, reads_alike)
+            answer: StepResult = session.run([Step(call)], [step.authority])[0]
+            if self._reads_next and rules and not is_refusal(step.authority):
+                assert not isinstance(answer, Failure)
+                answer = self._with_next(bindings, rules, step, answer)
+        except RAISED as error:
+            return Failure(FailureKind.GARBAGE, f"{type(error).__name__} in the edited core")
+        if writings and not isinstance(answer, Failure) and not is_refusal(answer):
+            answer = written(answer, writings)
+        return answer
+
+    def _begun(
+        self, bindings: Bindings, met: Rules, step: Answered, reads_alike: bool
+    ) -> tuple[PythonSession, Any]:
+        """A session that has read the documents, as the readings have them."""
+        known = step.cache.get(met) if reads_alike else None
+        if known is None:
+            documents = step.documents
+            if met:
+                documents = changed(documents, changes_of(step.leaves, met))
+            start, call = start_and_call(step.stream, documents)
+            session = PythonSession(bindings)
+            session.begin(start)
+            if not reads_alike:
+                return session, call
+            if len(step.cache) > _KEPT:
+                step.cache.clear()
+            known = step.cache[met] = session, call
+        session, call = known
+        return copy.copy(session), call
+
+    def _with_next(
+        self, bindings: Bindings, rules: Rules, step: Answered, answer: Outcome
+    ) -> StepResult:
+        """The answer, with the invariants of the authority's next state as the shadow reads it."""
+        if is_refusal(answer):
+            return answer
+        following = step.cache.get("next")
+        if following is None:
+            plain = blank()
+            apply_delta(plain, step.authority[0])
+            document = state_document(plain)
+            leaves = _state_leaves(document)
+            following = step.cache["next"] = (document, leaves)
+        document, leaves = following
+        met = [rule for rule in rules if any(map(rule.meets, leaves))]
+        for rule in met:
+            if rule.taking in ENDS:
+                return _ended(rule.taking)
+        if not met:
+            return answer
+        documents = changed({"state": document}, changes_of(leaves, met))
+        try:
+            state = bindings.read_state(documents["state"])
+            return [*answer[:2], bindings.check_invariants(state)]
+        except RAISED:
+            return [str(RefusalKind.UNREADABLE), BY_CAUSE]
+
+
+def _may_agree(step: Answered, answer: StepResult, has_edits: bool) -> bool:
+    """Whether a refusal of the corrected core counts as the shadow's: where the authority refuses
+    as well, or what refuses is a reader or a condition; not just anything that an edit raises."""
+    if isinstance(answer, Failure) or not is_refusal(answer) or is_refusal(step.authority):
+        return True
+    return (
+        not has_edits
+        or answer[0] in (RefusalKind.UNREADABLE, RefusalKind.UNKNOWN_EVENT)
+        or (answer[1] == BY_CAUSE)
+    )
+
+
+def _joined(edits: Sequence[Edit] | frozenset[Edit] | set[Edit]) -> Edit:
+    """Several edits as one."""
+    if len(edits) == 1:
+        return next(iter(edits))
+    places = {place for edit in edits for place in edit.places}
+    ordered = tuple(sorted(places, key=lambda place: (place.module, place.start, place.end)))
+    return Edit(EditKind.DEVIATION, "", ordered, "several edits")
+
+
+def _ended(taking: Taking) -> StepResult:
+    if taking is Taking.REFUSED:
+        return [str(RefusalKind.ERROR), BY_CAUSE]
+    kind = FailureKind.EXITED if taking is Taking.CRASH else FailureKind.TIMEOUT
+    return Failure(kind, BY_CAUSE)
+
+
+# --- Readings ---------------------------------------------------------------------------------
+
+
+def changes_of(leaves: Sequence[Leaf], rules: Sequence[Reading]) -> Mapping[Path, Any]:
+    """What the readings make of the leaves that they are about."""
+    changes: dict[Path, Any] = {}
+    for leaf in leaves:
+        path, field, value = leaf
+        for rule in rules:
+            if rule.pattern.has(field) and is_sort(rule.sort, value):
+                try:
+                    value = taken(rule.taking, value, field)
+                except Inapplicable:
+                    continue
+                changes[path] = value
+    # What stands in an entry or object that is taken away, or replaced, is gone with it.
+    whole = [path for path in changes if any(path != p and path == p[: len(path)] for p in changes)]
+    return {
+        path: value
+        for path, value in changes.items()
+        if not any(path != one and path[: len(one)] == one for one in whole)
+    }
+
+
+def _state_leaves(document: Documents) -> tuple[Leaf, ...]:
+    step = Step((int(CallCode.CHECK_INVARIANTS),))
+    return leaves_of(Stream(Start(document, {}, 0.0), (step,)))
+
+
+# --- Writings ---------------------------------------------------------------------------------
+
+
+def written(answer: Outcome, writings: Sequence[Writing]) -> Outcome:
+    """An answer as a core with these ways of writing gives it."""
+    delta = list(answer[0])
+    for place in range(0, len(delta), 2):
+        index, value = delta[place], delta[place + 1]
+        name = STATE_FIELDS[index]
+        if index == CYCLES and isinstance(value, list | tuple) and len(value) == 2:
+            keep, records = value
+            delta[place + 1] = [keep, _records("state", name, index, records, writings)]
+        elif index in RECORD_FIELDS and isinstance(value, list | tuple):
+            delta[place + 1] = _records("state", name, index, value, writings)
+        else:
+            field = Field("state", "", name, fields_of("state", "").get(name, "?"))
+            delta[place + 1] = _written(value, field, writings)
+    actions = []
+    for action in answer[1]:
+        code, *values = action
+        names = ACTION_FIELDS[code]
+        own = ACTION_NAMES[code]
+        actions.append(
+            [code]
+            + [
+                _written(value, Field("action", own, name, _kind_of(value)), writings)
+                for name, value in zip(names, values, strict=True)
+            ]
+        )
+    return [delta, actions, *answer[2:]]
+
+
+def _records(
+    root: str, name: str, index: int, records: Sequence[Any], writings: Sequence[Writing]
+) -> list[Any]:
+    kinds = fields_of(root, name)
+    fields = [Field(root, name, one, kinds[one]) for one in RECORD_FIELDS[index]]
+    return [
+        [_written(value, field, writings) for value, field in zip(record, fields, strict=True)]
+        for record in records
+    ]
+
+
+def values_written(answer: Sequence[object]) -> Iterator[tuple[Field, object]]:
+    """The values of an answer with their fields."""
+    delta, actions = answer[0], answer[1]
+    assert isinstance(delta, list | tuple)
+    assert isinstance(actions, list | tuple)
+    for index, value in zip(delta[::2], delta[1::2], strict=True):
+        name = STATE_FIELDS[index]
+        if index in RECORD_FIELDS:
+            records = value[1] if index == CYCLES else value
+            kinds = fields_of("state", name)
+            for record in records:
+                for one, inner in zip(RECORD_FIELDS[index], record, strict=True):
+                    yield Field("state", name, one, kinds[one]), inner
+        else:
+            yield Field("state", "", name, fields_of("state", "")[name]), value
+    for code, *values in actions:
+        for one, inner in zip(ACTION_FIELDS[code], values, strict=True):
+            yield Field("action", ACTION_NAMES[code], one, _kind_of(inner)), inner
+
+
+def _kind_of(value: Any) -> str:
+    if isinstance(value, bool):
+        return "b"
+    return "d" if isinstance(value, float) else "i" if isinstance(value, int) else "t"
+
+
+def _written(value: Any, field: Field, writings: Sequence[Writing]) -> Any:
+    for writing in writings:
+        if writing.pattern.has(field) and is_sort(writing.sort, value):
+            try:
+                value = taken(writing.taking, value, field)
+            except Inapplicable:
+                continue
+    return MISSING if value is ABSENT else value
+
+
+__all__ = ["BY_CAUSE", "CorrectedCore", "values_written", "written"]

@@ -1,0 +1,158 @@
+"""Finds edits: single changes of the core's source, on top of the causes that are in force.
+
+All edits meet the steps that run through what they change, once; what makes a step come out as the
+shadow's is then held against neighbours of that step that both cores were asked.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from itertools import chain, islice
+
+from replay.explaining.causes.answered import Answered, Asking
+from replay.explaining.causes.pool import Pool, Score
+from replay.explaining.causes.statement import Edited, canonical_edit
+from replay.explaining.editing.editable import Edit, EditableCore
+from replay.explaining.editing.places import Rules
+from replay.explaining.evidence.neighbours import mixed_changes, single_changes
+from replay.explaining.search.contest import Clock
+from replay.explaining.search.ranking import rank
+
+NEIGHBOURS = 300
+"""Steps beside one that is to be explained, on which rivals are told apart."""
+
+RIVALS = 80
+TARGETS = 40
+"""Steps that all edits meet in one go."""
+
+GUARDS = 500
+MIN_SUPPORT = 2
+"""Steps that an edit has to account for, kept or generated, to count."""
+
+
+class EditSearch:
+    """Looks for what is computed otherwise."""
+
+    def __init__(self, core: EditableCore, pool: Pool, asking: Asking, clock: Clock) -> None:
+        self._core = core
+        self._pool = pool
+        self._asking = asking
+        self._clock = clock
+        self._rules = Rules.of(core)
+        self._neighbours: dict[Answered, list[Answered]] = {}
+        self._edits: list[tuple[Edit, frozenset[tuple[str, int]]]] | None = None
+        self._lines: dict[Answered, frozenset[tuple[str, int]]] = {}
+        self.nearest: dict[Answered, tuple[Edit, Score]] = {}
+        self.tried = 0
+
+    def find_all(
+        self,
+        targets: Sequence[Answered],
+        edits_of: Callable[[EditableCore], Sequence[Edit]],
+        share: float,
+    ) -> list[Edited]:
+        """The edits that account for the targets, each accepted into the pool when it is found."""
+        targets = [step for step in targets if not step.has_ended][:TARGETS]
+        fitting = self._fitting(targets, edits_of, share)
+        found: list[Edited] = []
+        for target in targets:
+            if self._pool.left[target] and not self._clock.beyond(1.0):
+                cause = self._best(target, fitting)
+                if cause is not None:
+                    self._pool.accept(cause)
+                    found.append(cause)
+        return found
+
+    def _fitting(
+        self,
+        targets: Sequence[Answered],
+        edits_of: Callable[[EditableCore], Sequence[Edit]],
+        share: float,
+    ) -> dict[Answered, dict[Edit, int]]:
+        """For each target the edits that make it right, with how many targets each does."""
+        if self._edits is None:
+            self._edits = [(edit, _lines_of(edit)) for edit in edits_of(self._core)]
+        by_line: dict[tuple[str, int], list[Answered]] = defaultdict(list)
+        for target in targets:
+            if target not in self._lines:
+                self._lines[target] = self._core.executed([target.stream])
+            for line in self._lines[target]:
+                by_line[line].append(target)
+        fits: dict[Answered, list[Edit]] = defaultdict(list)
+        counts: dict[Edit, int] = {}
+        in_force = {one.edit for one in self._pool.causes if isinstance(one, Edited)}
+        for edit, lines in self._edits:
+            if self._clock.beyond(share):
+                break
+            touched = list(
+                dict.fromkeys(step for line in sorted(lines) for step in by_line.get(line, ()))
+            )
+            if not touched or edit in in_force:
+                continue
+            self.tried += 1
+            after = self._pool.with_one_more(Edited(edit, ""), touched)
+            right = [step for step, left in zip(touched, after, strict=True) if not left]
+            counts[edit] = len(right)
+            for step in right:
+                fits[step].append(edit)
+        return {step: {edit: counts[edit] for edit in edits} for step, edits in fits.items()}
+
+    def _best(self, target: Answered, fitting: dict[Answered, dict[Edit, int]]) -> Edited | None:
+        """The edit that accounts for a target and most of its neighbours and spoils nothing."""
+        rivals = fitting.get(target, {})
+        if not rivals:
+            return None
+        ordered = sorted(rivals, key=lambda one: (-rivals[one], self._rank(one)))[:RIVALS]
+        beside = self.neighbours(target)
+        best: tuple[int, object, Edit] | None = None
+        # What was explained and agreed must stay so.
+        guards = [step for step in self._pool.steps if not self._pool.left[step]][-GUARDS:]
+        others = [step for step in self._pool.unexplained if not step.has_ended][-GUARDS:]
+        for edit in ordered:
+            if self._clock.beyond(1.0):
+                break
+            cause = Edited(edit, "")
+            if self._pool.with_one_more(cause, [target])[0]:
+                continue
+            score = self._pool.score(cause, beside)
+            if not score.spoiled:
+                score += self._pool.score(cause, guards)
+            if not score.spoiled:
+                score += self._pool.score(cause, others)
+            if score.spoiled:
+                near = self.nearest.get(target)
+                if near is None or score.explained > near[1].explained:
+                    self.nearest[target] = edit, score
+                continue
+            worth = score.explained - score.open + score.better
+            ranked = (-worth, self._rank(edit), edit)
+            if score.explained >= MIN_SUPPORT and (best is None or ranked[:2] < best[:2]):
+                best = ranked
+        if best is None:
+            return None
+        return Edited(best[2], canonical_edit(best[2]))
+
+    def neighbours(self, target: Answered) -> list[Answered]:
+        """Steps beside a target, asked once, in the pool as well."""
+        if target not in self._neighbours:
+            case = target.stream
+            rows = chain(
+                islice(single_changes(case), NEIGHBOURS // 2),
+                islice(mixed_changes([case], 1, unreadable=False), NEIGHBOURS // 2),
+            )
+            asked = self._asking.ask(list(rows))
+            self._pool.add(asked)
+            self._neighbours[target] = asked
+        return self._neighbours[target]
+
+    def _rank(self, edit: Edit) -> tuple[object, ...]:
+        return rank(self._core, edit, rules=self._rules)
+
+
+def _lines_of(edit: Edit) -> frozenset[tuple[str, int]]:
+    return frozenset(
+        (place.module, line)
+        for place in edit.places
+        for line in range(place.line, place.end_line + 1)
+    )

@@ -1,0 +1,252 @@
+"""The search for all causes: from the kept occurrences to what is, and is not, accounted for.
+
+Greedy and deterministic: conditions and readings first, since they hide most, then edits, each on
+top of the causes that are in force; then new steps are generated, and whatever the corrected
+authority does not answer as the shadow does is explained next, until nothing is left or the budget
+is spent.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from replay.explaining.causes.answered import Answered, Asking, smallest
+from replay.explaining.causes.corrected import CorrectedCore
+from replay.explaining.causes.edit_search import EditSearch
+from replay.explaining.causes.pool import Pool
+from replay.explaining.causes.reading_search import ReadingSearch
+from replay.explaining.causes.statement import CauseKind, Statement, cause_id
+from replay.explaining.editing.editable import Edit, EditableCore
+from replay.explaining.edits import edits_of
+from replay.explaining.search.contest import Clock
+from replay.fuzzing.expand import expand
+from replay.fuzzing.plan import Profile
+from replay.fuzzing.plans import plan_of_seed
+from replay.streams.model import Stream
+from replay.targets.base import Target, is_refusal
+
+PLANNED = 60
+"""Steps of one generated stream."""
+
+OF_A_BUCKET = 4
+"""Unexplained steps of one bucket that are looked at in a round."""
+
+GENERATED = 5000
+"""Steps that nobody has seen, by which the causes are tried in the end."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A cause with what speaks for it. `explains` are the steps that need it, the smallest first;
+    `doubtful` counts steps that it changes and that are not accounted for."""
+
+    id: str
+    statement: Statement
+    explains: tuple[Answered, ...]
+    doubtful: int
+
+    @property
+    def kind(self) -> CauseKind:
+        """What sort of statement it is."""
+        return self.statement.kind
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether nothing that was asked speaks against it."""
+        return not self.doubtful and len(self.explains) >= 2
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """The buckets with occurrences that need it."""
+        return tuple(dict.fromkeys(step.finding for step in self.explains if step.finding))
+
+
+@dataclass
+class Account:
+    """What the search came to. `kept` and `kept_right` count the occurrences that were kept,
+    `afterwards` and `afterwards_right` the steps generated; `left` are the steps that are not
+    accounted for, by bucket, `nearest` what comes nearest."""
+
+    causes: list[Found] = field(default_factory=list)
+    left: dict[str, list[Answered]] = field(default_factory=dict)
+    kept: int = 0
+    kept_right: int = 0
+    afterwards: int = 0
+    afterwards_right: int = 0
+    asked: int = 0
+    seconds: float = 0.0
+    complete: bool = True
+    notes: list[str] = field(default_factory=list)
+    nearest: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Inquiry:
+    """One search under way. `occurrences` are streams whose last step is the one in question, by
+    bucket."""
+
+    core: EditableCore
+    authority: Target
+    shadow: Target
+    occurrences: Mapping[str, Sequence[Stream]]
+    seconds: float
+    on_progress: Callable[[str], None] = lambda what: None
+    generate: int = GENERATED
+    """How many steps to generate that nobody has seen, once nothing else is left."""
+    edits_of: Callable[[EditableCore], Sequence[Edit]] = field(
+        default=lambda core: [edit for edit in edits_of(core) if core.is_quick(edit)]
+    )
+
+    def run(self) -> Account:
+        """All of it; what was found when the budget is spent, or somebody interrupts."""
+        self._clock = Clock(self.seconds)
+        identity = self.shadow.identity
+        reads_next = identity.kind == "executable" and "replay" not in identity.methods
+        self._corrected = CorrectedCore(self.core, reads_next=reads_next)
+        self._pool = Pool(self._corrected)
+        self._asking = Asking(self.authority, self.shadow)
+        self._readings = ReadingSearch(self._pool, self._asking, self._clock)
+        self._edits = EditSearch(self.core, self._pool, self._asking, self._clock)
+        self._afterwards: list[Answered] = []
+        self._given_up: set[Answered] = set()
+        account = Account()
+        try:
+            self._begin()
+            self._search()
+        except KeyboardInterrupt:
+            account.notes.append("interrupted: what was found until then is kept")
+            account.complete = False
+        return self._conclude(account)
+
+    # --- Evidence -------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        self._kept: list[Answered] = []
+        for finding, streams in self.occurrences.items():
+            lasts = [list(self._asking.singles([stream]))[-1:] for stream in streams]
+            self._kept += self._asking.ask([one for last in lasts for one in last], finding)
+        # A few steps of all sorts, so that what both agree on is known from the beginning.
+        guards = list(self._generated(0, 2))
+        self._corrected.learn_readers([*self._kept[:40], *guards[:40]])
+        self._pool.add([*self._kept, *guards])
+        self._plans = 2
+
+    def _generated(self, first: int, last: int) -> Iterator[Answered]:
+        """Steps of generated streams, of plans with these seeds."""
+        for seed in range(first, last):
+            for profile in Profile:
+                plan = plan_of_seed(profile, 7_000_000 + seed)
+                stream = expand(plan, f"generated {profile} {seed}")
+                short = Stream(stream.start, stream.steps[:PLANNED], stream.origin)
+                yield from self._asking.ask(self._asking.singles([short]))
+
+    # --- The search -----------------------------------------------------------------------------
+
+    def _search(self) -> None:
+        while not self._clock.beyond(0.95):
+            while self._of_readings(ends=True) or self._of_edits() or self._of_readings(ends=False):
+                self.on_progress(f"{len(self._pool.causes)} causes")
+                if self._clock.beyond(0.95):
+                    return
+            if len(self._afterwards) >= self.generate or self._asking.storm:
+                return
+            self._generate(2 + self._plans // 2)
+
+    def _of_readings(self, *, ends: bool) -> bool:
+        """Looks for one more condition, reading or writing; with `ends` at the steps that one side
+        gave no answer to, which are quickly done, else at all others."""
+        for step in self._targets(OF_A_BUCKET if ends else 2):
+            is_end = step.has_ended or is_refusal(step.authority)
+            if is_end is not ends:
+                continue
+            if self._clock.beyond(0.95):
+                return False
+            if ("reading", step) in self._tried:
+                continue
+            self._tried.add(("reading", step))
+            found = self._readings.find(step)
+            if found is not None:
+                self._accept(found)
+                return True
+        return False
+
+    def _of_edits(self) -> bool:
+        targets = [one for one in self._targets(2) if ("edit", one) not in self._tried]
+        if not targets:
+            return False
+        self._tried.update(("edit", one) for one in targets)
+        found = self._edits.find_all(targets, self.edits_of, 0.9)
+        if found:
+            self._tried = {one for one in self._tried if self._pool.left[one[1]] == set()}
+        return bool(found)
+
+    def _accept(self, cause: Statement) -> None:
+        self._pool.accept(cause)
+        self._tried = set()
+
+    def _targets(self, most: int) -> list[Answered]:
+        """Unexplained steps: of each bucket the smallest few, one bucket after the other."""
+        rows: dict[object, list[Answered]] = defaultdict(list)
+        for step in smallest(self._pool.unexplained):
+            left = tuple(sorted(self._pool.left[step]))
+            row = rows[step.finding or left]
+            if len(row) < most:
+                row.append(step)
+        return [
+            step for turn in range(most) for row in rows.values() for step in row[turn : turn + 1]
+        ]
+
+    _tried: set[tuple[str, Answered]] = field(default_factory=set)
+
+    def _generate(self, plans: int) -> None:
+        """Asks steps that nobody has seen, against the corrected authority."""
+        steps = list(self._generated(self._plans, self._plans + plans))
+        self._plans += plans
+        self._pool.add(steps)
+        self._afterwards += steps
+
+    # --- What came of it ------------------------------------------------------------------------
+
+    def _conclude(self, account: Account) -> Account:
+        pool = self._pool
+        self._drop_unneeded()
+        wrong = pool.unexplained
+        for cause in pool.causes:
+            others = [one for one in pool.causes if one is not cause]
+            without = self._corrected.left(others, pool.steps)
+            needs = [
+                step
+                for step, left in zip(pool.steps, without, strict=True)
+                if left and not pool.left[step]
+            ]
+            doubtful = sum(
+                self._changes(cause, others, step) for step in wrong if not step.has_ended
+            )
+            account.causes.append(Found(cause_id(cause), cause, tuple(smallest(needs)), doubtful))
+        account.causes.sort(key=lambda one: -len(one.explains))
+        for step in wrong:
+            account.left.setdefault(step.finding or "generated", []).append(step)
+        account.kept = len(self._kept)
+        account.kept_right = sum(not pool.left[step] for step in self._kept)
+        account.afterwards = len(self._afterwards)
+        account.afterwards_right = sum(not pool.left[step] for step in self._afterwards)
+        account.asked = len(pool.steps)
+        account.seconds = self._clock.spent
+        if self._asking.storm:
+            account.notes.append(f"asking was given up: {self._asking.storm}")
+        return account
+
+    def _drop_unneeded(self) -> None:
+        """Takes out causes without which everything is explained just as well."""
+        for cause in list(self._pool.causes):
+            others = [one for one in self._pool.causes if one is not cause]
+            explained = [step for step in self._pool.steps if not self._pool.left[step]]
+            if not any(self._corrected.left(others, explained)):
+                self._pool.use(others)
+
+    def _changes(self, cause: Statement, others: Sequence[Statement], step: Answered) -> bool:
+        (one,) = self._corrected.answers([*others, cause], [step])
+        (other,) = self._corrected.answers(others, [step])
+        return repr(one) != repr(other)

@@ -1,0 +1,317 @@
+"""The documents of a step taken apart into leaves: what a reading or a condition speaks about.
+
+A leaf is a value (or a missing one) with the field that it belongs to. A *pattern* names fields,
+from a single one to all: by the document, the list that the record stands in, the name, and the
+kind of value that the contract has there; "*" stands for any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from functools import cache
+from typing import Any, Final, NamedTuple, get_type_hints
+
+from replay.core.records import (
+    CycleRecord,
+    EngineConfig,
+    OrderState,
+    PairState,
+    RecoveryOrder,
+)
+from replay.streams.model import (
+    EVENT_FIELDS,
+    RECORD_FIELDS,
+    STATE_FIELDS,
+    Call,
+    CallCode,
+    Document,
+    Start,
+    Stream,
+    event_document,
+)
+from replay.targets.compact import RECORD_KINDS, STATE_KINDS
+
+Path = tuple[str | int, ...]
+Documents = dict[str, Any]
+"""`state`, `config`, `order_size_usd`, `order_sizes` and `event`, as far as a call has them."""
+
+ANY: Final = "*"
+
+
+class Absent:
+    """Stands for a value that is not there."""
+
+    def __repr__(self) -> str:
+        return "(missing)"
+
+
+ABSENT: Final = Absent()
+
+
+class Field(NamedTuple):
+    """Where a value belongs: the document, the list of records ("" at the top), the name, and the
+    kind of value: "d" double, "i" int, "b" flag, "t" text, "e" one of a few texts, "m" the mode,
+    "r" a regime, "D" and "T" double and text that may be null, "l" a list, "o" an entry of one or a
+    whole document, "?" what the contract does not name."""
+
+    root: str
+    records: str
+    name: str
+    kind: str
+
+
+class Leaf(NamedTuple):
+    """A value and where it stands. `value` is ABSENT for a field that is not there."""
+
+    path: Path
+    field: Field
+    value: Any
+
+
+GROUPS: Final[Mapping[str, str]] = {
+    "scalar": "dibterDTm", "number": "diD", "real": "dD", "named": "dibteDT",
+}  # fmt: skip
+"""Kinds of values that readers treat alike, as a pattern may name them together."""
+
+
+class Pattern(NamedTuple):
+    """Fields that a statement is about; any part may be ANY, and the kind one of GROUPS."""
+
+    root: str = ANY
+    records: str = ANY
+    name: str = ANY
+    kind: str = ANY
+
+    def has(self, field: Field) -> bool:
+        """Whether a field is among them."""
+        return (
+            self.root in (ANY, field.root)
+            and self.records in (ANY, field.records)
+            and self.name in (ANY, field.name)
+            and (self.kind in (ANY, field.kind) or field.kind in GROUPS.get(self.kind, ""))
+        )
+
+    @property
+    def breadth(self) -> int:
+        """How much is left open: the wider pattern has more."""
+        weights = zip(self[:3], (32, 16, 8), strict=True)
+        kind = len("dibterDTmlo?") if self.kind == ANY else len(GROUPS.get(self.kind, "."))
+        return 2 * sum(weight for part, weight in weights if part == ANY) + kind
+
+    def says(self) -> str:
+        """In words: `state.orders[].price`, "every int of the state"."""
+        if ANY not in (self.root, self.name) and self.records != ANY:
+            return dotted(self.root, self.records, self.name)
+        kind = _KINDS.get(self.kind, "field") if self.kind != ANY else "field"
+        what = f"every {kind}"
+        if self.name != ANY:
+            what = f"{self.name} everywhere" if self.root == ANY else f"every {self.name}"
+        where = "" if self.root == ANY else f" of {self.root}"
+        if self.records not in (ANY, ""):
+            where = f" of {self.root}.{self.records}[]"
+        return what + where
+
+
+def dotted(root: str, records: str, name: str) -> str:
+    """A field as text."""
+    parts = [root, f"{records}[]" if records else "", name]
+    return ".".join(part for part in parts if part)
+
+
+_KINDS: Final[Mapping[str, str]] = {
+    "d": "double", "i": "int", "b": "flag", "t": "text", "e": "side, role and trade", "m": "mode",
+    "r": "regime", "D": "double that may be null", "T": "text that may be null", "l": "list",
+    "o": "record", "?": "unknown field", "scalar": "value", "number": "number",
+    "real": "double", "named": "number, flag and text",
+}  # fmt: skip
+
+_SPECIAL: Final = {"side": "e", "role": "e", "trade_id": "e", "mode_source": "m"}
+_INTS: Final = ("order_local_id", "recovery_id", "local_id")
+
+
+_OLD_NAMES: Final = {("state", "", "profit_pct"): "d"}
+"""What old snapshots call a field."""
+
+_RECORDS: Final[Mapping[tuple[str, str], Any]] = {
+    ("state", ""): PairState,
+    ("state", "orders"): OrderState,
+    ("state", "recovery_orders"): RecoveryOrder,
+    ("state", "completed_cycles"): CycleRecord,
+    ("config", ""): EngineConfig,
+}
+
+
+@cache
+def default_of(field: Field) -> Any:
+    """The contract's default of a field, ABSENT where it has none."""
+    record = _RECORDS.get((field.root, field.records))
+    if record is None:
+        return ABSENT
+    defaults = {one.name: one.default for one in fields(record)}
+    default = defaults.get(field.name, MISSING)
+    return ABSENT if default is MISSING else default
+
+
+@cache
+def fields_of(root: str, records: str, call: int = -1) -> Mapping[str, str]:
+    """The kinds of all fields that the contract has there, by name."""
+    if root == "state":
+        if not records:
+            kinds = STATE_KINDS.replace(".", "l")
+            return {n: _kind(n, k) for n, k in zip(STATE_FIELDS, kinds, strict=True)}
+        index = STATE_FIELDS.index(records)
+        pairs = zip(RECORD_FIELDS[index], RECORD_KINDS[index], strict=True)
+        return {name: _kind(name, kind) for name, kind in pairs}
+    if root == "config":
+        kinds_by_type = {float: "d", int: "i", bool: "b"}
+        hints = get_type_hints(EngineConfig)
+        return {name: kinds_by_type.get(hint, "D") for name, hint in hints.items()}
+    if root == "order_sizes":
+        return {"A": "d", "B": "d"}
+    if root == "event":
+        return {name: _event_kind(name) for name in _event_names(call)}
+    return {}
+
+
+def _kind(name: str, kind: str) -> str:
+    return _SPECIAL.get(name, "r" if kind == "I" else kind)
+
+
+def _event_names(call: int) -> tuple[str, ...]:
+    if call == CallCode.APPLY_REGIME:
+        return ("local_id", "regime_at_entry")
+    return EVENT_FIELDS.get(CallCode(call), ()) if call >= 0 else ()
+
+
+def _event_kind(name: str) -> str:
+    if name in _INTS:
+        return "i"
+    if name == "regime_at_entry":
+        return "r"
+    return _SPECIAL.get(name, "t" if name == "txid" else "d")
+
+
+# --- Taking apart and putting together --------------------------------------------------------
+
+
+def documents_of(stream: Stream) -> Documents:
+    """The documents that the one step of a stream has to read."""
+    call = stream.steps[0].call
+    documents: Documents = {"state": stream.start.state}
+    if isinstance(call, tuple) and call[0] == CallCode.CHECK_INVARIANTS:
+        return documents
+    if isinstance(call, tuple) and call[0] == CallCode.APPLY_REGIME:
+        documents["event"] = {"local_id": call[1], "regime_at_entry": call[2]}
+        return documents
+    start = stream.start._asdict()
+    documents |= {name: start[name] for name in ("config", "order_size_usd", "order_sizes")}
+    documents["event"] = event_document(call)
+    return documents
+
+
+def start_and_call(stream: Stream, documents: Documents) -> tuple[Start, Call]:
+    """The start and the call that changed documents stand for."""
+    start, call = stream.start, stream.steps[0].call
+    parts = {name: documents.get(name, getattr(start, name)) for name in start._fields}
+    event = documents.get("event")
+    if isinstance(call, tuple) and call[0] == CallCode.APPLY_REGIME:
+        assert isinstance(event, Mapping)
+        call = (call[0], event.get("local_id"), event.get("regime_at_entry"))
+    elif isinstance(event, Mapping) and (
+        not isinstance(call, tuple) or event != event_document(call)
+    ):
+        call = event
+    return Start(**parts), call
+
+
+def leaves_of(stream: Stream) -> tuple[Leaf, ...]:
+    """All leaves of the documents of a step, the missing ones after those that are there."""
+    call: Any = stream.steps[0].call
+    code = int(call[0]) if isinstance(call, tuple) else -1
+    found: list[Leaf] = []
+    missing: list[Leaf] = []
+    for root, document in documents_of(stream).items():
+        if root == "order_size_usd":
+            found.append(Leaf((root,), Field(root, "", "", "d"), document))
+        elif root == "order_sizes" and document is None:
+            continue
+        else:
+            _record((root,), Field(root, "", "", "o"), document, code, found, missing)
+    return (*found, *missing)
+
+
+def _record(
+    path: Path, own: Field, document: Any, code: int, found: list[Leaf], missing: list[Leaf]
+) -> None:
+    found.append(Leaf(path, own, document))
+    if not isinstance(document, Mapping):
+        return
+    root, records = own.root, own.records
+    known = fields_of(root, records, code)
+    for name, value in document.items():
+        kind = _OLD_NAMES.get((root, records, name)) or known.get(name, "?")
+        field = Field(root, records, name, kind)
+        found.append(Leaf((*path, name), field, value))
+        if field.kind == "l" and isinstance(value, list | tuple):
+            entry_of = Field(root, name, "", "o")
+            for place, entry in enumerate(value):
+                _record((*path, name, place), entry_of, entry, code, found, missing)
+    if records == "completed_cycles":
+        return  # old records, of which only what is there can matter
+    missing += [
+        Leaf((*path, name), Field(root, records, name, kind), ABSENT)
+        for name, kind in known.items()
+        if name not in document
+    ]
+
+
+def changed(documents: Documents, changes: Mapping[Path, Any]) -> Documents:
+    """Copies of documents with other values at some paths; ABSENT takes the field, or the entry of
+    a list, away."""
+    result: Any = documents
+    # From the back, so that entries taken out of a list move none that is still to be changed.
+    for path in sorted(changes, key=lambda path: tuple(map(_sortable, path)), reverse=True):
+        result = _with(result, path, changes[path])
+    copy: Documents = result
+    return copy
+
+
+def _sortable(part: str | int) -> tuple[int, str]:
+    return (part, "") if isinstance(part, int) else (-1, part)
+
+
+def _with(document: Any, path: Path, value: Any) -> Any:
+    if not path:
+        return value
+    copy: Any = dict(document) if isinstance(document, Mapping) else list(document)
+    head = path[0]
+    if len(path) == 1 and value is ABSENT:
+        del copy[head]
+    else:
+        inner = copy[head] if not isinstance(copy, dict) or head in copy else None
+        copy[head] = _with(inner, path[1:], value)
+    return copy
+
+
+_OPEN: Final = ((), (0,), (2,), (1, 2), (0, 1), (0, 1, 2))
+"""Which parts of a pattern, but for the kind, are left open."""
+
+
+@cache
+def patterns_of(field: Field) -> tuple[Pattern, ...]:
+    """The patterns that a field belongs to and that make sense, the widest first."""
+    groups = [name for name, kinds in GROUPS.items() if field.kind in kinds]
+    found = [Pattern(*field)]
+    for open_parts in _OPEN[1:]:
+        parts = [ANY if n in open_parts else part for n, part in enumerate(field[:3])]
+        kinds = (field.kind, *groups, ANY) if 2 in open_parts else (field.kind, ANY)
+        root, records, name = parts
+        found += [Pattern(root, records, name, kind) for kind in kinds]
+    return tuple(sorted(found, key=lambda pattern: (-pattern.breadth, pattern)))
+
+
+__all__ = [
+    "ABSENT", "ANY", "Document", "Documents", "Field", "Leaf", "Path", "Pattern", "changed",
+    "default_of",    "documents_of", "fields_of", "leaves_of", "patterns_of", "start_and_call",
+]  # fmt: skip

@@ -1,0 +1,123 @@
+"""Steps made to tell statements about readings apart: a value in other fields, others in its place.
+
+A statement is as general as both cores confirm. So the value at work is put where a wider
+statement says that the same becomes of it, and other values of its sort where it stands.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from random import Random
+from typing import Any, Final
+
+from replay.explaining.causes.answered import Answered
+from replay.explaining.causes.leaves import (
+    ABSENT,
+    Field,
+    Leaf,
+    Pattern,
+    changed,
+    start_and_call,
+)
+from replay.explaining.causes.takings import Sort, is_sort
+from replay.streams.model import Step, Stream
+
+ORIGIN: Final = "generated to tell causes apart"
+
+VALUES: Final[tuple[Any, ...]] = (
+    None, True, False, "", "1.5", "2", " 2 ", "abc", "BUY", " buy", "Sell ", "EXIT", " A", "b",
+    "NaN", "Infinity", "\u0661", "\u00a01\u3000", "+1", "01", " none", "\u00e9",
+    0, 1, 2, -1, 3, 2**53 + 1, -(2**53) - 1, 2**63 - 1, -(2**63), 2**63, 10**30,
+    0.0, -0.0, 1.0, 2.0, 2.5, 1.9, 0.3, -1.5, -2.0, 0.1 + 0.2, 1e16, 9007199254740994.0, 1e22,
+    1e300, 1.7976931348623157e308, 5e-324, 1e-310, math.inf, -math.inf, math.nan,
+    [], {}, [1], {"A": 1.0}, ABSENT,
+)  # fmt: skip
+"""Values of all sorts, ordinary and odd."""
+
+
+def elsewhere(step: Answered, leaf: Leaf, pattern: Pattern, seed: int) -> Iterator[Stream]:
+    """The step with the value of a leaf in other fields, those of a pattern, in a mixed order: each
+    field of each record once, missing ones as well."""
+    others = [
+        one
+        for one in _once(step.leaves)
+        if one.field != leaf.field and pattern.has(one.field) and one.field.kind not in "l"
+    ]
+    Random(seed).shuffle(others)
+    for other in others:
+        if leaf.value is ABSENT and other.value is ABSENT:
+            continue
+        yield _put(step, {leaf.path: _plain(leaf.field), other.path: leaf.value})
+    for other in others:
+        if leaf.value is not ABSENT or other.value is not ABSENT:
+            yield _put(step, {other.path: leaf.value})
+
+
+def instead(step: Answered, leaf: Leaf, values: Iterable[Any] = VALUES) -> Iterator[Stream]:
+    """The step with other values where the leaf stands."""
+    for value in values:
+        if repr(value) != repr(leaf.value):
+            yield _put(step, {leaf.path: value})
+
+
+def of_sort(sort: Sort) -> list[Any]:
+    """Values of a sort."""
+    return [value for value in VALUES if is_sort(sort, value)]
+
+
+def within(step: Answered, leaf: Leaf, pattern: Pattern, sort: Sort, seed: int) -> Iterator[Stream]:
+    """The step with values of a sort in fields of a pattern: what a statement is about."""
+    fields = [one for one in _once(step.leaves) if pattern.has(one.field)]
+    values = of_sort(sort) or [leaf.value]
+    random = Random(seed)
+    pairs = [(one, value) for one in fields for value in values]
+    random.shuffle(pairs)
+    for other, value in pairs:
+        if value is ABSENT and other.value is ABSENT:
+            continue
+        changes: dict[Any, Any] = {other.path: value}
+        if other.path != leaf.path:
+            changes = {leaf.path: _plain(leaf.field), **changes}
+        yield _put(step, changes)
+
+
+def probes(step: Answered, leaf: Leaf, seed: int, count: int) -> list[Stream]:
+    """Some of each."""
+    rows = (
+        islice(instead(step, leaf), count // 2),
+        islice(elsewhere(step, leaf, Pattern(), seed), count),
+    )
+    return list(islice(chain(*rows), count))
+
+
+_PLAIN: Final[dict[str, Any]] = {
+    "d": 1.0, "D": 1.0, "i": 1, "b": False, "t": "", "T": None, "r": None, "m": "none",
+}  # fmt: skip
+_TEXTS: Final[dict[str, str]] = {"side": "buy", "role": "entry", "trade_id": "A"}
+
+
+def _plain(field: Field) -> Any:
+    """An ordinary value for a field."""
+    if field.kind == "e":
+        return _TEXTS.get(field.name, "buy")
+    return _PLAIN.get(field.kind, ABSENT)
+
+
+def _once(leaves: Sequence[Leaf]) -> list[Leaf]:
+    """One leaf for each field."""
+    seen: dict[Field, Leaf] = {}
+    for leaf in leaves:
+        seen.setdefault(leaf.field, leaf)
+    return list(seen.values())
+
+
+def _put(step: Answered, changes: dict[Any, Any]) -> Stream:
+    present = {leaf.path for leaf in step.leaves if leaf.value is not ABSENT}
+    wanted = {
+        path: value for path, value in changes.items() if value is not ABSENT or path in present
+    }
+    documents = changed(step.documents, wanted)
+    start, call = start_and_call(step.stream, documents)
+    return Stream(start, (Step(call),), ORIGIN)

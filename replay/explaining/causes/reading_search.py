@@ -1,0 +1,305 @@
+"""Finds readings, conditions and writings: from one step to the most general statement that holds.
+
+First what would have to be made of one value for the step to come out as the shadow's; then in how
+wide a sense that is so. Both cores are asked steps made for that, each of which refutes a statement
+or confirms it, until the widest that is left has met what it speaks of in many places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+from replay.explaining.causes.answered import Answered, Asking
+from replay.explaining.causes.corrected import values_written
+from replay.explaining.causes.leaves import (
+    Field,
+    Leaf,
+    Path,
+    Pattern,
+    patterns_of,
+)
+from replay.explaining.causes.pool import Pool, Score
+from replay.explaining.causes.probes import probes, within
+from replay.explaining.causes.statement import Reading, Writing
+from replay.explaining.causes.takings import (
+    ENDS,
+    VALUES,
+    Inapplicable,
+    Sort,
+    Taking,
+    sorts_of,
+    taken,
+)
+from replay.explaining.search.contest import Clock
+from replay.targets.base import Failure, FailureKind, StepResult, is_refusal
+
+PROBES = 80
+"""Steps asked around one value."""
+
+ROUNDS = 4
+WITHIN = 60
+"""How often a statement is put to the test, and by how many steps each time."""
+
+MOST = 400
+"""Steps that one statement is held against."""
+
+Rule = Reading | Writing
+
+
+class ReadingSearch:
+    """Looks for what is read, written or refused otherwise."""
+
+    def __init__(self, pool: Pool, asking: Asking, clock: Clock) -> None:
+        self._pool = pool
+        self._asking = asking
+        self._clock = clock
+        self._seed = 0
+        self._probed: set[tuple[Answered, Path]] = set()
+
+    def find(self, step: Answered) -> Rule | None:
+        """A statement that accounts for a step, and for nothing wrongly; None where there is none.
+        Steps that were asked for it are in the pool afterwards."""
+        (answer,) = self._pool.corrected.answers(self._pool.causes, [step])
+        ended = _end_of(step.shadow)
+        if ended is not None:
+            if isinstance(answer, Failure) or is_refusal(answer):
+                return None
+            return self._condition(step, ended)
+        found = self._reading(step)
+        if found is None and not isinstance(answer, Failure) and not is_refusal(answer):
+            found = self._writing(step, answer)
+        return found
+
+    # --- Conditions -----------------------------------------------------------------------------
+
+    def _condition(self, step: Answered, ended: Taking) -> Rule | None:
+        """When the shadow gives no answer: the statement that covers most of what it did not
+        answer, and nothing that it did."""
+        candidates = [
+            Reading(pattern, sort, ended)
+            for leaf in _distinct(step.leaves)
+            for sort in sorts_of(leaf.value)
+            for pattern in patterns_of(leaf.field)
+        ]
+        candidates = list(dict.fromkeys(candidates))
+        tested: set[Rule] = set()
+        for _ in range(ROUNDS):
+            standing = self._standing(candidates, step)
+            if not standing:
+                return None
+            best = standing[0]
+            if best in tested or self._clock.beyond(1.0):
+                return best
+            tested.add(best)
+            leaf = next(one for one in step.leaves if best.meets(one))
+            self._ask(within(step, leaf, best.pattern, best.sort, self._next_seed()), WITHIN)
+            if (step, leaf.path) not in self._probed:
+                self._probed.add((step, leaf.path))
+                self._ask(probes(step, leaf, self._next_seed(), PROBES), PROBES)
+        return standing[0]
+
+    def _standing(self, candidates: list[Reading], step: Answered) -> list[Reading]:
+        """The conditions that hold at no step that was answered, the best first."""
+        answered = [one for one in self._pool.steps if not one.has_ended]
+        ended = [
+            one
+            for one in self._pool.steps
+            if one.has_ended and self._pool.left[one] and _end_of(one.shadow) is not None
+        ]
+        left = [one for one in candidates if not any(other.meets(one) for other in answered)]
+        candidates[:] = left
+        counts = {one: sum(other.meets(one) for other in ended) for one in left}
+        return sorted(left, key=lambda one: (-counts[one], *_plainness(one)))
+
+    # --- Readings -------------------------------------------------------------------------------
+
+    def _reading(self, step: Answered) -> Rule | None:
+        found: list[tuple[Leaf, Reading]] = []
+        for leaf, reading in self._effects(step):
+            if self._clock.beyond(1.0) or len(found) >= 12:
+                break
+            if not self._pool.with_one_more(reading, [step])[0]:
+                found.append((leaf, reading))
+        if not found:
+            return None
+        for leaf, _ in found[:3]:
+            if (step, leaf.path) not in self._probed:
+                self._probed.add((step, leaf.path))
+                self._ask(probes(step, leaf, self._next_seed(), PROBES), PROBES)
+        candidates: list[Rule] = [
+            Reading(pattern, sort, reading.taking)
+            for leaf, reading in found[:12]
+            for sort in sorts_of(leaf.value)
+            if sort is not Sort.ANY or leaf.field.kind in "?o"
+            for pattern in patterns_of(leaf.field)
+        ]
+        return self._widest(list(dict.fromkeys(candidates)), step)
+
+    def _effects(self, step: Answered) -> Iterator[tuple[Leaf, Reading]]:
+        """Everything that may be made of one field, each effect once."""
+        seen: set[tuple[object, str]] = set()
+        for leaf in self._suspects(step):
+            for sort in sorts_of(leaf.value)[::-1]:
+                for taking in _TAKINGS.get(leaf.field.kind, VALUES):
+                    reading = Reading(Pattern(*leaf.field), sort, taking)
+                    if not reading.meets_sorted(leaf):
+                        continue
+                    value = taken(taking, leaf.value, leaf.field)
+                    effect = step.places_of(reading), repr(value)
+                    if effect not in seen:
+                        seen.add(effect)
+                        yield leaf, reading
+
+    def _suspects(self, step: Answered) -> list[Leaf]:
+        """The values that may be at work: where the authority refuses one, that and what it is
+        part of; else those that are out of the ordinary first."""
+        (answer,) = self._pool.corrected.answers(self._pool.causes, [step])
+        leaves = _distinct(step.leaves)
+        if not isinstance(answer, Failure) and is_refusal(answer):
+            named = [leaf for leaf in leaves if _is_named(leaf.path, str(answer[1]))]
+            if named:
+                return named
+        return sorted(leaves, key=_is_ordinary)
+
+    def _widest(self, candidates: list[Rule], step: Answered) -> Rule | None:
+        """The statement that accounts for most and spoils nothing, put to the test."""
+        tested: set[Rule] = set()
+        best: Rule | None = None
+        for _ in range(ROUNDS):
+            best = self._best(candidates, step)
+            if best is None or best in tested or self._clock.beyond(1.0):
+                return best
+            tested.add(best)
+            if isinstance(best, Reading):
+                leaf = next((one for one in step.leaves if best.meets(one)), None)
+                if leaf is None:
+                    return best
+                self._ask(within(step, leaf, best.pattern, best.sort, self._next_seed()), WITHIN)
+        return best
+
+    def _best(self, candidates: list[Rule], step: Answered) -> Rule | None:
+        """The best of some candidates; those that are refuted are taken out. The widest come
+        first, so that a narrower one need only be looked at where it may account for as much."""
+        best: tuple[int, tuple[object, ...], Rule] | None = None
+        for one in sorted(candidates, key=_plainness):
+            if self._clock.beyond(1.0):
+                break
+            score = self._score(one, step)
+            if score is None or score.spoiled or not score.explained:
+                candidates.remove(one)
+                continue
+            worth = score.explained - score.open + score.better
+            rank = (-worth, _plainness(one))
+            if best is None or rank < best[:2]:
+                best = (*rank, one)
+        return None if best is None else best[2]
+
+    def _score(self, rule: Rule, step: Answered) -> Score | None:
+        """What a statement does where it has anything to say; None where it does not explain the
+        step that it is for."""
+        if self._pool.with_one_more(rule, [step])[0]:
+            return None
+        steps = self._pool.steps
+        if isinstance(rule, Reading):
+            steps = [one for one in steps if one.meets(rule)]
+        # The newest were asked for just this.
+        return self._pool.score(rule, steps[::-1][:MOST])
+
+    # --- Writings -------------------------------------------------------------------------------
+
+    def _writing(self, step: Answered, answer: StepResult) -> Rule | None:
+        assert not isinstance(answer, Failure)
+        if isinstance(step.shadow, Failure):
+            return None
+        candidates: list[Rule] = []
+        for field, value in values_written(answer):
+            for taking in VALUES:
+                try:
+                    taken(taking, value, field)
+                except Inapplicable:
+                    continue
+                for sort in sorts_of(value):
+                    one = Writing(Pattern(*field), sort, taking)
+                    candidates.append(one)
+        left = self._pool.left[step]
+        fitting = [
+            one for one in dict.fromkeys(candidates) if not self._pool.with_one_more(one, [step])[0]
+        ][:8]
+        assert left
+        wider: list[Rule] = [
+            Writing(pattern, one.sort, one.taking)
+            for one in fitting
+            for pattern in patterns_of(Field(*one.pattern))
+        ]
+        return self._widest(list(dict.fromkeys(wider))[:400], step)
+
+    # --- Asking ---------------------------------------------------------------------------------
+
+    def _ask(self, streams: Iterable[object], count: int) -> None:
+        self._pool.add(self._asking.ask(list(islice(streams, count))))  # type: ignore[arg-type]
+
+    def _next_seed(self) -> int:
+        self._seed += 1
+        return self._seed
+
+
+def _end_of(shadow: StepResult) -> Taking | None:
+    """How the shadow gave no answer, None where it gave one."""
+    if isinstance(shadow, Failure):
+        return Taking.HANG if shadow.kind is FailureKind.TIMEOUT else Taking.CRASH
+    return Taking.REFUSED if is_refusal(shadow) else None
+
+
+_TAKINGS = {
+    "b": (Taking.MISSING, Taking.DEFAULT, Taking.FLAG, Taking.ZERO),
+    "o": (Taking.DROPPED,),
+    "?": (Taking.MISSING, Taking.SPELT),
+    "l": (Taking.MISSING, Taking.NO_RECORDS),
+    "e": (Taking.MISSING, Taking.SPELT, Taking.TRIMMED),
+    "m": (Taking.MISSING, Taking.TRIMMED),
+}
+"""What may be made of values of fields of some kinds; of others everything."""
+
+
+def _is_named(path: Path, refused: str) -> bool:
+    """Whether a path, or the start of one, is what a refusal names: `orders[0].local_id`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    text = text[1:]
+    for prefix in ("state.", ""):
+        own = text.removeprefix(prefix)
+        if refused == own or (own and refused.startswith((f"{own}.", f"{own}["))):
+            return True
+    return False
+
+
+def _is_ordinary(leaf: Leaf) -> bool:
+    """Whether a value is of the type that its field has, and nothing special."""
+    kind, value = leaf.field.kind, leaf.value
+    if kind == "d":
+        return type(value) is float and Sort.LONG_DOUBLE not in sorts_of(value)
+    return type(value) in {"i": (int,), "b": (bool,), "t": (str,), "e": (str,)}.get(kind, ())
+
+
+def _distinct(leaves: Sequence[Leaf]) -> list[Leaf]:
+    """One leaf for each field and value."""
+    seen = {(leaf.field, repr(leaf.value)): leaf for leaf in reversed(leaves)}
+    return list(reversed(seen.values()))
+
+
+_WIDTH = {sort: place for place, sort in enumerate(Sort)}
+
+
+def _plainness(rule: Rule) -> tuple[object, ...]:
+    """Wide patterns first, then wide sorts, then plain takings."""
+    return (
+        -rule.pattern.breadth,
+        _WIDTH[rule.sort],
+        list(Taking).index(rule.taking),
+        rule.canonical,
+    )
+
+
+__all__ = ["ENDS", "ReadingSearch"]

@@ -1,0 +1,120 @@
+"""Statements about a shadow: each says under which one change the Python core gives its answers.
+
+A closed set of kinds. An *edit* changes the core's source, a *reading* what a document's value is
+taken for before the core reads it, a *writing* what becomes of a value in its answer, and a
+*condition* says when no answer comes at all. A *place* only says where, not what.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from replay.explaining.causes.leaves import Leaf, Pattern
+from replay.explaining.causes.takings import ENDS, Inapplicable, Sort, Taking, is_sort, taken
+from replay.explaining.editing.editable import Edit
+
+
+class CauseKind(StrEnum):
+    """What sort of statement a cause is."""
+
+    EDIT = "edit"
+    READING = "reading"
+    WRITING = "writing"
+    CONDITION = "condition"
+    PLACE = "place"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A value of a sort, in the fields of a pattern, is taken for something else, or refused."""
+
+    pattern: Pattern
+    sort: Sort
+    taking: Taking
+
+    @property
+    def kind(self) -> CauseKind:
+        """A condition where it says that no answer comes."""
+        return CauseKind.CONDITION if self.taking in ENDS else CauseKind.READING
+
+    def meets(self, leaf: Leaf) -> bool:
+        """Whether it has anything to say of a leaf."""
+        return is_sort(self.sort, leaf.value) and self.meets_sorted(leaf)
+
+    def meets_sorted(self, leaf: Leaf) -> bool:
+        """The same for a leaf whose value is known to be of the sort."""
+        if not self.pattern.has(leaf.field):
+            return False
+        if self.taking in ENDS:
+            return True
+        try:
+            taken(self.taking, leaf.value, leaf.field)
+        except Inapplicable:
+            return False
+        return True
+
+    @cached_property
+    def canonical(self) -> str:
+        """The statement in the same words everywhere."""
+        return "|".join((self.kind, *self.pattern, self.sort.name, self.taking.name))
+
+    @cached_property
+    def says(self) -> str:
+        """Completes "the shadow answers as if ..."."""
+        return f"{self.sort} in {self.pattern.says()} were {self.taking}"
+
+
+@dataclass(frozen=True)
+class Writing:
+    """A value of a sort, in the fields of a pattern, is written as something else."""
+
+    pattern: Pattern
+    sort: Sort
+    taking: Taking
+    kind: CauseKind = CauseKind.WRITING
+
+    @cached_property
+    def canonical(self) -> str:
+        """The statement in the same words everywhere."""
+        return "|".join((self.kind, *self.pattern, self.sort.name, self.taking.name))
+
+    @cached_property
+    def says(self) -> str:
+        """Completes "the shadow answers as if ..."."""
+        return f"{self.sort} in {self.pattern.says()} were {self.taking} when it is written"
+
+
+@dataclass(frozen=True)
+class Edited:
+    """The core's source reads otherwise. `canonical` has the changed text, and no line numbers."""
+
+    edit: Edit
+    canonical: str
+    kind: CauseKind = CauseKind.EDIT
+
+    @property
+    def says(self) -> str:
+        """Completes "the shadow answers as if ..."."""
+        return self.edit.says
+
+
+Statement = Reading | Writing | Edited
+
+
+def cause_id(statement: Statement) -> str:
+    """Short and the same on every machine: `c-3f9a2c1b`."""
+    digest = hashlib.sha256(statement.canonical.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"c-{digest[:8]}"
+
+
+def canonical_edit(edit: Edit) -> str:
+    """An edit without its line numbers: where it is, and what stands there then."""
+    changes = "|".join(place.new for place in edit.places)
+    where = edit.says if not edit.function else edit.function
+    columns = "|".join(f"{place.column}-{place.end_column}" for place in edit.places)
+    first = min((place.line for place in edit.places), default=0)
+    lines = "|".join(str(place.line - first) for place in edit.places)
+    return "\x1f".join((CauseKind.EDIT, where, lines, columns, changes))

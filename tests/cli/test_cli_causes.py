@@ -1,0 +1,62 @@
+"""`doge-replay causes`, as a person or a script runs it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from cli_support import Ran, doge
+from support.ports.making import core_file
+
+ALL_IT_NEEDS = ("--seconds", 200, "--generate", 0)
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with what a shadow does that cuts fractions where ints are asked for."""
+    folder = tmp_path_factory.mktemp("causes")
+    request = {
+        "method": "transition",
+        "state": {"market_price": 0.1, "now": 0.0, "cycle_a": 2.5},
+        "event": {"timestamp": 5.0},
+        "config": {},
+        "order_size_usd": 2.0,
+        "order_sizes": None,
+    }
+    (folder / "requests.jsonl").write_text(json.dumps(request) + "\n", "utf-8")
+    ran = _causes(folder, "run", folder / "requests.jsonl")
+    assert ran.code == 1
+    return folder
+
+
+def _causes(folder: Path, *arguments: object) -> Ran:
+    shadow = core_file(folder / "shadow", ("fractions-are-cut",))
+    return doge(folder, *arguments, "--shadow", shadow)
+
+
+def test_the_list_names_each_cause_and_ends_with_the_account(found: Path) -> None:
+    ran = _causes(found, "causes", *ALL_IT_NEEDS)
+    assert ran.code == 0
+    lines = ran.out.splitlines()
+    assert lines[0].startswith("c-")
+    assert "reading: the shadow answers as if" in lines[0]
+    assert lines[0].endswith("were cut to an int")
+    assert any(line.startswith("  case       doge-replay repro d-") for line in lines)
+    assert lines[-1].startswith("with this cause the Python core gave the shadow's answer at ")
+
+
+def test_as_json_and_with_nothing_stored(found: Path, tmp_path: Path) -> None:
+    ran = _causes(found, "causes", "--json", *ALL_IT_NEEDS)
+    (cause,) = ran.json["causes"]
+    assert (cause["kind"], cause["verified"], ran.json["left"]) == ("reading", True, {})
+    assert ran.json["kept_right"] == ran.json["kept"] > 0
+    ran = _causes(tmp_path, "causes", "--json", *ALL_IT_NEEDS)
+    assert ran.code == 2  # there is no database
+
+
+def test_an_old_file_is_not_written_over(found: Path) -> None:
+    (found / "known.toml").write_text("mine", "utf-8")
+    ran = _causes(found, "causes", "--write", found / "known.toml")
+    assert ran.code == 2
+    assert (found / "known.toml").read_text("utf-8") == "mine"
