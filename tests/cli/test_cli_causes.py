@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from cli_support import Ran, doge
-from support.ports.making import core_file
+from support.ports.making import executable
 
 ALL_IT_NEEDS = ("--seconds", 200, "--generate", 0)
 
@@ -31,7 +31,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _causes(folder: Path, *arguments: object) -> Ran:
-    shadow = core_file(folder / "shadow", ("fractions-are-cut",))
+    shadow = executable(folder / "shadow", ("fractions-are-cut",))
     return doge(folder, *arguments, "--shadow", shadow)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.ports.making import core_file
+from support.ports.making import executable
 
 from replay.explaining.causes.answered import Answered, Asking
 from replay.explaining.causes.corrected import CorrectedCore
@@ -45,7 +45,7 @@ def _case(call: tuple[Any, ...], config: Any = None, sizes: Any = None, **state:
 
 
 def _asked(folder: Path, switches: Iterable[str], *cases: Stream) -> list[Answered]:
-    cores = open_target("python"), open_target(str(core_file(folder, switches)))
+    cores = open_target("python"), open_target(str(executable(folder, switches)))
     answered = Asking(*cores).ask(cases)
     for core in cores:
         core.close()
@@ -58,7 +58,7 @@ def _edits(core: EditableCore) -> list[Edit]:
 
 
 def _account(folder: Path, switches: Iterable[str], **cases: Stream) -> Account:
-    cores = open_target("python"), open_target(str(core_file(folder, switches)))
+    cores = open_target("python"), open_target(str(executable(folder, switches)))
     occurrences = {name: [case] for name, case in cases.items()}
     account = Inquiry(CORE, *cores, occurrences, SECONDS, generate=0, edits_of=_edits).run()
     for core in cores:

@@ -16,8 +16,8 @@ from replay.differential.compare import compare
 from replay.differential.model import Signature
 from replay.errors import FailureStorm
 from replay.explaining.causes.leaves import Documents, Leaf, Path, documents_of, leaves_of
-from replay.explaining.causes.statement import Reading
-from replay.explaining.causes.takings import Sort, sorts_of
+from replay.explaining.causes.statement import Reading, sorts_at
+from replay.explaining.causes.takings import Sort
 from replay.explaining.evidence.passages import Passage, Role, Witness
 from replay.explaining.evidence.supply import packed
 from replay.streams.model import Document, Start, Step, Stream
@@ -63,7 +63,7 @@ class Answered:
         found: dict[Sort, list[Leaf]] = defaultdict(list)
         seen = {(leaf.field, repr(leaf.value)): leaf for leaf in reversed(self.leaves)}
         for leaf in seen.values():
-            for sort in sorts_of(leaf.value):
+            for sort in sorts_at(leaf):
                 found[sort].append(leaf)
         return {sort: tuple(leaves) for sort, leaves in found.items()}
 

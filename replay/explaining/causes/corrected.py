@@ -55,7 +55,9 @@ from replay.targets.compact import (
     blank,
     state_document,
 )
-from replay.targets.python.session import RAISED, Bindings, PythonSession
+from replay.targets.python.bindings import Bindings
+from replay.targets.python.raised import RAISED
+from replay.targets.python.session import PythonSession
 
 SECONDS_EACH = 0.05
 """Processor time that one step may take with causes in force; in all at least a second."""

@@ -21,7 +21,7 @@ from replay.explaining.causes.leaves import (
 )
 from replay.explaining.causes.pool import Pool, Score
 from replay.explaining.causes.probes import probes, within
-from replay.explaining.causes.statement import Reading, Writing
+from replay.explaining.causes.statement import Reading, Writing, sorts_at
 from replay.explaining.causes.takings import (
     ENDS,
     VALUES,
@@ -79,7 +79,7 @@ class ReadingSearch:
         candidates = [
             Reading(pattern, sort, ended)
             for leaf in _distinct(step.leaves)
-            for sort in sorts_of(leaf.value)
+            for sort in sorts_at(leaf)
             for pattern in patterns_of(leaf.field)
         ]
         candidates = list(dict.fromkeys(candidates))
@@ -130,8 +130,7 @@ class ReadingSearch:
         candidates: list[Rule] = [
             Reading(pattern, sort, reading.taking)
             for leaf, reading in found[:12]
-            for sort in sorts_of(leaf.value)
-            if sort is not Sort.ANY or leaf.field.kind in "?o"
+            for sort in sorts_at(leaf)
             for pattern in patterns_of(leaf.field)
         ]
         return self._widest(list(dict.fromkeys(candidates)), step)
@@ -140,7 +139,7 @@ class ReadingSearch:
         """Everything that may be made of one field, each effect once."""
         seen: set[tuple[object, str]] = set()
         for leaf in self._suspects(step):
-            for sort in sorts_of(leaf.value)[::-1]:
+            for sort in sorts_at(leaf)[::-1]:
                 for taking in _TAKINGS.get(leaf.field.kind, VALUES):
                     reading = Reading(Pattern(*leaf.field), sort, taking)
                     if not reading.meets_sorted(leaf):

@@ -13,7 +13,15 @@ from enum import StrEnum
 from functools import cached_property
 
 from replay.explaining.causes.leaves import Leaf, Pattern
-from replay.explaining.causes.takings import ENDS, Inapplicable, Sort, Taking, is_sort, taken
+from replay.explaining.causes.takings import (
+    ENDS,
+    Inapplicable,
+    Sort,
+    Taking,
+    is_sort,
+    sorts_of,
+    taken,
+)
 from replay.explaining.editing.editable import Edit
 
 
@@ -99,6 +107,18 @@ class Edited:
     def says(self) -> str:
         """Completes "the shadow answers as if ..."."""
         return self.edit.says
+
+
+def sorts_at(leaf: Leaf) -> tuple[Sort, ...]:
+    """The sorts that are worth a statement about a leaf: that it is no object says something only
+    where an object should be, and "any value" only of what the contract does not name."""
+    kind = leaf.field.kind
+    return tuple(
+        sort
+        for sort in sorts_of(leaf.value)
+        if (sort is not Sort.NOT_AN_OBJECT or kind == "o")
+        and (sort is not Sort.ANY or kind in "?o")
+    )
 
 
 Statement = Reading | Writing | Edited

@@ -757,6 +757,13 @@ def read_double(value):
     return number
 
 
+def needed(value):
+    """A value that has no default."""
+    if value is NOTHING:
+        raise Unreadable("is missing")
+    return value
+
+
 def read_int(value):
     if value is None and on("null-is-missing"):
         return NOTHING
@@ -1071,7 +1078,7 @@ def answer(request):
         from_dict(request.get("state")),
         read_event(request.get("event")),
         read_config(request.get("config")),
-        read_double(request.get("order_size_usd")),
+        needed(read_double(request.get("order_size_usd"))),
         read_sizes(request.get("order_sizes")),
     )
     return {"state": to_dict(state), "actions": [written(action) for action in actions]}
