@@ -24,7 +24,8 @@ def _pack_beyond(value: object) -> object:
     raise TypeError(f"{type(value).__name__} is no JSON value")
 
 
-def _unpack_extension(code: int, data: bytes) -> int:
+def unpack_extension(code: int, data: bytes) -> int:
+    """An extension type as the value that it stands for. Raises ValueError for a foreign one."""
     if code != BIG_INTEGER or len(data) > MAX_DIGITS:
         raise ValueError(f"extension type {code} with {len(data)} bytes is no integer")
     return int(data)
@@ -44,7 +45,7 @@ def unpack(data: bytes) -> Any:
     """
     try:
         return msgpack.unpackb(
-            data, raw=False, strict_map_key=True, ext_hook=_unpack_extension, use_list=True
+            data, raw=False, strict_map_key=True, ext_hook=unpack_extension, use_list=True
         )
     except (msgpack.UnpackException, msgpack.ExtraData, RecursionError) as error:
         raise ValueError(f"not one MessagePack value: {type(error).__name__}") from error
@@ -55,7 +56,7 @@ def unpack_all(data: bytes) -> list[Any]:
     unpacker = msgpack.Unpacker(
         raw=False,
         strict_map_key=True,
-        ext_hook=_unpack_extension,
+        ext_hook=unpack_extension,
         use_list=True,
         max_buffer_size=len(data) + 1,
     )

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 import msgpack
 
 from replay.streams.model import Start, Step
+from replay.streams.packed import unpack_extension
 
 Outcome: TypeAlias = list[Any]
 """An answer `[delta, actions, violations]` or a refusal `[kind, path]`."""
@@ -236,7 +237,13 @@ def split_outcomes(blob: bytes) -> list[bytes]:
 
 def decode_outcomes(blob: bytes) -> list[StepResult]:
     """Takes an answer body apart. Raises ValueError where it is cut off or no MessagePack."""
-    unpacker = msgpack.Unpacker(raw=False, strict_map_key=True, max_buffer_size=len(blob) + 1)
+    unpacker = msgpack.Unpacker(
+        raw=False,
+        strict_map_key=True,
+        unicode_errors="surrogatepass",
+        ext_hook=unpack_extension,
+        max_buffer_size=len(blob) + 1,
+    )
     unpacker.feed(blob)
     outcomes: list[StepResult] = list(unpacker)
     if unpacker.tell() != len(blob):

@@ -22,25 +22,27 @@ def open_target(
     role: Literal["authority", "shadow"] = "shadow",
     part1_only: bool = False,
     limits: Limits | None = None,
+    isolated: bool = True,
 ) -> Target:
     """Opens the core that `spec` names.
 
     `python` is our own core; a path that ends in `.py` or a dotted name of an importable module a
     bot's; any other path an executable, each of whose answers may take `timeout` seconds (`limits`
-    sets all of its limits instead). What there is as a file counts as a path. `role` only serves
-    messages. Raises UsageError where nothing of that name is there, and TargetError where it
-    cannot be loaded or started.
+    sets all of its limits instead). A bot's module gets a process of its own, which may take as
+    long, unless `isolated` is false, for who is a process apart himself. What there is as a
+    file counts as a path. `role` only serves messages. Raises UsageError where nothing of that
+    name is there, and TargetError where it cannot be loaded or started.
     """
     if not spec:
         raise UsageError(f"no {role} core is named", role=role)
     if spec == "python" or spec.endswith(".py"):
-        return _python(spec)
+        return _python(spec, limits or Limits(timeout=timeout), isolated=isolated)
     if os.sep in spec or Path(spec).is_file():
         if not Path(spec).exists():
             raise UsageError(f"the {role} core {spec} does not exist", spec=spec, role=role)
         return open_executable(spec, timeout=timeout, part1_only=part1_only, limits=limits)
     if _DOTTED.fullmatch(spec):
-        return _python(spec)
+        return _python(spec, limits or Limits(timeout=timeout), isolated=isolated)
     raise UsageError(
         f"the {role} core {spec!r} is neither `python`, a Python module or file, nor an executable",
         spec=spec,
@@ -48,8 +50,11 @@ def open_target(
     )
 
 
-def _python(spec: str) -> Target:
+def _python(spec: str, limits: Limits, *, isolated: bool) -> Target:
     # Imported here: who runs an executable alone need not load a bot's modules.
+    from replay.targets.python.isolated import IsolatedTarget
     from replay.targets.python.module import open_python_target
 
-    return open_python_target(spec)
+    if spec == "python" or not isolated:
+        return open_python_target(spec)
+    return IsolatedTarget(spec, limits)

@@ -23,15 +23,16 @@ class PairSpec:
     shadow: str
     timeout: float = 5.0
 
-    def open(self, *, minimising: bool = False) -> tuple[Target, Target]:
+    def open(self, *, minimising: bool = False, isolated: bool = True) -> tuple[Target, Target]:
         """Opens both. Raises UsageError or TargetError as `open_target` does.
 
-        For minimising, a core may fail as often as it likes, and has less time to answer.
+        For minimising, a core may fail as often as it likes, and has less time to answer. Python
+        cores are `isolated` in processes of their own, unless this is one that may end with them.
         """
         limits = self._limits(minimising)
-        authority = open_target(self.authority, role="authority", limits=limits)
+        authority = open_target(self.authority, role="authority", limits=limits, isolated=isolated)
         try:
-            return authority, open_target(self.shadow, limits=limits)
+            return authority, open_target(self.shadow, limits=limits, isolated=isolated)
         except BaseException:
             authority.close()
             raise

@@ -43,7 +43,7 @@ from replay.targets.executable.supervisor import Supervisor, Wire
 
 SETTINGS = frozenset({"config", "order_size_usd", "order_sizes"})
 MOST_SESSIONS = 60
-"""The method allows 64 open ones."""
+"""The method allows 64 open ones to an executable."""
 
 _LOOK = Step((int(CallCode.CHECK_INVARIANTS),))
 
@@ -61,6 +61,7 @@ class BatchTarget:
     """Runs works on an executable by the `replay` method; see base.Target."""
 
     depth = 2
+    most_sessions = MOST_SESSIONS
 
     def __init__(self, identity: CoreIdentity, supervisor: Supervisor, child: Child | None) -> None:
         """`child` is a running one in frames, idle; without it one is started when needed."""
@@ -328,7 +329,7 @@ class BatchTarget:
 
     def _make_room(self, child: Child, session: int) -> None:
         """Closes the stream used least recently where one more could be too many."""
-        if session in self._open or len(self._open) < MOST_SESSIONS:
+        if session in self._open or len(self._open) < self.most_sessions:
             return
         busy = {pending.work.session for pending in self._pending}
         idle = next((s for s in self._open if s not in busy), None)

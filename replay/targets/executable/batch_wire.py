@@ -41,9 +41,8 @@ def request_body(
     guide: bytes | None,
 ) -> bytes:
     """The body of a request. `guide` is the encoding of the authority's outcomes, one for each
-    step. Steps are sent as they are, lines and all, since taking them apart costs more.
-
-    Raises UnicodeEncodeError for a text that has no UTF-8 (lone surrogates).
+    step. Steps are sent as they are, lines and all, since taking them apart costs more. A lone
+    surrogate is sent as if it were a character: it is for the core to say what it makes of that.
     """
     head = [ENCODING, session, last, start]
     return _packed([*head, steps] if guide is None else [*head, guide, steps])
@@ -55,7 +54,9 @@ def guide_bytes(guide: Sequence[Outcome]) -> bytes:
 
 
 def _packed(value: object) -> bytes:
-    packed: bytes = msgpack.packb(value, use_bin_type=True, default=_beyond)
+    packed: bytes = msgpack.packb(
+        value, use_bin_type=True, default=_beyond, unicode_errors="surrogatepass"
+    )
     return packed
 
 

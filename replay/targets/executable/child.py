@@ -16,7 +16,7 @@ import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from replay.targets.base import FailureKind
 from replay.targets.executable.frames import ChildFault, Framing, Message, one_line
@@ -75,12 +75,13 @@ class Child:
         timeout: float,
         stderr_limit: int,
         hold_limit: int,
+        env: Mapping[str, str] | None = None,
     ) -> None:
         """Starts the child; raises OSError where that cannot be done.
 
         `timeout` in seconds for each answer, from when its request is the oldest unanswered one;
         `stderr_limit` in bytes between two answers; at most about `hold_limit` bytes of answers
-        are taken from the pipe before they are received.
+        are taken from the pipe before they are received. `env` is its environment, ours by default.
         """
         self.requests = 0
         """How many requests were written to it."""
@@ -103,6 +104,7 @@ class Child:
             stderr=subprocess.PIPE,
             bufsize=0,
             start_new_session=True,
+            env=env,
         )
         self.pid = self._process.pid
         assert self._process.stdin is not None
@@ -136,11 +138,12 @@ class Child:
         if len(self._outbox) == 1:
             self._flush()
 
-    def receive(self) -> Message:
-        """The next answer. Raises ChildFault where none comes."""
+    def receive(self, within: float | None = None) -> Message:
+        """The next answer, `within` so many seconds instead of the usual ones. Raises ChildFault
+        where none comes."""
         ready = self._framing.ready
         if not ready:
-            self._await_message()
+            self._await_message(self._timeout if within is None else within)
         message = ready.popleft()
         self._stderr_since = 0
         self._held -= len(message.line) + len(message.body or b"")
@@ -176,9 +179,9 @@ class Child:
                 FailureKind.TOO_MUCH, "printed something that nobody asked for" + self._said()
             )
 
-    def _await_message(self) -> None:
+    def _await_message(self, within: float) -> None:
         ready = self._framing.ready
-        limit = time.monotonic() + self._timeout
+        limit = time.monotonic() + within
         while not ready:
             if self._fault is not None:
                 raise self._fault
@@ -189,19 +192,17 @@ class Child:
                 raise self._fault or self._ended()
             left = limit - time.monotonic()
             if left <= 0:
-                raise self._timed_out()
+                raise self._timed_out(within)
             self._pump.wait(left)
 
-    def _timed_out(self) -> ChildFault:
+    def _timed_out(self, within: float) -> ChildFault:
         if self._framing.pending:
             return ChildFault(
                 FailureKind.TRUNCATED,
                 f"began an answer ({self._framing.pending} bytes) and did not end it within "
-                f"{self._timeout:g} s{self._said()}",
+                f"{within:g} s{self._said()}",
             )
-        return ChildFault(
-            FailureKind.TIMEOUT, f"no answer within {self._timeout:g} s{self._said()}"
-        )
+        return ChildFault(FailureKind.TIMEOUT, f"no answer within {within:g} s{self._said()}")
 
     def _ended(self) -> ChildFault:
         """The fault of a child that exited or closed its output."""

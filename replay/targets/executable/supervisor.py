@@ -12,7 +12,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -57,11 +57,24 @@ class Limits:
 class Supervisor:
     """Starts children of one executable. Not shared between threads."""
 
-    def __init__(self, path: str, limits: Limits, arguments: Sequence[str] = ("--server",)) -> None:
-        """Raises TargetError where `path` is no executable file, or none that can be started."""
+    def __init__(
+        self,
+        path: str,
+        limits: Limits,
+        arguments: Sequence[str] = ("--server",),
+        *,
+        command: Sequence[str] | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        """`command` is what is started for `path`, by default the executable at that path with
+        `arguments`; `env` the environment that it gets, ours by default.
+
+        Raises TargetError where `path` is no executable file, or none that can be started.
+        """
         self.path = path
         self.limits = limits
-        self._argv = _argv(path, arguments)
+        self._argv = _argv(path, arguments) if command is None else list(command)
+        self._env = env
         self.pump = Pump()
         self._children: list[Child] = []
         self._pause = 0.0
@@ -89,6 +102,7 @@ class Supervisor:
                 timeout=limits.timeout,
                 stderr_limit=limits.stderr_bytes,
                 hold_limit=limits.answer_bytes + (16 << 20),
+                env=self._env,
             )
         except OSError as error:
             self._pause = min(max(2 * self._pause, FIRST_PAUSE), LONGEST_PAUSE)
@@ -160,11 +174,13 @@ def _argv(path: str, arguments: Sequence[str]) -> list[str]:
         raise TargetError(f"cannot read {path}: {error.strerror}", path=path) from error
     _try_to_run(path, command)
     # Anything else is left to the system alone: with a wrapper a shell would try to run it.
-    if start.startswith((_ELF, _SCRIPT)):
-        wrapper = shutil.which("setpriv")
-        if wrapper is not None:
-            return [wrapper, "--pdeathsig", "KILL", "--", *command]
-    return command
+    return dying_with_us(command) if start.startswith((_ELF, _SCRIPT)) else command
+
+
+def dying_with_us(command: Sequence[str]) -> list[str]:
+    """The command through `setpriv`, where there is one (see _argv)."""
+    wrapper = shutil.which("setpriv")
+    return [*([wrapper, "--pdeathsig", "KILL", "--"] if wrapper else []), *command]
 
 
 def _try_to_run(path: str, command: Sequence[str]) -> None:

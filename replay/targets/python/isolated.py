@@ -1,0 +1,91 @@
+"""A bot's module as a target in a process of its own (served.py): watched, killed and started again
+like an executable, since a module can end, block or mislead the process that it runs in.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+from replay.errors import TargetError, UsageError
+from replay.targets.base import CoreIdentity, Reply, Work
+from replay.targets.executable.batch import BatchTarget
+from replay.targets.executable.child import Child
+from replay.targets.executable.frames import ChildFault
+from replay.targets.executable.supervisor import Limits, Supervisor, Wire, dying_with_us
+from replay.targets.python.guard import switch_shadow_off
+from replay.targets.python.module import locate_core
+from replay.targets.python.served import STARTED_A_PROCESS
+
+START_SECONDS = 120.0
+"""How long loading a bot's modules may take: they may import half of the world."""
+
+ANY_NUMBER = sys.maxsize
+
+
+class IsolatedTarget(BatchTarget):
+    """A Python core behind a pipe; see base.Target."""
+
+    most_sessions = ANY_NUMBER
+
+    def __init__(self, spec: str, limits: Limits) -> None:
+        """Raises UsageError where there is no such module, and TargetError where it cannot be
+        loaded, lacks a name, or starts a process."""
+        locate_core(spec)
+        environment = dict(os.environ)
+        switch_shadow_off(environment)
+        # The same modules are found there as here.
+        environment["PYTHONPATH"] = os.pathsep.join(entry for entry in sys.path if entry)
+        self._spec = spec
+        command = [sys.executable, "-P", "-m", "replay.targets.python.served", spec]
+        supervisor = Supervisor(spec, limits, command=dying_with_us(command), env=environment)
+        super().__init__(CoreIdentity("module", spec, "", "", ""), supervisor, None)
+        try:
+            self.identity = _identity(self._introduce(supervisor.start(Wire.FRAMES)))
+        except ChildFault as fault:
+            self.close()
+            raise TargetError(f"cannot load {spec}: {fault.detail}", spec=spec) from fault
+        except BaseException:
+            self.close()
+            raise
+
+    def collect(self) -> Reply:
+        """The reply to the oldest work. Raises FailureStorm, and TargetError where the module
+        starts a process."""
+        return super().collect()
+
+    def _running(self) -> Child:
+        started = self._child is None
+        child = super()._running()
+        if started:
+            self._introduce(child)
+        return child
+
+    def _ask_one_by_one(self, work: Work, fault: ChildFault | None) -> Reply:
+        self._refuse_helpers(fault)
+        return super()._ask_one_by_one(work, fault)
+
+    def _stop(self, fault: ChildFault | None) -> None:
+        super()._stop(fault)
+        self._refuse_helpers(fault)
+
+    def _refuse_helpers(self, fault: ChildFault | None) -> None:
+        if fault is not None and f"exited with code {STARTED_A_PROCESS};" in fault.detail:
+            raise TargetError(fault.detail.partition("standard error: ")[2], spec=self._spec)
+
+    def _introduce(self, child: Child) -> dict[str, Any]:
+        """Waits until the module is loaded; gives what the child says of it. Keeps the child."""
+        child.send(b'{"method":"capabilities"}\n', requests=0)
+        document = json.loads(child.receive(START_SECONDS).line)
+        if "failed" in document:
+            kind = UsageError if document["usage"] else TargetError
+            raise kind(document["failed"], spec=self._spec)
+        self._child = child
+        identity: dict[str, Any] = document["identity"]
+        return identity
+
+
+def _identity(document: dict[str, Any]) -> CoreIdentity:
+    return CoreIdentity(**{**document, "methods": tuple(document["methods"])})

@@ -1,0 +1,127 @@
+"""A Python core in a process of its own: `python -m replay.targets.python.served SPEC`.
+
+It speaks part 2 of the wire (docs/replay-method.md) with the process that started it, so whatever a
+module does to the process that it runs in (ends it, blocks it, prints, changes directory or
+signals) happens here, where it can be watched and killed like any executable.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, BinaryIO
+
+import msgpack
+
+from replay.errors import ReplayError, UsageError
+from replay.streams.model import Start, Step
+from replay.streams.packed import unpack_extension
+from replay.targets.base import CoreIdentity, Outcome, RefusalKind, Work, decode_outcomes
+from replay.targets.executable.batch_wire import guide_bytes
+from replay.targets.python.guard import ProcessGuard, switch_shadow_off
+from replay.targets.python.module import PythonTarget, open_python_target
+
+STARTED_A_PROCESS = 86
+"""The exit code that says that the module has started a process while it answered."""
+
+
+def main() -> None:
+    """Serves the core that the command line names until its input ends."""
+    spec = sys.argv[1]
+    requests, answers = _take_pipes()
+    switch_shadow_off(os.environ)
+    sys.argv = [spec]
+    guard = ProcessGuard()
+    target: PythonTarget | None = None
+    document: dict[str, object]
+    try:
+        with guard.loading(spec):
+            target = open_python_target(spec)
+        document = introduction(target.identity)
+    except ReplayError as error:
+        document = {"failed": error.message, "usage": isinstance(error, UsageError)}
+    for line in requests:
+        head = json.loads(line)
+        if head.get("method") == "capabilities":
+            _answer(answers, document)
+            continue
+        body = requests.read(head["bytes"])
+        assert target is not None
+        try:
+            with guard.answering(spec):
+                blob = _replay(target, body)
+        except ReplayError as error:
+            print(error.message, file=sys.stderr, flush=True)
+            os._exit(STARTED_A_PROCESS)
+        _answer(answers, {"id": head["id"], "bytes": len(blob)}, blob)
+    os._exit(0)  # threads of the module's have no say
+
+
+def introduction(identity: CoreIdentity) -> dict[str, object]:
+    """What is answered to `capabilities`."""
+    return {"methods": ["replay"], "replay_encodings": [1], "identity": identity.document()}
+
+
+def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Our end of both pipes, out of the module's reach: what it prints goes to standard error, and
+    what it reads is empty."""
+    requests = os.fdopen(os.dup(0), "rb", buffering=1 << 20)
+    answers = os.fdopen(os.dup(1), "wb", buffering=1 << 20)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return requests, answers
+
+
+def _answer(answers: BinaryIO, head: dict[str, object], body: bytes = b"") -> None:
+    answers.write(json.dumps(head, separators=(",", ":")).encode() + b"\n" + body)
+    answers.flush()
+
+
+def _replay(target: PythonTarget, body: bytes) -> bytes:
+    """Runs a request; gives the body of its answer."""
+    fields = _unpacked(body)
+    _, session, last, start, *rest = fields
+    steps = [_step(step) for step in rest[-1]]
+    guide: Any = decode_outcomes(rest[0]) if len(rest) > 1 else None
+    target.submit(Work(session, None if start is None else Start(*start), steps, last, guide))
+    outcomes: Any = target.collect().results
+    return _encoded(outcomes)
+
+
+def _unpacked(body: bytes) -> list[Any]:
+    fields: list[Any] = msgpack.unpackb(
+        body,
+        raw=False,
+        strict_map_key=False,
+        unicode_errors="surrogatepass",
+        ext_hook=unpack_extension,
+    )
+    return fields
+
+
+def _step(fields: Sequence[Any]) -> Step:
+    call, *rest = fields
+    return Step(tuple(call) if isinstance(call, list) else call, *rest)
+
+
+def _encoded(outcomes: Sequence[Outcome]) -> bytes:
+    try:
+        return guide_bytes(outcomes)
+    except (TypeError, ValueError, RecursionError):
+        return b"".join(map(_one_encoded, outcomes))
+
+
+def _one_encoded(outcome: Outcome) -> bytes:
+    try:
+        return guide_bytes([outcome])
+    except (TypeError, ValueError, RecursionError) as error:
+        return guide_bytes([[str(RefusalKind.ERROR), f"answered what is no JSON value: {error}"]])
+
+
+if __name__ == "__main__":
+    main()
