@@ -6,6 +6,8 @@ in the package prints or exits. A failure that is not one of these is a bug in d
 
 from __future__ import annotations
 
+import os
+import traceback
 from enum import IntEnum
 
 
@@ -60,6 +62,10 @@ class EnvironmentFailure(ReplayError):
     """The machine does not let us work: no space left, no permission, something not installed."""
 
 
+class InternalFault(ReplayError):
+    """A fault of doge-replay itself. It says nothing about the cores."""
+
+
 class TargetError(ReplayError):
     """A core cannot be loaded or started at all."""
 
@@ -84,3 +90,18 @@ class Terminated(BaseException):
     def __init__(self, exit_code: ExitCode) -> None:
         super().__init__(exit_code)
         self.exit_code = exit_code
+
+
+def fault_words(error: BaseException) -> str:
+    """A fault of ours on one line: what was raised, and where."""
+    frames = traceback.extract_tb(error.__traceback__)
+    at = f" ({os.path.basename(frames[-1].filename)}:{frames[-1].lineno})" if frames else ""
+    return " ".join(f"{type(error).__name__}: {error}{at}".split())
+
+
+def internal_fault(error: BaseException) -> InternalFault:
+    """The error that an exception stands for which no part of doge-replay should have raised."""
+    return InternalFault(
+        f"internal fault of doge-replay: {fault_words(error)}; please report it with what "
+        "`doge-replay doctor` says"
+    )

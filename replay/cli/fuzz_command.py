@@ -18,6 +18,7 @@ from replay.cli.common import (
 from replay.cli.console import Progress
 from replay.cli.run_report import announce, finish
 from replay.differential.lockstep import Tally
+from replay.errors import UsageError
 from replay.findings.store.store import RunKind
 from replay.fuzzing.campaign_units import Mix
 from replay.runs.campaign import run_campaign
@@ -51,6 +52,12 @@ Examples:
     help="live, edge, hostile, or all of them and mutated corpus streams (the default).",
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Default: a new one, printed.")
+@click.option(
+    "--unit",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Run nothing but this unit of the campaign, as a report names it; needs --seed.",
+)
 @click.option("--jobs", type=click.IntRange(1, 256), help="Workers; default one for each CPU.")
 @explanations_option
 @strict_option
@@ -61,17 +68,20 @@ def fuzz(
     max_transitions: int | None,
     profile: str | None,
     seed: int | None,
+    unit: int | None,
     jobs: int | None,
     settings: Settings,
     as_json: bool,
 ) -> int:
     """Generate event streams, replay them through both cores, store where they differ."""
-    if seconds is None and max_transitions is None:
+    if unit is not None and seed is None:
+        raise UsageError("--unit is one of a campaign: give its --seed, too")
+    if seconds is None and max_transitions is None and unit is None:
         seconds = DEFAULT_SECONDS
     chosen_seed = new_seed() if seed is None else seed
     mix = Mix(profile or settings.profile)
-    jobs = jobs or settings.jobs
-    details = {"seconds": seconds, "max_transitions": max_transitions, "jobs": jobs}
+    jobs = 1 if unit is not None else jobs or settings.jobs
+    details = {"seconds": seconds, "max_transitions": max_transitions, "jobs": jobs, "unit": unit}
     with running(
         RunKind.FUZZ, settings, details, announce, seed=chosen_seed, profile=mix.value
     ) as under_way:
@@ -82,6 +92,7 @@ def fuzz(
             jobs,
             None if seconds is None else time.monotonic() + seconds,
             max_transitions,
+            only=unit,
             quiet=as_json,
         )
         under_way.check()
@@ -102,6 +113,7 @@ def campaign(
     transitions: int | None,
     known_features: frozenset[str] = frozenset(),
     *,
+    only: int | None = None,
     quiet: bool,
 ) -> list[Candidate]:
     """Runs a campaign for a command, with progress."""
@@ -121,6 +133,7 @@ def campaign(
         corpus=tuple(Path(one) for one in under_way.settings.corpus if one.is_dir()),
         known_features=known_features,
         routing=under_way.collector.routing,
+        only=only,
     )
     try:
         return run_campaign(job, jobs, under_way.collector, under_way.report, show)

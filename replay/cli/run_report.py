@@ -21,6 +21,7 @@ from replay.reports.wording import (
     nothing_drawn,
     percent,
     phases_words,
+    set_aside_words,
     severity_words,
     status_words,
     uncompared_words,
@@ -45,6 +46,7 @@ def say_report(report: Report) -> None:
     _say_run(report)
     _say_exercised(report)
     _say_rejected(report)
+    _say_set_aside(report)
     say_unread(report.unread)
     for group in Group:
         _say_group(report, group)
@@ -120,6 +122,16 @@ def _say_rejected(report: Report) -> None:
         say(f"    {clean(where)}: {clean(one.reason)}")
     if report.rejected_count > MAX_REJECTED_SHOWN:
         say(f"    ... and {report.rejected_count - MAX_REJECTED_SHOWN:,} more (--json has them)")
+
+
+def _say_set_aside(report: Report) -> None:
+    """The units in which we failed ourselves, and how to run them again."""
+    if report.set_aside:
+        say(f"  set aside  {counted(len(report.set_aside), 'unit')}")
+    for words in set_aside_words(report)[:MAX_REJECTED_SHOWN]:
+        say(f"    {clean(words, 1000)}")
+    if len(report.set_aside) > MAX_REJECTED_SHOWN:
+        say(f"    ... and {len(report.set_aside) - MAX_REJECTED_SHOWN:,} more (--json has them)")
 
 
 def say_unread(unread: Sequence[Unread]) -> None:

@@ -176,6 +176,12 @@ class Lockstep:
         self._trails: dict[int, Trail] = {}
         """Of each stream whose last segment was judged step by step, where that ended."""
 
+    @property
+    def under_way(self) -> frozenset[int]:
+        """The streams of which something was handed over and is not yet compared."""
+        waiting = (pending.segment for pending in self._pending)
+        return frozenset(segment.key for segment in (*self._asked, *waiting))
+
     def feed(self, segment: Segment) -> list[Finding]:
         """Runs a segment. Segments of one stream come in order; streams may be interleaved."""
         self.authority.submit(Work(segment.key, segment.start, segment.steps, segment.last))
@@ -210,6 +216,9 @@ class Lockstep:
         position = self._position(segment)
         if Failure in set(map(type, reply.results)):
             return self._authority_failed(segment, position, reply)
+        found: list[Finding] = []
+        for place, failure in reply.incidents:
+            found += self._authority_incident(segment, position, reply, place, failure)
         self._pending.append(_Pending(segment, position, reply))
         outcomes: Any = reply.results
         key, start, steps, last, _ = segment
@@ -219,7 +228,7 @@ class Lockstep:
         if self.on_answered is not None:
             self.on_answered(segment, outcomes)
         self._advance(segment, outcomes, reply.end)
-        return []
+        return found
 
     def _restated(
         self, position: _Position, segment: Segment, outcomes: Sequence[Outcome]
@@ -381,6 +390,19 @@ class Lockstep:
         position, read = pending.position, self._readers.state
         steps, outcomes = pending.segment.steps, pending.reply.results
         return walk(position.as_start(), position.state, steps, outcomes, read)
+
+    def _authority_incident(
+        self, segment: Segment, position: _Position, reply: Reply, place: int, failure: Failure
+    ) -> list[Finding]:
+        """A failure of the authority at a step that it answered when it was asked again."""
+        self.tally.failures[failure.kind] += 1
+        self.tally.incidents[failure.kind] += 1
+        results = [*reply.results]
+        results[place] = failure
+        judgement = Judgement(Verdict.AUTHORITY_FAILED, (), ABSENT_OUTCOME)
+        return self._failed(
+            _Pending(segment, position, Reply(None, results)), place, None, judgement
+        )
 
     def _authority_failed(
         self, segment: Segment, position: _Position, reply: Reply

@@ -26,6 +26,7 @@ from replay.reports.wording import (
     percent,
     phase_name,
     rejected_words,
+    set_aside_words,
     severity_words,
     status_words,
     uncompared_words,
@@ -68,6 +69,8 @@ def markdown(report: Report) -> str:
     page.add(*exercised)
     aside = rejected_words(report)[:MAX_SHOWN]
     _add_list(page, "Set aside", aside, of=report.rejected_count)
+    units = set_aside_words(report)[:MAX_SHOWN]
+    _add_list(page, "Units set aside", units, of=len(report.set_aside))
     words = unread_words(report.unread[:MAX_SHOWN])
     _add_list(page, "Not read", words, of=len(report.unread))
     return "\n".join(page.lines) + "\n"

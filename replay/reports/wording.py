@@ -57,6 +57,8 @@ def counted(number: int, thing: str) -> str:
 
 def headline(report: Report) -> str:
     """The outcome in a few words."""
+    if report.fault is not None:
+        return report.fault
     if report.storm is not None:
         return report.storm
     if report.interrupted is not None:
@@ -72,6 +74,11 @@ def headline(report: Report) -> str:
         (flaky, "flaky finding", "flaky findings"),
         (len(report.misses), "expectation missed", "expectations missed"),
         (failures, "way in which a core failed", "ways in which a core failed"),
+        (
+            len(report.set_aside),
+            "unit set aside by a fault of doge-replay (internal)",
+            "units set aside by faults of doge-replay (internal)",
+        ),
     )
     words = [f"{count:,} {one if count == 1 else many}" for count, one, many in counts if count]
     if not words:
@@ -178,6 +185,16 @@ def rejected_words(report: Report) -> list[str]:
     return [
         f"{plain(one.file)}:{one.line}: {plain(one.reason)}"
         for one in report.rejected[:MAX_REJECTED]
+    ]
+
+
+def set_aside_words(report: Report) -> list[str]:
+    """The units in which doge-replay itself failed, each with the command that runs it again."""
+    again = f"doge-replay fuzz --seed {report.seed} --profile {report.profile} --unit"
+    return [
+        f"unit {one.number} ({one.origin}): internal fault, {one.why}; run it again: "
+        f"{again} {one.number}"
+        for one in report.set_aside[:MAX_REJECTED]
     ]
 
 

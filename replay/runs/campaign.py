@@ -2,7 +2,8 @@
 
 The parent alone writes to the database and decides when it is over: the deadline, the planned
 transitions, a storm of failures, a signal. Workers are killed without ceremony; all that they have
-sent is kept.
+sent is kept. A worker that dies, or hangs in a Python core, is replaced: the next one finds out
+whether the core was to blame, and goes on with the share.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from dataclasses import dataclass, field, replace
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pickle import UnpicklingError
 from types import FrameType
 from typing import Any
 
 from replay.differential.lockstep import Tally
-from replay.errors import EnvironmentFailure, FailureStorm, ReplayError
+from replay.errors import FailureStorm, ReplayError
 from replay.runs.collector import Collector
-from replay.runs.report import Report
+from replay.runs.report import Report, SetAside
 from replay.runs.worker import (
     WORKER_SIGNALS,
     Candidate,
@@ -34,6 +36,7 @@ from replay.runs.worker import (
     Progress,
     Sampled,
     Shrunk,
+    Watch,
     work,
 )
 
@@ -44,6 +47,13 @@ TICK_SECONDS = 0.25
 
 END_SECONDS = 5.0
 """How long a worker that has said that it is done may take to go."""
+
+PATIENCE = 3.0
+"""How many times the deadline of an answer a handful of steps may take in a worker before that is
+ended. One that was only slow costs a replacement, and is then asked step by step."""
+
+MAX_REPLACED = 20
+"""Workers of one campaign that may die. More of them die of something that goes on."""
 
 
 def run_campaign(
@@ -62,18 +72,10 @@ def run_campaign(
     and is told in the report. Whatever happens, no worker is left behind.
     """
     campaign = _Campaign(collector, report, on_progress)
-    context = multiprocessing.get_context("spawn")
     began = time.monotonic()
     try:
         for number in range(jobs):
-            ours, theirs = context.Pipe(duplex=False)
-            process = context.Process(
-                target=work, args=(replace(job, number=number, of=jobs), theirs), daemon=True
-            )
-            with _signals_held_back():
-                process.start()
-                campaign.workers[ours] = process
-            theirs.close()
+            campaign.start(replace(job, number=number, of=jobs))
         campaign.listen(job.deadline)
     finally:
         report.seconds += time.monotonic() - began
@@ -126,13 +128,45 @@ def _handled_by(handler: _Handler) -> dict[int, _Handler]:
 
 
 @dataclass(slots=True)
+class _Worker:
+    """A worker as the parent sees it. `asked` is the question that a Python core was seen to be
+    answering, and `since` when that was first seen."""
+
+    job: Job
+    process: BaseProcess
+    watch: Watch
+    asked: int | None = None
+    since: float = 0.0
+
+    def hangs(self) -> bool:
+        """Whether a core has been at one handful of steps for too long."""
+        asked, now = self.watch.question, time.monotonic()
+        if asked is None or asked != self.asked:
+            self.asked, self.since = asked, now
+            return False
+        return now - self.since > PATIENCE * self.job.cores.timeout
+
+
+@dataclass(slots=True)
 class _Campaign:
     collector: Collector
     report: Report
     on_progress: Callable[[Tally], None]
-    workers: dict[Connection, BaseProcess] = field(default_factory=dict)
+    workers: dict[Connection, _Worker] = field(default_factory=dict)
     candidates: list[Candidate] = field(default_factory=list)
     shrunk: dict[str, Shrunk] = field(default_factory=dict)
+    replaced: int = 0
+
+    def start(self, job: Job) -> None:
+        """Starts a worker."""
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe(duplex=False)
+        watch = Watch(context)
+        process = context.Process(target=work, args=(job, theirs, watch), daemon=True)
+        with _signals_held_back():
+            process.start()
+            self.workers[ours] = _Worker(job, process, watch)
+        theirs.close()
 
     def listen(self, deadline: float | None) -> None:
         """Takes in messages until all workers have ended."""
@@ -144,13 +178,37 @@ class _Campaign:
                 assert isinstance(connection, Connection)
                 try:
                     self._take(connection, connection.recv())
-                except EOFError:
-                    process = self.workers.pop(connection)
-                    process.join()
-                    raise EnvironmentFailure(
-                        f"a worker died (exit {process.exitcode}); what it had sent is stored"
-                    ) from None
+                except (EOFError, ConnectionError, UnpicklingError):
+                    self._replace(connection, "")
+            for connection, worker in list(self.workers.items()):
+                if worker.hangs():
+                    worker.process.kill()
+                    self._replace(connection, "did not come back from a Python core")
             self.on_progress(self.report.tally)
+
+    def _replace(self, connection: Connection, how: str) -> None:
+        """Goes on with the share of a worker that died, from the unit at which it did."""
+        worker = self.workers.pop(connection)
+        connection.close()
+        worker.process.join()
+        how = how or f"died ({_exit_words(worker.process.exitcode)})"
+        at, job = worker.watch.unit, worker.job
+        self.replaced += 1
+        if at < 0 or self.replaced > MAX_REPLACED:
+            self.report.storm = f"{self.replaced} workers died, the last one {how}"
+            return
+        for number in range(max(worker.watch.oldest, 0), at):
+            if number % job.of == job.number:
+                origin = f"seed {job.seed} #{number}"
+                why = f"under way when a worker {how} at unit {at}"
+                self.report.set_aside.append(SetAside(number, origin, why))
+        if at in job.suspects:
+            # Twice, and the second time with the cores elsewhere: the fault is ours.
+            origin = f"seed {job.seed} #{at}"
+            self.report.set_aside.append(SetAside(at, origin, f"a worker {how} here, twice"))
+            self.start(replace(job, first=at + 1))
+            return
+        self.start(replace(job, first=at, suspects={at: how}))
 
     def _take(self, connection: Connection, message: Message) -> None:
         match message:
@@ -168,8 +226,10 @@ class _Campaign:
                 self.collector.count_all(repeated)
             case Candidate():
                 self.candidates.append(message)
+            case SetAside():
+                self.report.set_aside.append(message)
             case Ended(error):
-                process = self.workers.pop(connection)
+                process = self.workers.pop(connection).process
                 connection.close()
                 process.join(END_SECONDS)
                 process.kill()
@@ -190,8 +250,15 @@ class _Campaign:
 
     def kill(self) -> None:
         """Ends every worker that is left."""
-        for process in self.workers.values():
-            process.kill()
-        for connection, process in self.workers.items():
-            process.join()
+        for worker in self.workers.values():
+            worker.process.kill()
+        for connection, worker in self.workers.items():
+            worker.process.join()
             connection.close()
+
+
+def _exit_words(code: int | None) -> str:
+    """How a process ended."""
+    if code is None or code >= 0:
+        return f"exit {code}"
+    return f"signal {-code}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from replay.differential.lockstep import Tally
 from replay.differential.model import Verdict
@@ -148,6 +148,15 @@ MAX_REJECTED = 10_000
 """Rejected lines kept for the report."""
 
 
+class SetAside(NamedTuple):
+    """A unit that was not compared to its end, by no fault of the cores. `origin` names its seed
+    and profile, `why` what happened, on one line."""
+
+    number: int
+    origin: str
+    why: str
+
+
 @dataclass(slots=True)
 class Report:
     """A run, filled in while it goes on, so that what was counted is there whenever it ends.
@@ -157,7 +166,9 @@ class Report:
     `resolved` are stored findings that were run again and agreed; `regressed` and `fixed` the IDs
     that became so in this run. `features` is what the authority was seen to do, `exercised` what
     was compared there; `new_streams` how many streams joined the corpus; `unread` is what lay in
-    directories that were given and was not read. With `strict` nothing counts as explained.
+    directories that were given and was not read. `fault` says in what doge-replay itself failed
+    where that ended the run, and `set_aside` are the units in which it did. With `strict` nothing
+    counts as explained.
     """
 
     kind: str
@@ -181,6 +192,8 @@ class Report:
     features: frozenset[str] = frozenset()
     new_streams: int = 0
     storm: str | None = None
+    fault: str | None = None
+    set_aside: list[SetAside] = field(default_factory=list)
     seed: int | None = None
     profile: str | None = None
     interrupted: ExitCode | None = None
@@ -237,11 +250,11 @@ class Report:
         """
         if self.interrupted is not None:
             return self.interrupted
-        if self.storm is not None:
+        if self.storm is not None or self.fault is not None:
             return ExitCode.CORE_FAILED
         if self.unexplained or self.misses or self.false_claims:
             return ExitCode.DIVERGENCE
-        if self.failures or self.tally.failures:
+        if self.failures or self.tally.failures or self.set_aside:
             return ExitCode.CORE_FAILED
         if any(one.is_doubtful for one in self.unread):
             return ExitCode.PROVES_NOTHING
@@ -299,6 +312,8 @@ class Report:
             "canary": self.canary.document(),
             "control": self.control.document(),
             "storm": self.storm,
+            "fault": self.fault,
+            "set_aside": [one._asdict() for one in self.set_aside],
             "exit": int(self.exit_code),
         }
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from replay.differential.model import Finding
-from replay.errors import ExitCode, FailureStorm, ReplayError, Terminated
+from replay.errors import ExitCode, FailureStorm, ReplayError, Terminated, internal_fault
 from replay.explaining.claims.explanations import NO_EXPLANATIONS, Explanations, read_explanations
 from replay.explaining.claims.run_recheck import Seen, recheck_run
 from replay.findings.store.store import RunKind, RunTotals, Store
@@ -98,10 +98,11 @@ def running(
 ) -> Iterator[Running]:
     """Opens the cores and the store, and ends the run in the store whatever happens.
 
-    On Ctrl-C and SIGTERM the report so far is kept and the run ends as interrupted; any other error
-    that ends it is raised again when the store has it. A file of explanations that is not good is
-    told of before anything is run. `announce` hears of each finding when it has been stored, and
-    whether it is new.
+    On Ctrl-C and SIGTERM the report so far is kept and the run ends as interrupted; so does one
+    that a core, the environment or a fault of ours ends, and the report says why: there is always
+    a report. Only input that cannot be used is raised again, when the store has the run. A file of
+    explanations that is not good is told of before anything is run. `announce` hears of each
+    finding when it has been stored, and whether it is new.
     """
     explanations = NO_EXPLANATIONS
     if settings.explanations is not None:
@@ -129,7 +130,14 @@ def running(
             except Terminated as signalled:
                 report.interrupted = signalled.exit_code
             except ReplayError as raised:
-                error, report.interrupted = raised, raised.exit_code
+                if raised.exit_code is ExitCode.BAD_INPUT:
+                    error = raised
+                report.fault, report.interrupted = raised.message, raised.exit_code
+            except OSError as raised:
+                report.fault, report.interrupted = str(raised), ExitCode.CORE_FAILED
+            except Exception as raised:
+                fault = internal_fault(raised)
+                report.fault, report.interrupted = fault.message, fault.exit_code
             report.findings = report.findings or collector.lines()
             try:
                 store.record_failures(run, collector.failure_counts(report.tally.incidents))

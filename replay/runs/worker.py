@@ -10,14 +10,16 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
-import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,16 +27,20 @@ from replay.differential.lockstep import Lockstep, Tally
 from replay.differential.minimising.minimiser import MAX_SECONDS, Minimised, minimise, shows_afresh
 from replay.differential.model import Finding, Repeat
 from replay.differential.routing_table import NO_ROUTING, Routing
-from replay.errors import DamagedError, EnvironmentFailure, FailureStorm, ReplayError
+from replay.errors import DamagedError, FailureStorm, ReplayError, fault_words, internal_fault
 from replay.fuzzing.campaign_units import Mix, Unit, units
 from replay.fuzzing.generate import run_source
+from replay.fuzzing.step_source import StepSource
 from replay.garbage import collect_rarely
 from replay.runs.coverage import Exercised
 from replay.runs.coverage_counter import Exercising
+from replay.runs.report import SetAside
 from replay.streams.corpus import Corpus
-from replay.streams.model import Stream
+from replay.streams.model import Start, Stream
 from replay.targets.base import Target
 from replay.targets.pair import PairSpec
+from replay.targets.python.guard import ProcessGuard, switch_shadow_off
+from replay.targets.python.module import PythonTarget
 
 MAX_CANDIDATES = 400
 """Streams that one worker offers to the corpus; what reaches something new gets rare quickly."""
@@ -65,7 +71,10 @@ WORKER_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Job:
     """What a worker is to do: every `of`-th unit from `number` on, until a deadline
     (time.monotonic of this machine) or the first unit past the planned transitions. `routing` is
-    what was split and merged by hand."""
+    what was split and merged by hand.
+
+    Units before `first` are done; with `only`, nothing but that unit is run. `suspects` are units
+    at which a worker died, and how: there each core gets a process of its own."""
 
     cores: PairSpec
     mix: Mix
@@ -77,6 +86,9 @@ class Job:
     corpus: tuple[Path, ...] = ()
     known_features: frozenset[str] = frozenset()
     routing: Routing = NO_ROUTING
+    first: int = 0
+    only: int | None = None
+    suspects: Mapping[int, str] = field(default_factory=dict)
 
 
 class Candidate(NamedTuple):
@@ -122,18 +134,61 @@ class Ended(NamedTuple):
     error: ReplayError | None = None
 
 
-Message = Candidate | Progress | Found | Sampled | Shrunk | Ended
+Message = Candidate | Progress | Found | Sampled | Shrunk | SetAside | Ended
 
 
-def work(job: Job, parent: Connection) -> None:
+class Watch:
+    """What a worker tells the parent without a word, in memory that both see: where it is, should
+    it die or hang before it can say so."""
+
+    UNIT, OLDEST, ASKED, ANSWERING = range(4)
+
+    def __init__(self, context: BaseContext) -> None:
+        self._cells = context.RawArray("q", [-1, -1, 0, 0])
+
+    def begin(self, unit: int, oldest: int) -> None:
+        """A unit begins; `oldest` is the first that is not compared to its end."""
+        self._cells[self.OLDEST], self._cells[self.UNIT] = oldest, unit
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Around whatever a Python core is asked in the worker itself."""
+        self._cells[self.ASKED] += 1
+        self._cells[self.ANSWERING] = 1
+        try:
+            yield
+        finally:
+            self._cells[self.ANSWERING] = 0
+
+    @property
+    def unit(self) -> int:
+        """The unit under way, -1 before the first."""
+        return int(self._cells[self.UNIT])
+
+    @property
+    def oldest(self) -> int:
+        """The first unit that is not compared to its end."""
+        return int(self._cells[self.OLDEST])
+
+    @property
+    def question(self) -> int | None:
+        """Which question a Python core is answering, None while none is."""
+        return int(self._cells[self.ASKED]) if self._cells[self.ANSWERING] else None
+
+
+def work(job: Job, parent: Connection, watch: Watch) -> None:
     """The worker's main function, in a process of its own."""
     for number in WORKER_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, WORKER_SIGNALS)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     collect_rarely()
+    # Modules print: to standard error. What asks the shadow here would ask what it is held against.
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    switch_shadow_off(os.environ)
     try:
-        parent.send(Ended(_run(job, parent)))
+        parent.send(Ended(_run(job, parent, watch)))
     except OSError:
         os._exit(0)  # there is nobody to tell
 
@@ -147,18 +202,15 @@ def _end_with_parent() -> None:
         os._exit(0)
 
 
-def _run(job: Job, parent: Connection) -> ReplayError | None:
+def _run(job: Job, parent: Connection, watch: Watch) -> ReplayError | None:
     try:
-        _Worker(job, parent).run()
+        _Worker(job, parent, watch).run()
     except ReplayError as error:
         return error
     except BrokenPipeError:
         os._exit(0)
     except Exception as error:
-        # A bug of ours, or a machine without memory: told by the parent, in one line.
-        at = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{os.path.basename(at.filename)}:{at.lineno}"
-        return EnvironmentFailure(f"a worker failed: {type(error).__name__}: {error} ({where})")
+        return internal_fault(error)
     return None
 
 
@@ -166,6 +218,7 @@ def _run(job: Job, parent: Connection) -> ReplayError | None:
 class _Worker:
     job: Job
     parent: Connection
+    watch: Watch
     _seen: Counter[str] = field(default_factory=Counter)
     _features: set[str] = field(default_factory=set)
     _offered: int = 0
@@ -176,6 +229,9 @@ class _Worker:
     _draws: dict[int, str | None] = field(default_factory=dict)
     _exercising: Exercising = field(init=False)
     _minimisers: tuple[Target, Target] | None = None
+    _guard: ProcessGuard = field(init=False)
+    _targets: tuple[Target, Target] = field(init=False)
+    _lockstep: Lockstep = field(init=False)
 
     def __post_init__(self) -> None:
         # What is shown of a stream is known a few units later, so its draw is kept until then.
@@ -183,20 +239,69 @@ class _Worker:
 
     def run(self) -> None:
         self._features = set(self.job.known_features)
-        authority, shadow = self.job.cores.open()
+        self._guard = ProcessGuard()
+        self._open()
         try:
-            lockstep = Lockstep(authority, shadow, self.job.routing)
-            lockstep.on_settled = self._exercising.take
             for unit in self._units():
-                self._run_unit(lockstep, unit)
-            self._handle(lockstep.finish())
-            self._report(lockstep, frozenset(), last=True)
+                try:
+                    self._run_unit(unit)
+                except (ReplayError, OSError):
+                    raise
+                except Exception as error:
+                    self._set_aside(unit, fault_words(error))
+            try:
+                self._handle(self._lockstep.finish())
+            except (ReplayError, OSError):
+                raise
+            except Exception as error:
+                self._set_aside(None, fault_words(error))
+            self._report(self._lockstep, frozenset(), last=True)
         except FailureStorm:
-            self._report(lockstep, frozenset(), last=True)
+            self._report(self._lockstep, frozenset(), last=True)
             raise
         finally:
-            for target in (authority, shadow, *(self._minimisers or ())):
+            self._close()
+            for target in self._minimisers or ():
                 target.close()
+
+    def _open(self) -> None:
+        """A pair of cores, and the lockstep over them. This process may end with a Python core, so
+        none gets another; but the parent sees where it was."""
+        spec = self.job.cores
+        with self._guard.loading(f"{spec.authority} or {spec.shadow}"):
+            self._targets = spec.open(isolated=False)
+        for target in self._targets:
+            if isinstance(target, PythonTarget) and target.identity.kind == "module":
+                target.watched = partial(self._watched, target.identity.path)
+        self._lockstep = self._in_lockstep(*self._targets)
+
+    def _in_lockstep(self, authority: Target, shadow: Target) -> Lockstep:
+        lockstep = Lockstep(authority, shadow, self.job.routing)
+        lockstep.on_settled = self._exercising.take
+        return lockstep
+
+    @contextmanager
+    def _watched(self, spec: str) -> Iterator[None]:
+        with self.watch.answering(), self._guard.answering(spec):
+            yield
+
+    def _close(self) -> None:
+        for target in self._targets:
+            target.close()
+
+    def _set_aside(self, unit: Unit | None, why: str) -> None:
+        """Sets aside a unit in which we failed, with what was under way beside it, and goes on with
+        cores that have seen nothing."""
+        under_way = self._lockstep.under_way
+        self._report(self._lockstep, frozenset())
+        if unit is not None:
+            self.parent.send(SetAside(unit.number, unit.origin, why))
+        for origin, number in self._numbers.items():
+            if number in under_way and (unit is None or number != unit.number):
+                beside = why if unit is None else f"under way when unit {unit.number} failed: {why}"
+                self.parent.send(SetAside(number, origin, beside))
+        self._close()
+        self._open()
 
     def _units(self) -> Iterator[Unit]:
         """This worker's share, within the budget. Which units there are does not depend on how
@@ -209,13 +314,18 @@ class _Worker:
             if job.transitions is not None and planned >= job.transitions:
                 return
             planned += unit.planned
-            if unit.number % job.of != job.number:
+            if job.only is not None and unit.number > job.only:
+                return
+            if unit.number < job.first or job.only not in (None, unit.number):
+                continue
+            if unit.number % job.of != job.number and job.only is None:
                 continue
             if job.deadline is not None and time.monotonic() >= job.deadline:
                 return
             yield unit
 
-    def _run_unit(self, lockstep: Lockstep, unit: Unit) -> None:
+    def _run_unit(self, unit: Unit) -> None:
+        self.watch.begin(unit.number, min(self._lockstep.under_way, default=unit.number))
         try:
             start, source = unit.open()
         except DamagedError:
@@ -224,14 +334,35 @@ class _Worker:
         self._numbers[unit.origin] = unit.number
         if len(self._numbers) > UNITS_UNDER_WAY:
             del self._numbers[next(iter(self._numbers))]
-        stream, found, reached = run_source(lockstep, unit.number, start, source, unit.origin)
+        if unit.number in self.job.suspects:
+            self._run_suspect(unit, start, source)
+            return
+        stream, found, reached = run_source(self._lockstep, unit.number, start, source, unit.origin)
         self._handle(found)
         new = reached - self._features
         self._features |= new
         if new and self._offered < MAX_CANDIDATES:
             self._offered += 1
             self.parent.send(Candidate(unit.number, stream, new))
-        self._report(lockstep, new)
+        self._report(self._lockstep, new)
+
+    def _run_suspect(self, unit: Unit, start: Start, source: StepSource) -> None:
+        """A unit at which a worker died: with a process for each core the step is found at which
+        one ends or hangs. Where none does, it was not the core."""
+        targets = self.job.cores.open()
+        try:
+            lockstep = self._in_lockstep(*targets)
+            found = run_source(lockstep, unit.number, start, source, unit.origin).found
+            self._handle(found + lockstep.finish())
+            failed = lockstep.tally.failures.total()
+            self._report(lockstep, frozenset())
+        finally:
+            for target in targets:
+                target.close()
+        if not failed:
+            how = self.job.suspects[unit.number]
+            why = f"a worker {how} here; with the cores in processes of their own none failed"
+            self.parent.send(SetAside(unit.number, unit.origin, why))
 
     def _handle(self, found: list[Finding]) -> None:
         """Sends each bucket's first occurrences, minimises the very first, and sends some of the

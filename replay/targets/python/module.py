@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -68,19 +69,22 @@ class PythonTarget:
     def __init__(self, identity: CoreIdentity, bindings: Bindings) -> None:
         self.identity = identity
         self.readers = _readers_of(bindings)
+        self.watched: Callable[[], AbstractContextManager[None]] = nullcontext
+        """What is put around everything that the core is asked."""
         self._bindings = bindings
         self._sessions: dict[int, PythonSession] = {}
         self._replies: deque[Reply] = deque()
 
     def submit(self, work: Work) -> None:
         """Runs the work at once. Raises UsageError for a session that was never started."""
-        if work.start is not None:
-            self._sessions[work.session] = session = PythonSession(self._bindings)
-            session.begin(work.start)
-        elif work.session not in self._sessions:
-            raise UsageError(f"stream {work.session} was never started", session=work.session)
-        session = self._sessions[work.session]
-        outcomes = session.run(work.steps, work.guide)
+        with self.watched():
+            if work.start is not None:
+                self._sessions[work.session] = session = PythonSession(self._bindings)
+                session.begin(work.start)
+            elif work.session not in self._sessions:
+                raise UsageError(f"stream {work.session} was never started", session=work.session)
+            session = self._sessions[work.session]
+            outcomes = session.run(work.steps, work.guide)
         if work.last:
             del self._sessions[work.session]
         reply = python_reply(outcomes, session.state)

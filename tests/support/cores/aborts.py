@@ -1,0 +1,13 @@
+"""Dies in C at a price."""
+
+import os
+
+from replay import core
+from replay.core import *  # noqa: F403
+
+
+def transition(state, event, config, order_size_usd, order_sizes=None):
+
+    if getattr(event, "price", 0.0) == 0.31:
+        os.abort()
+    return core.transition(state, event, config, order_size_usd, order_sizes)

@@ -1,0 +1,16 @@
+"""Starts a process while it answers, and hides what comes of it."""
+
+import contextlib
+import os
+
+from replay import core
+from replay.core import *  # noqa: F403
+
+
+def transition(state, event, config, order_size_usd, order_sizes=None):
+    with contextlib.suppress(BaseException):
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0)
+        os.waitpid(pid, 0)
+    return core.transition(state, event, config, order_size_usd, order_sizes)

@@ -1,0 +1,23 @@
+"""Plants a fault of our own into every process of a run: what a bug in doge-replay would do.
+
+On the path of a run by PYTHONPATH. PLANTED_FAULT says what happens in PLANTED_UNIT (of a hundred):
+`raises`, `dies` or `hangs`.
+"""
+
+import os
+import signal
+
+if os.environ.get("PLANTED_FAULT"):
+    from replay.fuzzing import campaign_units
+
+    _open_plan = campaign_units.open_plan
+    _opened = 0
+
+    def _faulty(plan):  # type: ignore[no-untyped-def]
+        if plan.seed % 100 == int(os.environ["PLANTED_UNIT"]):
+            if os.environ["PLANTED_FAULT"] == "dies":
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise KeyError("planted")
+        return _open_plan(plan)
+
+    campaign_units.open_plan = _faulty
