@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -38,6 +38,7 @@ from replay.runs.report import SetAside
 from replay.streams.corpus import Corpus
 from replay.streams.model import Start, Stream
 from replay.targets.base import Target
+from replay.targets.open import is_module
 from replay.targets.pair import PairSpec
 from replay.targets.python.guard import ProcessGuard, switch_shadow_off
 from replay.targets.python.module import PythonTarget
@@ -268,12 +269,22 @@ class _Worker:
         """A pair of cores, and the lockstep over them. This process may end with a Python core, so
         none gets another; but the parent sees where it was."""
         spec = self.job.cores
-        with self._guard.loading(f"{spec.authority} or {spec.shadow}"):
-            self._targets = spec.open(isolated=False)
-        for target in self._targets:
-            if isinstance(target, PythonTarget) and target.identity.kind == "module":
-                target.watched = partial(self._watched, target.identity.path)
+        authority = self._open_one(spec.authority, spec.open_authority)
+        try:
+            self._targets = authority, self._open_one(spec.shadow, spec.open_shadow)
+        except BaseException:
+            authority.close()
+            raise
         self._lockstep = self._in_lockstep(*self._targets)
+
+    def _open_one(self, spec: str, open_core: Callable[..., Target]) -> Target:
+        if not is_module(spec):
+            return open_core()
+        with self._guard.loading(spec):
+            target = open_core(isolated=False)
+        assert isinstance(target, PythonTarget)
+        target.watched = partial(self._watched, spec)
+        return target
 
     def _in_lockstep(self, authority: Target, shadow: Target) -> Lockstep:
         lockstep = Lockstep(authority, shadow, self.job.routing)

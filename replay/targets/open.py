@@ -50,6 +50,13 @@ def open_target(
     )
 
 
+def is_module(spec: str) -> bool:
+    """Whether this names a bot's module: neither our core nor an executable."""
+    return spec != "python" and (
+        spec.endswith(".py") or not (os.sep in spec or Path(spec).is_file())
+    )
+
+
 def _python(spec: str, limits: Limits, *, isolated: bool) -> Target:
     # Imported here: who runs an executable alone need not load a bot's modules.
     from replay.targets.python.isolated import IsolatedTarget

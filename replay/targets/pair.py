@@ -17,33 +17,34 @@ in each that succeeds."""
 @dataclass(frozen=True, slots=True)
 class PairSpec:
     """What the user gave for the authority and the shadow, and the deadline of a request in
-    seconds."""
+    seconds. Where one is opened alone, a Python core is `isolated` in a process of its own, unless
+    that of the caller may end with it."""
 
     authority: str
     shadow: str
     timeout: float = 5.0
 
-    def open(self, *, minimising: bool = False, isolated: bool = True) -> tuple[Target, Target]:
+    def open(self, *, minimising: bool = False) -> tuple[Target, Target]:
         """Opens both. Raises UsageError or TargetError as `open_target` does.
 
-        For minimising, a core may fail as often as it likes, and has less time to answer. Python
-        cores are `isolated` in processes of their own, unless this is one that may end with them.
+        For minimising, a core may fail as often as it likes, and has less time to answer.
         """
         limits = self._limits(minimising)
-        authority = open_target(self.authority, role="authority", limits=limits, isolated=isolated)
+        authority = open_target(self.authority, role="authority", limits=limits)
         try:
-            return authority, open_target(self.shadow, limits=limits, isolated=isolated)
+            return authority, open_target(self.shadow, limits=limits)
         except BaseException:
             authority.close()
             raise
 
-    def open_authority(self) -> Target:
+    def open_authority(self, *, isolated: bool = True) -> Target:
         """Another instance of the authority alone."""
-        return open_target(self.authority, role="authority", limits=self._limits(False))
+        limits = self._limits(False)
+        return open_target(self.authority, role="authority", limits=limits, isolated=isolated)
 
-    def open_shadow(self) -> Target:
+    def open_shadow(self, *, isolated: bool = True) -> Target:
         """Another instance of the shadow alone."""
-        return open_target(self.shadow, limits=self._limits(False))
+        return open_target(self.shadow, limits=self._limits(False), isolated=isolated)
 
     def _limits(self, minimising: bool) -> Limits:
         if not minimising:

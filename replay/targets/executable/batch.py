@@ -40,6 +40,7 @@ from replay.targets.executable.child import Child
 from replay.targets.executable.frames import ChildFault
 from replay.targets.executable.recovery import AskAgain
 from replay.targets.executable.supervisor import Supervisor, Wire
+from replay.targets.readers import OURS
 
 SETTINGS = frozenset({"config", "order_size_usd", "order_sizes"})
 MOST_SESSIONS = 60
@@ -62,6 +63,7 @@ class BatchTarget:
 
     depth = 2
     most_sessions = MOST_SESSIONS
+    readers = OURS
 
     def __init__(self, identity: CoreIdentity, supervisor: Supervisor, child: Child | None) -> None:
         """`child` is a running one in frames, idle; without it one is started when needed."""
@@ -99,7 +101,7 @@ class BatchTarget:
         pending = self._pending[0]
         work = pending.work
         if work.start is not None:
-            self._standings[work.session] = Standing(work.start)
+            self._standings[work.session] = Standing(work.start, self.readers)
         if pending.id is None:
             reply = self._ask_one_by_one(work, pending.fault)
         else:

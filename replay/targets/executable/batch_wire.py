@@ -48,9 +48,14 @@ def request_body(
     return _packed([*head, steps] if guide is None else [*head, guide, steps])
 
 
+def values_bytes(values: Sequence[Any]) -> bytes:
+    """The encoding of JSON values, back to back. Raises TypeError or ValueError for others."""
+    return b"".join(map(_packed, values))
+
+
 def guide_bytes(guide: Sequence[Outcome]) -> bytes:
     """The encoding of an authority's outcomes, odd values included."""
-    return b"".join(map(_packed, guide))
+    return values_bytes(guide)
 
 
 def _packed(value: object) -> bytes:

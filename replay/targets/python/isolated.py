@@ -7,17 +7,22 @@ from __future__ import annotations
 import json
 import os
 import sys
+from functools import partial
 from typing import Any
 
 from replay.errors import TargetError, UsageError
-from replay.targets.base import CoreIdentity, Reply, Work
+from replay.streams.model import CYCLES, Document
+from replay.targets.base import CoreIdentity, Reply, Work, decode_outcomes
+from replay.targets.compact import History, Plain
 from replay.targets.executable.batch import BatchTarget
+from replay.targets.executable.batch_wire import values_bytes
 from replay.targets.executable.child import Child
 from replay.targets.executable.frames import ChildFault
 from replay.targets.executable.supervisor import Limits, Supervisor, Wire, dying_with_us
 from replay.targets.python.guard import switch_shadow_off
 from replay.targets.python.module import locate_core
 from replay.targets.python.served import STARTED_A_PROCESS
+from replay.targets.readers import Readers
 
 START_SECONDS = 120.0
 """How long loading a bot's modules may take: they may import half of the world."""
@@ -40,7 +45,10 @@ class IsolatedTarget(BatchTarget):
         environment["PYTHONPATH"] = os.pathsep.join(entry for entry in sys.path if entry)
         self._spec = spec
         command = [sys.executable, "-P", "-m", "replay.targets.python.served", spec]
-        supervisor = Supervisor(spec, limits, command=dying_with_us(command), env=environment)
+        start = partial(Supervisor, spec, limits, command=dying_with_us(command), env=environment)
+        supervisor = start()
+        self._readers = RemoteReaders(spec, start())
+        self.readers = self._readers.readers()
         super().__init__(CoreIdentity("module", spec, "", "", ""), supervisor, None)
         try:
             self.identity = _identity(self._introduce(supervisor.start(Wire.FRAMES)))
@@ -55,6 +63,11 @@ class IsolatedTarget(BatchTarget):
         """The reply to the oldest work. Raises FailureStorm, and TargetError where the module
         starts a process."""
         return super().collect()
+
+    def close(self) -> None:
+        """Ends all processes; may be called twice."""
+        self._readers.close()
+        super().close()
 
     def _running(self) -> Child:
         started = self._child is None
@@ -77,14 +90,64 @@ class IsolatedTarget(BatchTarget):
 
     def _introduce(self, child: Child) -> dict[str, Any]:
         """Waits until the module is loaded; gives what the child says of it. Keeps the child."""
-        child.send(b'{"method":"capabilities"}\n', requests=0)
-        document = json.loads(child.receive(START_SECONDS).line)
-        if "failed" in document:
-            kind = UsageError if document["usage"] else TargetError
-            raise kind(document["failed"], spec=self._spec)
+        identity = introduced(child, self._spec)
         self._child = child
-        identity: dict[str, Any] = document["identity"]
         return identity
+
+
+class RemoteReaders:
+    """A module's readers, asked in another process of the same kind: there no work is under way."""
+
+    def __init__(self, spec: str, supervisor: Supervisor) -> None:
+        self._spec = spec
+        self._supervisor = supervisor
+        self._child: Child | None = None
+
+    def readers(self) -> Readers:
+        """As lockstep and others take them."""
+        names = ("config", "order_size_usd", "order_sizes")
+        return Readers(self._state, {name: partial(self._is_taken, name) for name in names})
+
+    def close(self) -> None:
+        """Ends the process; may be called twice."""
+        self._supervisor.close()
+
+    def _state(self, document: Document) -> Plain | None:
+        plain: Plain | None = self._ask("state", document)
+        if plain is not None:
+            plain[CYCLES] = History(plain[CYCLES])
+        return plain
+
+    def _is_taken(self, name: str, document: Document) -> bool:
+        return bool(self._ask(name, document))
+
+    def _ask(self, name: str, document: Document) -> Any:
+        """What the reader says; as of what it refuses where it ends its process over it."""
+        body = values_bytes([[name, document]])
+        try:
+            if self._child is None:
+                child = self._supervisor.start(Wire.FRAMES)
+                introduced(child, self._spec)
+                self._child = child
+            self._child.send(b'{"method":"read","id":0,"bytes":%d}\n%b' % (len(body), body))
+            return decode_outcomes(self._child.receive().body or b"")[0]
+        except ChildFault as fault:
+            if self._child is not None:
+                self._supervisor.discard(self._child, fault)
+                self._child = None
+            return None
+
+
+def introduced(child: Child, spec: str) -> dict[str, Any]:
+    """Waits until a child has loaded its module; gives the document of its identity. Raises
+    UsageError or TargetError where it could not, and ChildFault."""
+    child.send(b'{"method":"capabilities"}\n', requests=0)
+    document = json.loads(child.receive(START_SECONDS).line)
+    if "failed" in document:
+        kind = UsageError if document["usage"] else TargetError
+        raise kind(document["failed"], spec=spec)
+    identity: dict[str, Any] = document["identity"]
+    return identity
 
 
 def _identity(document: dict[str, Any]) -> CoreIdentity:

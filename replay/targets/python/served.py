@@ -1,16 +1,17 @@
 """A Python core in a process of its own: `python -m replay.targets.python.served SPEC`.
 
-It speaks part 2 of the wire (docs/replay-method.md) with the process that started it, so whatever a
+It speaks part 2 of the wire (docs/replay-method.md) with the process that started it, and answers
+one question more: what its readers make of a document. So whatever a
 module does to the process that it runs in (ends it, blocks it, prints, changes directory or
 signals) happens here, where it can be watched and killed like any executable.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Sequence
+from json import dumps, loads
 from typing import Any, BinaryIO
 
 import msgpack
@@ -19,7 +20,7 @@ from replay.errors import ReplayError, UsageError
 from replay.streams.model import Start, Step
 from replay.streams.packed import unpack_extension
 from replay.targets.base import CoreIdentity, Outcome, RefusalKind, Work, decode_outcomes
-from replay.targets.executable.batch_wire import guide_bytes
+from replay.targets.executable.batch_wire import guide_bytes, values_bytes
 from replay.targets.python.guard import ProcessGuard, switch_shadow_off
 from replay.targets.python.module import PythonTarget, open_python_target
 
@@ -43,7 +44,7 @@ def main() -> None:
     except ReplayError as error:
         document = {"failed": error.message, "usage": isinstance(error, UsageError)}
     for line in requests:
-        head = json.loads(line)
+        head = loads(line)
         if head.get("method") == "capabilities":
             _answer(answers, document)
             continue
@@ -51,7 +52,7 @@ def main() -> None:
         assert target is not None
         try:
             with guard.answering(spec):
-                blob = _replay(target, body)
+                blob = _read(target, body) if head["method"] == "read" else _replay(target, body)
         except ReplayError as error:
             print(error.message, file=sys.stderr, flush=True)
             os._exit(STARTED_A_PROCESS)
@@ -78,7 +79,7 @@ def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
 
 
 def _answer(answers: BinaryIO, head: dict[str, object], body: bytes = b"") -> None:
-    answers.write(json.dumps(head, separators=(",", ":")).encode() + b"\n" + body)
+    answers.write(dumps(head, separators=(",", ":")).encode() + b"\n" + body)
     answers.flush()
 
 
@@ -91,6 +92,19 @@ def _replay(target: PythonTarget, body: bytes) -> bytes:
     target.submit(Work(session, None if start is None else Start(*start), steps, last, guide))
     outcomes: Any = target.collect().results
     return _encoded(outcomes)
+
+
+def _read(target: PythonTarget, body: bytes) -> bytes:
+    """What a reader makes of a document: `[name, document]`; the plain form or nil for `state`, for
+    all others whether it is taken."""
+    name, document = _unpacked(body)
+    if name != "state":
+        return values_bytes([target.readers.settings[name](document)])
+    plain = target.readers.state(document)
+    try:
+        return values_bytes([plain])
+    except (TypeError, ValueError, RecursionError):
+        return values_bytes([None])
 
 
 def _unpacked(body: bytes) -> list[Any]:
