@@ -6,6 +6,7 @@ import copy
 import shutil
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from replay.fuzzing.plan import Profile
 from replay.fuzzing.plans import plan_of_seed
 from replay.streams.model import Start, Step, Stream, segments_of
 from replay.targets.base import Outcome, Target, Work, is_refusal
-from replay.targets.open import open_target
+from replay.targets.open import open_target as open_any_target
 from replay.targets.python.module import open_python_target
 
 CORE = Path(replay.core.__file__).parent
@@ -40,6 +41,9 @@ FILL = Step((2, 1, "X", "sell", 0.2, 25.0, 0.01, NOW + 1.0))
 TICK = Step((0, 0.21, NOW + 2.0))
 TIMER = Step((1, NOW + 3.0))
 STEPS = [FILL, TICK, TIMER]
+
+open_target = partial(open_any_target, isolated=False)
+"""What a core computes is the same in a process of its own (test_isolated_cores.py)."""
 
 
 @pytest.fixture(autouse=True)

@@ -17,9 +17,16 @@ from typing import Any, BinaryIO
 import msgpack
 
 from replay.errors import ReplayError, UsageError
-from replay.streams.model import Start, Step
+from replay.streams.model import CYCLES, RECORD_FIELDS, Start, Step
 from replay.streams.packed import unpack_extension
-from replay.targets.base import CoreIdentity, Outcome, RefusalKind, Work, decode_outcomes
+from replay.targets.base import (
+    REFUSED,
+    CoreIdentity,
+    Outcome,
+    RefusalKind,
+    Work,
+    decode_outcomes,
+)
 from replay.targets.executable.batch_wire import guide_bytes, values_bytes
 from replay.targets.python.guard import ProcessGuard, switch_shadow_off
 from replay.targets.python.module import PythonTarget, open_python_target
@@ -88,10 +95,26 @@ def _replay(target: PythonTarget, body: bytes) -> bytes:
     fields = _unpacked(body)
     _, session, last, start, *rest = fields
     steps = [_step(step) for step in rest[-1]]
-    guide: Any = decode_outcomes(rest[0]) if len(rest) > 1 else None
+    guide: Any = None if len(rest) == 1 else [*map(_as_answered, decode_outcomes(rest[0]))]
     target.submit(Work(session, None if start is None else Start(*start), steps, last, guide))
     outcomes: Any = target.collect().results
     return _encoded(outcomes)
+
+
+def _as_answered(outcome: Any) -> Any:
+    """An outcome of the guide as a session has its own, with tuples for records: so that equal ones
+    are seen to be equal without being read."""
+    if len(outcome) == REFUSED:
+        return outcome
+    delta = outcome[0]
+    for place in range(0, len(delta), 2):
+        index = delta[place]
+        if index == CYCLES:
+            keep, records = delta[place + 1]
+            delta[place + 1] = [keep, [*map(tuple, records)]]
+        elif index in RECORD_FIELDS:
+            delta[place + 1] = [*map(tuple, delta[place + 1])]
+    return outcome
 
 
 def _read(target: PythonTarget, body: bytes) -> bytes:
