@@ -194,7 +194,7 @@ def test_a_worker_that_is_killed_is_replaced_and_what_it_had_sent_is_stored(
 
     one = campaign(tmp_path, shadow, 1, kill_one, transitions=4000)
     assert max(seen) > min(seen)
-    assert one.report.exit_code is ExitCode.DIVERGENCE
+    assert one.report.exit_code is ExitCode.CORE_FAILED
     (unit, *_) = one.report.set_aside
     assert "died (signal 9)" in unit.why
     one.store.close()
