@@ -4,7 +4,7 @@ themselves."""
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from replay.targets.base import (
     encode_outcomes,
     is_refusal,
 )
-from replay.targets.open import open_target
+from replay.targets.open import open_target as open_any_target
 
 AUTHORITIES = Path(__file__).parents[1] / "support" / "authorities"
 DRESSED = ("named_tuples", "slots_and_lists", "enums_and_decimals", "own_numbers")
@@ -37,11 +37,14 @@ STATE = {"market_price": 0.2, "now": NOW, "orders": [ORDER]}
 START = Start(STATE, {}, 5.0, None)
 TICK = Step((0, 0.2, NOW + 1.0))
 
+open_target = partial(open_any_target, isolated=False)
+"""What a core computes is the same in a process of its own (test_isolated_cores.py)."""
+
 
 @cache
 def loose(name: str, copy: int = 0) -> Target:
     """One of two instances of a stand-in; opened once, since opening asks git for a revision."""
-    return open_target(str(AUTHORITIES / f"{name}.py"), isolated=False)
+    return open_target(str(AUTHORITIES / f"{name}.py"))
 
 
 def answers(target: Target, start: Start, *steps: Step) -> list[Outcome]:
