@@ -100,8 +100,8 @@ def test_the_example_that_ships_is_good() -> None:
     assert [entry.is_note for entry in read.entries] == [False, True]
 
 
-def test_the_one_in_the_reference_and_the_readme_is_good() -> None:
-    for name in ("docs/explanations.md", "README.md"):
+def test_those_in_the_documents_are_good() -> None:
+    for name in ("docs/explanations.md", "docs/finding-the-cause.md"):
         blocks = re.findall(r"(?:^(?: {4}.*)?\n)+", (ROOT / name).read_text("utf-8"), re.MULTILINE)
         texts = [textwrap.dedent(block) for block in blocks if "[[explanation]]" in block]
         assert texts
