@@ -200,3 +200,11 @@ def test_the_search_tells_two_edits_in_one_step_apart(tmp_path: Path) -> None:
     assert len(account.causes) == 2
     assert all(cause.is_verified for cause in account.causes)
     assert not account.left
+
+
+def test_habits_of_ports_are_among_the_edits() -> None:
+    by_text = {place.new: edit.function for edit in edits_of(CORE) for place in edit.places}
+    assert by_text["return wrapped_to_64_bits(counter + 1)"] == "numbers.increment"
+    assert by_text["(config.reentry_base_cooldown_sec * 60.0)"] == "booking.after_reentry_pause"
+    assert by_text["(order_sizes[trade_id] or order_size_usd)"] == "entries.effective_size"
+    assert "in_single_precision(fill * recovery.volume * (config.maker_fee_pct / 100.0))" in by_text

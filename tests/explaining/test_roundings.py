@@ -28,6 +28,8 @@ DIFFERENT = {
     "rounded_as_text_half_even": (2.675, 2, 2.68),
     "truncated_as_text": (0.299, 2, 0.29),
     "rounded_in_single_precision": (0.1234567891, 9, 0.123456791),
+    "rounded_whole_without_digits": (1234.5, -2, 1234.0),
+    "rounded_if_finite": (math.inf, None, math.inf),
     "not_rounded": (0.29, 1, 0.29),
 }
 

@@ -216,8 +216,8 @@ def start_and_call(stream: Stream, documents: Documents) -> tuple[Start, Call]:
     parts = {name: documents.get(name, getattr(start, name)) for name in start._fields}
     event = documents.get("event")
     if isinstance(call, tuple) and call[0] == CallCode.APPLY_REGIME:
-        assert isinstance(event, Mapping)
-        call = (call[0], event.get("local_id"), event.get("regime_at_entry"))
+        if isinstance(event, Mapping):
+            call = (call[0], event.get("local_id"), event.get("regime_at_entry"))
     elif isinstance(event, Mapping) and (
         not isinstance(call, tuple) or event != event_document(call)
     ):

@@ -48,6 +48,8 @@ KNOWN: Mapping[str, str] = MappingProxyType(
         "rounds the decimal text, half even": "rounded_as_text_half_even",
         "truncates the decimal text": "truncated_as_text",
         "rounds in single precision": "rounded_in_single_precision",
+        "rounds whole where no digit is kept": "rounded_whole_without_digits",
+        "leaves infinities and NaN": "rounded_if_finite",
         "does not round": "not_rounded",
     }
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -34,7 +36,29 @@ def first_changed(
             yield change(item)
 
 
+def in_single_precision(number: Any) -> Any:
+    """A double as a 32-bit float holds it."""
+    if type(number) is not float or not math.isfinite(number):
+        return number
+    try:
+        single: float = struct.unpack("f", struct.pack("f", number))[0]
+    except OverflowError:
+        return math.copysign(math.inf, number)
+    return single
+
+
+def wrapped_to_64_bits(number: Any) -> Any:
+    """An int that goes round where 64 bits with sign end."""
+    return (number + 2**63) % 2**64 - 2**63 if isinstance(number, int) else number
+
+
 HELPERS: Mapping[str, Callable[..., Any]] = MappingProxyType(
-    {**ROUNDINGS, "all_but_first": all_but_first, "first_changed": first_changed}
+    {
+        **ROUNDINGS,
+        "all_but_first": all_but_first,
+        "first_changed": first_changed,
+        "in_single_precision": in_single_precision,
+        "wrapped_to_64_bits": wrapped_to_64_bits,
+    }
 )
 """The functions by the names that edited sources know them by."""

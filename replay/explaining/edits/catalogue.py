@@ -29,6 +29,7 @@ from replay.explaining.edits.narrowed import narrowing
 from replay.explaining.edits.operands import operands
 from replay.explaining.edits.operators import operators
 from replay.explaining.edits.ordering_edits import order
+from replay.explaining.edits.port_habits import port_habits
 from replay.explaining.edits.rounding_call import DIGITS, rounding
 
 Line = tuple[str, int]
@@ -46,6 +47,7 @@ _KINDS: tuple[Callable[[Unit, ast.AST], Iterator[Change]], ...] = (
     rounding,
     floating,
     order,
+    port_habits,
 )
 
 _SPACE = re.compile(r"#[^\n]*|\s+")

@@ -119,6 +119,18 @@ def _single(x: Any, digits: Any = None) -> Any:
     return round(struct.unpack("f", struct.pack("f", x))[0], digits)
 
 
+def _whole_without_digits(x: Any, digits: Any = None) -> Any:
+    """To whole numbers where no digit behind the point is kept."""
+    if digits is None or digits > 0 or not _is_ordinary(x, 0):
+        return round(x, digits)
+    return float(round(x))
+
+
+def _if_finite(x: Any, digits: Any = None) -> Any:
+    """Leaves infinities and NaN as they are where others have no integer for them."""
+    return x if type(x) is float and not math.isfinite(x) else round(x, digits)
+
+
 def _not(x: Any, digits: Any = None) -> Any:
     """Does not round (where an integer is asked for, cuts off)."""
     return int(x) if digits is None else x
@@ -146,6 +158,8 @@ ROUNDINGS: Mapping[str, Rounding] = MappingProxyType(
         "rounded_as_text_half_even": _decimal(ROUND_HALF_EVEN, _shown),
         "truncated_as_text": _decimal(ROUND_DOWN, _shown),
         "rounded_in_single_precision": _single,
+        "rounded_whole_without_digits": _whole_without_digits,
+        "rounded_if_finite": _if_finite,
         "not_rounded": _not,
     }
 )

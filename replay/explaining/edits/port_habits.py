@@ -1,0 +1,70 @@
+"""What other languages do where Python does not: habits of ports.
+
+Floats of 32 bits, integers that wrap, `x or default`, minutes or milliseconds for seconds.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from replay.explaining.editing.editable import EditKind
+from replay.explaining.edits.model import Change, Unit
+
+_UNITS = ("* 60.0", "/ 60.0", "* 1000.0", "/ 1000.0")
+_SECONDS = ("_sec", "_seconds", "_after", "_at")
+_OR, _TIMES = 2, 11
+
+
+def port_habits(unit: Unit, node: ast.AST) -> Iterator[Change]:
+    """Each habit where it could show."""
+    if isinstance(node, ast.BinOp) and not isinstance(unit.parent(node), ast.BinOp):
+        if unit.sort(node) in ("float", "") and not _is_text(node):
+            new = f"in_single_precision({unit.text(node)})"
+            yield Change(EditKind.OPERATOR, unit.span(node), new, "in single precision")
+    elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+        if node.attr.endswith(_SECONDS[:2]):
+            for unit_of_time in _UNITS:
+                new = f"({unit.operand(node, _TIMES)} {unit_of_time})"
+                yield Change(EditKind.CONSTANT, unit.span(node), new, unit_of_time)
+    elif isinstance(node, ast.Raise):
+        yield from _wrapped(unit, node)
+    elif isinstance(node, ast.Return) and node.value is not None:
+        yield from _or_default(unit, node.value)
+    elif isinstance(node, ast.IfExp):
+        new = f"({unit.operand(node.body, _OR)} or {unit.operand(node.orelse, _OR)})"
+        yield Change(EditKind.BRANCH, unit.span(node), new, "or")
+        if not isinstance(unit.parent(node), ast.IfExp):
+            new = f"({unit.operand(node.orelse, _OR)} or {unit.operand(node.body, _OR)})"
+            yield Change(EditKind.BRANCH, unit.span(node), new, "or the other way round")
+
+
+def _is_text(node: ast.BinOp) -> bool:
+    return any(isinstance(part, ast.Constant | ast.JoinedStr) and not _is_number(part)
+               for part in (node.left, node.right))  # fmt: skip
+
+
+def _is_number(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and type(node.value) in (int, float)
+
+
+def _returned(unit: Unit) -> list[ast.expr]:
+    return [node.value for node in unit.nodes if isinstance(node, ast.Return) and node.value]
+
+
+def _wrapped(unit: Unit, node: ast.Raise) -> Iterator[Change]:
+    """An error that is none: the number goes round instead."""
+    for value in _returned(unit):
+        if isinstance(value, ast.BinOp | ast.UnaryOp):
+            new = f"return wrapped_to_64_bits({unit.text(value)})"
+            yield Change(EditKind.BRANCH, unit.span(node), new, "wrapped")
+
+
+def _or_default(unit: Unit, value: ast.expr) -> Iterator[Change]:
+    """What a function returns elsewhere, where this is nothing (0, false, empty)."""
+    if isinstance(value, ast.Constant | ast.Tuple):
+        return
+    for other in _returned(unit):
+        if other is not value and not isinstance(other, ast.Tuple):
+            new = f"({unit.operand(value, _OR)} or {unit.operand(other, _OR)})"
+            yield Change(EditKind.OPERAND, unit.span(value), new, "or")

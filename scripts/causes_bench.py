@@ -1,0 +1,195 @@
+"""How much of the difference between two cores is accounted for: scripts/bench --causes [options].
+
+Draws sets of switches of the family of ports (tests/support/ports) from a seed, hunts with each as
+the shadow, searches for causes, and holds these against what each switch does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from support.ports.making import executable, module_with  # noqa: E402
+from support.ports.switches import FIRST_HALF, SECOND_HALF, SWITCHES, Switch  # noqa: E402
+
+from replay.explaining.causes.answered import Answered  # noqa: E402
+from replay.explaining.causes.inquiry import Account, Found, Inquiry  # noqa: E402
+from replay.explaining.causes.statement import Edited  # noqa: E402
+from replay.explaining.editing.editable import EditableCore  # noqa: E402
+from replay.explaining.evidence.kept import cases_of  # noqa: E402
+from replay.findings.store.store import Store  # noqa: E402
+from replay.streams.model import CallCode, event_document  # noqa: E402
+from replay.targets.pair import PairSpec  # noqa: E402
+
+LOOKED_AT = 30
+"""Steps of a cause that are asked which switch they are of."""
+
+
+@dataclass
+class Truth:
+    """What each switch of a set does."""
+
+    switches: frozenset[str]
+
+    def of(self, step: Answered) -> frozenset[str]:
+        """The switches without which the shadow answers a step otherwise."""
+        request = _request(step)
+        answer = _answer(self.switches, request)
+        return frozenset(
+            one for one in self.switches if _answer(self.switches - {one}, request) != answer
+        )
+
+    def main(self, cause: Found) -> tuple[str, bool]:
+        """The switch that a cause is of, "" for none, and whether it holds another as well."""
+        counts: Counter[str] = Counter()
+        alone: set[str] = set()
+        for step in cause.explains[:LOOKED_AT]:
+            found = self.of(step)
+            counts.update(found)
+            alone |= found if len(found) == 1 else set()
+        if not counts:
+            return "", False
+        main = counts.most_common(1)[0][0]
+        return main, bool(alone - {main})
+
+
+def _request(step: Answered) -> Mapping[str, Any]:
+    start, call = step.stream.start, step.stream.steps[0].call
+    code = call[0] if isinstance(call, tuple) else -1
+    if code == CallCode.CHECK_INVARIANTS:
+        return {"method": "check_invariants", "state": start.state}
+    if code == CallCode.APPLY_REGIME:
+        params = {"state": start.state, "local_id": call[1], "regime_at_entry": call[2]}
+        return {"method": "apply_order_regime_at_entry", "params": params}
+    return {"method": "transition", "event": dict(event_document(call)), **start._asdict()}
+
+
+def _answer(switches: frozenset[str], request: Mapping[str, Any]) -> str:
+    port = module_with(switches)
+    try:
+        answer = port.answer(json.loads(json.dumps(request)))
+        if request["method"] == "transition":
+            answer["violations"] = port.check_invariants(port.from_dict(answer["state"]))
+        return json.dumps(answer)
+    except SystemExit:
+        return "ended"
+    except Exception:  # what a port refuses with
+        return "refused"
+
+
+def is_named(switch: Switch, cause: Found) -> bool:
+    """Whether a cause is of the right kind and in the right function, where it is an edit."""
+    if not cause.is_verified:
+        return False
+    if isinstance(cause.statement, Edited):
+        return switch.kind == "edit" and any(
+            place in cause.statement.edit.function or place in cause.statement.edit.says
+            for place in (switch.where,)
+        )
+    return switch.kind == str(cause.kind)
+
+
+def measure(
+    folder: Path, names: Sequence[str], seed: int, transitions: int, seconds: float
+) -> dict[str, Any]:
+    """Hunts with a set of switches on, searches for causes, and counts."""
+    shadow = str(executable(folder, names))
+    database = folder / "found.db"
+    subprocess.run(
+        [sys.executable, "-m", "replay", "fuzz", "--shadow", shadow, "--db", str(database),
+         "--max-transitions", str(transitions), "--seed", str(seed), "--jobs", "1", "--json"],
+        cwd=folder, capture_output=True, check=False,
+    )  # fmt: skip
+    with Store.open(database, readonly=True) as store:
+        streams = {one.id: cases_of(one, store)[:4] for one in store.findings()}
+    authority, held = PairSpec("python", shadow).open()
+    with closing(authority), closing(held):
+        account = Inquiry(EditableCore.open("python"), authority, held, streams, seconds).run()
+    return figures(account, frozenset(names), len(streams))
+
+
+def figures(account: Account, names: frozenset[str], buckets: int) -> dict[str, Any]:
+    """The figures of one set."""
+    truth = Truth(names)
+    of_cause = {cause.id: truth.main(cause) for cause in account.causes}
+    in_rows = {main for main, _ in of_cause.values() if main}
+    left = frozenset().union(*(truth.of(step) for step in _some(account)))
+    met = in_rows | left
+    named = {
+        main
+        for cause in account.causes
+        if (main := of_cause[cause.id][0]) and is_named(SWITCHES[main], cause)
+    }
+    wrong = [
+        f"{cause.statement.says} ({of_cause[cause.id][0] or 'no switch'})"
+        for cause in account.causes
+        if cause.is_verified and not of_cause[cause.id][0]
+    ]
+    rows = len(account.causes) + len(account.left)
+    return {
+        "switches": sorted(names),
+        "met": sorted(met),
+        "named": sorted(named),
+        "not_named": sorted(met - named),
+        "rows_each": round(rows / max(1, len(met)), 2),
+        "buckets": buckets,
+        "causes": len(account.causes),
+        "left_buckets": len(account.left),
+        "rows_with_two": sum(two for _, two in of_cause.values()),
+        "false": wrong,
+        "kept": f"{account.kept_right}/{account.kept}",
+        "generated": f"{account.afterwards_right}/{account.afterwards}",
+        "seconds": round(account.seconds, 1),
+        "list": [
+            f"{'' if cause.is_verified else 'NOT VERIFIED '}{of_cause[cause.id][0]}: "
+            f"{cause.statement.says}"[:220]
+            for cause in account.causes
+        ],
+    }
+
+
+def _some(account: Account) -> Iterator[Answered]:
+    for steps in account.left.values():
+        yield from steps[:10]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--causes", action="store_true")
+    parser.add_argument("--sizes", default="1,4,12")
+    parser.add_argument("--sets", type=int, default=2, help="sets of each size")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--transitions", type=int, default=10_000)
+    parser.add_argument("--seconds", type=float, default=60.0, help="processor time of the search")
+    options = parser.parse_args()
+    for title, half in (("first half", FIRST_HALF), ("second half", SECOND_HALF)):
+        names = [switch.name for switch in half]
+        for size in map(int, options.sizes.split(",")):
+            if size > len(names):
+                continue
+            for number in range(options.sets):
+                chosen = random.Random(f"{options.seed} {size} {number}").sample(names, size)
+                with tempfile.TemporaryDirectory() as folder:
+                    made = measure(
+                        Path(folder), chosen, options.seed + number, options.transitions,
+                        options.seconds,
+                    )  # fmt: skip
+                print(f"--- {title}, {size} switches, set {number}")
+                print(json.dumps(made, indent=1), flush=True)
+
+
+if __name__ == "__main__":
+    main()
