@@ -87,6 +87,10 @@ class CorrectedCore:
         what was read of a step once need not be read again."""
         self._readers = self.core.reading_functions(step.stream for step in steps)
 
+    def is_of_reader(self, edit: Edit) -> bool:
+        """Whether an edit is in a function that reads documents."""
+        return bool(self.core.functions_of(edit) & (self._readers or frozenset()))
+
     def _reads_alike(self, edits: frozenset[Edit]) -> bool:
         if self._readers is None:
             return False

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import chain, islice
 
 from replay.explaining.causes.answered import Answered, Asking
+from replay.explaining.causes.corrected import CorrectedCore
 from replay.explaining.causes.pool import Pool, Score
 from replay.explaining.causes.statement import Edited, canonical_edit
 from replay.explaining.editing.editable import Edit, EditableCore
@@ -34,14 +35,15 @@ MIN_SUPPORT = 2
 class EditSearch:
     """Looks for what is computed otherwise."""
 
-    def __init__(self, core: EditableCore, pool: Pool, asking: Asking, clock: Clock) -> None:
-        self._core = core
+    def __init__(self, corrected: CorrectedCore, pool: Pool, asking: Asking, clock: Clock) -> None:
+        self._corrected = corrected
+        self._core = core = corrected.core
         self._pool = pool
         self._asking = asking
         self._clock = clock
         self._rules = Rules.of(core)
         self._neighbours: dict[Answered, list[Answered]] = {}
-        self._edits: list[tuple[Edit, frozenset[tuple[str, int]]]] | None = None
+        self._edits: list[tuple[Edit, frozenset[tuple[str, int]], bool]] | None = None
         self._lines: dict[Answered, frozenset[tuple[str, int]]] = {}
         self.nearest: dict[Answered, tuple[Edit, Score]] = {}
         self.tried = 0
@@ -51,10 +53,13 @@ class EditSearch:
         targets: Sequence[Answered],
         edits_of: Callable[[EditableCore], Sequence[Edit]],
         share: float,
+        *,
+        of_readers: bool,
     ) -> list[Edited]:
-        """The edits that account for the targets, each accepted into the pool when it is found."""
+        """The edits that account for the targets, each accepted into the pool when it is found.
+        `of_readers` are those of functions that read documents, all others otherwise."""
         targets = [step for step in targets if not step.has_ended][:TARGETS]
-        fitting = self._fitting(targets, edits_of, share)
+        fitting = self._fitting(targets, edits_of, share, of_readers)
         found: list[Edited] = []
         for target in targets:
             if self._pool.left[target] and not self._clock.beyond(1.0):
@@ -69,10 +74,14 @@ class EditSearch:
         targets: Sequence[Answered],
         edits_of: Callable[[EditableCore], Sequence[Edit]],
         share: float,
+        of_readers: bool,
     ) -> dict[Answered, dict[Edit, int]]:
         """For each target the edits that make it right, with how many targets each does."""
         if self._edits is None:
-            self._edits = [(edit, _lines_of(edit)) for edit in edits_of(self._core)]
+            self._edits = [
+                (edit, _lines_of(edit), self._corrected.is_of_reader(edit))
+                for edit in edits_of(self._core)
+            ]
         by_line: dict[tuple[str, int], list[Answered]] = defaultdict(list)
         for target in targets:
             if target not in self._lines:
@@ -82,13 +91,13 @@ class EditSearch:
         fits: dict[Answered, list[Edit]] = defaultdict(list)
         counts: dict[Edit, int] = {}
         in_force = {one.edit for one in self._pool.causes if isinstance(one, Edited)}
-        for edit, lines in self._edits:
+        for edit, lines, is_of_reader in self._edits:
             if self._clock.beyond(share):
                 break
             touched = list(
                 dict.fromkeys(step for line in sorted(lines) for step in by_line.get(line, ()))
             )
-            if not touched or edit in in_force:
+            if not touched or edit in in_force or is_of_reader is not of_readers:
                 continue
             self.tried += 1
             after = self._pool.with_one_more(Edited(edit, ""), touched)

@@ -108,7 +108,7 @@ class Inquiry:
         self._pool = Pool(self._corrected)
         self._asking = Asking(self.authority, self.shadow)
         self._readings = ReadingSearch(self._pool, self._asking, self._clock)
-        self._edits = EditSearch(self.core, self._pool, self._asking, self._clock)
+        self._edits = EditSearch(self._corrected, self._pool, self._asking, self._clock)
         self._afterwards: list[Answered] = []
         self._given_up: set[Answered] = set()
         account = Account()
@@ -146,7 +146,13 @@ class Inquiry:
 
     def _search(self) -> None:
         while not self._clock.beyond(0.95):
-            while self._of_readings(ends=True) or self._of_edits() or self._of_readings(ends=False):
+            while (
+                self._of_readings(ends=True)
+                or self._of_readings(ends=False, only_odd=True)
+                or self._of_edits(of_readers=False)
+                or self._of_readings(ends=False)
+                or self._of_edits(of_readers=True)
+            ):
                 self.on_progress(f"{len(self._pool.causes)} causes")
                 if self._clock.beyond(0.95):
                     return
@@ -154,7 +160,7 @@ class Inquiry:
                 return
             self._generate(2 + self._plans // 2)
 
-    def _of_readings(self, *, ends: bool) -> bool:
+    def _of_readings(self, *, ends: bool, only_odd: bool = False) -> bool:
         """Looks for one more condition, reading or writing; with `ends` at the steps that one side
         gave no answer to, which are quickly done, else at all others."""
         for step in self._targets(OF_A_BUCKET if ends else 2):
@@ -163,21 +169,25 @@ class Inquiry:
                 continue
             if self._clock.beyond(0.95):
                 return False
-            if ("reading", step) in self._tried:
+            tried = f"reading {only_odd}", step
+            if tried in self._tried:
                 continue
-            self._tried.add(("reading", step))
-            found = self._readings.find(step)
-            if found is not None:
+            self._tried.add(tried)
+            found = self._readings.find(step, only_odd=only_odd)
+            if found is not None and found not in self._pool.causes:
                 self._accept(found)
                 return True
         return False
 
-    def _of_edits(self) -> bool:
-        targets = [one for one in self._targets(2) if ("edit", one) not in self._tried]
+    def _of_edits(self, *, of_readers: bool) -> bool:
+        """Looks for edits; those of functions that read documents come last, since a statement
+        about values says more."""
+        kind = f"edit {of_readers}"
+        targets = [one for one in self._targets(2) if (kind, one) not in self._tried]
         if not targets:
             return False
-        self._tried.update(("edit", one) for one in targets)
-        found = self._edits.find_all(targets, self.edits_of, 0.9)
+        self._tried.update((kind, one) for one in targets)
+        found = self._edits.find_all(targets, self.edits_of, 0.9, of_readers=of_readers)
         if found:
             self._tried = {one for one in self._tried if self._pool.left[one[1]] == set()}
         return bool(found)

@@ -7,12 +7,13 @@ or confirms it, until the widest that is left has met what it speaks of in many 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from replay.explaining.causes.answered import Answered, Asking
 from replay.explaining.causes.corrected import values_written
 from replay.explaining.causes.leaves import (
+    ABSENT,
     Field,
     Leaf,
     Path,
@@ -57,16 +58,19 @@ class ReadingSearch:
         self._seed = 0
         self._probed: set[tuple[Answered, Path]] = set()
 
-    def find(self, step: Answered) -> Rule | None:
+    def find(self, step: Answered, *, only_odd: bool = False) -> Rule | None:
         """A statement that accounts for a step, and for nothing wrongly; None where there is none.
-        Steps that were asked for it are in the pool afterwards."""
+        Steps that were asked for it are in the pool afterwards. With `only_odd` only values that
+        are out of the ordinary are looked at, which is soon done."""
         (answer,) = self._pool.corrected.answers(self._pool.causes, [step])
         ended = _end_of(step.shadow)
         if ended is not None:
             if isinstance(answer, Failure) or is_refusal(answer):
                 return None
             return self._condition(step, ended)
-        found = self._reading(step)
+        found = self._reading(step, only_odd)
+        if only_odd:
+            return found
         if found is None and not isinstance(answer, Failure) and not is_refusal(answer):
             found = self._writing(step, answer)
         return found
@@ -114,9 +118,9 @@ class ReadingSearch:
 
     # --- Readings -------------------------------------------------------------------------------
 
-    def _reading(self, step: Answered) -> Rule | None:
+    def _reading(self, step: Answered, only_odd: bool) -> Rule | None:
         found: list[tuple[Leaf, Reading]] = []
-        for leaf, reading in self._effects(step):
+        for leaf, reading in self._effects(step, only_odd):
             if self._clock.beyond(1.0) or len(found) >= 12:
                 break
             if not self._pool.with_one_more(reading, [step])[0]:
@@ -135,10 +139,10 @@ class ReadingSearch:
         ]
         return self._widest(list(dict.fromkeys(candidates)), step)
 
-    def _effects(self, step: Answered) -> Iterator[tuple[Leaf, Reading]]:
+    def _effects(self, step: Answered, only_odd: bool) -> Iterator[tuple[Leaf, Reading]]:
         """Everything that may be made of one field, each effect once."""
         seen: set[tuple[object, str]] = set()
-        for leaf in self._suspects(step):
+        for leaf in self._suspects(step, only_odd):
             for sort in sorts_at(leaf)[::-1]:
                 for taking in _TAKINGS.get(leaf.field.kind, VALUES):
                     reading = Reading(Pattern(*leaf.field), sort, taking)
@@ -150,7 +154,7 @@ class ReadingSearch:
                         seen.add(effect)
                         yield leaf, reading
 
-    def _suspects(self, step: Answered) -> list[Leaf]:
+    def _suspects(self, step: Answered, only_odd: bool) -> list[Leaf]:
         """The values that may be at work: where the authority refuses one, that and what it is
         part of; else those that are out of the ordinary first."""
         (answer,) = self._pool.corrected.answers(self._pool.causes, [step])
@@ -159,6 +163,8 @@ class ReadingSearch:
             named = [leaf for leaf in leaves if _is_named(leaf.path, str(answer[1]))]
             if named:
                 return named
+        if only_odd:
+            return [one for one in leaves if one.value is not ABSENT and not _is_ordinary(one)]
         return sorted(leaves, key=_is_ordinary)
 
     def _widest(self, candidates: list[Rule], step: Answered) -> Rule | None:
@@ -277,6 +283,12 @@ def _is_named(path: Path, refused: str) -> bool:
 def _is_ordinary(leaf: Leaf) -> bool:
     """Whether a value is of the type that its field has, and nothing special."""
     kind, value = leaf.field.kind, leaf.value
+    if value is None and kind in "DTr":
+        return True
+    if kind in "olm" and isinstance(value, Mapping | list | tuple):
+        return True
+    if kind == "r":
+        return type(value) is int
     if kind == "d":
         return type(value) is float and Sort.LONG_DOUBLE not in sorts_of(value)
     return type(value) in {"i": (int,), "b": (bool,), "t": (str,), "e": (str,)}.get(kind, ())
