@@ -14,6 +14,7 @@ from typing import Any
 
 import replay
 from replay.errors import TargetError, UsageError
+from replay.executable_path import resolved_executable
 from replay.fuzzing.mix import Mix
 
 TABLE = "doge-replay"
@@ -97,7 +98,7 @@ def load_settings(
         or _text(table, "authority", file, base)
         or "python",
         shadow=shadow
-        or env.get("DOGE_CORE_EXE")
+        or _from_variable(env.get("DOGE_CORE_EXE"))
         or _text(table, "shadow", file, base)
         or _built(here),
         db=Path(db or env.get("DOGE_REPLAY_DB") or _text(table, "db", file, base)
@@ -112,6 +113,14 @@ def load_settings(
         explanations=_explanations(explanations, table, file, here),
         strict=strict,
     )  # fmt: skip
+
+
+def _from_variable(name: str | None) -> str | None:
+    """What DOGE_CORE_EXE means, to whoever reads it: an executable. Only here it may also name a
+    Python core."""
+    if not name or name == "python" or name.endswith(".py"):
+        return name
+    return resolved_executable(name)
 
 
 def _explanations(

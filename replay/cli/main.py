@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib
 import io
@@ -17,6 +18,7 @@ import click
 from replay import __version__
 from replay.cli.common import CONTEXT
 from replay.cli.console import note
+from replay.cli.fault_file import keep_fault, tell_of_threads
 from replay.errors import ExitCode, ReplayError, Terminated
 from replay.garbage import collect_rarely
 from replay.safe_text import clean
@@ -54,7 +56,7 @@ class _Commands(click.Group):
         module = importlib.import_module(f"replay.cli.{cmd_name}_command")
         command = getattr(module, COMMANDS[cmd_name])
         assert isinstance(command, click.Command)
-        return command
+        return refusing_empty(command)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the command that was named."""
@@ -62,6 +64,51 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except BrokenPipeError as error:
             raise _ReaderGone from error
+
+
+MAY_BE_EMPTY = frozenset({"owner", "note"})
+"""Options by which a text is taken away again."""
+
+
+def refusing_empty(command: click.Command) -> click.Command:
+    """The command, whose options and arguments refuse an empty text: that comes of a variable that
+    is not set, and the default, or the current directory, is not what was meant."""
+
+    def callback(context: click.Context, param: click.Parameter, value: Any) -> Any:
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str) and not text.strip():
+                raise _empty(context, param)
+        return value if former.get(param) is None else former[param](context, param, value)
+
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            refusing_empty(inner)
+    former: dict[click.Parameter, Any] = {}
+    for param in command.params:
+        if param.name in MAY_BE_EMPTY:
+            continue
+        former[param] = param.callback
+        param.callback = callback
+        if isinstance(param.type, click.Path):
+            param.type = _GivenPath(param.type)
+    return command
+
+
+def _empty(context: click.Context | None, param: click.Parameter | None) -> click.BadParameter:
+    return click.BadParameter("it is empty; is a variable not set?", context, param)
+
+
+class _GivenPath(click.Path):
+    """A path that somebody has given: the empty text is none."""
+
+    def __init__(self, like: click.Path) -> None:
+        vars(self).update(vars(like))
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path. Raises BadParameter for an empty text."""
+        if isinstance(value, str) and not value.strip():
+            raise _empty(ctx, param)
+        return super().convert(value, param, ctx)
 
 
 @click.group(cls=_Commands, context_settings=CONTEXT)
@@ -84,8 +131,26 @@ def _terminated(number: int, frame: FrameType | None) -> NoReturn:
     raise Terminated(ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.TERMINATED)
 
 
+def open_closed_streams() -> None:
+    """Opens nothing in the place of a standard stream that is closed (`>&-`), so that no file of
+    ours comes to stand there and what is printed goes nowhere."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    if sys.stdin is None:
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+
+
 def main() -> None:
     """The entry point: runs the command line and exits with its code."""
+    open_closed_streams()
+    tell_of_threads()
     signal.signal(signal.SIGTERM, _terminated)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is to be ignored
         signal.signal(signal.SIGINT, _terminated)
@@ -116,13 +181,25 @@ def run_cli(arguments: list[str]) -> int:
         return int(error.exit_code)
     except (_ReaderGone, BrokenPipeError):
         # Whoever read our output has gone; say nothing more, and nothing at shutdown either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _print_no_more()
         return int(ExitCode.CORE_FAILED)
     except OSError as error:
         note(f"doge-replay: {clean(error)}")
+        if error.errno == errno.ENOSPC:
+            _print_no_more()
         # Nothing has such a name, so it is the one that was given.
         too_long = error.errno == errno.ENAMETOOLONG
         return int(ExitCode.BAD_INPUT if too_long else ExitCode.CORE_FAILED)
+    except BaseException as error:
+        # Also what only looks like an end, such as a SystemExit of somebody else's.
+        note(f"doge-replay: {clean(keep_fault(error).message, 1000)}")
+        return int(ExitCode.CORE_FAILED)
+
+
+def _print_no_more() -> None:
+    """What could not be written is not tried again when the process ends."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _hint(error: click.ClickException) -> str:

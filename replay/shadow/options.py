@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from replay.executable_path import resolved_executable
+
 DEFAULT_EXECUTABLE = "doge-core-exe"
 DEFAULT_TIMEOUT = 5.0
 DEFAULT_QUEUE_LIMIT = 10_000
@@ -73,7 +75,9 @@ class ShadowOptions:
         return cls(
             backend=_backend(environ, warnings),
             shadow=shadow,
-            executable=_expanded(environ.get("DOGE_CORE_EXE", "").strip()) or DEFAULT_EXECUTABLE,
+            executable=resolved_executable(
+                environ.get("DOGE_CORE_EXE", "").strip() or DEFAULT_EXECUTABLE
+            ),
             timeout=_seconds(environ, "DOGE_CORE_TIMEOUT_SEC", DEFAULT_TIMEOUT, warnings),
             persistent=_switch(environ, "DOGE_CORE_PERSISTENT", True, warnings),
             journal=Path(journal).expanduser() if journal else None,
@@ -81,10 +85,6 @@ class ShadowOptions:
             wait=_switch(environ, "DOGE_CORE_WAIT", False, warnings),
             warnings=tuple(warnings),
         )
-
-
-def _expanded(path: str) -> str:
-    return str(Path(path).expanduser()) if path.startswith("~") else path
 
 
 def _backend(environ: Mapping[str, str], warnings: list[str]) -> Backend:

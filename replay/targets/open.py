@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Literal
 
@@ -37,10 +38,15 @@ def open_target(
         raise UsageError(f"no {role} core is named", role=role)
     if spec == "python" or spec.endswith(".py"):
         return _python(spec, limits or Limits(timeout=timeout), isolated=isolated)
+    if spec.startswith("~"):
+        spec = os.path.expanduser(spec)
     if os.sep in spec or Path(spec).is_file():
         if not Path(spec).exists():
             raise UsageError(f"the {role} core {spec} does not exist", spec=spec, role=role)
         return open_executable(spec, timeout=timeout, part1_only=part1_only, limits=limits)
+    on_path = shutil.which(spec)
+    if on_path is not None and not _DOTTED.fullmatch(spec):
+        return open_executable(on_path, timeout=timeout, part1_only=part1_only, limits=limits)
     if _DOTTED.fullmatch(spec):
         return _python(spec, limits or Limits(timeout=timeout), isolated=isolated)
     raise UsageError(

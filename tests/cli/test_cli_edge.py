@@ -1,0 +1,131 @@
+"""The outermost edge: closed streams, empty values, and faults of our own are never a traceback."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from cli_support import PROGRAM, doge, environment
+from stream_makers import journal, write
+
+from replay.cli.main import COMMANDS, MAY_BE_EMPTY, cli
+
+FAULTY = """
+import replay.cli.main as main
+import replay.findings.store.store as store
+
+
+def planted(*arguments, **more):
+    raise {error}
+
+
+store.Store.open = planted
+main.main()
+"""
+
+
+@pytest.fixture(scope="module")
+def where(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("edge")
+    write(folder / "j.jsonl", journal(20))
+    assert doge(folder, "run", "j.jsonl").code == 0
+    return folder
+
+
+@pytest.mark.parametrize("error", ["KeyError('planted')", "RecursionError", "MemoryError",
+                                   "SystemExit(0)", "ValueError('a\\x1b[31mb')"])  # fmt: skip
+def test_a_fault_of_ours_is_one_line_exit_3_and_a_file(tmp_path: Path, error: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FAULTY.format(error=error), "list"],
+        cwd=tmp_path,
+        env=environment(XDG_STATE_HOME=str(tmp_path / "state")),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert "internal fault of doge-replay" in done.stderr
+    assert "\x1b" not in done.stderr
+    (kept,) = (tmp_path / "state" / "doge-replay").iterdir()
+    assert str(kept) in done.stderr
+    assert "Traceback" in kept.read_text()
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+@pytest.mark.parametrize("command", ["run j.jsonl", "list --json", "--version"])
+def test_a_stream_that_is_closed_changes_no_exit_code(
+    where: Path, command: str, closed: str
+) -> None:
+    program = " ".join(PROGRAM)
+    done = subprocess.run(
+        f"{program} {command} {closed}",
+        shell=True,
+        cwd=where,
+        env=environment(),
+        capture_output=True,
+        check=False,
+    )
+    assert b"Traceback" not in done.stdout + done.stderr
+    assert done.returncode == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize("command", ["run j.jsonl", "list", "--version"])
+def test_an_output_that_is_full_is_3(where: Path, command: str) -> None:
+    program = " ".join(PROGRAM)
+    done = subprocess.run(f"{program} {command} >/dev/full", shell=True, cwd=where,
+                          env=environment(), capture_output=True, check=False)  # fmt: skip
+    assert done.returncode == 3
+    assert b"Traceback" not in done.stderr
+    assert done.stderr.strip()
+
+
+def _parameters() -> list[tuple[str, str]]:
+    """Every option and argument that takes a text, by command."""
+    context = click.Context(cli)
+    found = []
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        assert command is not None
+        inner = command.commands if isinstance(command, click.Group) else {"": command}
+        for sub, one in inner.items():
+            for param in one.params:
+                if isinstance(param.type, click.types.StringParamType | click.Path):
+                    option = param.opts[0] if isinstance(param, click.Option) else ""
+                    if param.name not in MAY_BE_EMPTY:
+                        found.append((f"{name} {sub}".strip(), option))
+    return found
+
+
+@pytest.mark.parametrize(("command", "option"), _parameters())
+def test_an_empty_value_is_refused_by_every_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, option: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = [*command.split(), *([option] if option else []), ""]
+    with pytest.raises(click.UsageError) as refused:
+        cli.main(arguments, prog_name="doge-replay", standalone_mode=False)
+    if "Missing" not in refused.value.format_message():
+        assert "empty" in refused.value.format_message()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_executable_has_one_meaning(where: Path, tmp_path: Path, core_exe: str) -> None:
+    """By its name on PATH, and relative, for every command."""
+    shutil.copy(core_exe, tmp_path / "a-core-exe")
+    shutil.copy(where / "j.jsonl", tmp_path / "j.jsonl")
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    for named in ("a-core-exe", "./a-core-exe"):
+        env = {"DOGE_CORE_EXE": named, "PATH": path}
+        for arguments in (("run", "j.jsonl", "--json"), ("doctor", "--json")):
+            ran = doge(tmp_path, *arguments, env=env)
+            assert ran.code == 0, ran.err
+            assert str(tmp_path / "a-core-exe") in ran.out
+    assert doge(tmp_path, "run", "j.jsonl", "--shadow", "a-core-exe", env={"PATH": path}).code == 0
