@@ -12,7 +12,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What the process tells its caller (README, "Exit codes")."""
+    """What the process tells its caller (docs/exit-codes.md)."""
 
     CLEAN = 0
     DIVERGENCE = 1

@@ -1,5 +1,5 @@
 -- |
--- The records of spec/reducer.md: states, orders, events, actions, configuration.
+-- The records of docs/contract/reducer.md: states, orders, events, actions, configuration.
 --
 -- Everything is a strict immutable value with structural equality (IEEE @==@ on doubles). The
 -- six fields that exist once for each trade (@cycle_a@, @cycle_b@, ...) are grouped in
