@@ -171,9 +171,9 @@ def assert_cores_agree(
 
     With `cores` those are asked, else a pair that is opened for this case from `authority` and
     `shadow`. Two refusals agree as they do everywhere (docs/green.md), but where both refuse every
-    step unread nothing was compared: that raises NothingComparedError, unless `refusal` says that the
-    case is about being refused. What a parity case has as `expected` is not looked at: the question
-    is whether the cores agree. Raises CoreFailedError where a core gave no usable answer,
+    step unread nothing was compared: that raises NothingComparedError, unless `refusal` says that
+    the case is about being refused. What a parity case has as `expected` is not looked at: the
+    question is whether the cores agree. Raises CoreFailedError where a core gave no usable answer,
     InputError where `case` is none, and what `open_cores` raises.
     """
     __tracebackhide__ = True
