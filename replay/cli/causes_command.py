@@ -14,7 +14,7 @@ from replay.cli.common import Duration, core_options, reading
 from replay.cli.console import Progress, say, say_json
 from replay.errors import ExitCode
 from replay.explaining.causes.inquiry import GENERATED, Account, Found, Inquiry
-from replay.explaining.causes.statement import CauseKind, Edited
+from replay.explaining.causes.statement import Edited
 from replay.explaining.editing.editable import EditableCore
 from replay.explaining.editing.places import Rules
 from replay.explaining.evidence.kept import cases_of
@@ -81,34 +81,8 @@ def causes_command(
     """
     if written_to is not None and written_to.exists():
         raise click.UsageError(f"{written_to} is there already; name a new file.")
-    progress = Progress("causes", quiet=as_json)
     with reading(settings) as store:
-        findings = {finding.id: finding for finding in store.findings()}
-        streams = {one.id: _cases(one, store) for one in findings.values()}
-        cores = PairSpec(
-            settings.authority,
-            settings.needed_shadow,
-            min(settings.timeout, MINIMISING_TIMEOUT),
-        )
-        core, note = _core(settings.authority)
-        authority, shadow = cores.open()
-        with closing(authority), closing(shadow):
-            inquiry = Inquiry(
-                core,
-                authority,
-                shadow,
-                streams,
-                seconds,
-                generate=generate,
-                on_progress=lambda what: progress.update(0, what),
-            )
-            try:
-                account = inquiry.run()
-            finally:
-                progress.end()
-        if note:
-            account.notes.append(note)
-        listing = _Listing(account, findings, core, repro_command(settings))
+        listing = listing_of(settings, store, seconds, generate, quiet=as_json)
         if written_to is not None:
             written_to.write_text("\n\n".join(listing.blocks()) + "\n", "utf-8")
         if as_json:
@@ -116,24 +90,44 @@ def causes_command(
         else:
             for line in listing.lines():
                 say(line)
-    if not account.asked:
-        return int(ExitCode.CORE_FAILED)
-    return int(ExitCode.DIVERGENCE if account.left else ExitCode.CLEAN)
+    return int(listing.exit_code)
+
+
+def listing_of(
+    settings: Settings, store: Store, seconds: float, generate: int, *, quiet: bool
+) -> Listing:
+    """Searches for the causes of all that a database holds, with progress."""
+    progress = Progress("causes", quiet=quiet)
+    findings = {finding.id: finding for finding in store.findings()}
+    streams = {one.id: _cases(one, store) for one in findings.values()}
+    timeout = min(settings.timeout, MINIMISING_TIMEOUT)
+    cores = PairSpec(settings.authority, settings.needed_shadow, timeout)
+    authority, shadow = cores.open()
+    with closing(authority), closing(shadow):
+        is_model = authority.identity.kind not in ("python", "module")
+        core = EditableCore.open("python" if is_model else settings.authority)
+        inquiry = Inquiry(
+            core,
+            authority,
+            shadow,
+            streams,
+            seconds,
+            generate=generate,
+            is_model=is_model,
+            on_progress=lambda what: progress.update(0, what),
+        )
+        try:
+            account = inquiry.run()
+        finally:
+            progress.end()
+    return Listing(account, findings, core, repro_command(settings))
 
 
 def _cases(finding: StoredFinding, store: Store) -> list[Stream]:
     return cases_of(finding, store)[:CASES]
 
 
-def _core(authority: str) -> tuple[EditableCore, str]:
-    """The core to make statements about: the authority's own source, else ours."""
-    if authority == "python" or not Path(authority).is_file() or authority.endswith(".py"):
-        return EditableCore.open(authority), ""
-    note = "the authority is an executable: our own Python core stands for its source"
-    return EditableCore.open("python"), note
-
-
-class _Listing:
+class Listing:
     """An account in words."""
 
     def __init__(
@@ -148,6 +142,13 @@ class _Listing:
         self._core = core
         self._rules = Rules.of(core)
         self._command = command
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """1 where something is not accounted for, 3 where the cores could not be asked."""
+        if not self._account.asked:
+            return ExitCode.CORE_FAILED
+        return ExitCode.DIVERGENCE if self._account.left else ExitCode.CLEAN
 
     def lines(self) -> Iterator[str]:
         """As a person reads it, the worst first."""
@@ -259,4 +260,4 @@ class _Listing:
         }
 
 
-__all__ = ["CauseKind", "causes_command"]
+__all__ = ["Listing", "causes_command", "listing_of"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from replay.cli.causes_command import listing_of
 from replay.cli.common import (
     Duration,
     core_options,
@@ -16,10 +17,11 @@ from replay.cli.common import (
     reading,
     strict_option,
 )
-from replay.cli.console import Progress, note
+from replay.cli.console import Progress, note, say
 from replay.cli.fuzz_command import campaign, new_seed
 from replay.cli.run_command import corpus_items
 from replay.cli.run_report import announce, finish
+from replay.explaining.causes.inquiry import GENERATED
 from replay.findings.store.store import RunKind
 from replay.fuzzing.campaign_units import Mix
 from replay.reports.files import write_reports
@@ -50,6 +52,13 @@ Examples:
     metavar="PATH",
     help="Logs to take into the corpus first; may be given several times.",
 )
+@click.option(
+    "--causes",
+    "causes_seconds",
+    type=Duration(min=0.1),
+    metavar="S",
+    help="End with the list of causes (`doge-replay causes`), with S seconds of processor time.",
+)
 @click.option("--profile", type=click.Choice([mix.value for mix in Mix]))
 @click.option("--seed", type=click.IntRange(min=0), help="Default: a new one, printed.")
 @click.option("--jobs", type=click.IntRange(1, 256), help="Workers; default one for each CPU.")
@@ -61,6 +70,7 @@ def nightly(
     minutes: float,
     report_dir: Path | None,
     imports: tuple[str, ...],
+    causes_seconds: float | None,
     profile: str | None,
     seed: int | None,
     jobs: int | None,
@@ -96,7 +106,13 @@ def nightly(
         cases = details_of(store, report)
     written = write_reports(report, report_dir or settings.report_dir, json_safe, cases)
     note(f"report: {clean(written, 1000)}")
-    return finish(report, as_json)
+    code = finish(report, as_json)
+    if causes_seconds is not None and not as_json and report.storm is None:
+        with reading(settings) as store:
+            listing = listing_of(settings, store, causes_seconds, GENERATED, quiet=True)
+            for line in listing.lines():
+                say(line)
+    return code
 
 
 def _import_logs(under_way: Running, logs: tuple[Path, ...]) -> None:

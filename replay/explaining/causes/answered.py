@@ -7,7 +7,7 @@ them, and its call. Cores are pure, so there is nothing more to it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -146,9 +146,16 @@ def singly(passage: Passage) -> Iterator[tuple[Stream, int]]:
 
 
 class Asking:
-    """Asks both cores single steps. `storm` says why they are not asked any more, if not."""
+    """Asks both cores single steps. `storm` says why they are not asked any more, if not; `usable`
+    picks those that can be used."""
 
-    def __init__(self, authority: Target, shadow: Target) -> None:
+    def __init__(
+        self,
+        authority: Target,
+        shadow: Target,
+        usable: Callable[[list[Answered]], list[Answered]] = lambda steps: steps,
+    ) -> None:
+        self._usable = usable
         # The signature is of no matter here: every step is looked at.
         self._authority = authority
         self._witness = Witness(authority, shadow, Signature("", "", "", ""))
@@ -166,7 +173,9 @@ class Asking:
             return []
         if self._witness.gave_up:
             self.storm = "a core failed too often"
-        answered = [one for passage in passages for one in answers_of(passage, finding)]
+        answered = self._usable(
+            [one for passage in passages for one in answers_of(passage, finding)]
+        )
         self.asked += len(answered)
         return answered
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from replay.explaining.causes.answered import Answered, Asking, smallest
 from replay.explaining.causes.corrected import CorrectedCore
@@ -95,6 +95,8 @@ class Inquiry:
     on_progress: Callable[[str], None] = lambda what: None
     generate: int = GENERATED
     """How many steps to generate that nobody has seen, once nothing else is left."""
+    is_model: bool = False
+    """Whether the core only stands for the authority: what it answers otherwise is set aside."""
     edits_of: Callable[[EditableCore], Sequence[Edit]] = field(
         default=lambda core: [edit for edit in edits_of(core) if core.is_quick(edit)]
     )
@@ -106,10 +108,11 @@ class Inquiry:
         reads_next = identity.kind == "executable" and "replay" not in identity.methods
         self._corrected = CorrectedCore(self.core, reads_next=reads_next)
         self._pool = Pool(self._corrected)
-        self._asking = Asking(self.authority, self.shadow)
+        self._asking = Asking(self.authority, self.shadow, self._as_the_authority)
         self._readings = ReadingSearch(self._pool, self._asking, self._clock)
         self._edits = EditSearch(self._corrected, self._pool, self._asking, self._clock)
         self._afterwards: list[Answered] = []
+        self._strange = 0
         self._given_up: set[Answered] = set()
         account = Account()
         try:
@@ -141,6 +144,19 @@ class Inquiry:
                 stream = expand(plan, f"generated {profile} {seed}")
                 short = Stream(stream.start, stream.steps[:PLANNED], stream.origin)
                 yield from self._asking.ask(self._asking.singles([short]))
+
+    def _as_the_authority(self, steps: list[Answered]) -> list[Answered]:
+        """The steps at which the core gives the authority's answer; all where it is its source."""
+        if not self.is_model:
+            return steps
+        answers = self._corrected.answers((), steps)
+        kept = [
+            step
+            for step, answer in zip(steps, answers, strict=True)
+            if not replace(step, shadow=step.authority).left(answer, refusals_agree=True)
+        ]
+        self._strange += len(steps) - len(kept)
+        return kept
 
     # --- The search -----------------------------------------------------------------------------
 
@@ -244,6 +260,11 @@ class Inquiry:
         account.afterwards_right = sum(not pool.left[step] for step in self._afterwards)
         account.asked = len(pool.steps)
         account.seconds = self._clock.spent
+        if self.is_model:
+            account.notes.append(
+                "the authority is an executable: our own Python core stands for its source; "
+                f"{self._strange:,} steps that it answers otherwise are set aside"
+            )
         if self._asking.storm:
             account.notes.append(f"asking was given up: {self._asking.storm}")
         return account
