@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import weakref
 from functools import partial
 from typing import Any
 
@@ -46,8 +47,10 @@ class IsolatedTarget(BatchTarget):
         self._spec = spec
         command = [sys.executable, "-P", "-m", "replay.targets.python.served", spec]
         start = partial(Supervisor, spec, limits, command=dying_with_us(command), env=environment)
-        supervisor = start()
-        self._readers = RemoteReaders(spec, start())
+        supervisor, for_readers = start(), start()
+        # Who opens a module for a moment, as a core in this process, may forget to close it.
+        weakref.finalize(self, _end, supervisor, for_readers)
+        self._readers = RemoteReaders(spec, for_readers)
         self.readers = self._readers.readers()
         super().__init__(CoreIdentity("module", spec, "", "", ""), supervisor, None)
         try:
@@ -148,6 +151,11 @@ def introduced(child: Child, spec: str) -> dict[str, Any]:
         raise kind(document["failed"], spec=spec)
     identity: dict[str, Any] = document["identity"]
     return identity
+
+
+def _end(*supervisors: Supervisor) -> None:
+    for supervisor in supervisors:
+        supervisor.close()
 
 
 def _identity(document: dict[str, Any]) -> CoreIdentity:
