@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from replay.differential.lockstep import Lockstep
 from replay.differential.model import Finding
 from replay.fuzzing.features import Features
+from replay.fuzzing.foreign_state import ForeignState
 from replay.fuzzing.step_source import CompactState, StepSource
 from replay.streams.model import Segment, Start, Step, Stream
 from replay.targets.base import Failure, Reply, StepResult, Work, is_refusal
@@ -65,15 +66,18 @@ class _Run:
 
     @property
     def state(self) -> Any:
-        """What the source may look at: the authority's own state, or None."""
-        if isinstance(self._authority, PythonTarget):
-            return self._authority.state_of(self._key)
-        return self._compact if self._compact.known else None
+        """What the source may look at: the state of our own core as it is, that of any other
+        authority as ForeignState shows it; None where there is none."""
+        if not isinstance(self._authority, PythonTarget):
+            return ForeignState(self._compact) if self._compact.known else None
+        state = self._end_state
+        return state if state is None or self._authority.is_ours else ForeignState(state)
 
     @property
     def _end_state(self) -> Any:
         """The authority's own state object, where it has one."""
-        return self.state if isinstance(self._authority, PythonTarget) else None
+        authority = self._authority
+        return authority.state_of(self._key) if isinstance(authority, PythonTarget) else None
 
     def take(self, steps: Sequence[Step]) -> bool:
         """Runs some steps on the authority; false where it failed."""

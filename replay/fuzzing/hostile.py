@@ -14,7 +14,7 @@ from replay.fuzzing.damage import damage
 from replay.fuzzing.edge import EdgeSource
 from replay.fuzzing.live import LiveSource
 from replay.fuzzing.plan import Plan
-from replay.fuzzing.step_source import StateView, order_document, recovery_document, snapshot
+from replay.fuzzing.step_source import StateView, order_document, recovery_document, saved
 from replay.fuzzing.value_pool import MODE_SOURCES, ODD_NUMBERS, ODD_TEXTS, REGIMES, WRONG_TYPES
 from replay.streams.model import EVENT_FIELDS, STATE_FIELDS, CallCode, Start, Step
 
@@ -165,7 +165,7 @@ class HostileSource:
     def _state(self, state: StateView) -> Any:
         """The whole state, damaged or old."""
         choices = self.choices
-        document = snapshot(state)
+        document = saved(state)
         # History is not what is under test here; long ones would only be carried along.
         document["completed_cycles"] = document["completed_cycles"][-2:]
         self._last_state = document

@@ -202,7 +202,7 @@ def recovery_document(recovery: Any) -> dict[str, Any]:
 
 
 def snapshot(state: StateView) -> dict[str, Any]:
-    """The whole state as JSON has it: what a bot saves, and loads again when it restarts."""
+    """The whole state as JSON has it, of values that can be relied on."""
     document = {name: getattr(state, name) for name in STATE_FIELDS}
     document["orders"] = [order_document(order) for order in state.orders]
     document["recovery_orders"] = [recovery_document(one) for one in state.recovery_orders]
@@ -210,4 +210,11 @@ def snapshot(state: StateView) -> dict[str, Any]:
         dict(zip(CYCLE_FIELDS, _cycle_values(cycle), strict=True))
         for cycle in state.completed_cycles
     ]
+    return document
+
+
+def saved(state: StateView) -> dict[str, Any]:
+    """What a bot saves, and loads again when it restarts: the authority's own values, whatever
+    they are (ForeignState), or else the snapshot."""
+    document: dict[str, Any] = getattr(state, "document", lambda: snapshot(state))()
     return document

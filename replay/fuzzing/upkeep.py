@@ -15,7 +15,7 @@ from typing import Any
 from replay.fuzzing.configs import cents, setting
 from replay.fuzzing.plan import Plan, Profile
 from replay.fuzzing.states import txid_of
-from replay.fuzzing.step_source import StateView, order_document, recovery_document, snapshot
+from replay.fuzzing.step_source import StateView, order_document, recovery_document, saved
 from replay.fuzzing.value_pool import REGIMES, fit
 from replay.streams.model import Step
 
@@ -154,13 +154,13 @@ class Upkeep:
 
     def _restart(self, state: StateView) -> dict[str, Any]:
         """The bot comes back with its own snapshot, perhaps one of an older version."""
-        saved = snapshot(state)
+        document = saved(state)
         if self._random.random() < 0.2:
-            for order in saved["orders"]:
+            for order in document["orders"]:
                 del order["regime_at_entry"]
         if self._random.random() < 0.2:
-            saved["profit_pct"] = saved.pop("profit_pct_runtime")
-        return {"state": saved}
+            document["profit_pct"] = document.pop("profit_pct_runtime")
+        return {"state": document}
 
     def _rare(self, state: Any, market: float) -> dict[str, Any] | None:
         """Modes, sizes, settings and the profit target: changed now and then."""

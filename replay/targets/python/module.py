@@ -75,6 +75,11 @@ class PythonTarget:
         self._sessions: dict[int, PythonSession] = {}
         self._replies: deque[Reply] = deque()
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether this is our own core or a copy of it, whose states hold what they should."""
+        return self._bindings.is_ours
+
     def submit(self, work: Work) -> None:
         """Runs the work at once. Raises UsageError for a session that was never started."""
         with self.watched():

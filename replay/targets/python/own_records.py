@@ -68,6 +68,8 @@ def evolved(record: Any, changes: Mapping[str, Any]) -> Any:
     replace = getattr(record, "_replace", None) or getattr(record, "__replace__", None)
     if callable(replace):
         return replace(**changes)
+    if isinstance(record, Mapping):
+        return type(record)(**{**record, **changes})
     names = field_names(type(record))
     if ANYTHING in names:
         slots = [name for base in type(record).__mro__ for name in vars(base).get("__slots__", ())]
