@@ -1,7 +1,7 @@
 """Runs one generated stream in lockstep while it is being made.
 
 The source is asked for a handful of steps at a time and is shown the state that the authority has
-anyway (source.py); the shadow gets them in segments like those of any other stream.
+anyway (step_source.py); the shadow gets them in segments like those of any other stream.
 """
 
 from __future__ import annotations
