@@ -17,7 +17,7 @@ from replay.explaining.causes.corrected import CorrectedCore
 from replay.explaining.causes.edit_search import EditSearch
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.reading_search import ReadingSearch
-from replay.explaining.causes.statement import CauseKind, Statement, cause_id
+from replay.explaining.causes.statement import CauseKind, Reading, Statement, cause_id
 from replay.explaining.editing.editable import Edit, EditableCore
 from replay.explaining.edits import edits_of
 from replay.explaining.search.contest import Clock
@@ -113,7 +113,7 @@ class Inquiry:
         self._edits = EditSearch(self._corrected, self._pool, self._asking, self._clock)
         self._afterwards: list[Answered] = []
         self._strange = 0
-        self._given_up: set[Answered] = set()
+        self._looked_at_again: set[Statement] = set()
         account = Account()
         try:
             self._begin()
@@ -168,6 +168,7 @@ class Inquiry:
                 or self._of_edits(of_readers=False)
                 or self._of_readings(ends=False)
                 or self._of_edits(of_readers=True)
+                or self._revised()
             ):
                 self.on_progress(f"{len(self._pool.causes)} causes")
                 if self._clock.beyond(0.95):
@@ -207,6 +208,29 @@ class Inquiry:
         if found:
             self._tried = {one for one in self._tried if self._pool.left[one[1]] == set()}
         return bool(found)
+
+    def _revised(self) -> bool:
+        """Looks again at readings that leave steps open which they speak of: with what has been
+        asked since, another one may say more."""
+        pool = self._pool
+        for cause in list(pool.causes):
+            left = [step for step in pool.unexplained if self._speaks_of(cause, step)]
+            if not left or cause in self._looked_at_again:
+                continue
+            self._looked_at_again.add(cause)
+            former, known, count = list(pool.causes), list(pool.steps), len(pool.unexplained)
+            pool.use(one for one in former if one is not cause)
+            found = self._readings.find(smallest(left)[0])
+            if found is not None and found not in former:
+                self._accept(found)
+                if sum(bool(pool.left[step]) for step in known) < count:
+                    return True
+            pool.use(former)
+        return False
+
+    @staticmethod
+    def _speaks_of(cause: Statement, step: Answered) -> bool:
+        return isinstance(cause, Reading) and step.meets(cause)
 
     def _accept(self, cause: Statement) -> None:
         self._pool.accept(cause)

@@ -42,6 +42,9 @@ ROUNDS = 4
 WITHIN = 60
 """How often a statement is put to the test, and by how many steps each time."""
 
+MOST_EFFECTS = 16
+"""Ways to take one value that are told apart."""
+
 MOST = 400
 """Steps that one statement is held against."""
 
@@ -121,7 +124,7 @@ class ReadingSearch:
     def _reading(self, step: Answered, only_odd: bool) -> Rule | None:
         found: list[tuple[Leaf, Reading]] = []
         for leaf, reading in self._effects(step, only_odd):
-            if self._clock.beyond(1.0) or len(found) >= 12:
+            if self._clock.beyond(1.0) or len(found) >= MOST_EFFECTS:
                 break
             if not self._pool.with_one_more(reading, [step])[0]:
                 found.append((leaf, reading))
@@ -133,7 +136,7 @@ class ReadingSearch:
                 self._ask(probes(step, leaf, self._next_seed(), PROBES), PROBES)
         candidates: list[Rule] = [
             Reading(pattern, sort, reading.taking)
-            for leaf, reading in found[:12]
+            for leaf, reading in found
             for sort in sorts_at(leaf)
             for pattern in patterns_of(leaf.field)
         ]
@@ -141,15 +144,15 @@ class ReadingSearch:
 
     def _effects(self, step: Answered, only_odd: bool) -> Iterator[tuple[Leaf, Reading]]:
         """Everything that may be made of one field, each effect once."""
-        seen: set[tuple[object, str]] = set()
+        seen: set[tuple[object, Taking]] = set()
         for leaf in self._suspects(step, only_odd):
             for sort in sorts_at(leaf)[::-1]:
                 for taking in _TAKINGS.get(leaf.field.kind, VALUES):
                     reading = Reading(Pattern(*leaf.field), sort, taking)
                     if not reading.meets_sorted(leaf):
                         continue
-                    value = taken(taking, leaf.value, leaf.field)
-                    effect = step.places_of(reading), repr(value)
+                    # Two that come to the same here may differ elsewhere.
+                    effect = step.places_of(reading), taking
                     if effect not in seen:
                         seen.add(effect)
                         yield leaf, reading
