@@ -79,7 +79,7 @@ def restated(
     plain = None if plain is None else list(plain)
     for step, outcome in zip(steps, outcomes, strict=True):
         answered = not is_refusal(outcome)
-        told.append(_restated(step, unsure, plain, settings) if answered else step)
+        told.append(_restated(step, unsure, plain, settings, readers) if answered else step)
         unsure = unsure.after(step, answered=answered)
         if step.changes is not None:
             settings = settings_after(settings, step, answered=answered, readers=readers)
@@ -104,17 +104,33 @@ def steps_for_shadow(
 
 
 def _restated(
-    step: Step, unsure: Unsure, plain: Plain | None, settings: Mapping[str, Document]
+    step: Step,
+    unsure: Unsure,
+    plain: Plain | None,
+    settings: Mapping[str, Document],
+    readers: Readers,
 ) -> Step:
     own: Mapping[str, Document] = step.changes or {}
     changes: dict[str, Document] = {
         name: settings[name] for name in sorted(unsure.settings) if name not in own
     }
-    if "state" not in own and plain is not None:
-        if unsure.state or (unsure.fields and "patch" in own):
-            changes["state"] = state_document(plain)
-        elif unsure.fields:
-            named = [name for name in STATE_FIELDS if name in unsure.fields]
-            document = state_document(plain)
-            changes["patch"] = {name: document[name] for name in named if name in document}
+    if "state" not in own and plain is not None and (unsure.state or unsure.fields):
+        document = state_document(plain)
+        name, told = "state", document
+        if not unsure.state and "patch" not in own:
+            name, told = "patch", {field: document[field] for field in STATE_FIELDS
+                                   if field in unsure.fields and field in document}  # fmt: skip
+        if _means_itself(told, readers):
+            changes[name] = told
     return step._replace(changes={**changes, **own}) if changes else step
+
+
+def _means_itself(document: Mapping[str, Document], readers: Readers) -> bool:
+    """Whether the authority's own reader makes of what it holds just that. One that takes values as
+    they come may hold what it would not read: that can be told to nobody, and who refused the same
+    as the authority needs it least."""
+    read = readers.state(document)
+    if read is None:
+        return False
+    again = state_document(read)
+    return all(repr(again.get(field)) == repr(value) for field, value in document.items())
