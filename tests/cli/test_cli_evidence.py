@@ -17,8 +17,8 @@ from cli_support import PROGRAM, TESTS, Ran, checked, doge, environment, start
 
 sys.path.insert(0, str(TESTS / "gate"))
 
-from shadowed import ENTRIES, EXITS, faulty_shadow, marked_journal, two_days, write_live
-from telemetry_makers import TWO_DAYS, Bot, compact, write
+from shadowed import ENTRIES, EXITS, faulty_shadow, hash_of, marked_journal, two_days, write_live
+from telemetry_makers import TWO_DAYS, Bot, compact, cores_of, write
 
 from replay import core
 from replay.cli.main import run_cli
@@ -96,7 +96,7 @@ def test_its_cases_are_run_by_repro_anywhere(live: Path, made: Ran, tmp_path: Pa
 
 def test_the_real_executable_agrees_and_passes(core_exe: str, tmp_path: Path) -> None:
     lines = marked_journal(core)
-    telemetry, journal = write_live(tmp_path, lines, two_days(lines))
+    telemetry, journal = write_live(tmp_path, lines, two_days(lines, shadow=core_exe))
     ran = doge(tmp_path, "evidence", telemetry, "--journal", journal, "--shadow", core_exe,
                "--out", "evidence")  # fmt: skip
     assert ran.code == 0
@@ -163,8 +163,11 @@ def test_ended_half_way_it_leaves_no_half_package(
     assert not (tmp_path / "e.zip").exists()
 
 
-def test_a_rehearsal_is_passed_only_where_it_is_said_to_be_one(here: Run, tmp_path: Path) -> None:
+def test_a_rehearsal_is_passed_only_where_it_is_said_to_be_one(
+    here: Run, tmp_path: Path, core_exe: str
+) -> None:
     host = Bot(adapter=True)
+    host.cores = cores_of(shadow=hash_of(core_exe))
     for _ in range(TWO_DAYS):
         host.extra = {"clock": {"now": host.now + 60.0, "speed": 600.0}}
         host.run(1)
@@ -181,7 +184,7 @@ def test_a_rehearsal_is_passed_only_where_it_is_said_to_be_one(here: Run, tmp_pa
     assert "**A rehearsal" in here("gate", file, "--rehearsal", "--markdown").out
     said = here("gate", file, "--rehearsal", "--json").json["rehearsal"]
     assert said["told"] == "rehearsal at 600 times real time"
-    assert here("evidence", file, "--rehearsal", "--out", "e").code == 0
+    assert here("evidence", file, "--rehearsal", "--shadow", core_exe, "--out", "e").code == 0
     ran = here("evidence", "verify", "e.zip")
     assert ran.out.splitlines()[0].endswith("verdict PASS (a rehearsal at 600 times real time)")
 
