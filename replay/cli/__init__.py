@@ -1,4 +1,5 @@
-"""The command line: a file for each command.
+"""The command line: a file for each command (`NAME_command.py`).
 
-The only place that prints, reads the environment or exits.
+The only place that prints or exits; what is said is worded in `reports/`, what is done is in
+`runs/`. Begin with `main.py`.
 """

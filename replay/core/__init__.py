@@ -1,7 +1,8 @@
 """The Python core: the state machine of docs/contract/reducer.md, pure, standard library only.
 
 Its names are those of the live bot's own module, so that either can be plugged in; reading
-documents (`event_from_dict` and its kin), `patch_state` and the errors are ours.
+documents (`event_from_dict` and its kin), `patch_state` and the errors are ours. No I/O, no clock,
+nothing of the other core. Begin with `reducer.py`.
 """
 
 from .codec import (

@@ -1,1 +1,5 @@
-"""Finds out why a shadow differs, and checks what is claimed about it by running it."""
+"""Why a shadow differs, and whether what is said about it holds, both told by running it.
+
+Nothing lives here itself; see `editing/`, `edits/`, `evidence/`, `search/`, `claims/`, `causes/`.
+Begin with `search/search.py`.
+"""

@@ -1,1 +1,4 @@
-"""Generated streams: strategies, expansion, mutation, and the campaign that runs them."""
+"""Generated streams: pools and plans, the sources of steps, mutation, the units of a campaign.
+
+Nothing here runs a campaign: that is `runs/`. Begin with `campaign_units.py`.
+"""

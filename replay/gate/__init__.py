@@ -1,1 +1,4 @@
-"""Telemetry of a shadow run, the verdict on it, and the evidence for it."""
+"""The gate: `telemetry/`, `criteria/`, the verdict, and the evidence for it in `package/`.
+
+No core is run here but to replay journals (`journals.py`). Begin with `verdict.py`.
+"""

@@ -1,4 +1,8 @@
-"""The live shadow path: the adapter around a bot's state machine, its recorder, and a paper bot."""
+"""Inside a live bot: the adapter around its state machine, what compares, the recorder.
+
+Nothing here may slow, block or change the bot, nor import more than msgpack. Begin with
+`adapter.py`.
+"""
 
 from replay.shadow.adapter import ShadowAdapter, wrap
 from replay.shadow.options import Backend, ShadowOptions

@@ -1,1 +1,4 @@
-"""Streams of events: what they are, how files are read as such, and the corpus that keeps them."""
+"""From files to streams: which files are logs, how lines become steps, and the corpus.
+
+No core is run here. Begin with `model.py`, then `inputs.py`.
+"""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -86,12 +87,16 @@ def test_no_base_name_stands_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    "folder", sorted({path.parent for path in PACKAGE.rglob("*.py")}), ids=lambda path: path.name
+    "folder", sorted({path.parent for path in PACKAGE.rglob("*.py")} - {PACKAGE}), ids=str
 )
-def test_each_folder_says_what_lives_there(folder: Path) -> None:
+def test_each_folder_says_what_lives_there_what_does_not_and_where_to_begin(folder: Path) -> None:
     text = ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8")))
     assert text is not None
-    assert len(text) > 40
+    words = " ".join(text.split())
+    begin = re.search(r"Begin with `([\w/]+\.py)`", words)
+    assert begin is not None, words
+    assert (folder / begin[1]).is_file()
+    assert re.search(r"\b(no|not|nothing|nowhere|only)\b|`(\.\./)?\w+/", words, re.I), words
 
 
 def test_each_folder_stands_in_the_document_of_the_house() -> None:
