@@ -6,6 +6,7 @@ the marks that turn the direction of writing are shown, not sent. Markup in data
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -38,8 +39,9 @@ def say_marked(text: str, marked: bool) -> None:
 
 
 def note(text: str) -> None:
-    """One line on standard error."""
-    click.echo(text, err=True)
+    """One line on standard error, unless nobody can be told."""
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True)
 
 
 def columns() -> int:

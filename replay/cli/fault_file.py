@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
 import sys
 import tempfile
 import threading
@@ -12,7 +13,10 @@ from pathlib import Path
 from types import TracebackType
 
 from replay import __version__
-from replay.errors import InternalFault, internal_fault
+from replay.errors import ExitCode, InternalFault, Terminated, internal_fault
+
+AGAIN_SECONDS = 0.05
+"""After which a signal that was swallowed comes again."""
 
 
 def keep_fault(error: BaseException) -> InternalFault:
@@ -46,8 +50,20 @@ def _state_folder() -> Path:
 def tell_of_threads() -> None:
     """What ends a thread of ours, or an object that is thrown away, is one line, too."""
     threading.excepthook = lambda caught: _tell(caught.exc_value)
-    sys.unraisablehook = lambda caught: _tell(caught.exc_value)
+    sys.unraisablehook = lambda caught: _tell_unraised(caught.exc_value)
     sys.excepthook = _tell_uncaught
+
+
+def _tell_unraised(error: BaseException | None) -> None:
+    """Where Python collects garbage or throws an object away, nothing that is raised gets through.
+    A signal that came just then is sent once more, a little later."""
+    if isinstance(error, Terminated):
+        number = signal.SIGINT if error.exit_code is ExitCode.INTERRUPTED else signal.SIGTERM
+        again = threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), number))
+        again.daemon = True
+        again.start()
+    else:
+        _tell(error)
 
 
 def _tell_uncaught(

@@ -122,8 +122,8 @@ def cli() -> None:
       doge-replay run logs/events_20261122.jsonl.gz --shadow ./doge-core-exe
       doge-replay repro d-3f9a2c1b
 
-    Exit codes: 0 clean, 1 divergence, 2 usage or bad input, 3 a core or the environment failed,
-    4 the run proves nothing, 130 and 143 on signals.
+    Exit codes: 0 clean, 1 divergence, 2 usage or bad input, 3 a core, the environment or
+    doge-replay itself failed, 4 the run proves nothing, 130 and 143 on signals.
     """
 
 
@@ -166,7 +166,9 @@ def run_cli(arguments: list[str]) -> int:
     try:
         result = cli.main(arguments, prog_name="doge-replay", standalone_mode=False)
         sys.stdout.flush()
-        return int(result) if isinstance(result, int) else int(ExitCode.CLEAN)
+        if not isinstance(result, int):
+            raise TypeError(f"the command came to no exit code, but to {result!r}")
+        return result
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return int(ExitCode.BAD_INPUT)

@@ -129,3 +129,48 @@ def test_an_executable_has_one_meaning(where: Path, tmp_path: Path, core_exe: st
             assert ran.code == 0, ran.err
             assert str(tmp_path / "a-core-exe") in ran.out
     assert doge(tmp_path, "run", "j.jsonl", "--shadow", "a-core-exe", env={"PATH": path}).code == 0
+
+
+def test_an_error_stream_that_is_full_changes_no_exit_code(where: Path) -> None:
+    program = " ".join(PROGRAM)
+    done = subprocess.run(f"{program} list --db none.db 2>/dev/full", shell=True, cwd=where,
+                          env=environment(), capture_output=True, check=False)  # fmt: skip
+    assert done.returncode == 2
+
+
+SWALLOWING = """
+import gc
+import os
+import signal
+import threading
+import time
+import replay.cli.main as main
+import replay.findings.store.store as store
+
+
+class Odd:
+    def __del__(self):
+        os.kill(os.getpid(), signal.{name})
+        time.sleep(0.2)
+
+
+def planted(*arguments, **more):
+    Odd()
+    time.sleep(60)
+
+
+store.Store.open = planted
+main.main()
+"""
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
+def test_a_signal_that_comes_while_an_object_is_thrown_away_is_not_lost(
+    tmp_path: Path, name: str, code: int
+) -> None:
+    done = subprocess.run([sys.executable, "-c", SWALLOWING.format(name=name), "list"],
+                          cwd=tmp_path, env=environment(), capture_output=True, text=True,
+                          check=False)  # fmt: skip
+    assert done.returncode == code
+    assert "interrupted" in done.stderr
+    assert "Traceback" not in done.stderr
