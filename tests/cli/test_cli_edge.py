@@ -147,6 +147,9 @@ import time
 import replay.cli.main as main
 import replay.findings.store.store as store
 
+# Whoever runs the tests in the background of a shell hands down an ignored Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 class Odd:
     def __del__(self):
