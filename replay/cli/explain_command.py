@@ -73,7 +73,7 @@ def explain_command(id: str, seconds: float, settings: Settings, as_json: bool) 
         routing = store.routing()
         refused = finding.finding if said_in(finding.finding) else None
     means = Means(
-        PairSpec(settings.authority, settings.shadow or "", settings.timeout),
+        PairSpec(settings.authority, settings.shadow or "", settings.timeout, isolated=False),
         settings.corpus,
         routing,
         seconds,

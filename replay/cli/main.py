@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import click
+from click.core import ParameterSource
 
 from replay import __version__
 from replay.cli.common import CONTEXT
@@ -75,9 +76,11 @@ def refusing_empty(command: click.Command) -> click.Command:
     is not set, and the default, or the current directory, is not what was meant."""
 
     def callback(context: click.Context, param: click.Parameter, value: Any) -> Any:
-        for text in value if isinstance(value, tuple) else (value,):
-            if isinstance(text, str) and not text.strip():
-                raise _empty(context, param)
+        assert param.name is not None
+        given = context.get_parameter_source(param.name) is ParameterSource.COMMANDLINE
+        texts = value if isinstance(value, tuple) else (value,)
+        if given and any(isinstance(text, str) and not text.strip() for text in texts):
+            raise _empty(context, param)
         return value if former.get(param) is None else former[param](context, param, value)
 
     if isinstance(command, click.Group):

@@ -17,12 +17,13 @@ in each that succeeds."""
 @dataclass(frozen=True, slots=True)
 class PairSpec:
     """What the user gave for the authority and the shadow, and the deadline of a request in
-    seconds. Where one is opened alone, a Python core is `isolated` in a process of its own, unless
-    that of the caller may end with it."""
+    seconds. Python cores are `isolated` in processes of their own, unless that of the caller may
+    end with them, or asks so many small questions that the way there and back would be felt."""
 
     authority: str
     shadow: str
     timeout: float = 5.0
+    isolated: bool = True
 
     def open(self, *, minimising: bool = False) -> tuple[Target, Target]:
         """Opens both. Raises UsageError or TargetError as `open_target` does.
@@ -30,9 +31,10 @@ class PairSpec:
         For minimising, a core may fail as often as it likes, and has less time to answer.
         """
         limits = self._limits(minimising)
-        authority = open_target(self.authority, role="authority", limits=limits)
+        alone = self.isolated
+        authority = open_target(self.authority, role="authority", limits=limits, isolated=alone)
         try:
-            return authority, open_target(self.shadow, limits=limits)
+            return authority, open_target(self.shadow, limits=limits, isolated=alone)
         except BaseException:
             authority.close()
             raise
