@@ -118,7 +118,7 @@ def test_a_state_that_the_executable_refuses_fails_only_while_it_is_there(
     adapter.close()
     assert adds_up(metrics)
     assert metrics["adapter"]["failed"] == metrics["shadow_failures"] == 1
-    assert "cannot be read" in metrics["last_shadow_error"]
+    assert "unreadable" in metrics["last_shadow_error"]
     assert metrics["total_divergences"] == 0
     assert Journal(tmp_path).lines == bot.calls + 1
 
