@@ -74,7 +74,7 @@ def test_one_step_that_fails_is_a_failure_with_an_id(
     tmp_path: Path, bad_tick: str, mode: str, kind: str, part2: bool
 ) -> None:
     shadow = make_fake(tmp_path, mode, part2=part2)
-    env = {"DOGE_CORE_TIMEOUT_SEC": "1.0"}
+    env = {"DOGE_CORE_TIMEOUT_SEC": "5.0"}
     ran = doge(tmp_path, "run", bad_tick, "--shadow", shadow, "--json", env=env)
     found = ran.json
     assert ran.code == found["exit"] == 3
