@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sqlite3
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 from store_support import HASKELL, PYTHON, as_nobody, child, everything, finding, finish
 
 from replay.errors import DamagedError, EnvironmentFailure, ForeignDatabaseError, InputError
+from replay.findings.store import database, way_back
 from replay.findings.store.database import APPLICATION_ID, Connection
 from replay.findings.store.migrations import MIGRATIONS, Migration
 from replay.findings.store.store import RunTotals, Store
@@ -38,6 +41,8 @@ def add_notes(connection: Connection) -> None:
 
 
 LATER = (*MIGRATIONS, Migration("0002 notes", add_notes))
+COPY = f"divergences.db.schema-{len(MIGRATIONS)}"
+"""Beside a database that was migrated."""
 
 
 def test_a_new_database_is_marked_as_ours_and_leaves_one_file(path: Path) -> None:
@@ -136,6 +141,10 @@ def short_file(path: Path) -> None:
     path.write_bytes(b"SQLite")
 
 
+def one_byte(path: Path) -> None:
+    path.write_bytes(b"x")
+
+
 def newer(path: Path) -> None:
     filled(path)
     with sqlite3.connect(path) as connection:
@@ -160,6 +169,7 @@ def other_history(path: Path) -> None:
         foreign_in_its_log,
         text_file,
         short_file,
+        one_byte,
         newer,
         other_history,
     ],
@@ -281,6 +291,69 @@ def test_an_old_database_is_migrated_and_keeps_its_findings(path: Path) -> None:
         assert store._connection.value("SELECT count(*) FROM notes") == 1
 
 
+def test_a_copy_of_before_the_migration_lies_beside_it(path: Path) -> None:
+    filled(path)
+    path.chmod(0o640)
+    before = dict(rows_of(path))
+    with Store.open(path, migrations=LATER):
+        pass
+    copy = path.with_name(COPY)
+    assert rows_of(copy) == before
+    assert copy.stat().st_mode == path.stat().st_mode
+    with pytest.raises(ForeignDatabaseError, match=f"newer.* a copy from before is .*{COPY}"):
+        Store.open(path)
+    copy.replace(path)
+    with Store.open(path) as store:
+        assert store.check().sound
+        assert len(store.findings()) == 3
+
+
+def rows_of(path: Path) -> dict[str, list[object]]:
+    connection = sqlite3.connect(path)
+    tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master")]
+    found = {
+        name: connection.execute(f"SELECT * FROM {name}").fetchall()
+        for name in tables
+        if connection.execute("SELECT type FROM sqlite_master WHERE name = ?", (name,)).fetchone()
+        == ("table",)
+    }
+    connection.close()
+    return found
+
+
+def test_a_copy_never_takes_the_place_of_another_one(path: Path) -> None:
+    """Somebody went back, found more, and comes again."""
+    filled(path)
+    path.with_name(COPY).write_text("precious")
+    with Store.open(path, migrations=LATER):
+        pass
+    assert path.with_name(COPY).read_text() == "precious"
+    second = path.with_name(f"{COPY}-2")
+    shutil.copy(second, path)
+    with Store.open(path, migrations=LATER):
+        pass
+    assert not path.with_name(f"{COPY}-3").exists(), "a copy of the same is kept once"
+    shutil.copy(second, path)
+    with Store.open(path) as store:
+        store.begin_run("run", PYTHON, HASKELL, {})
+    with Store.open(path, migrations=LATER):
+        pass
+    assert len(rows_of(second)["runs"]) == 1
+    assert len(rows_of(path.with_name(f"{COPY}-3"))["runs"]) == 2
+
+
+def test_without_a_copy_nothing_is_migrated(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    filled(path)
+    before = everything(path.parent)
+    monkeypatch.setattr(way_back, "_copy", full)
+    with pytest.raises(EnvironmentFailure, match=r"copy of the database .* No space left"):
+        Store.open(path, migrations=LATER)
+    assert everything(path.parent) == before
+
+
 def test_an_old_database_with_another_history_is_not_migrated(path: Path) -> None:
     other_history(path)
     before = everything(path.parent)
@@ -312,9 +385,11 @@ def test_a_migration_that_fails_leaves_the_version_before_it(path: Path) -> None
     before = path.read_bytes()
     with pytest.raises(RuntimeError, match="power"):
         Store.open(path, migrations=(*MIGRATIONS, Migration("0002 breaks", breaks)))
-    assert everything(path.parent) == {path.name: before}
+    assert path.read_bytes() == before
+    assert {entry.name for entry in path.parent.iterdir()} == {path.name, COPY}
     with Store.open(path, migrations=LATER) as store:
         assert store.check().schema == len(LATER)
+    assert {entry.name for entry in path.parent.iterdir()} == {path.name, COPY}
 
 
 def test_of_two_migrations_the_first_stays_when_the_second_fails(path: Path) -> None:
@@ -364,7 +439,8 @@ def test_a_migration_killed_midway_is_rolled_back_by_whoever_opens_next(
     with Store.open(path, readonly=readonly) as store:
         assert store.check().sound
         assert len(store.findings()) == 3
-    assert everything(path.parent) == {path.name: before}
+    assert path.read_bytes() == before
+    assert {entry.name for entry in path.parent.iterdir()} == {path.name, COPY}
 
 
 OPEN_AT_ONCE = """
@@ -389,6 +465,47 @@ def test_several_processes_can_open_a_new_or_old_database_at_once(path: Path, ki
     children = [child(OPEN_AT_ONCE, path, kind, start) for _ in range(4)]
     runs = sorted(int(finish(process)) for process in children)
     assert runs == ([2, 3, 4, 5] if kind == "old" else [1, 2, 3, 4])
+    beside = {COPY} if kind == "old" else set()
+    assert {entry.name for entry in path.parent.iterdir()} == {path.name, *beside}
+
+
+@pytest.mark.parametrize("holding", ["idle", "reading", "writing"])
+@pytest.mark.parametrize("mode", ["wal", "persist", "truncate", "memory", "off"])
+def test_whatever_the_journal_mode_who_opens_it_waits_for_the_others(
+    path: Path, mode: str, holding: str
+) -> None:
+    """The other one lets go only after the run was seen to wait."""
+    filled(path)
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute(f"PRAGMA journal_mode={mode}")
+    if holding != "idle":
+        other.execute("BEGIN" if holding == "reading" else "BEGIN IMMEDIATE")
+    other.execute("SELECT count(*) FROM runs").fetchone()
+    waits = holding != "idle" or mode == "wal"
+    letting_go = threading.Timer(1.5, other.close) if waits else None
+    if letting_go is not None:
+        letting_go.start()
+    try:
+        assert _began(path) == "2"
+    finally:
+        if letting_go is not None:
+            letting_go.join()
+        other.close()
+
+
+def test_who_keeps_it_in_use_too_long_is_told_of(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.3)
+    filled(path)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("PRAGMA journal_mode=WAL")
+    other.execute("SELECT count(*) FROM runs").fetchone()
+    before = time.monotonic()
+    with pytest.raises(EnvironmentFailure, match="another process has kept it locked"):
+        Store.open(path)
+    assert time.monotonic() - before >= 0.3
+    other.close()
 
 
 def test_a_write_ahead_log_that_someone_switched_on_is_switched_off(path: Path) -> None:

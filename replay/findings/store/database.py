@@ -20,6 +20,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import sqlite_utils
@@ -31,12 +32,15 @@ from replay.errors import (
     InputError,
     ReplayError,
 )
+from replay.findings.store.way_back import newest_copy
 
 APPLICATION_ID = 0x44475250
 """What marks a database as ours ("DGRP")."""
 
 BUSY_SECONDS = 30.0
 """How long a transaction waits for another process before it gives up."""
+
+_NAP_SECONDS = 0.05
 
 HURRIED_SECONDS = 3.0
 """How long somebody waits who only looks, and can look again."""
@@ -53,6 +57,7 @@ _ENVIRONMENT = {
     sqlite3.SQLITE_NOLFS: "the file system does not take files this large",
     sqlite3.SQLITE_NOMEM: "there is no memory left",
 }
+_IN_USE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT)
 
 
@@ -168,13 +173,28 @@ def connect(path: Path, newest: int) -> Connection:
     with translated(path):
         connection = _connection(path, "rwc")
         try:
-            # Deletes a WAL that someone switched on; changes nothing in a file of the usual kind.
-            connection.execute("PRAGMA journal_mode=DELETE")
+            _usual_journal(connection)
             connection.execute("PRAGMA synchronous=EXTRA")
         except BaseException:
             connection.close()
             raise
         return Connection(path, connection)
+
+
+def _usual_journal(connection: sqlite3.Connection) -> None:
+    """Deletes a WAL that someone switched on; changes nothing in a file of the usual kind.
+
+    SQLite does not wait here: it takes nobody else having the file open, be it idle.
+    """
+    until = monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=DELETE")
+            return
+        except sqlite3.OperationalError as error:
+            if _code(error) not in _IN_USE or monotonic() >= until:
+                raise
+        sleep(_NAP_SECONDS)
 
 
 def connect_readonly(path: Path, newest: int) -> Connection:
@@ -242,6 +262,9 @@ def inspect(path: Path, newest: int) -> None:
         raise InputError(f"{path} is no file, so it cannot be the database", path=str(path))
     if status.st_size == 0:
         return
+    if status.st_size == 1:
+        # SQLite takes it for an empty one, and would overwrite it.
+        raise _no_database(path)
     # `immutable` makes SQLite read the file as it is, with no lock, journal or log. Not read by
     # hand: closing the file would drop the locks of every other connection of this process.
     uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
@@ -254,9 +277,7 @@ def inspect(path: Path, newest: int) -> None:
                 raise _foreign(path)
     except DamagedError as error:
         if "not a database" in str(error.data.get("sqlite")):
-            raise ForeignDatabaseError(
-                f"{path} is no SQLite database; it is left untouched", path=str(path)
-            ) from error
+            raise _no_database(path) from error
         # Ours or not, without locks a file that is just being written can look like this too.
 
 
@@ -273,13 +294,21 @@ def judge(connection: Connection, newest: int) -> int:
             raise _foreign(path)
         return 0
     if version > newest:
+        copy = newest_copy(path, newest)
+        beside = "" if copy is None else f"; a copy from before is {copy}"
         raise ForeignDatabaseError(
             f"the database {path} was written by a newer doge-replay (schema {version}, this one "
-            f"knows up to {newest}); it is left untouched",
+            f"knows up to {newest}); it is left untouched{beside}",
             path=str(path),
             version=version,
         )
     return int(version)
+
+
+def _no_database(path: Path) -> ForeignDatabaseError:
+    return ForeignDatabaseError(
+        f"{path} is no SQLite database; it is left untouched", path=str(path)
+    )
 
 
 def _foreign(path: Path) -> ForeignDatabaseError:

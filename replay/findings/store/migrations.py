@@ -2,7 +2,8 @@
 
 A database records which steps it has been through; `user_version` is their number. Each step runs
 in one transaction with its record, so one that is interrupted leaves the version before it, and
-of two processes that open an old database at once, one migrates and the other waits for it.
+of two processes that open an old database at once, one migrates and the other waits for it. Before
+the first step the database is copied (way_back.py).
 
 To change the schema, append a migration; one that was released is never edited. Timestamps
 belong to runs and to the history alone: everything else depends only on what was found.
@@ -11,6 +12,7 @@ belong to runs and to the history alone: everything else depends only on what wa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from replay import __version__
@@ -31,8 +33,16 @@ class Migration(NamedTuple):
 Migrations: TypeAlias = Sequence[Migration]
 
 
-def migrate(connection: Connection, migrations: Migrations) -> None:
-    """Brings a database to the newest version; does nothing where it is there already."""
+def migrate(
+    connection: Connection,
+    migrations: Migrations,
+    keep: Callable[[Path, int], object] | None = None,
+) -> None:
+    """Brings a database to the newest version; does nothing where it is there already.
+
+    `keep` is called once before an old database is changed, with its path and version, while
+    nobody can write to it.
+    """
     version = judge(connection, len(migrations))
     _check_history(connection, migrations[:version])
     if version == len(migrations):
@@ -41,13 +51,15 @@ def migrate(connection: Connection, migrations: Migrations) -> None:
     # The switch has no effect inside a transaction.
     connection.execute("PRAGMA foreign_keys=OFF")
     try:
-        while _one_step(connection, migrations):
-            pass
+        while _one_step(connection, migrations, keep):
+            keep = None
     finally:
         connection.execute("PRAGMA foreign_keys=ON")
 
 
-def _one_step(connection: Connection, migrations: Migrations) -> bool:
+def _one_step(
+    connection: Connection, migrations: Migrations, keep: Callable[[Path, int], object] | None
+) -> bool:
     """Applies the first migration that is due; false where none is."""
     with connection.writing():
         # Another process may have come first while this one waited for the lock.
@@ -55,6 +67,8 @@ def _one_step(connection: Connection, migrations: Migrations) -> bool:
         if version == len(migrations):
             return False
         migration = migrations[version]
+        if version and keep is not None:
+            keep(connection.path, version)
         if version == 0:
             connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
             connection.execute(_HISTORY)

@@ -46,6 +46,7 @@ from replay.findings.store.stored import (
     StoredRun,
 )
 from replay.findings.store.triage import Deciding
+from replay.findings.store.way_back import keep_copy
 from replay.targets.base import CoreIdentity
 
 __all__ = [
@@ -108,7 +109,7 @@ class Store(Deciding):
         untouched: bool = False,
         migrations: Migrations = MIGRATIONS,
     ) -> Self:
-        """Opens a database, making and migrating it where needed.
+        """Opens a database, making and migrating it where needed; an old one is copied first.
 
         With `create` false a missing file is an InputError. With `readonly` the file must be
         there and is neither migrated nor written to; an older one is read through a migrated
@@ -124,7 +125,7 @@ class Store(Deciding):
             raise InputError(f"there is no database {file}", path=str(file))
         connection = database.connect(file, len(migrations))
         try:
-            migrate(connection, migrations)
+            migrate(connection, migrations, keep_copy)
         except BaseException:
             connection.close()
             raise
