@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
@@ -38,7 +38,7 @@ from replay.runs.report import SetAside
 from replay.streams.corpus import Corpus
 from replay.streams.model import Start, Stream
 from replay.targets.base import Target
-from replay.targets.open import is_module
+from replay.targets.open import CoreKind, kind_of
 from replay.targets.pair import PairSpec
 from replay.targets.python.guard import ProcessGuard, switch_shadow_off
 from replay.targets.python.module import PythonTarget
@@ -268,7 +268,7 @@ class _Worker:
     def _open(self) -> None:
         """A pair of cores, and the lockstep over them. This process may end with a Python core, so
         none gets another; but the parent sees where it was."""
-        spec = self.job.cores
+        spec = replace(self.job.cores, isolated=False)
         authority = self._open_one(spec.authority, spec.open_authority)
         try:
             self._targets = authority, self._open_one(spec.shadow, spec.open_shadow)
@@ -278,10 +278,10 @@ class _Worker:
         self._lockstep = self._in_lockstep(*self._targets)
 
     def _open_one(self, spec: str, open_core: Callable[..., Target]) -> Target:
-        if not is_module(spec):
+        if kind_of(spec) is not CoreKind.MODULE:
             return open_core()
         with self._guard.loading(spec):
-            target = open_core(isolated=False)
+            target = open_core()
         assert isinstance(target, PythonTarget)
         target.watched = partial(self._watched, spec)
         return target

@@ -5,15 +5,42 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from enum import Enum
 from pathlib import Path
-from typing import Literal
+from typing import Literal, assert_never
 
 from replay.errors import UsageError
+from replay.executable_path import resolved_executable
 from replay.targets.base import Target
 from replay.targets.executable.handshake import DEFAULT_LIMITS, open_executable
 from replay.targets.executable.supervisor import Limits
 
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+
+
+class CoreKind(Enum):
+    """What can be a core: ours, a bot's module or file, an executable."""
+
+    OURS = "ours"
+    MODULE = "module"
+    EXECUTABLE = "executable"
+
+
+def kind_of(spec: str) -> CoreKind | None:
+    """What the user's name for a core stands for; None where it can be none of them.
+
+    What there is as a file counts as a path, and a dotted name as a module before it is looked
+    for on PATH.
+    """
+    if spec == "python":
+        return CoreKind.OURS
+    if spec.endswith(".py"):
+        return CoreKind.MODULE
+    if spec.startswith("~") or os.sep in spec or Path(spec).is_file():
+        return CoreKind.EXECUTABLE
+    if _DOTTED.fullmatch(spec):
+        return CoreKind.MODULE
+    return CoreKind.EXECUTABLE if shutil.which(spec) is not None else None
 
 
 def open_target(
@@ -25,42 +52,34 @@ def open_target(
     limits: Limits | None = None,
     isolated: bool = True,
 ) -> Target:
-    """Opens the core that `spec` names.
+    """Opens the core that `spec` names, as `kind_of` reads it.
 
-    `python` is our own core; a path that ends in `.py` or a dotted name of an importable module a
-    bot's; any other path an executable, each of whose answers may take `timeout` seconds (`limits`
-    sets all of its limits instead). A bot's module gets a process of its own, which may take as
-    long, unless `isolated` is false, for who is a process apart himself. What there is as a
-    file counts as a path. `role` only serves messages. Raises UsageError where nothing of that
-    name is there, and TargetError where it cannot be loaded or started.
+    Each answer may take `timeout` seconds (`limits` sets all limits instead). A bot's module gets
+    a process of its own, unless `isolated` is false, for a caller whose own process may end with
+    it. `role` only serves messages. Raises UsageError where nothing of that name is there, and
+    TargetError where it cannot be loaded or started.
     """
     if not spec:
         raise UsageError(f"no {role} core is named", role=role)
-    if spec == "python" or spec.endswith(".py"):
-        return _python(spec, limits or Limits(timeout=timeout), isolated=isolated)
-    if spec.startswith("~"):
-        spec = os.path.expanduser(spec)
-    if os.sep in spec or Path(spec).is_file():
-        if not Path(spec).exists():
-            raise UsageError(f"the {role} core {spec} does not exist", spec=spec, role=role)
-        return open_executable(spec, timeout=timeout, part1_only=part1_only, limits=limits)
-    on_path = shutil.which(spec)
-    if on_path is not None and not _DOTTED.fullmatch(spec):
-        return open_executable(on_path, timeout=timeout, part1_only=part1_only, limits=limits)
-    if _DOTTED.fullmatch(spec):
-        return _python(spec, limits or Limits(timeout=timeout), isolated=isolated)
-    raise UsageError(
-        f"the {role} core {spec!r} is neither `python`, a Python module or file, nor an executable",
-        spec=spec,
-        role=role,
-    )
-
-
-def is_module(spec: str) -> bool:
-    """Whether this names a bot's module: neither our core nor an executable."""
-    return spec != "python" and (
-        spec.endswith(".py") or not (os.sep in spec or Path(spec).is_file())
-    )
+    match kind_of(spec):
+        case CoreKind.OURS:
+            return _python(spec, limits or Limits(timeout=timeout), isolated=False)
+        case CoreKind.MODULE:
+            return _python(spec, limits or Limits(timeout=timeout), isolated=isolated)
+        case CoreKind.EXECUTABLE:
+            path = resolved_executable(spec)
+            if not Path(path).exists():
+                raise UsageError(f"the {role} core {spec} does not exist", spec=spec, role=role)
+            return open_executable(path, timeout=timeout, part1_only=part1_only, limits=limits)
+        case None:
+            raise UsageError(
+                f"the {role} core {spec!r} is neither `python`, a Python module or file, "
+                "nor an executable",
+                spec=spec,
+                role=role,
+            )
+        case kind:
+            assert_never(kind)
 
 
 def _python(spec: str, limits: Limits, *, isolated: bool) -> Target:
@@ -68,6 +87,4 @@ def _python(spec: str, limits: Limits, *, isolated: bool) -> Target:
     from replay.targets.python.isolated import IsolatedTarget
     from replay.targets.python.module import open_python_target
 
-    if spec == "python" or not isolated:
-        return open_python_target(spec)
-    return IsolatedTarget(spec, limits)
+    return IsolatedTarget(spec, limits) if isolated else open_python_target(spec)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from typing import Literal
 
 from replay.targets.base import Target
 from replay.targets.executable.supervisor import Limits
@@ -30,23 +31,25 @@ class PairSpec:
 
         For minimising, a core may fail as often as it likes, and has less time to answer.
         """
-        limits = self._limits(minimising)
-        alone = self.isolated
-        authority = open_target(self.authority, role="authority", limits=limits, isolated=alone)
+        authority = self._open(self.authority, "authority", minimising=minimising)
         try:
-            return authority, open_target(self.shadow, limits=limits, isolated=alone)
+            return authority, self._open(self.shadow, "shadow", minimising=minimising)
         except BaseException:
             authority.close()
             raise
 
-    def open_authority(self, *, isolated: bool = True) -> Target:
+    def open_authority(self) -> Target:
         """Another instance of the authority alone."""
-        limits = self._limits(False)
-        return open_target(self.authority, role="authority", limits=limits, isolated=isolated)
+        return self._open(self.authority, "authority")
 
-    def open_shadow(self, *, isolated: bool = True) -> Target:
+    def open_shadow(self) -> Target:
         """Another instance of the shadow alone."""
-        return open_target(self.shadow, limits=self._limits(False), isolated=isolated)
+        return self._open(self.shadow, "shadow")
+
+    def _open(
+        self, spec: str, role: Literal["authority", "shadow"], *, minimising: bool = False
+    ) -> Target:
+        return open_target(spec, role=role, limits=self._limits(minimising), isolated=self.isolated)
 
     def _limits(self, minimising: bool) -> Limits:
         if not minimising:

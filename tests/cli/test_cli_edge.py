@@ -128,7 +128,11 @@ def test_an_executable_has_one_meaning(where: Path, tmp_path: Path, core_exe: st
             ran = doge(tmp_path, *arguments, env=env)
             assert ran.code == 0, ran.err
             assert str(tmp_path / "a-core-exe") in ran.out
-    assert doge(tmp_path, "run", "j.jsonl", "--shadow", "a-core-exe", env={"PATH": path}).code == 0
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for arguments in (("run", "../j.jsonl"), ("fuzz", "--max-transitions", "300", "--jobs", "1")):
+        ran = doge(elsewhere, *arguments, "--shadow", "a-core-exe", env={"PATH": path})
+        assert ran.code == 0, ran.err
 
 
 def test_an_error_stream_that_is_full_changes_no_exit_code(where: Path) -> None:

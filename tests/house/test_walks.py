@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -88,8 +89,8 @@ def watched(names: list[str], met: list[str]) -> Iterator[None]:
 @contextmanager
 def cores() -> Iterator[tuple[Target, Target]]:
     """Our core, and one that forgets the fees of fills, both in this process."""
-    authority = PAIR.open_authority(isolated=False)
-    shadow = PAIR.open_shadow(isolated=False)
+    authority = replace(PAIR, isolated=False).open_authority()
+    shadow = replace(PAIR, isolated=False).open_shadow()
     try:
         yield authority, shadow
     finally:
