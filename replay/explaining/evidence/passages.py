@@ -7,12 +7,13 @@ there, one of two that refuse never said why, what stands for the shadow's answe
 authority's own, or the shadow diverged with another signature and so perhaps for another reason.
 
 An edit is *refuted* by a passage where it does not give exactly the shadow's answer at an
-occurrence or elsewhere. Where the passages come from is no matter here.
+occurrence or elsewhere; but not by what another difference beside this one leaves (`misfits`).
+Where the passages come from is no matter here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property, partial
@@ -25,6 +26,7 @@ from replay.differential.model import Difference, Signature, Verdict
 from replay.differential.routing_table import NO_ROUTING, Routing
 from replay.differential.same_footing import steps_for_shadow
 from replay.differential.settings_in_force import settings_at
+from replay.differential.signature.roots import erased
 from replay.differential.signature.signature import divergence_signature
 from replay.differential.trail import walk
 from replay.differential.uncompared import is_evidence
@@ -290,23 +292,66 @@ def replies(core: Target, passage: Passage) -> Reply:
         return Reply(None, [Failure(FailureKind.GARBAGE, detail)] * len(stream.steps))
 
 
-def first_misfit(core: Target, passages: Iterable[Passage]) -> Refutation | None:
+def first_misfit(
+    core: Target, passages: Iterable[Passage], known: Collection[str] | None = None
+) -> Refutation | None:
     """The first step of some passages at which an edited core is refuted, None where it fits all of
-    them."""
+    them; `known` as for `misfits`."""
     for passage in passages:
-        for refutation in misfits(core, passage):
+        for refutation in misfits(core, passage, known):
             return refutation
     return None
 
 
-def misfits(core: Target, passage: Passage) -> Iterator[Refutation]:
-    """Every step of a passage at which an edited core is refuted, in order."""
+def misfits(
+    core: Target, passage: Passage, known: Collection[str] | None = None
+) -> Iterator[Refutation]:
+    """Every step of a passage at which an edited core is refuted, in order.
+
+    `known` are the fields (paths without indices) in which the kept occurrences differ. Where it is
+    given, an occurrence that differs in other fields, too, does not speak against an edit that
+    leaves exactly that difference: it is for another cause.
+    """
     reply = replies(core, passage)
     if passage.blob is not None and reply.blob == passage.blob:
         return
     for place, answer in enumerate(reply.results):
-        if passage.roles[place] is not Role.ASIDE and not answers_alike(passage, place, answer):
+        if passage.roles[place] is Role.ASIDE or answers_alike(passage, place, answer):
+            continue
+        if known is None or not leaves_another(passage, place, answer, known):
             yield Refutation(passage, place, answer)
+
+
+def leaves_another(
+    passage: Passage, place: int, answer: StepResult, known: Collection[str]
+) -> bool:
+    """Whether an answer to an occurrence is the shadow's in all fields that are `known`, and the
+    authority's wherever it is not the shadow's."""
+    theirs = passage.shadow[place]
+    if passage.roles[place] is not Role.OCCURRENCE or isinstance(theirs, Failure):
+        return False
+    if isinstance(answer, Failure) or is_refusal(answer) or is_refusal(theirs):
+        return False
+    before, decimals = passage.befores[place]
+    try:
+        left = compare(answer, theirs, before, decimals)
+    except Exception:  # an edit may make anything of an answer
+        return False
+    there = passage.differences(place)
+    return len(left) < len(there) and all(
+        erased(one.path) not in known and one in there for one in left
+    )
+
+
+def fields_of(passages: Iterable[Passage]) -> frozenset[str]:
+    """The fields in which the occurrences among the steps of some passages differ."""
+    return frozenset(
+        erased(difference.path)
+        for passage in passages
+        for place, role in enumerate(passage.roles)
+        if role is Role.OCCURRENCE
+        for difference in passage.differences(place)
+    )
 
 
 def answers_alike(passage: Passage, place: int, answer: StepResult) -> bool:

@@ -19,6 +19,7 @@ from replay.explaining.evidence.passages import (
     Refutation,
     Role,
     answers_alike,
+    fields_of,
     first_misfit,
     replies,
 )
@@ -71,8 +72,9 @@ def in_force(core: EditableCore, edit: Edit | None) -> Iterator[Target | None]:
 class Contest:
     """Edits of a core and the evidence they have met.
 
-    `alive` fit all of it, in the order in which they came; `tried` counts all that entered, and
-    `refuted` has those that fell later than at the first hurdle, with the step that did it.
+    What there is at first are the kept occurrences. `alive` fit all of it, in the order in which
+    they came; `tried` counts all that entered, and `refuted` has those that fell later than at the
+    first hurdle, with the step that did it.
     """
 
     core: EditableCore
@@ -80,6 +82,10 @@ class Contest:
     alive: list[Edit] = field(default_factory=list)
     refuted: dict[Edit, Refutation] = field(default_factory=dict)
     tried: int = 0
+    _known: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._known = fields_of(self.evidence)
 
     def enter(self, edits: Iterable[Edit], clock: Clock, share: float) -> bool:
         """Holds edits against the evidence that there is, the first passage of which is the hurdle
@@ -90,9 +96,9 @@ class Contest:
                 return False
             self.tried += 1
             with in_force(self.core, edit) as target:
-                if target is None or first_misfit(target, first) is not None:
+                if target is None or first_misfit(target, first, self._known) is not None:
                     continue
-                refutation = first_misfit(target, others)
+                refutation = first_misfit(target, others, self._known)
             if refutation is None:
                 self.alive.append(edit)
             else:
@@ -104,7 +110,7 @@ class Contest:
         self.evidence += passages
         for edit in list(self.alive):
             with in_force(self.core, edit) as target:
-                refutation = None if target is None else first_misfit(target, passages)
+                refutation = None if target is None else first_misfit(target, passages, self._known)
             if refutation is not None:
                 self.refuted[edit] = refutation
                 self.alive.remove(edit)
@@ -125,6 +131,17 @@ class Contest:
     def elsewhere(self) -> int:
         """Steps of the evidence on which the cores agree."""
         return sum(one.roles.count(Role.ELSEWHERE) for one in self.evidence)
+
+    def beside(self, edit: Edit) -> int:
+        """At how many occurrences the shadow differs in something else, too, that the edit
+        leaves."""
+        return sum(
+            role is Role.OCCURRENCE and not answers_alike(passage, place, answer)
+            for passage, results in zip(
+                self.evidence, self.answers(edit, self.evidence), strict=False
+            )
+            for place, (role, answer) in enumerate(zip(passage.roles, results, strict=True))
+        )
 
     def also(self, edit: Edit) -> int:
         """How many steps that were set aside the edit answers exactly as the shadow does: another

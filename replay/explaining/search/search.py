@@ -299,6 +299,13 @@ class _Inquiry:
             )
             for number, (edit, alike) in enumerate(zip(ranked, same, strict=True))
         )
+        if beside := contest.beside(ranked[0]):
+            of_them = known.support.generated - beside
+            known = replace(known, support=known.support._replace(generated=of_them))
+            self.notes.append(
+                f"at {beside:,} more generated occurrences the shadow differs in something else, "
+                "too; that is left to another cause"
+            )
         result, why = Result.VERIFIED, ""
         if rivals is None:
             result, why = Result.UNVERIFIED, "the shadow cannot be asked"
