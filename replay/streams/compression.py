@@ -24,6 +24,12 @@ COMPRESSED_ENDINGS = (".gz", ".zst", ".xz", ".bz2")
 MAX_LAYERS = 4
 _OUT = 1024 * 1024
 _FEED_AMONG_REMAINS = 256
+_KEPT = 1024 * 1024
+"""Bytes of a member, as they stand in the file, that are kept while it has not ended."""
+
+_SECOND_LOOKS = 16
+"""How often in a file another member is looked for in what one without an end has swallowed."""
+
 _LZMA_MEMORY = 256 * 1024 * 1024
 
 
@@ -116,6 +122,7 @@ class _Layer:
         self._told = False  # that damage was told, and nothing was read since
         self._remains = False  # something was damaged, and no member was whole since
         self._tail = b""  # the end of what was searched, which may be half of a magic
+        self._member = bytearray()  # what this member was fed, its first _KEPT bytes
 
     def read(self, pieces: Iterator[Piece]) -> Iterator[Piece]:
         """What is in it."""
@@ -127,8 +134,21 @@ class _Layer:
                 self._lost = self._told = self._remains = True
             else:
                 yield from self._feed(self._tail + piece if self._tail else piece)
-        if not self._fresh and not self._lost:
-            yield Damage(f"the {self._format.name} data is cut off")
+        yield from self._end()
+
+    def _end(self) -> Iterator[Piece]:
+        """The file ends. A damaged length makes a member swallow those after it: they are read."""
+        for looks in range(_SECOND_LOOKS + 1):
+            if self._fresh or self._lost:
+                return
+            at = self._member.find(self._format.magic, 1) if looks < _SECOND_LOOKS else -1
+            yield Damage(f"the {self._format.name} data is cut off", ends=at < 0)
+            if at < 0:
+                return
+            swallowed = bytes(self._member[at:])
+            self._begin()
+            self._told = self._remains = True
+            yield from self._feed(swallowed)
 
     def _feed(self, data: bytes) -> Iterator[Piece]:
         at, self._tail = 0, b""
@@ -158,6 +178,7 @@ class _Layer:
                 continue
             at += len(piece)
             self._fresh = False
+            self._member += piece[: max(0, _KEPT - len(self._member))]
             if self._inner.eof:
                 at -= len(self._inner.unused_data)
                 self._begin()
@@ -167,6 +188,7 @@ class _Layer:
         self._inner = self._format.make()
         self._fresh = True
         self._lost = False
+        self._member.clear()
 
     def _search(self, data: bytes, at: int) -> int:
         """Where the next member begins; the end of the data where none does."""

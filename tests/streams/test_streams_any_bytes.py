@@ -8,6 +8,7 @@ import lzma
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -75,3 +76,20 @@ def test_whole_members_beside_a_damaged_one_are_read(
     lines = [line.data for line in read_lines(path) if isinstance(line, Line)]
     assert lines[:50] == [b'{"n":0}'] * 50
     assert lines[-49:] == [b'{"n":2}'] * 49
+
+
+@pytest.mark.parametrize(
+    ("pack", "at", "bits"), [(PACKERS[1], 3, 4), (PACKERS[2], 29, 65), (PACKERS[4], 8, 2)]
+)
+def test_a_member_that_swallows_those_after_it_costs_itself_alone(
+    tmp_path: Path, pack: Callable[[bytes], bytes], at: int, bits: int
+) -> None:
+    """A length that is damaged makes the rest of the file a part of it."""
+    members = [bytearray(pack(b'{"n":%d}\n' % n * 50)) for n in range(3)]
+    members[1][at] ^= bits
+    path = tmp_path / "x"
+    path.write_bytes(b"".join(members))
+    found = list(read_lines(path))
+    assert [one.reason for one in found if not isinstance(one, Line)]
+    lines = [one.data for one in found if isinstance(one, Line)]
+    assert lines == [b'{"n":0}'] * 50 + [b'{"n":2}'] * 50
