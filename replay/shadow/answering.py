@@ -18,7 +18,8 @@ from collections.abc import Callable
 from typing import Any
 
 from replay.errors import TargetError
-from replay.shadow.call_deltas import CHECK, REGIME, TRANSITION, Offer, call_of, fields_of, plain
+from replay.shadow.arguments import CHECK, REGIME, TRANSITION
+from replay.shadow.call_deltas import Offer, call_of, fields_of, plain
 from replay.shadow.metrics import Counter
 from replay.shadow.oneshot import ask_once
 from replay.targets.base import FailureKind

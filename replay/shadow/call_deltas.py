@@ -17,6 +17,7 @@ from operator import attrgetter, is_not
 from typing import Any, NamedTuple
 
 from replay.core import EngineConfig
+from replay.shadow.arguments import CHECK, REGIME, TRANSITION, in_order
 from replay.shadow.wire import CallMessage, pack
 from replay.streams.continuation import key_of, orders_of, overlap
 from replay.streams.events import compact_call
@@ -32,8 +33,6 @@ from replay.targets.base import Outcome
 from replay.targets.compact import ACTION_FIELDS, ACTION_NAMES
 from replay.targets.python.objects import LISTS, compact_list, plain_of, values_of
 from replay.targets.python.raised import RAISED, refusal_by
-
-TRANSITION, CHECK, REGIME = range(3)
 
 _CODES = {name: code for code, name in EVENT_NAMES.items()}
 _FIELDS: Mapping[str, Callable[[Any], tuple[Any, ...]]] = {
@@ -222,12 +221,10 @@ class Compactor:
         if known is None:
             known = self._signatures[offer.kind] = signature(own)
         try:
-            bound = known.bind(*args, **kwargs)
+            given = in_order(offer.kind, known, args, kwargs)
         except TypeError as error:
             raise Unwritable(f"a call does not fit: {error}") from error
-        bound.apply_defaults()
-        state, *rest = bound.arguments.values()
-        second, third, size, sizes = (*rest, None, None, None, None)[:4]
+        state, second, third, size, sizes = (*given, None, None, None, None)[:5]
         return offer._replace(
             state=state, second=second, third=third, size=size, sizes=sizes, given=None
         )

@@ -23,7 +23,8 @@ from contextvars import ContextVar
 from typing import Any
 
 from replay.shadow.answering import Executable, HaskellBackend
-from replay.shadow.call_deltas import CHECK, REGIME, TRANSITION, Compactor
+from replay.shadow.arguments import CHECK, REGIME, TRANSITION
+from replay.shadow.call_deltas import Compactor
 from replay.shadow.cores_seen import python_sources
 from replay.shadow.feeder import Feeder
 from replay.shadow.metrics import Counter, Counts, Latency, Tally, telemetry

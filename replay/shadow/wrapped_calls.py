@@ -21,7 +21,8 @@ from enum import Enum, auto
 from time import perf_counter
 from typing import Any, NamedTuple, TypeAlias
 
-from replay.shadow.call_deltas import CHECK, REGIME, TRANSITION, Offer
+from replay.shadow.arguments import CHECK, NAMES, REGIME, TRANSITION
+from replay.shadow.call_deltas import Offer
 from replay.targets.python.raised import refusal_by
 
 Function: TypeAlias = Callable[..., Any]
@@ -71,9 +72,9 @@ class Shadowed(NamedTuple):
 
 def shadowed(own: Function, kind: int, notes: Notes) -> Shadowed:
     """The function in place of a module's `own` one. It has no mode until `bind` is called."""
-    names, make = _MAKERS[kind]
+    names = NAMES[kind]
     defaults = _defaults(own, names)
-    made = _any(own, kind, notes) if defaults is None else make(own, notes)
+    made = _any(own, kind, notes) if defaults is None else _MAKERS[kind](own, notes)
     if defaults is not None:
         _take_parameters(made.function, own, len(names))
         made.function.__defaults__ = defaults or None
@@ -412,8 +413,8 @@ def _kept(value: Any) -> Any:
     return value.copy() if type(value) is dict else value
 
 
-_MAKERS: Mapping[int, tuple[tuple[str, ...], Callable[[Function, Notes], Shadowed]]] = {
-    TRANSITION: (("state", "event", "config", "order_size_usd", "order_sizes"), _transition),
-    CHECK: (("state",), _check_invariants),
-    REGIME: (("state", "local_id", "regime"), _regime),
+_MAKERS: Mapping[int, Callable[[Function, Notes], Shadowed]] = {
+    TRANSITION: _transition,
+    CHECK: _check_invariants,
+    REGIME: _regime,
 }

@@ -237,3 +237,34 @@ print(threading.active_count(), sm.get_shadow_metrics()["adapter"]["recorder"])
     done = run(program, tmp_path, DOGE_CORE_SHADOW="0", DOGE_CORE_JOURNAL="logs", **record)
     assert done.stdout.split() == ["1", "None"], done.stderr
     assert not (tmp_path / "logs").exists()
+
+
+ANY_WAY = (
+    "def transition(state, event, *rest): return own(state, event, *rest)",
+    "def transition(*given, **named): return own(*given, cfg=named['config'], order_size_usd=2.0)",
+    "def transition(state, *, event, config, **more): return own(state, event, config, **more)",
+    "def transition(state, event, cfg, size, sizes=None, *, trace=0): "
+    "return own(state, event, cfg, size)",
+)
+
+
+@pytest.mark.parametrize("source", ANY_WAY)
+def test_a_function_may_take_its_arguments_in_any_way(
+    module: ModuleType, core_exe: str, source: str
+) -> None:
+    exec(
+        source.replace("own(", "_own("), module.__dict__ | {"_own": module.transition}, found := {}
+    )
+    module.transition = found["transition"]  # type: ignore[attr-defined]
+    adapter = wrap(module, ShadowOptions(shadow=True, executable=core_exe, timeout=60.0))
+    sm: Any = module
+    state, event, config = sm.PairState(0.2, 1.0), sm.TimerTick(2.0), sm.EngineConfig()
+    if "given" in source:
+        adapter.transition(state, event, config=config, order_size_usd=2.0)
+    elif "more" in source:
+        adapter.transition(state, event=event, config=config, order_size_usd=2.0)
+    else:
+        adapter.transition(state, event, config, 2.0)
+    adapter.close()
+    told = adapter.get_shadow_metrics()["adapter"]
+    assert (told["compared"], told["failed"]) == (1, 0)
