@@ -41,9 +41,17 @@ MAX_NEW_STREAMS = 50
     epilog="""\b
 Examples:
   doge-replay nightly --minutes 60 --report-dir reports
-  doge-replay nightly --minutes 10 --import logs/"""
+  doge-replay nightly --minutes 10 --import logs/
+  doge-replay nightly --max-transitions 1000000 --seed 7"""
 )
 @click.option("--minutes", type=Duration(min=0.01), default=10.0, show_default=True, metavar="M")
+@click.option(
+    "--max-transitions",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Generate the streams planned for N transitions, where the minutes suffice; what is "
+    "found is the same each time then.",
+)
 @click.option("--report-dir", type=click.Path(file_okay=False, path_type=Path), metavar="DIR")
 @click.option(
     "--import",
@@ -68,6 +76,7 @@ Examples:
 @core_options
 def nightly(
     minutes: float,
+    max_transitions: int | None,
     report_dir: Path | None,
     imports: tuple[str, ...],
     causes_seconds: float | None,
@@ -87,7 +96,7 @@ def nightly(
     mix = Mix(profile or settings.profile)
     chosen_seed = new_seed() if seed is None else seed
     jobs = jobs or settings.jobs
-    details = {"minutes": minutes, "jobs": jobs}
+    details = {"minutes": minutes, "max_transitions": max_transitions, "jobs": jobs}
     with running(
         RunKind.NIGHTLY, settings, details, announce, seed=chosen_seed, profile=mix.value
     ) as under_way:
@@ -99,7 +108,7 @@ def nightly(
             under_way.check()
         if report.storm is None:
             candidates = campaign(
-                under_way, mix, chosen_seed, jobs, deadline, None, known, quiet=as_json
+                under_way, mix, chosen_seed, jobs, deadline, max_transitions, known, quiet=as_json
             )
             report.new_streams = _join(settings, candidates, known)
     with reading(settings) as store:
