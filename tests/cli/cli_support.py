@@ -69,7 +69,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def doge(
-    where: Path, *arguments: object, env: Mapping[str, str] | None = None, seconds: float = 120.0
+    where: Path, *arguments: object, env: Mapping[str, str] | None = None, seconds: float = 600.0
 ) -> Ran:
     """Runs the program to its end in a directory. No output of it may have a traceback or what a
     terminal would take as an order."""
@@ -116,7 +116,7 @@ def ended(process: Any, number: int | None = None, *, group: bool = False) -> Ra
             os.killpg(process.pid, number)
         else:
             process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=600)
     return checked(process.returncode, out, err)
 
 
@@ -193,7 +193,7 @@ def children_of(session: int) -> list[str]:
     return found
 
 
-def assert_gone(session: int, *marks: object, seconds: float = 2.0) -> None:
+def assert_gone(session: int, *marks: object, seconds: float = 30.0) -> None:
     """Nothing of a killed program lives on."""
     until = time.monotonic() + seconds
     while left := living(marks) + children_of(session):

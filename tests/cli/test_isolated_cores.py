@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -83,10 +82,10 @@ def test_a_core_that_ends_a_worker_fails_at_a_step_and_the_campaign_goes_on(
     at = 'getattr(event, "price", 0.0) == 0.31'
     assert at in text
     # Late in one of many streams, so that there is something to go on with.
-    (tmp_path / "core.py").write_text(text.replace(at, "state.total_round_trips == 5"))
+    (tmp_path / "core.py").write_text(text.replace(at, "state.total_round_trips == 14"))
     ran = doge(tmp_path, "fuzz", "--max-transitions", 12000, "--profile", "live", "--jobs", 1,
                "--seed", 5, "--authority", "core.py", "--json",
-               env={"DOGE_CORE_TIMEOUT_SEC": "1"}, seconds=280)  # fmt: skip
+               env={"DOGE_CORE_TIMEOUT_SEC": "1"})  # fmt: skip
     assert ran.code == 3, ran.err
     report = ran.json
     assert report["storm"] is None, report["storm"]
@@ -99,8 +98,7 @@ PLANTED = Path(__file__).parents[1] / "support" / "interpreter"
 
 def campaign(where: Path, fault: str, *arguments: object) -> Ran:
     env = {"PYTHONPATH": str(PLANTED), "PLANTED_FAULT": fault}
-    return doge(where, "fuzz", "--profile", "live", "--seed", 11, "--json", *arguments, env=env,
-                seconds=280)  # fmt: skip
+    return doge(where, "fuzz", "--profile", "live", "--seed", 11, "--json", *arguments, env=env)
 
 
 @pytest.mark.parametrize("fault", ["raises", "dies"])
@@ -122,15 +120,13 @@ def test_a_fault_of_ours_sets_one_unit_aside_and_the_rest_goes_on(
     assert without.json["streams"] == 1
 
 
-def test_a_night_with_a_fault_of_ours_runs_its_time_and_writes_all_reports(tmp_path: Path) -> None:
+def test_a_night_with_a_fault_of_ours_goes_on_and_writes_all_reports(tmp_path: Path) -> None:
     env = {"PYTHONPATH": str(PLANTED), "PLANTED_FAULT": "raises"}
-    began = time.monotonic()
-    ran = doge(tmp_path, "nightly", "--minutes", 0.3, "--profile", "live", "--seed", 11,
-               "--report-dir", "reports", env=env, seconds=280)  # fmt: skip
+    ran = doge(tmp_path, "nightly", "--minutes", 30, "--max-transitions", 60_000,
+               "--profile", "live", "--seed", 11, "--report-dir", "reports", env=env)  # fmt: skip
     report = json.loads((tmp_path / "reports" / "report.json").read_text())
-    if not report["set_aside"]:
-        pytest.fail("the night did not come to the unit with the fault")
-    assert time.monotonic() - began >= 18
+    assert report["set_aside"]
+    assert report["transitions"] > 30_000
     assert ran.code == 3
     number = report["set_aside"][0]["number"]
     for name in ("report.md", "report.html"):

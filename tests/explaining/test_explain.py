@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -153,7 +154,7 @@ def test_a_shadow_that_answers_at_random_has_no_cause(tmp_path: Path) -> None:
     of = Subject(occurrences[0].id, occurrences[0].signature, [one.case for one in occurrences[:3]])
     found = explained(shadow, of)
     assert (found.result, found.exit_code) == (Result.FLAKY, ExitCode.PROVES_NOTHING)
-    assert " of 20 runs" in found.why
+    assert re.search(r" of \d+ runs ", found.why)
     assert "shadow" in found.why
 
 

@@ -234,10 +234,10 @@ def test_killed_at_any_moment_all_but_the_last_line_is_there(tmp_path: Path) -> 
         child = subprocess.Popen([sys.executable, "-c", program, str(folder)],
                                  stdout=subprocess.PIPE, text=True)  # fmt: skip
         assert child.stdout is not None
-        child.stdout.readline()
+        first = child.stdout.readline()
         time.sleep(moment)
         os.kill(child.pid, signal.SIGKILL)
-        told = int(child.stdout.read().split()[-1:][0] if moment else 50)
+        told = int([first, *child.stdout.read().split()][-1])
         child.wait()
         child.stdout.close()
         # The next writer ends what this one had begun.
