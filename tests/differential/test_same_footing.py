@@ -122,3 +122,19 @@ def test_the_last_step_of_a_case_starts_from_the_authoritys_state(core_exe: str)
         last = run_last_step(Stream(START, steps), open_target(LOOSE), other)
         other.close()
         assert last.finding is None
+
+
+@pytest.mark.parametrize("call", [(5, 1, 2), (6,)], ids=["a regime is set", "a check"])
+@pytest.mark.parametrize("kind", SHADOWS)
+def test_settings_that_no_core_reads_at_a_call_without_need_of_them_are_in_force_nowhere(
+    core_exe: str, kind: str, call: tuple[int, ...]
+) -> None:
+    """The authority answers such a call, which does not show that it took the settings."""
+    steps = (
+        Step(call, {"config": {"refresh_pct": None}}),
+        TICKS[0],
+        Step(TICKS[1].call, {"order_size_usd": None}),
+        TICKS[2],
+    )
+    lockstep = run(ours(), shadow(kind, core_exe), *steps)
+    assert +lockstep.tally.verdicts == {Verdict.AGREE: 3, Verdict.BOTH_REFUSE: 1}

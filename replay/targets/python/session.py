@@ -52,6 +52,12 @@ _TICK, _TIMER = int(CallCode.PRICE_TICK), int(CallCode.TIMER_TICK)
 _REGIME, _CHECK = int(CallCode.APPLY_REGIME), int(CallCode.CHECK_INVARIANTS)
 
 
+def _needs_settings(call: Any) -> bool:
+    """Whether a call needs settings and sizes: each does, but for one that tags an order or looks
+    at the invariants."""
+    return type(call) is not tuple or call[0] not in (_REGIME, _CHECK)
+
+
 class PythonSession:
     """Where one stream stands on a Python core (docs/replay-method.md, "Request body").
 
@@ -265,7 +271,7 @@ class PythonSession:
             if moved:
                 self._undo()
             return outcome
-        if step.changes is not None:
+        if step.changes is not None and _needs_settings(step.call):
             self._insist()
         if alike(outcome, wanted):
             return outcome
@@ -280,7 +286,9 @@ class PythonSession:
 
     def _insist(self) -> None:
         """Settings that the authority took and this core could not read: it has none to go on with,
-        and must not go on with former ones that are not in force any more."""
+        and must not go on with former ones that are not in force any more.
+
+        Only a call that needs the settings shows that the authority took them."""
         self._config = self._refused.get("config", self._config)
         self._size = self._refused.get("order_size_usd", self._size)
         self._sizes = self._refused.get("order_sizes", self._sizes)
