@@ -187,18 +187,21 @@ def rounding_places(core: EditableCore, helper: str, scopes: Iterable[Scope]) ->
 
 
 def known_deviations(core: EditableCore) -> Iterator[Deviation]:
-    """Each known deviation in each function that rounds, then each of them everywhere."""
+    """Each known deviation in each function that rounds, then each of them everywhere; none in a
+    core that rounds nothing itself."""
     functions = []
+    rounds = False
     for module in core.map.modules.values():
         for call in rounding_calls(core.map, module):
+            rounds = True
             scope = module.scope_at(module.span(call.func)[0])
             if scope.is_function and scope.name not in functions:
                 functions.append(scope.name)
     for function in functions:
         for name in KNOWN:
             yield Deviation(name, (function,))
-    for name in KNOWN:
-        yield Deviation(name)
+    if rounds:
+        yield from map(Deviation, KNOWN)
 
 
 # --- An edit as a deviation -------------------------------------------------------------------
