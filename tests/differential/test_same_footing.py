@@ -138,3 +138,18 @@ def test_settings_that_no_core_reads_at_a_call_without_need_of_them_are_in_force
     )
     lockstep = run(ours(), shadow(kind, core_exe), *steps)
     assert +lockstep.tally.verdicts == {Verdict.AGREE: 3, Verdict.BOTH_REFUSE: 1}
+
+
+@pytest.mark.parametrize("kind", ["python", "isolated"])
+def test_what_a_loose_core_holds_need_not_be_readable_to_itself(kind: str) -> None:
+    """After a refusal the shadow is told all of the state once more, and names all of it; the
+    authority then holds a time that its own reader would refuse."""
+    steps = (
+        TICKS[0],
+        Step(TICKS[1].call, {"state": {"completed_cycles": [{"exit_fee": []}]}}),
+        Step((0, 0.2, {"A": 0.0})),
+        TICKS[2],
+    )
+    other = open_target(LOOSE) if kind == "isolated" else open_python_target(LOOSE)
+    lockstep = run(open_python_target(LOOSE), other, *steps)
+    assert +lockstep.tally.verdicts == {Verdict.AGREE: 3, Verdict.BOTH_REFUSE: 1}

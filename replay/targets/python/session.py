@@ -273,7 +273,7 @@ class PythonSession:
             return outcome
         if step.changes is not None and _needs_settings(step.call):
             self._insist()
-        if alike(outcome, wanted):
+        if alike(outcome, wanted) or (moved and self._has_come_to(wanted[0])):
             return outcome
         try:
             self._go_on_from(wanted[0], moved=moved)
@@ -395,6 +395,24 @@ class PythonSession:
         """Back to where the session stood before its last answer."""
         if self._before is not None:
             self._state, self._values, self._due = self._before
+
+    def _has_come_to(self, delta: Sequence[Any]) -> bool:
+        """Whether the last answer's state is the authority's, though its delta may name more of it:
+        what was told once more, for one. Then nothing has to be read, which a core need not be able
+        to: a module may hold values that its own reader refuses."""
+        if self._before is None:
+            return False
+        wanted = dict(zip(delta[::2], delta[1::2], strict=True))
+        for index, (old, value) in enumerate(zip(self._before[1], self._values, strict=True)):
+            if value is old and index not in wanted:
+                continue
+            own = compact_list(index, old, value) if index in LISTS else normal(value)
+            if index not in wanted:
+                if not is_as_it_was(index, old, own):
+                    return False
+            elif repr(own) != repr(wanted[index]):
+                return False
+        return True
 
     def _go_on_from(self, delta: Sequence[Any], *, moved: bool) -> None:
         """Sets the state to the authority's answer: its delta on the state before this step, read
