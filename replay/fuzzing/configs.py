@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from replay.fuzzing.choices import Choices
-from replay.fuzzing.plan import EDGE_SETTINGS, Profile
-from replay.fuzzing.value_pool import EDGE_DOUBLES, EDGE_INTS, INF
+from replay.fuzzing.plan import Profile
+from replay.fuzzing.setting_pools import EDGE_SETTINGS, LIVE_POOLS
+from replay.fuzzing.value_pool import EDGE_DOUBLES, EDGE_INTS, INF, fit
 
 DEFAULTS: Mapping[str, Any] = {
     "entry_pct": 0.2, "entry_pct_a": None, "entry_pct_b": None, "profit_pct": 1.0,
@@ -21,20 +22,6 @@ DEFAULTS: Mapping[str, Any] = {
 }  # fmt: skip
 """The settings in their order, with reducer.md's defaults."""
 
-LIVE_POOLS: Mapping[str, tuple[Any, ...]] = {
-    "entry_pct_a": (None, None, None, 0.15, 0.3, 0.0),
-    "entry_pct_b": (None, None, None, 0.15, 0.3, 0.0),
-    "min_volume": (13.0, 13.0, 10.0, 20.0),
-    "min_cost_usd": (0.0, 0.0, 0.5, 1.0),
-    "loss_backoff_start": (3, 1, 2),
-    "loss_cooldown_sec": (900.0, 60.0, 300.0),
-    "backoff_factor": (0.5, 0.25, 1.0),
-    "backoff_max_multiplier": (5.0, 2.0, 3.0),
-    "max_consecutive_refreshes": (3, 2, 1, 5),
-    "refresh_cooldown_sec": (300.0, 30.0, 60.0, 120.0),
-}
-"""What the live bot's settings are where no plan decides them; all others stay at the default."""
-
 _INT_SETTINGS = frozenset(name for name, value in DEFAULTS.items() if type(value) is int)
 
 
@@ -45,7 +32,7 @@ def live_config(
     config = dict(DEFAULTS)
     for name, pool in LIVE_POOLS.items():
         config[name] = choices.pick(pool)
-    config["price_decimals"] = choices.pick((6, grid, max(grid, 5)))
+    config["price_decimals"] = choices.pick((6, grid, max(grid, 5), 6, grid, 7, 8))
     if decided:
         config.update(decided)
     return config
@@ -70,6 +57,9 @@ def edge_setting(choices: Choices, name: str) -> Any:
     """An extreme but readable value of one setting."""
     if name == "sticky_mode_enabled":
         return choices.chance(50)
+    if name.endswith("_pct") and choices.chance(25):
+        # As percents are written; hardly any of these has a hundredth part that is a double.
+        return choices.integer(1, 9999) / 1000.0
     if name in EDGE_SETTINGS and choices.chance(70):
         return choices.pick(EDGE_SETTINGS[name])
     if name in ("price_decimals", "volume_decimals"):
@@ -86,7 +76,7 @@ def live_sizes(
 ) -> tuple[float, dict[str, float] | None]:
     """A size in USD that buys what the exchange takes at least, and often one for each trade."""
     least = max(config.get("min_volume", 13.0) * price, config.get("min_cost_usd", 0.0))
-    size = cents(least * choices.pick((1.3, 1.03, 1.15, 2.0, 5.0)))
+    size = cents(least * choices.pick((1.3, 1.03, 1.15, 2.0, 5.0, 1.0, 3.7)))
     if choices.chance(35):
         return size, None
     return size, {
@@ -100,7 +90,9 @@ def edge_sizes(
 ) -> tuple[float, dict[str, Any] | None]:
     """Sizes at the minimum exactly, halves between two volumes, none at all, or without bound."""
     size = edge_size(choices, price, config)
-    sizes: dict[str, Any] | None = choices.pick((None, None, {}, {"C": 1.0}, {"a": 2.0, "b": 3.0}))
+    sizes: dict[str, Any] | None = choices.pick(
+        (None, None, {}, {"C": 1.0}, {"a": 2.0, "b": 3.0}, {"A ": 2.0})
+    )
     if choices.chance(50):
         sizes = {}
         if choices.chance(70):
@@ -158,6 +150,12 @@ def setting(config: Mapping[str, Any], name: str) -> float:
         return float(value)
     except OverflowError:
         return INF
+
+
+def volume_of(config: Mapping[str, Any], raw: float) -> float:
+    """A volume of so many decimals as the exchange keeps, for finite ones of ordinary size."""
+    decimals = int(max(0.0, min(20.0, setting(config, "volume_decimals"))))
+    return fit(raw, decimals)
 
 
 def cents(value: float) -> float:

@@ -81,6 +81,8 @@ def _field(choices: Choices, name: str, value: Any) -> Any:
         return choices.pick(REGIMES)
     if name == "mode_source":
         return choices.pick(MODE_SOURCES)
+    if name in ("side", "role", "trade_id") and isinstance(value, str) and choices.chance(60):
+        return choices.pick(_other_letters(value))
     return _value(choices, value)
 
 
@@ -102,6 +104,14 @@ def _value(choices: Choices, value: Any) -> Any:
         return choices.pick(ODD_NUMBERS)
     if isinstance(value, str):
         if kind < 6:
-            return choices.pick((value.upper(), value.capitalize(), " " + value, value + "\n"))
+            return choices.pick(_other_letters(value))
         return choices.pick(ODD_TEXTS)
     return choices.pick((*WRONG_TYPES, *ODD_NUMBERS))
+
+
+def _other_letters(text: str) -> tuple[str, ...]:
+    """A text in other case, or with spaces about it: what a kind reader takes for the same."""
+    return (
+        text.upper(), text.capitalize(), text.swapcase(), text.lower(), f" {text}", f"{text}\n",
+        f"{text}\u00a0", text.replace("s", "\u017f"),
+    )  # fmt: skip

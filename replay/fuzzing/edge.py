@@ -17,6 +17,7 @@ from replay.fuzzing.live import LiveSource
 from replay.fuzzing.plan import Plan
 from replay.fuzzing.states import edge_field, live_state, stretch_state
 from replay.fuzzing.step_source import StateView, order_document, recovery_document, snapshot
+from replay.fuzzing.ties import decimals_of, entry_ratio, tied_factor, tied_size
 from replay.fuzzing.value_pool import (
     DYADIC,
     EDGE_DOUBLES,
@@ -30,7 +31,6 @@ from replay.fuzzing.value_pool import (
     TINY,
     around,
     down,
-    fit,
     solves,
     up,
 )
@@ -186,14 +186,54 @@ class EdgeSource:
         return guess
 
     def _tie_price(self, state: StateView) -> float:
-        """A price that ends in a 5 just behind the last decimal that is kept."""
-        decimals = int(max(-20.0, min(20.0, setting(self.config, "price_decimals"))))
-        unit = 10.0**-decimals
+        """A price of which an entry's, or its own, comes to lie between two that are kept."""
+        choices = self.choices
+        decimals = decimals_of(self.config, "price_decimals")
         market = state.market_price
         if not math.isfinite(market) or not 1e-300 < abs(market) < 1e300:
             market = 0.15
-        guess = (math.floor(max(-1e15, min(market / unit, 1e15))) + 0.5) * unit
-        return fit(guess, decimals + 1)
+        ratio = 1.0 if choices.chance(30) else self._entry_ratio(state, choices.pick(("A", "B")))
+        return around(tied_factor(ratio, market, decimals), choices)
+
+    def _entry_ratio(self, state: Any, trade: str) -> float:
+        losses = state.consecutive_losses_a if trade == "A" else state.consecutive_losses_b
+        return entry_ratio(self.config, trade, float(losses))
+
+    def _tied_fill(self, state: StateView) -> Step:
+        """A fill of which the new order's price (after an entry) or volume (after an exit) lies
+        between two that are kept, or beside."""
+        choices = self.choices
+        if not state.orders:
+            return self._price_tick(state)
+        order = choices.pick(state.orders)
+        call = list(self.ordinary.fill(order, state.market_price, self._time(state)))
+        if order.role == "entry":
+            profit = self._profit(state) / 100.0
+            ratio = 1.0 + profit if order.side == "buy" else 1.0 - profit
+            decimals = decimals_of(self.config, "price_decimals")
+            call[4] = around(tied_factor(ratio, order.price, decimals), choices)
+            return Step(tuple(call))
+        ratio = self._entry_ratio(state, order.trade_id)
+        least = setting(self.config, "min_volume")
+        volume = (least if 0.0 < least < 1e6 else 13.0) + choices.integer(0, 9)
+        size = around(tied_size(self.config, state.market_price, ratio, volume), choices)
+        return Step(tuple(call), {"order_size_usd": size, "order_sizes": None})
+
+    def _profit(self, state: Any) -> float:
+        profit: float = state.profit_pct_runtime
+        return profit if profit != 0.0 else setting(self.config, "profit_pct")
+
+    def _duel(self, state: StateView) -> Step:
+        """The time-out of S2 while the market is as far from one exit as from the other."""
+        exits = [order for order in state.orders if order.role == "exit"]
+        if len(exits) < 2:
+            return self._timer_tick(state)
+        middle = (exits[0].price + exits[-1].price) / 2.0
+        after = setting(self.config, "s2_orphan_after_sec")
+        now = self.ordinary.now
+        entered = now - after if math.isfinite(after) else now
+        patch = {"market_price": around(middle, self.choices), "s2_entered_at": entered}
+        return Step((1, now), {"patch": patch})
 
     def _time(self, state: StateView) -> float:
         """A time at a threshold, a little later, the same again, or earlier."""
@@ -314,6 +354,7 @@ _KINDS = (
     EdgeSource._price_tick, EdgeSource._price_tick, EdgeSource._price_tick,
     EdgeSource._timer_tick, EdgeSource._timer_tick, EdgeSource._timer_tick,
     EdgeSource._known_fill, EdgeSource._known_fill, EdgeSource._known_fill,
+    EdgeSource._tied_fill, EdgeSource._tied_fill, EdgeSource._duel,
     EdgeSource._extreme_fill, EdgeSource._unknown, EdgeSource._recovery_cancel,
     EdgeSource._regime, EdgeSource._check,
 )  # fmt: skip

@@ -7,11 +7,12 @@ from functools import cache
 from random import Random
 
 from replay.fuzzing.choices import Seeded
-from replay.fuzzing.configs import make_config, make_sizes, setting
+from replay.fuzzing.configs import make_config, make_sizes, setting, volume_of
 from replay.fuzzing.edge import EdgeSource
 from replay.fuzzing.hostile import HostileSource, damage_start
 from replay.fuzzing.live import LiveSource
-from replay.fuzzing.plan import Plan, Profile
+from replay.fuzzing.plan import SETTINGS, Plan, Profile
+from replay.fuzzing.setting_pools import Setting
 from replay.fuzzing.states import EPOCH, make_state
 from replay.fuzzing.step_source import StateView, StepSource
 from replay.streams.model import Start, Step, Stream
@@ -26,7 +27,7 @@ def open_plan(plan: Plan) -> tuple[Start, StepSource]:
     """The start of the plan's stream and the source of its steps."""
     random = Random(plan.seed)
     choices = Seeded(random)
-    config = make_config(choices, plan.profile, dict(plan.settings), plan.grid)
+    config = make_config(choices, plan.profile, _varied(choices, plan), plan.grid)
     size, sizes = make_sizes(choices, plan.profile, plan.price, config)
     now = EPOCH + choices.integer(0, 10_000_000) + choices.pick((0.0, 0.0, 0.25, 0.123))
     least = setting(config, "min_volume")
@@ -40,7 +41,7 @@ def open_plan(plan: Plan) -> tuple[Start, StepSource]:
         mode=plan.mode,
         recoveries=plan.recoveries,
         history=plan.history,
-        volume=float(int(least) + 1) if 0.0 <= least < 1e12 else 13.0,
+        volume=volume_of(config, least * 1.0731 + 0.5) if 0.0 <= least < 1e12 else 13.0,
     )
     start = Start(state, config, size, sizes)
     source: StepSource
@@ -53,6 +54,19 @@ def open_plan(plan: Plan) -> tuple[Start, StepSource]:
         if choices.chance(20):
             start = damage_start(choices, start)
     return start, source
+
+
+def _varied(choices: Seeded, plan: Plan) -> dict[str, Setting]:
+    """The plan's settings, some of them exchanged for others of their pools.
+
+    Hypothesis goes back to what it has drawn before, and a plan is the same for several seeds. Left
+    to that alone, some figures of a pool would not be seen for a hundred plans.
+    """
+    pools = SETTINGS[plan.profile]
+    return {
+        name: choices.pick(pools.get(name, (value,))) if choices.chance(30) else value
+        for name, value in plan.settings
+    }
 
 
 def expand(plan: Plan, origin: str = "") -> Stream:

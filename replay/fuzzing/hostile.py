@@ -207,12 +207,17 @@ class HostileSource:
                     {"A": choices.pick(values)},
                     {"B": choices.pick(values), "A": 2.0},
                     {"a": choices.pick(values), "B": 2.5},
+                    {"A": 2.0, choices.pick(_SIZE_KEYS): choices.pick(values)},
                     choices.pick(WRONG_TYPES),
                     {},
                     None,
                 )
             )
         return changes
+
+
+_SIZE_KEYS = ("a", "b", "C", "", "A ", "AB", "\uff21", "trade_a", "0")
+"""Keys that no trade has: they are ignored, whatever stands there."""
 
 
 def _aged(choices: Choices, document: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from replay.fuzzing.configs import setting
+from replay.fuzzing.configs import setting, volume_of
 from replay.fuzzing.plan import Plan
 from replay.fuzzing.step_source import StateView
 from replay.fuzzing.upkeep import Upkeep
@@ -47,6 +47,7 @@ class LiveSource:
 
     def set_config(self, config: Mapping[str, Any]) -> None:
         """Goes on under these settings."""
+        self._config = config
         self._refresh = setting(config, "refresh_pct") / 100.0
         self._s1_after = setting(config, "s1_orphan_after_sec")
         self._s2_after = setting(config, "s2_orphan_after_sec")
@@ -190,7 +191,7 @@ class LiveSource:
         if random() < 0.03:
             price = market  # not as a maker
         if random() < 0.03:
-            volume = max(1.0, volume * random() // 1.0)
+            volume = volume_of(self._config, volume * random()) or volume
         fee = price * volume * self._fee
         if random() < 0.3:
             fee = round(fee, 8)

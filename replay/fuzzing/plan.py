@@ -6,12 +6,11 @@ has numbers and texts only, so it can be printed, compared and sent to a worker.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from replay.fuzzing.value_pool import INF
-
-Setting = float | int | bool | None
+from replay.fuzzing.setting_pools import EDGE_SETTINGS, LIVE_SETTINGS, Setting
 
 
 class Profile(StrEnum):
@@ -32,8 +31,8 @@ class Plan:
     `price` and `grid` (decimals of the exchange's prices) set the scale; `volatility` and `trend`
     are percent of the price for each tick, `jumps` percent of the handfuls that begin with a jump;
     `pacing` is seconds between ticks. `phase`, `mode` ("both", "long" or "short"), `recoveries` and
-    `history` say what the start looks like, `settings` what its config has beside what the seed
-    decides. `patches`, `restarts` and `late` are percentages: how often the bot touches its state,
+    `history` say what the start looks like, `settings` what its config has where the seed does not
+    decide. `patches`, `restarts` and `late` are percentages: how often the bot touches its state,
     restarts, and hears of a fill late. `oddity` is the percentage of steps that leave the
     ordinary course (edge: to thresholds and extremes; hostile: damaged documents).
     """
@@ -101,40 +100,7 @@ ODDITIES: dict[Profile, tuple[int, ...]] = {
     Profile.HOSTILE: (55, 40, 70, 85),
 }
 
-LIVE_SETTINGS: dict[str, tuple[Setting, ...]] = {
-    "entry_pct": (0.2, 0.1, 0.15, 0.25, 0.35, 0.5),
-    "profit_pct": (1.0, 0.3, 0.4, 0.5, 0.8, 1.5),
-    "refresh_pct": (1.0, 0.4, 0.5, 0.7, 1.5, 2.0),
-    "maker_fee_pct": (0.25, 0.16, 0.05, 0.1, 0.2, 0.0),
-    "s1_orphan_after_sec": (1350.0, 60.0, 120.0, 300.0, 600.0, INF),
-    "s2_orphan_after_sec": (1800.0, 90.0, 150.0, 600.0, 900.0, INF),
-    "loss_cooldown_start": (5, 1, 2, 3),
-    "reentry_base_cooldown_sec": (0.0, 0.0, 30.0, 60.0, 120.0),
-    "max_recovery_slots": (2, 1, 3, 5),
-    "sticky_mode_enabled": (False, False, False, False, True),
-}
-"""The settings that shape a stream most; Hypothesis decides them, the seed decides the rest."""
-
-EDGE_SETTINGS: dict[str, tuple[Setting, ...]] = {
-    "entry_pct": (0.2, 0.0, 50.0, 25.0, 100.0, 150.0, -5.0, 12.5, 1e-9, 0.1),
-    "profit_pct": (1.0, 0.0, 50.0, 100.0, 200.0, -1.0, 12.5, 1e-9, 0.3),
-    "refresh_pct": (1.0, 0.0, 25.0, 50.0, 100.0, -1.0, 0.5, 1e300),
-    "price_decimals": (6, 2, 0, 1, 3, -1, -2, 4, 8, 15, 17, 22, 30, 323, 400, -20, -400, 5),
-    "volume_decimals": (0, 1, 2, -1, 8, -3, 16, 3),
-    "min_volume": (13.0, 0.0, 1.0, -5.0, 26.0, 25.0, 0.5, 1e9),
-    "min_cost_usd": (0.0, 2.0, 5.0, 0.5, -1.0, 1e9),
-    "s1_orphan_after_sec": (60.0, 0.0, 15.0, 30.0, -1.0, 1350.0, INF, 0.1),
-    "s2_orphan_after_sec": (60.0, 0.0, 15.0, 30.0, -1.0, 1800.0, INF, 0.3),
-    "loss_backoff_start": (3, 0, 1, -2, 2, 2**40),
-    "loss_cooldown_start": (5, 0, 1, 2, -3),
-    "max_consecutive_refreshes": (3, 0, 1, 2, -1, 100),
-    "refresh_cooldown_sec": (300.0, 0.0, 15.0, -30.0, 30.0, INF),
-    "max_recovery_slots": (2, 0, 1, -4, 3, 5, 100),
-    "reentry_base_cooldown_sec": (0.0, 15.0, -10.0, 1e-3, 60.0, INF),
-    "sticky_mode_enabled": (False, False, False, True),
-}
-
-SETTINGS: dict[Profile, dict[str, tuple[Setting, ...]]] = {
+SETTINGS: dict[Profile, Mapping[str, tuple[Setting, ...]]] = {
     Profile.LIVE: LIVE_SETTINGS,
     Profile.EDGE: EDGE_SETTINGS,
     Profile.HOSTILE: LIVE_SETTINGS,

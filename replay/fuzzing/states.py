@@ -14,6 +14,7 @@ from replay.fuzzing.value_pool import (
     EDGE_INTS,
     FINITE_DOUBLES,
     LIMIT_INTS,
+    around,
     fit,
 )
 
@@ -96,7 +97,9 @@ def live_state(
         "last_refresh_direction_b": choices.pick((None, None, "up", "down")),
         "refresh_cooldown_until_a": choices.pick((0.0, 0.0, now + 20.0)),
         "refresh_cooldown_until_b": choices.pick((0.0, 0.0, now - 20.0)),
-        "profit_pct_runtime": choices.pick((setting(config, "profit_pct"), 1.0, 0.5)),
+        "profit_pct_runtime": choices.pick(
+            (setting(config, "profit_pct"), 1.0, 0.5, 0.0, 0.57, 1.15)
+        ),
     }
 
 
@@ -307,7 +310,9 @@ def _tie_recoveries(choices: Choices, state: Document) -> None:
     for _ in range(choices.integer(1, 4)):
         one = dict(base)
         one["recovery_id"] = choices.integer(-1, 6)
-        one["price"] = choices.pick((market * (1 + away), market * (1 - away), market))
+        one["price"] = around(
+            choices.pick((market * (1 + away), market * (1 - away), market)), choices
+        )
         one["orphaned_at"] = choices.pick((base["orphaned_at"], state["now"], 0.0))
         one["txid"] = choices.pick(("", "OTIE-1", "OTIE-2"))
         one["trade_id"] = choices.pick(("A", "B"))

@@ -7,19 +7,20 @@ sets the state from its own snapshot when it restarts.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from replay.fuzzing.configs import cents, setting
+from replay.fuzzing.configs import cents, setting, volume_of
 from replay.fuzzing.plan import Plan, Profile
 from replay.fuzzing.states import txid_of
 from replay.fuzzing.step_source import StateView, order_document, recovery_document, saved
 from replay.fuzzing.value_pool import REGIMES, fit
 from replay.streams.model import Step
 
-_LIVE_REGIMES = (0, 1, 2, "BULLISH", "BEARISH", "RANGING", None, "bullish")
+_LIVE_REGIMES = (0, 1, 2, "BULLISH", "BEARISH", "RANGING", None, "bullish", "0", "1", "2")
+
+_LIVE_PROFITS = (0.3, 0.5, 0.8, 1.0, 1.2, 0.0, 0.15, 0.29, 0.57, 1.15, 2.31, 3.3)
 
 
 class Upkeep:
@@ -138,7 +139,7 @@ class Upkeep:
                     "side": "sell" if trade == "A" else "buy",
                     "role": "entry",
                     "price": price,
-                    "volume": float(max(math.floor(raw), 1)),
+                    "volume": volume_of(self._config, raw),
                     "trade_id": trade,
                     "cycle": state.cycle_a if trade == "A" else state.cycle_b,
                     "txid": self._txid() if self._random.random() < 0.5 else "",
@@ -167,7 +168,7 @@ class Upkeep:
         random = self._random
         kind = random.randrange(6)
         if kind == 0:
-            return {"patch": {"profit_pct_runtime": random.choice((0.3, 0.5, 0.8, 1.0, 1.2, 0.0))}}
+            return {"patch": {"profit_pct_runtime": random.choice(_LIVE_PROFITS)}}
         if kind == 1:
             return self._mode(state)
         if kind == 2:

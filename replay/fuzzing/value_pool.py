@@ -39,7 +39,8 @@ ODD_TEXTS: tuple[str, ...] = (
     "", " ", "buy", "A", "none", "BUY", " buy", "Sell", "a", "entry ", "\u00a0none\u2003", "\t",
     "0", "2.0", "null", "NaN", "Infinity", "true", "\x00", "\x1b[31m", "[bold]x[/bold]", "ş", "ẞ",
     "\u2028", "\U0001f415", "x" * 300, "stale_entry", "REGIME", " Balance\n", "\u3000regime\u3000",
-    "\x1fbalance", "\ufeffnone", "balance\u200b", "İ", "é",
+    "\x1fbalance", "\ufeffnone", "balance\u200b", "İ", "é", "+inf", "-Infinity", "1e5", "１", "b",
+    "SELL", "ENTRY", "Exit",
 )  # fmt: skip
 """Texts that one language may trim, lower-case, measure or print unlike the other."""
 
@@ -47,6 +48,9 @@ REGIMES: tuple[object, ...] = (
     0, 1, 2, None, "BULLISH", "bearish", " Ranging ", "1", " 2 ", True, False, 1.9, 2.0, -0.5,
     0.0, 2.999, 3, -1, "3", "", "BULL", "02", "1.0", INF, -INF, NAN, 1e30, 2**70, [], [1], {},
     "\u00a0bullish\u3000", "ranging\x1f", "bullıSH", "\u0661", "²", "+1", "1_0", "-0", 1e308,
+    "0", "2", " 0", "Bearish", "\u06600", "\uff12", "\u2003\u0662", "\u00a01\u3000", "1\x85",
+    "0\x1c", "\u200b2", "-0.0", "BEARİSH", "ʙullish", 0.9999999999999999,
+    2.9999999999999996, -0.99, "+2",
 )  # fmt: skip
 """A regime in all spellings, right and wrong (reducer.md, "Reading a state")."""
 
@@ -59,11 +63,14 @@ ODD_NUMBERS: tuple[object, ...] = (
     0, 1, 2.0, 2.5, -1, -0.0, 0.0, -3.0, 2**53 + 1, 2**63 - 1, 2**63, -(2**63), -(2**63) - 1,
     2**64, 10**30, -(10**30), 9223372036854775807.0, 9223372036854774784.0, -9223372036854775808.0,
     1e18, 1e30, 1e308, 10**308, 10**309, -(10**400), INF, -INF, NAN, TINY, 0.1,
+    9.2e18, -9.2e18, 9.3e18, -9223372036854777856.0, 1.8446744073709552e19, 2**64 + 1, 2**63 + 7,
+    2**1023, 2**1024, -(2**1024), 0.29, 9007199254740993, 2**128,
 )  # fmt: skip
 """Numbers as a document can hold them, whatever field they end up in."""
 
 WRONG_TYPES: tuple[object, ...] = (
     None, True, False, "1.0", "", 0, 1.5, [], {}, [1.0], {"A": 1.0}, "Infinity", "NaN", [None],
+    "+inf", "-inf", "1e400", " 1 ", "１",
 )  # fmt: skip
 """A value of nearly every JSON type; most fields refuse most of them."""
 
