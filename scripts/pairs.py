@@ -34,7 +34,7 @@ STYLES = (
 """How the executables write; what each word means stands in tests/support/executables/part1.py."""
 
 REPORTS = ("report.md", "report.html", "junit.xml", "report.json")
-CLEAN, DIVERGENCE, CORE_FAILED, PROVES_NOTHING = 0, 1, 3, 4
+CLEAN, DIVERGENCE, USAGE, CORE_FAILED, PROVES_NOTHING = 0, 1, 2, 3, 4
 ANY = (CLEAN, DIVERGENCE, CORE_FAILED, PROVES_NOTHING)
 """What a run on two different cores may come to. 2 is for the caller's own mistakes, of which there
 are none here, and all else is no exit code of these commands."""
@@ -184,7 +184,7 @@ def pairs(options: argparse.Namespace, folder: Path) -> Iterator[Pair]:
 
 
 def authorities(only: Sequence[str]) -> list[Path]:
-    """The authorities by name, or files; all of the test suite's without any."""
+    """The authorities by name, or files; the test suite's without any. Raises LookupError."""
     all_files = {
         file.stem: file
         for file in sorted((SUPPORT / "authorities").glob("*.py"))
@@ -193,9 +193,8 @@ def authorities(only: Sequence[str]) -> list[Path]:
     chosen = [all_files.get(name, Path(name)) for name in only] or list(all_files.values())
     for file in chosen:
         if not file.is_file():
-            raise SystemExit(
-                f"pairs: there is no authority {file}; known are {', '.join(all_files)}"
-            )
+            known = ", ".join(all_files)
+            raise LookupError(f"there is no authority {file}; known are {known}")
     return [file.resolve() for file in chosen]
 
 
@@ -252,6 +251,9 @@ def main(arguments: Sequence[str]) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         try:
             chosen = list(pairs(options, folder))
+        except LookupError as error:
+            print(f"pairs: {error.args[0]}", file=sys.stderr)
+            return USAGE
         except (OSError, ImportError) as error:
             print(f"pairs: {error}", file=sys.stderr)
             return CORE_FAILED

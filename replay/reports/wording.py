@@ -40,8 +40,8 @@ INDEPENDENT = (
     "Independent: of the steps of one event in a stream between which nothing but price and time "
     "changed, one counts; streams that this run has neither drawn nor read from logs given to it "
     "(the corpus, its mutations, stored cases) do not count. The steps of a draw (one plan of the "
-    "generator, or one slot of a log) share their settings, so the careful reading is the last "
-    "figure: in how many draws the event could diverge at all."
+    "generator, or one slot of a log) share most of their settings, so the careful reading is the "
+    "last figure: in how many draws the event could diverge at all."
 )
 """What a bound is about."""
 
