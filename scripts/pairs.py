@@ -24,6 +24,9 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 SUPPORT = ROOT / "tests" / "support"
+COMMANDS = ("run", "corpus", "fuzz", "nightly")
+"""What looks for differences: a journal, the shipped corpus, generated streams, all of it."""
+
 PROFILES = ("live", "edge", "hostile", "all")
 STYLES = (
     "infinity-text,nan-null,zero",
@@ -84,8 +87,20 @@ class Sweep:
         """Runs and fuzzes, then looks at some of what was found in every way there is."""
         journal = str(ROOT / "examples" / "journal.jsonl")
         shipped = str(ROOT / "corpus")
-        self._compare("run.db", "run", journal, "--corpus", self._corpus)
-        self._compare("run.db", "run", "--corpus", shipped)
+        chosen = self._options.commands
+        if "run" in chosen:
+            self._compare("run.db", "run", journal, "--corpus", self._corpus)
+        if "corpus" in chosen:
+            self._compare("run.db", "run", "--corpus", shipped)
+        if "fuzz" in chosen:
+            self._fuzz(shipped)
+        if "nightly" in chosen:
+            self._nightly(journal)
+        for database in sorted(self._folder.glob("*.db")):
+            for finding in self._findings(database):
+                self._look_at(finding, database)
+
+    def _fuzz(self, shipped: str) -> None:
         for profile in self._options.profiles:
             for seed in range(1, self._options.seeds + 1):
                 self._compare(
@@ -93,10 +108,6 @@ class Sweep:
                     "--max-transitions", str(self._options.transitions), "--jobs", "1",
                     "--corpus", shipped, "--corpus", self._corpus,
                 )  # fmt: skip
-        self._nightly(journal)
-        for database in sorted(self._folder.glob("*.db")):
-            for finding in self._findings(database):
-                self._look_at(finding, database)
 
     def _compare(self, database: str, *words: str) -> None:
         """A command that compares: one core differs nowhere from itself."""
@@ -206,6 +217,13 @@ def options_of(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--transitions", type=int, default=50_000, help="for each seed (default %(default)s)"
+    )
+    parser.add_argument(
+        "--commands",
+        nargs="+",
+        choices=COMMANDS,
+        default=list(COMMANDS),
+        help="what looks for differences (default: all)",
     )
     parser.add_argument("--profiles", nargs="+", choices=PROFILES, default=list(PROFILES))
     parser.add_argument(
