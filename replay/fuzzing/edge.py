@@ -15,9 +15,9 @@ from replay.fuzzing.choices import Seeded
 from replay.fuzzing.configs import edge_setting, edge_size, edge_sizes, setting
 from replay.fuzzing.live import LiveSource
 from replay.fuzzing.plan import Plan
+from replay.fuzzing.rounding_ties import decimals_of, entry_ratio, tied_factor, tied_size
 from replay.fuzzing.states import edge_field, live_state, stretch_state
 from replay.fuzzing.step_source import StateView, order_document, recovery_document, snapshot
-from replay.fuzzing.ties import decimals_of, entry_ratio, tied_factor, tied_size
 from replay.fuzzing.value_pool import (
     DYADIC,
     EDGE_DOUBLES,

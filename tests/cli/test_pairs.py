@@ -6,6 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.timeout(1800)
+
 PAIRS = Path(__file__).parents[2] / "scripts" / "pairs.py"
 SHORT = ("--seeds", "1", "--transitions", "100", "--minutes", "0.02", "--findings", "1",
          "--explain", "0.5")  # fmt: skip
