@@ -146,6 +146,8 @@ def _table(here: Path) -> tuple[Path | None, Mapping[str, Any]]:
             tools = tomllib.loads(file.read_text("utf-8")).get("tool")
         except (OSError, ValueError) as error:
             raise UsageError(f"{file}: {error}", file=str(file)) from error
+        except RecursionError as error:
+            raise UsageError(f"{file}: its tables are nested too deep", file=str(file)) from error
         table = tools.get(TABLE) if isinstance(tools, dict) else None
         if table is not None and not isinstance(table, dict):
             raise UsageError(f"{file}: tool.{TABLE} must be a table", file=str(file))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import importlib
 import io
 import os
@@ -52,12 +53,7 @@ class _Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name."""
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"replay.cli.{cmd_name}_command")
-        command = getattr(module, COMMANDS[cmd_name])
-        assert isinstance(command, click.Command)
-        return refusing_empty(command)
+        return _command(cmd_name) if cmd_name in COMMANDS else None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the command that was named."""
@@ -65,6 +61,14 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except BrokenPipeError as error:
             raise _ReaderGone from error
+
+
+@functools.cache
+def _command(name: str) -> click.Command:
+    module = importlib.import_module(f"replay.cli.{name}_command")
+    command = getattr(module, COMMANDS[name])
+    assert isinstance(command, click.Command)
+    return refusing_empty(command)
 
 
 MAY_BE_EMPTY = frozenset({"owner", "note"})

@@ -24,6 +24,7 @@ import struct
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -42,6 +43,7 @@ from replay.streams.model import (
     call_name,
 )
 from replay.streams.packed import pack, pack_canonical, unpack, unpack_all
+from replay.streams.validity import check_start, check_steps
 
 MAGIC = b"\x89DOGESTR"
 FORMAT_VERSION = 1
@@ -84,7 +86,9 @@ class StreamEncoder:
         self._total = 0
         self._calls: Counter[str] = Counter()
         write(MAGIC + bytes((FORMAT_VERSION,)))
-        write(_frame(_ORIGIN, pack(origin)))
+        # The name of a file need not be UTF-8, and a text that is packed has to be.
+        text = origin.encode("utf-8", "backslashreplace").decode()
+        write(_frame(_ORIGIN, pack(text)))
         packed = pack_canonical(list(start))
         self._hash.update(packed)
         write(_frame(_START, packed))
@@ -166,21 +170,22 @@ def check_file(path: Path, expected_id: str | None = None) -> StreamSummary:
     calls: Counter[str] = Counter()
     for kind, payload in _frames(path):
         if kind == _ORIGIN:
-            origin = _value(path, payload)
-            if not isinstance(origin, str):
-                raise _damaged(path, "its origin is no text")
+            origin = _origin(path, payload)
         elif kind == _START:
-            _start(path, payload)
+            start = _start(path, payload)
+            with _form_of(path):
+                check_start(start)
             hashed.update(payload)
         elif kind == _CHUNK:
-            for step in _steps(path, payload):
-                calls[call_name(step.call)] += 1
-                total += 1
+            steps = _steps(path, payload)
+            with _form_of(path):
+                check_steps(steps, total + 1)
+            calls.update(call_name(step.call) for step in steps)
+            total += len(steps)
             hashed.update(_value(path, payload)[1])
         else:
-            end = _value(path, payload)
             counted = {"steps": total, "calls": dict(calls), "sha256": hashed.hexdigest()}
-            if end != counted:
+            if _end(path, payload) != counted:
                 raise _damaged(path, "its content is not what its end says")
     summary = StreamSummary(hashed.hexdigest(), origin, total, dict(calls))
     return _expected(path, summary, expected_id)
@@ -192,17 +197,40 @@ def read_summary(path: Path, expected_id: str | None = None) -> StreamSummary:
     Raises DamagedError where the file is visibly damaged; `check_file` looks at all of it.
     """
     origin = ""
-    end: Any = None
+    end: Mapping[str, Any] = {}
     for kind, payload in _frames(path, skip=(_START, _CHUNK)):
         if kind == _ORIGIN:
-            origin = _value(path, payload)
+            origin = _origin(path, payload)
         elif kind == _END:
-            end = _value(path, payload)
-    try:
-        summary = StreamSummary(end["sha256"], origin, end["steps"], end["calls"])
-    except (LookupError, TypeError) as error:
-        raise _damaged(path, "its end has not what it should") from error
+            end = _end(path, payload)
+    summary = StreamSummary(end["sha256"], origin, end["steps"], end["calls"])
     return _expected(path, summary, expected_id)
+
+
+def _origin(path: Path, payload: bytes) -> str:
+    origin = _value(path, payload)
+    if not isinstance(origin, str):
+        raise _damaged(path, "its origin is no text")
+    return origin
+
+
+def _end(path: Path, payload: bytes) -> Mapping[str, Any]:
+    end = _value(path, payload)
+    match end:
+        case {"sha256": str(), "steps": int(steps), "calls": dict(calls), **rest} if not rest:
+            if not isinstance(steps, bool) and all(type(n) is int for n in calls.values()):
+                return dict(end)
+    raise _damaged(path, "its end has not what it should")
+
+
+@contextmanager
+def _form_of(path: Path) -> Iterator[None]:
+    """Turns what is wrong with the form of a stream into damage of its file. A checksum says that
+    the bytes are those that were written, not that a stream was."""
+    try:
+        yield
+    except ValueError as error:
+        raise _damaged(path, str(error)) from error
 
 
 def _expected(path: Path, summary: StreamSummary, expected_id: str | None) -> StreamSummary:
@@ -326,10 +354,17 @@ def _steps(path: Path, payload: bytes) -> tuple[Step, ...]:
     try:
         lines, packed = value
         items = unpack_all(packed)
+        if lines is not None and len(lines) != len(items):
+            raise ValueError("each step has a line")
         steps = []
         line = 0
         for index, item in enumerate(items):
-            line = line + lines[index] if lines is not None else 0
+            if lines is not None:
+                line += lines[index]
+                if type(lines[index]) is not int:
+                    raise ValueError("lines are counted")
+            if not 1 <= len(item) <= 2:
+                raise ValueError("a step has a call and changes")
             call = item[0] if isinstance(item[0], dict) else tuple(item[0])
             if isinstance(call, tuple):
                 _NAMES[call[0]]

@@ -6,10 +6,10 @@ with a field too few is no step of any stream, and nobody downstream expects one
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from replay.streams.model import CHANGE_KEYS, EVENT_FIELDS, CallCode, Stream
+from replay.streams.model import CHANGE_KEYS, EVENT_FIELDS, CallCode, Start, Step, Stream
 
 MAX_DEPTH = 512
 """Deeper nesting is no document (docs/replay-method.md, "Frames")."""
@@ -23,14 +23,28 @@ _ARGUMENTS = {
 
 def check_stream(stream: Stream) -> Stream:
     """The stream itself. Raises ValueError where it has not the form of one."""
-    _check_document(list(stream.start))
+    check_start(stream.start)
+    check_steps(stream.steps)
     for number, step in enumerate(stream.steps, 1):
+        if not isinstance((step.changes or {}).get("patch", {}), Mapping):
+            raise ValueError(f"its step {number} has a patch that is no object")
+    return stream
+
+
+def check_start(start: Start) -> None:
+    """Raises ValueError where a start has not the form of one."""
+    _check_document(list(start))
+
+
+def check_steps(steps: Iterable[Step], first: int = 1) -> None:
+    """Raises ValueError for a step that has not the form of one; `first` is the number of the first
+    one. A patch that is no object is for the cores to refuse: hostile streams have some."""
+    for number, step in enumerate(steps, first):
         try:
             _check_call(step.call)
             _check_changes(step.changes)
         except ValueError as error:
             raise ValueError(f"its step {number} {error}") from None
-    return stream
 
 
 def _check_call(call: Any) -> None:
@@ -49,8 +63,6 @@ def _check_changes(changes: Any) -> None:
         return
     if not isinstance(changes, Mapping) or not changes.keys() <= set(CHANGE_KEYS):
         raise ValueError("sets something that cannot be set")
-    if not isinstance(changes.get("patch", {}), Mapping):
-        raise ValueError("has a patch that is no object")
     _check_document(changes)
 
 

@@ -73,6 +73,9 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _translation(path, error) or error from error
+    except UnicodeDecodeError as error:
+        # In the names of the schema, which Python's sqlite3 reads without a word of its own.
+        raise DamagedError(f"the database {path} is damaged ({error})", path=str(path)) from error
 
 
 def _translation(path: Path, error: sqlite3.Error) -> ReplayError | None:
@@ -88,11 +91,21 @@ def _translation(path: Path, error: sqlite3.Error) -> ReplayError | None:
     if code in _ENVIRONMENT:
         text = f"cannot use the database {path}: {_ENVIRONMENT[code]} ({error})"
         return EnvironmentFailure(text, **data)
-    if code in _DAMAGED:
+    if code in _DAMAGED or _is_not_our_schema(code, error):
         return DamagedError(f"the database {path} is damaged ({error})", **data)
     if code == sqlite3.SQLITE_TOOBIG or isinstance(error, sqlite3.DataError):
         return InputError(f"a value is too long for the database {path} ({error})", **data)
     return None
+
+
+def _is_not_our_schema(code: int, error: sqlite3.Error) -> bool:
+    """Whether a statement of ours, which are all fixed, does not fit the tables that are there, or
+    a text in them is no UTF-8."""
+    if not isinstance(error, sqlite3.OperationalError):
+        return False
+    return "UTF-8" in str(error) or (
+        code == sqlite3.SQLITE_ERROR and "transaction" not in str(error)
+    )
 
 
 class Connection:
@@ -108,8 +121,10 @@ class Connection:
 
     def rows(self, sql: str, *parameters: object) -> list[dict[str, Any]]:
         """All rows of a query. Never lazily: an unfinished query keeps writers waiting."""
-        with translated(self.path):
-            return list(self.db.query(sql, parameters))
+        # Not by sqlite-utils' `query`: where a page is damaged it leaves a transaction open.
+        with translated(self.path), closing(self._connection.execute(sql, parameters)) as cursor:
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
 
     def row(self, sql: str, *parameters: object) -> dict[str, Any] | None:
         """The first row of a query, if it has one."""

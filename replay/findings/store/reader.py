@@ -18,6 +18,7 @@ from replay.findings.lifecycle import HistoryEntry, Status, first_status
 from replay.findings.severity import Severity
 from replay.findings.store import encoding
 from replay.findings.store.database import Connection
+from replay.findings.store.forms import FINDING_TYPES, RUN_TYPES, check_types, form_checked
 from replay.findings.store.queries import FINDINGS, MEMBERS, RUNS, severity_at
 from replay.findings.store.routes import read_routing, signature_of
 from replay.findings.store.stored import (
@@ -41,6 +42,7 @@ class Reader:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    @form_checked
     def findings(
         self,
         *,
@@ -67,6 +69,7 @@ class Reader:
         sql = f"{FINDINGS} WHERE {' AND '.join(where)} ORDER BY d.rowid"
         return [self._finding(row) for row in self._connection.rows(sql, *values)]
 
+    @form_checked
     def finding(self, wanted: str) -> StoredFinding:
         """The finding with this id, or the only one whose id begins so (`3f9` will do); where it
         was merged into another, that one.
@@ -87,18 +90,21 @@ class Reader:
             )
         return self._finding(row)
 
+    @form_checked
     def resolve(self, wanted: str) -> str:
         """The whole id that is meant, of a finding of its own or one that was merged into another.
         Raises as `finding`."""
         rows = self._connection.rows("SELECT id FROM divergences ORDER BY id")
         return _resolve(encoding.clean(wanted), [row["id"] for row in rows])
 
+    @form_checked
     def runs(self) -> list[StoredRun]:
         """All runs, oldest first."""
         with self._connection.snapshot():
             rows = self._connection.rows(f"{RUNS} ORDER BY id")
             return [self._run(row) for row in rows]
 
+    @form_checked
     def run(self, run_id: int) -> StoredRun:
         """One run. Raises UsageError where there is none with this id."""
         row = self._connection.row(f"{RUNS} WHERE id = ?", run_id)
@@ -106,6 +112,7 @@ class Reader:
             raise UsageError(f"there is no run {run_id} in {self._connection.path}", run=run_id)
         return self._run(row)
 
+    @form_checked
     def stream(self, sha256: str) -> Stream:
         """A stored stream by its full SHA-256, like that of an occurrence."""
         row = self._connection.row("SELECT blob FROM streams WHERE sha256 = ?", sha256)
@@ -113,6 +120,7 @@ class Reader:
             raise UsageError(f"there is no stream {encoding.clean(sha256)}", stream=sha256)
         return self._unpack_stream(row["blob"], sha256, "", 0)
 
+    @form_checked
     def stored_case(self, identity: str, form: str) -> StoredCase:
         """One of the two cases of a finding. Raises DamagedError where it cannot be read."""
         row = self._connection.row(
@@ -150,6 +158,7 @@ class Reader:
                 id=identity,
             ) from error
 
+    @form_checked
     def cores_of(self, identity: str) -> tuple[CorePair, ...]:
         """The pairs of cores on which a finding was seen, those of the first run first."""
         rows = self._connection.rows(
@@ -160,18 +169,21 @@ class Reader:
         )
         return tuple(self._cores_of_run(row["run"]) for row in rows)
 
+    @form_checked
     def sightings_of(self, identity: str) -> tuple[Sightings, ...]:
         """How often each run saw a finding, oldest run first."""
         sql = f"""SELECT run, sum(occurrences) AS occurrences FROM tallies
             WHERE divergence IN {MEMBERS} AND occurrences > 0 GROUP BY run ORDER BY run"""
         return tuple(Sightings(**row) for row in self._connection.rows(sql, identity))
 
+    @form_checked
     def places_of(self, identity: str) -> tuple[Occurrence, ...]:
         """The occurrences of a finding of which the place was kept, oldest first."""
         sql = f"""SELECT run, origin, line, step, count AS times, stream FROM occurrences
             WHERE divergence IN {MEMBERS} ORDER BY id"""
         return tuple(Occurrence(**row) for row in self._connection.rows(sql, identity))
 
+    @form_checked
     def kept_streams(self, identity: str) -> tuple[KeptStream, ...]:
         """The streams that were kept with a finding, those of occurrences first."""
         rows = self._connection.rows(
@@ -189,6 +201,7 @@ class Reader:
             by_stream.setdefault(row["stream"], []).append(row)
         return tuple(_kept(stream, rows) for stream, rows in by_stream.items())
 
+    @form_checked
     def history_of(self, identity: str) -> tuple[HistoryEntry, ...]:
         """The history of a finding, oldest entry first."""
         rows = self._connection.rows(
@@ -205,11 +218,13 @@ class Reader:
                 id=identity,
             ) from error
 
+    @form_checked
     def merged_into(self, identity: str) -> tuple[str, ...]:
         """The ids of all that was merged into a finding."""
         sql = f"SELECT id FROM divergences WHERE id IN {MEMBERS} AND id <> ? ORDER BY id"
         return tuple(row["id"] for row in self._connection.rows(sql, identity, identity))
 
+    @form_checked
     def routing(self) -> Routing:
         """The splits and merges in force, for lockstep. Raises DamagedError where one of them
         cannot be read."""
@@ -222,6 +237,7 @@ class Reader:
                 f"the database {self._connection.path} is damaged: {row['id']} has no case",
                 id=row["id"],
             )
+        check_types(row, FINDING_TYPES)
         return StoredFinding(
             id=row["id"],
             signature=signature,
@@ -256,6 +272,7 @@ class Reader:
             ) from error
 
     def _run(self, row: Mapping[str, Any]) -> StoredRun:
+        check_types(row, RUN_TYPES)
         cores = self._cores_of_run(row["id"])
         failures = self._connection.rows(
             """SELECT class AS kind, steps, detail, incidents, role FROM failures

@@ -14,6 +14,7 @@ from replay.findings.lifecycle import broken_step
 from replay.findings.severity import Severity
 from replay.findings.store import encoding
 from replay.findings.store.database import Connection
+from replay.findings.store.forms import FORM_FAULTS, damaged
 from replay.findings.store.reader import Reader
 from replay.findings.store.routes import read_routing, signature_of
 
@@ -68,11 +69,13 @@ _TRIGGERS = ("history_is_not_deleted", "history_is_not_replaced", "history_stays
 def soundness(connection: Connection) -> Soundness:
     """Checks the whole database. Raises DamagedError only where it cannot be read at all."""
     problems: list[str] = []
-    for check in (_file, _references, _missing, _identities, _histories, _routing, _streams):
+    for check in _CHECKS:
         try:
             found = check(connection)
         except DamagedError as error:
             found = [error.message]
+        except FORM_FAULTS as error:
+            found = [damaged(connection, error).message]
         problems += found[:_MOST]
         if len(found) > _MOST:
             problems.append(f"... and {len(found) - _MOST} more like these")
@@ -85,6 +88,29 @@ def soundness(connection: Connection) -> Soundness:
         schema=connection.value("PRAGMA user_version"),
         problems=tuple(dict.fromkeys(problems)),
     )
+
+
+def _rows(connection: Connection) -> list[str]:
+    """Whether every run, finding, case, place and core can be read as commands read them."""
+    reader = Reader(connection)
+    problems: list[str] = []
+    for read in (reader.runs, reader.findings):
+        try:
+            read()
+        except DamagedError as error:
+            problems.append(error.message)
+    for row in connection.rows("SELECT divergence, form FROM cases ORDER BY divergence, form"):
+        try:
+            reader.stored_case(row["divergence"], row["form"])
+        except DamagedError as error:
+            problems.append(error.message)
+    for row in connection.rows("SELECT id FROM divergences ORDER BY id"):
+        for look in (reader.cores_of, reader.sightings_of, reader.places_of, reader.kept_streams):
+            try:
+                look(row["id"])
+            except DamagedError as error:
+                problems.append(error.message)
+    return problems
 
 
 def _file(connection: Connection) -> list[str]:
@@ -167,3 +193,6 @@ def _streams(connection: Connection) -> list[str]:
         except DamagedError as error:
             problems.append(f"stream {name}: {error.message}")
     return problems
+
+
+_CHECKS = (_file, _references, _missing, _identities, _histories, _routing, _rows, _streams)

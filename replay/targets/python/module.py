@@ -7,6 +7,7 @@ what kind of classes its records are is its own business, as long as they have i
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from collections import deque
@@ -239,7 +240,8 @@ def _digest(root: Path, sources: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for source in sorted(set(sources)):
         content = source.read_bytes()
-        digest.update(f"{source.relative_to(root)}\0{len(content)}\0".encode())
+        name = os.fsencode(source.relative_to(root))  # which may be no UTF-8
+        digest.update(b"%b\0%d\0" % (name, len(content)))
         digest.update(content)
     return digest.hexdigest()
 
