@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import pytest
 from wrong_formulas import WRONG, Wrong, found_after, wrong_core
 
 from replay.fuzzing.configs import DEFAULTS
+from replay.fuzzing.expand import open_plan
 from replay.fuzzing.plan import SETTINGS, Profile
+from replay.fuzzing.plans import plans
 from replay.fuzzing.setting_pools import LIVE_POOLS, LIVE_SETTINGS, MOST
 
 SEED = 1
@@ -44,6 +48,14 @@ def test_live_knows_what_bots_send() -> None:
         assert float("inf") in LIVE_SETTINGS[name]
     assert min(LIVE_SETTINGS["profit_pct"]) == 0.15  # type: ignore[type-var]
     assert max(LIVE_SETTINGS["profit_pct"]) > 3.0  # type: ignore[operator, type-var]
+
+
+def test_live_draws_every_figure_of_every_setting_within_some_hundred_streams() -> None:
+    """Hypothesis alone would leave some out for as long: it goes back to what it has drawn."""
+    starts = [open_plan(plan)[0] for plan in islice(plans(Profile.LIVE, SEED), 900)]
+    for name, pool in {**LIVE_SETTINGS, **LIVE_POOLS}.items():
+        drawn = {start.config[name] for start in starts}
+        assert drawn == {*pool}, name
 
 
 @pytest.mark.parametrize("profile", Profile)
