@@ -235,3 +235,23 @@ def test_what_is_no_program_cannot_be_opened(tmp_path: Path) -> None:
     broken.chmod(0o755)
     with pytest.raises(TargetError, match="cannot be started: Exec format error"):
         open_executable(str(broken))
+
+
+@pytest.mark.parametrize("kept", [0.0004, 0.002, 0.04, 0.5])
+def test_an_executable_that_was_cut_off_cannot_be_opened(
+    tmp_path: Path, core_exe: str, kept: float
+) -> None:
+    whole = Path(core_exe).read_bytes()
+    path = tmp_path / "cut-off"
+    path.write_bytes(whole[: int(len(whole) * kept)])
+    path.chmod(0o755)
+    with pytest.raises(TargetError, match=r"cannot run: exited with signal .* is the file whole"):
+        open_executable(str(path))
+
+
+def test_an_executable_that_lacks_what_it_is_loaded_with_cannot_be_opened(tmp_path: Path) -> None:
+    path = tmp_path / "lacking"
+    path.write_text("#!/bin/sh\nexit 127\n")
+    path.chmod(0o755)
+    with pytest.raises(TargetError, match="cannot run: exited with code 127 before it was asked"):
+        open_executable(str(path))

@@ -227,11 +227,7 @@ class Child:
             self._pump.wait(0.005)
         if info.si_code == os.CLD_EXITED:
             return f"exited with code {info.si_status}"
-        try:
-            name = signal.Signals(info.si_status).name
-        except ValueError:
-            name = "unknown"
-        return f"exited with signal {info.si_status} ({name})"
+        return f"exited with {signal_words(info.si_status)}"
 
     def _said(self) -> str:
         """The end of the standard error, for a `detail`."""
@@ -345,3 +341,12 @@ class Child:
             os.close(self._pidfd)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=5.0)
+
+
+def signal_words(number: int) -> str:
+    """A signal by its number and name."""
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = "unknown"
+    return f"signal {number} ({name})"

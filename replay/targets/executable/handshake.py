@@ -19,7 +19,7 @@ from replay.targets.executable.batch_wire import ENCODING
 from replay.targets.executable.child import Child
 from replay.targets.executable.frames import ChildFault, one_line
 from replay.targets.executable.single import SingleTarget
-from replay.targets.executable.supervisor import Limits, Supervisor, Wire
+from replay.targets.executable.supervisor import Limits, Supervisor, Wire, dies_unasked
 
 PART_1_METHODS = ("transition", "check_invariants", "apply_order_regime_at_entry")
 DEFAULT_LIMITS = Limits()
@@ -36,7 +36,8 @@ def open_executable(
 
     `timeout` is in seconds for each answer; `limits` sets it and all other limits instead.
     `part1_only` keeps to part 1 of the wire whatever the executable offers. Raises TargetError
-    where the file is missing, not executable or no program.
+    where the file is missing, not executable, no program, or one that ends before it is asked
+    anything.
     """
     supervisor = Supervisor(path, limits or Limits(timeout=timeout))
     try:
@@ -45,9 +46,11 @@ def open_executable(
         assert child is not None
         try:
             offered = _capabilities(child)
-        except ChildFault:
-            # An older one may do anything when asked something it does not know.
+        except ChildFault as fault:
             supervisor.discard(child)
+            if fault.kind is FailureKind.EXITED:
+                _check_it_can_run(path, supervisor)
+            # An older one may do anything when asked something it does not know.
             child, offered = None, {}
     except ChildFault as fault:
         supervisor.close()
@@ -74,6 +77,17 @@ def open_executable(
     if child is not None:
         supervisor.discard(child)
     return SingleTarget(identity, supervisor)
+
+
+def _check_it_can_run(path: str, supervisor: Supervisor) -> None:
+    """Raises TargetError for an executable that ends before it is asked anything."""
+    how = dies_unasked(supervisor.command, supervisor.limits.timeout)
+    if how is not None:
+        raise TargetError(
+            f"{path} cannot run: {how} before it was asked anything; is the file whole, and was it "
+            "built for this machine?",
+            path=path,
+        )
 
 
 def _capabilities(child: Child) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from time import sleep
 
 from replay.errors import FailureStorm, TargetError
 from replay.targets.base import Failure, FailureKind
-from replay.targets.executable.child import Child, Pump
+from replay.targets.executable.child import Child, Pump, signal_words
 from replay.targets.executable.frames import ChildFault, FrameFraming, LineFraming
 
 FIRST_PAUSE = 0.01
@@ -181,6 +181,35 @@ def dying_with_us(command: Sequence[str]) -> list[str]:
     """The command through `setpriv`, where there is one (see _argv)."""
     wrapper = shutil.which("setpriv")
     return [*([wrapper, "--pdeathsig", "KILL", "--"] if wrapper else []), *command]
+
+
+def dies_unasked(command: Sequence[str], seconds: float) -> str | None:
+    """How a program ends that is asked for nothing at all, where it ends as no program does that
+    can run: killed by a signal, or by what loads it (126, 127). None for every other one.
+
+    One that was cut off or lacks a library does so, whatever it would have been asked.
+    """
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError as error:
+        return f"cannot be started: {error.strerror or type(error).__name__}"
+    code: int | None = None
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        code = process.wait(timeout=seconds)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    if code is None or (code >= 0 and code not in (126, 127)):
+        return None
+    if code > 0:
+        return f"exited with code {code}"
+    return f"exited with {signal_words(-code)}"
 
 
 def _try_to_run(path: str, command: Sequence[str]) -> None:
