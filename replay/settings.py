@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,13 @@ LARGEST = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What all commands share. `corpus` are directories that are all read; the last one is
-    written to. `explicit` has the options a command to copy must repeat, by name. `explanations`
-    is the file of them, None where there is none; with `strict` nothing counts as explained."""
+    """What all commands share.
+
+    `corpus` are directories that are all read; the last one is written to. `explicit` has the
+    options that were given, by name (the corpora are in `corpus_given`), and `usual` what a command
+    takes for them that is given none, in a shell without our variables. `explanations` is the file
+    of them, None where there is none; with `strict` nothing counts as explained.
+    """
 
     authority: str
     shadow: str | None
@@ -50,6 +54,20 @@ class Settings:
     explicit: Mapping[str, str]
     explanations: Path | None = None
     strict: bool = False
+    usual: Mapping[str, str | None] = field(default_factory=dict)
+    corpus_given: tuple[str, ...] = ()
+
+    @property
+    def to_repeat(self) -> Mapping[str, str]:
+        """The options that a command to copy must repeat: what was given, and what is not the
+        usual since a variable of this shell says so."""
+        taken = {"authority": self.authority, "shadow": self.shadow, "db": str(self.db)}
+        return {
+            name: self.explicit.get(name, value)
+            for name, value in taken.items()
+            if value is not None
+            and (name in self.explicit or (name in self.usual and self.usual[name] != value))
+        }
 
     @property
     def needed_shadow(self) -> str:
@@ -92,17 +110,16 @@ def load_settings(
         for option, value in (("authority", authority), ("shadow", shadow), ("db", db))
         if value is not None
     }
+    usual_db = _text(table, "db", file, base) or "divergences.db"
+    usual = {
+        "authority": _text(table, "authority", file, base) or "python",
+        "shadow": _text(table, "shadow", file, base) or _built(here),
+        "db": str(Path(usual_db)),
+    }
     return Settings(
-        authority=authority
-        or env.get("DOGE_REPLAY_AUTHORITY")
-        or _text(table, "authority", file, base)
-        or "python",
-        shadow=shadow
-        or _from_variable(env.get("DOGE_CORE_EXE"))
-        or _text(table, "shadow", file, base)
-        or _built(here),
-        db=Path(db or env.get("DOGE_REPLAY_DB") or _text(table, "db", file, base)
-                or "divergences.db"),
+        authority=authority or env.get("DOGE_REPLAY_AUTHORITY") or usual["authority"] or "python",
+        shadow=shadow or _from_variable(env.get("DOGE_CORE_EXE")) or usual["shadow"],
+        db=Path(db or env.get("DOGE_REPLAY_DB") or usual_db),
         corpus=tuple(paths),
         timeout=timeout,
         jobs=int(jobs),
@@ -112,7 +129,9 @@ def load_settings(
         explicit=explicit,
         explanations=_explanations(explanations, table, file, here),
         strict=strict,
-    )  # fmt: skip
+        usual=usual,
+        corpus_given=corpus,
+    )
 
 
 def _from_variable(name: str | None) -> str | None:

@@ -21,7 +21,7 @@ from replay.explaining.evidence.kept import cases_of
 from replay.explaining.search.proposal import proposal
 from replay.findings.severity import Severity, rank
 from replay.findings.store.store import Store, StoredFinding
-from replay.runs.cores import repro_command
+from replay.runs.commands import Commands, commands_of
 from replay.safe_text import clean
 from replay.settings import Settings
 from replay.streams.model import Stream
@@ -120,7 +120,7 @@ def listing_of(
             account = inquiry.run()
         finally:
             progress.end()
-    return Listing(account, findings, core, repro_command(settings))
+    return Listing(account, findings, core, commands_of(settings))
 
 
 def _cases(finding: StoredFinding, store: Store) -> list[Stream]:
@@ -135,13 +135,13 @@ class Listing:
         account: Account,
         findings: dict[str, StoredFinding],
         core: EditableCore,
-        command: Any,
+        commands: Commands,
     ) -> None:
         self._account = account
         self._findings = findings
         self._core = core
         self._rules = Rules.of(core)
-        self._command = command
+        self._commands = commands
 
     @property
     def exit_code(self) -> ExitCode:
@@ -188,7 +188,7 @@ class Listing:
             times = sum(one.occurrences for one in known)
             yield f"  seen       {times:,} occurrences in {len(known)} buckets that it has part in"
             yield f"  met in     {', '.join(self._met(known))}"
-            yield f"  case       {self._command(worst.id)}"
+            yield f"  case       {self._commands('repro', worst.id)}"
         doubt = f", and {cause.doubtful:,} that are not accounted for" if cause.doubtful else ""
         yield f"  support    {len(cause.explains):,} steps need it{doubt}"
 

@@ -13,7 +13,8 @@ from replay.differential.model import Finding, said_in
 from replay.explaining.evidence.kept import cases_of, stored_answers
 from replay.explaining.search.diagnosis import Diagnosis, Near, Result
 from replay.explaining.search.search import Means, Subject, explain
-from replay.safe_text import clean
+from replay.runs.commands import Commands, commands_of
+from replay.safe_text import clean, quoted
 from replay.settings import Settings
 from replay.targets.pair import PairSpec
 
@@ -23,6 +24,9 @@ MAX_SHOWN = 8
 
 WIDTH = 400
 """Characters of an edit in words: a long expression is worth reading."""
+
+MAX_COMMAND = 4000
+"""Characters of a command to copy: half of one is of no use."""
 
 _HEADS = {
     Result.VERIFIED: "the shadow behaves as if",
@@ -87,7 +91,7 @@ def explain_command(id: str, seconds: float, settings: Settings, as_json: bool) 
         said = {} if refused is None else {"said": said_in(refused)}
         say_json({**diagnosis.document(), **said})
     else:
-        for line in diagnosis_lines(diagnosis):
+        for line in diagnosis_lines(diagnosis, commands_of(settings)):
             say(line)
         if refused is not None:
             _say_refusal(refused)
@@ -102,7 +106,7 @@ def _say_refusal(finding: Finding) -> None:
     say_case(finding.case)
 
 
-def diagnosis_lines(diagnosis: Diagnosis) -> Iterator[str]:
+def diagnosis_lines(diagnosis: Diagnosis, commands: Commands) -> Iterator[str]:
     """A diagnosis as a person reads it, safe to print."""
     match diagnosis.result:
         case Result.VERIFIED | Result.UNVERIFIED | Result.UNDECIDED:
@@ -110,7 +114,7 @@ def diagnosis_lines(diagnosis: Diagnosis) -> Iterator[str]:
         case Result.NONE_FITS:
             yield f"{diagnosis.id}: {diagnosis.why}"
             yield from _support(diagnosis)
-            yield from _nearest(diagnosis)
+            yield from _nearest(diagnosis, commands)
         case Result.FLAKY:
             yield f"{diagnosis.id}: flaky, so there is no cause to look for: {diagnosis.why}"
         case Result.GONE | Result.FAILURE | Result.CORE_FAILED | Result.NO_SOURCE:
@@ -178,7 +182,7 @@ def _aside(diagnosis: Diagnosis) -> Iterator[str]:
         yield f"set aside  of the kept occurrences: {told}"
 
 
-def _nearest(diagnosis: Diagnosis) -> Iterator[str]:
+def _nearest(diagnosis: Diagnosis, commands: Commands) -> Iterator[str]:
     if diagnosis.nearest:
         yield ""
         yield "nearest:"
@@ -191,8 +195,8 @@ def _nearest(diagnosis: Diagnosis) -> Iterator[str]:
         yield from _near(halves.first)
         yield from _near(halves.second)
         if halves.condition:
-            condition = halves.condition.replace("'", "'\\''")
-            yield f"  doge-replay split {diagnosis.id} --where '{clean(condition)}' --name NAME"
+            where = ("--where", quoted(halves.condition), "--name", "NAME")
+            yield f"  {clean(commands('split', diagnosis.id, *where), MAX_COMMAND)}"
 
 
 def _near(near: Near) -> Iterator[str]:

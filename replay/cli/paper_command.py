@@ -28,6 +28,7 @@ from replay.paper.paper_telemetry import last_sample
 from replay.paper.resumption import origin_of, saved_slots
 from replay.paper.status import happened
 from replay.paper.trading_core import load_whole_core
+from replay.runs.commands import commands_of
 from replay.safe_text import clean
 from replay.settings import Settings
 from replay.shadow import ShadowOptions, wrap
@@ -211,8 +212,7 @@ def paper(
             from replay.web.app import create_app
             from replay.web.server import serve_in_thread
 
-            options = f" --db {settings.explicit['db']}" if "db" in settings.explicit else ""
-            app = create_app(host, settings.db, logs, options=options)
+            app = create_app(host, settings.db, logs, commands=commands_of(settings))
             served = stack.enter_context(serve_in_thread(app, port))
             note(f"paper: {served.url}")
         stop = stack.enter_context(_stopping())

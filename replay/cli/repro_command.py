@@ -24,7 +24,8 @@ from replay.findings.bundle import history_document
 from replay.findings.store.encoding import pack_result
 from replay.reports.case_text import difference_documents
 from replay.reports.finding_text import core_line, history_lines, signature_lines, verdict_text
-from replay.runs.cores import pair_of, repro_command
+from replay.runs.commands import commands_of
+from replay.runs.cores import pair_of
 from replay.runs.replay import case_misses
 from replay.safe_text import clean
 from replay.settings import Settings
@@ -110,7 +111,7 @@ def repro(
         if as_json:
             say_json(outcome.document(code))
         else:
-            outcome.say(repro_command(settings)(subject.argument), everything=everything)
+            outcome.say(commands_of(settings)("repro", subject.argument), everything=everything)
         return int(code)
     except FailureStorm as storm:
         if not (for_git and subject.seeks_failure):
@@ -202,6 +203,8 @@ class _Outcome:
     def say(self, command: str, *, everything: bool) -> None:
         """Prints everything; `command` is what shows it again."""
         finding, width = self.finding, columns()
+        for line in self._other_cores():
+            say(line)
         say(f"{clean(self.subject.name)}: the cores {self.words}")
         for line in self._cores():
             say(line)
@@ -227,6 +230,28 @@ class _Outcome:
         if self.subject.history:
             say()
         say(command)
+
+    @property
+    def same_cores(self) -> bool:
+        """Whether a stored finding was seen on these very builds; true of anything else."""
+        here = (self.authority.sha256, self.shadow.sha256)
+        pairs = self.subject.pairs
+        return not pairs or any((one.sha256, two.sha256) == here for one, two in pairs)
+
+    def _other_cores(self) -> Iterator[str]:
+        """Says that these are not the cores of the finding, and which those are."""
+        if self.same_cores:
+            return
+        last = self.subject.pairs[-1]
+        for role, core, there in (
+            ("authority", self.authority, last.authority),
+            ("shadow", self.shadow, last.shadow),
+        ):
+            if there.sha256 != core.sha256:
+                yield (
+                    f"not the {role} that {clean(self.subject.name)} was last seen on, which was "
+                    f"{core_line(there)}"
+                )
 
     def _cores(self) -> Iterator[str]:
         """Which cores were run; for a bundle, whether it was made on the same ones."""
@@ -264,6 +289,7 @@ class _Outcome:
             "differences": difference_documents(() if finding is None else finding.differences),
             "misses": self.misses,
             "uncompared": self.uncompared,
+            "same_cores": self.same_cores,
             "history": [history_document(entry) for entry in self.subject.history],
             "authority": self.authority.document(),
             "shadow": self.shadow.document(),

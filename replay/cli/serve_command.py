@@ -10,7 +10,8 @@ import click
 from replay.cli.common import core_options
 from replay.cli.console import note, say, say_json
 from replay.errors import Terminated
-from replay.safe_text import clean, quoted
+from replay.runs.commands import commands_of
+from replay.safe_text import clean
 from replay.settings import Settings
 
 DEFAULT_HOST = "127.0.0.1"
@@ -78,7 +79,7 @@ def serve(
     logs = logs or next(iter(settings.logs), Path(DEFAULT_LOGS))
     named = () if host in ("0.0.0.0", "::") else (host,)
     app = create_app(
-        None, settings.db, logs, hosts=(*named, *hosts), options=options_to_repeat(settings)
+        None, settings.db, logs, hosts=(*named, *hosts), commands=commands_of(settings)
     )
     try:
         with serve_in_thread(app, port, host) as served:
@@ -91,8 +92,3 @@ def serve(
         note("doge-replay: the server has ended")
         return int(signalled.exit_code)
     return 0
-
-
-def options_to_repeat(settings: Settings) -> str:
-    """What a command to copy from a page must say again."""
-    return " ".join(f"--{name} {quoted(value)}" for name, value in settings.explicit.items())

@@ -15,7 +15,7 @@ from replay.findings.bundle import history_document
 from replay.findings.store.store import StoredFinding
 from replay.reports.case_text import difference_documents, labelled
 from replay.reports.finding_text import core_line, history_lines, signature_text
-from replay.runs.cores import repro_command
+from replay.runs.commands import Commands, commands_of
 from replay.safe_text import clean
 from replay.settings import Settings
 
@@ -43,11 +43,11 @@ def show(id: str, everything: bool, settings: Settings, as_json: bool) -> int:
         else:
             if asked != finding.id:
                 say(f"{asked} was merged into {finding.id}")
-            _say(finding, repro_command(settings)(finding.id), everything=everything)
+            _say(finding, commands_of(settings), everything=everything)
     return 0
 
 
-def _say(finding: StoredFinding, command: str, *, everything: bool) -> None:
+def _say(finding: StoredFinding, commands: Commands, *, everything: bool) -> None:
     shown = finding.shown
     say(f"{clean(finding.id)}: {signature_text(finding.signature)}")
     say(f"rule       {place_in_contract(finding.signature)}")
@@ -77,7 +77,9 @@ def _say(finding: StoredFinding, command: str, *, everything: bool) -> None:
         say(line)
     if finding.history:
         say()
-    say(command)
+    for missing in commands.left_out(finding):
+        say(clean(missing))
+    say(commands.of_finding(finding)("repro", finding.id))
 
 
 def _triage(finding: StoredFinding) -> Iterator[str]:

@@ -16,6 +16,7 @@ from replay.differential.signature.signature import erased
 from replay.errors import InputError
 from replay.findings.bundle import Bundle, is_bundle, read_bundle
 from replay.findings.lifecycle import HistoryEntry
+from replay.findings.store.stored import CorePair
 from replay.safe_text import clean, quoted
 from replay.settings import Settings
 from replay.streams.inputs import Hooks, open_input
@@ -37,7 +38,7 @@ class Shown(Enum):
 class Subject:
     """A case, and what is known of it: what it was stored as, the bundle that it came in, what a
     parity case expects. `argument` is what to give `repro` for it in a shell; `routing` what was
-    split and merged by hand where it was stored."""
+    split and merged by hand where it was stored, `pairs` the cores that it was seen on."""
 
     name: str
     argument: str
@@ -47,6 +48,7 @@ class Subject:
     bundle: Bundle | None = None
     expected: ParityCase | None = None
     routing: Routing = NO_ROUTING
+    pairs: tuple[CorePair, ...] = ()
 
     @property
     def seeks_failure(self) -> bool:
@@ -113,6 +115,7 @@ def _from_store(settings: Settings, what: str) -> Subject:
             sought=stored.finding,
             history=stored.history,
             routing=store.routing(),
+            pairs=stored.cores,
         )
 
 

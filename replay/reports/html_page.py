@@ -201,7 +201,7 @@ def _groups(report: Report, details: Mapping[str, FindingDetail]) -> Markup:
             pieces.append(element("details", head, body, class_="finding", id=anchor, open=is_open))
             is_open = False
         if found:
-            sections.append(_group(group, found, pieces, short))
+            sections.append(_group(group, found, pieces, short, report.commands("show", "ID")))
     return join(sections)
 
 
@@ -222,10 +222,12 @@ class _Room:
         return self.left >= 0
 
 
-def _group(group: Group, lines: Sequence[FindingLine], shown: list[Markup], short: int) -> Markup:
+def _group(
+    group: Group, lines: Sequence[FindingLine], shown: list[Markup], short: int, show: str
+) -> Markup:
     notes = []
     if short:
-        notes.append(f"{short:,} of them are shown without their case: doge-replay show ID has it")
+        notes.append(f"{short:,} of them are shown without their case: {plain(show, 600)} has it")
     if len(shown) < len(lines):
         notes.append(f"{len(lines) - len(shown):,} more are left out: report.json has them all")
     return element(

@@ -190,10 +190,10 @@ def rejected_words(report: Report) -> list[str]:
 
 def set_aside_words(report: Report) -> list[str]:
     """The units in which doge-replay itself failed, each with the command that runs it again."""
-    again = f"doge-replay fuzz --seed {report.seed} --profile {report.profile} --unit"
+    drawn = ("--seed", str(report.seed), "--profile", str(report.profile), "--unit")
     return [
         f"unit {one.number} ({one.origin}): internal fault, {one.why}; run it again: "
-        f"{again} {one.number}"
+        + report.commands("fuzz", *drawn, str(one.number))
         for one in report.set_aside[:MAX_REJECTED]
     ]
 

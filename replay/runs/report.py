@@ -17,6 +17,7 @@ from replay.errors import ExitCode
 from replay.explaining.claims.claim import Claim
 from replay.findings.lifecycle import Status
 from replay.findings.severity import Severity, rank
+from replay.runs.commands import Commands
 from replay.runs.coverage import Bound, Exercised
 from replay.streams.model import CALL_NAMES, CallCode, Rejected, Unread
 from replay.targets.base import CoreIdentity
@@ -168,7 +169,7 @@ class Report:
     was compared there; `new_streams` how many streams joined the corpus; `unread` is what lay in
     directories that were given and was not read. `fault` says in what doge-replay itself failed
     where that ended the run, and `set_aside` are the units in which it did. With `strict` nothing
-    counts as explained.
+    counts as explained. `commands` makes those that ask the same cores again.
     """
 
     kind: str
@@ -197,6 +198,7 @@ class Report:
     seed: int | None = None
     profile: str | None = None
     interrupted: ExitCode | None = None
+    commands: Commands = field(default_factory=Commands)
 
     def reject(self, rejected: Rejected) -> None:
         """Notes a line that could not be used; the first thousands are kept, all are counted."""

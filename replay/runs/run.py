@@ -13,8 +13,9 @@ from replay.explaining.claims.run_recheck import Seen, recheck_run
 from replay.findings.store.store import RunKind, RunTotals, Store
 from replay.runs.canary import check_canary, check_control
 from replay.runs.collector import Collector
+from replay.runs.commands import commands_of
 from replay.runs.conclusion import Conclusion
-from replay.runs.cores import pair_of, repro_command
+from replay.runs.cores import pair_of
 from replay.runs.report import NOT_MADE, Report
 from replay.settings import Settings
 from replay.targets.base import Target
@@ -115,10 +116,13 @@ def running(
                 str(kind), targets[0].identity, targets[1].identity, seed=seed, profile=profile
             )
             report.strict = settings.strict
+            report.commands = commands = commands_of(settings)
             run = store.begin_run(
                 kind, report.authority, report.shadow, details, seed=seed, profile=profile
             )
-            collector = Collector(store, run, repro_command(settings), announce, store.routing())
+            collector = Collector(
+                store, run, lambda one: commands("repro", one), announce, store.routing()
+            )
             error: ReplayError | None = None
             under_way = Running(settings, cores, targets, store, collector, report, explanations)
             try:

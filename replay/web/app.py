@@ -26,6 +26,7 @@ from starlette.routing import Route
 
 from replay.errors import ReplayError
 from replay.reports.html_pieces import Markup
+from replay.runs.commands import Commands
 from replay.safe_text import clean, json_safe
 from replay.web.bot_source import StatusSource
 from replay.web.chart import charts
@@ -52,15 +53,15 @@ def create_app(
     logs: Path | None,
     *,
     hosts: Iterable[str] = (),
-    options: str = "",
+    commands: Commands = Commands(),  # noqa: B008
 ) -> Guard:
     """The status API and the dashboard.
 
     `source` is the bot, None where there is none; `database` and `logs` (a directory with telemetry
     and journals) need not exist. `hosts` are further names that the server may be called by
-    (security.py), `options` what commands to copy must repeat, like `--db x.db`.
+    (security.py), `commands` makes those to copy.
     """
-    pages = _Pages(source, database, logs, options)
+    pages = _Pages(source, database, logs, commands)
     app = Starlette(
         routes=[
             Route("/", pages.dashboard),
@@ -85,14 +86,18 @@ class _Pages:
     """What the pages stand on, and one method for each."""
 
     def __init__(
-        self, source: StatusSource | None, database: Path | None, logs: Path | None, options: str
+        self,
+        source: StatusSource | None,
+        database: Path | None,
+        logs: Path | None,
+        commands: Commands,
     ) -> None:
         self._source = source
         self._findings = Findings(database)
         self._logs = logs
         self._telemetry = TelemetryReader(logs)
         self._last = LastDivergence(self._findings, logs)
-        self._options = options
+        self._commands = commands
         self._course: tuple[Telemetry, Course] = (Telemetry(), Course())
         self._drawn: dict[str, tuple[Course, Markup]] = {}
         self._lock = threading.Lock()
@@ -135,7 +140,8 @@ class _Pages:
         """One of them."""
         with self._findings.finding(request.path_params["id"]) as (asked, finding):
             everything = request.query_params.get("all") == "1"
-            return HTMLResponse(finding_page(finding, asked, self._command, everything=everything))
+            commands = self._commands.of_finding(finding)
+            return HTMLResponse(finding_page(finding, asked, commands, everything=everything))
 
     def asset(self, request: Request) -> Response:
         """What pages load."""
@@ -168,9 +174,6 @@ class _Pages:
                 course = self._course[1].last(SPANS[span])
                 self._drawn[span] = course, charts(course)
             return self._drawn[span]
-
-    def _command(self, name: str, identity: str) -> str:
-        return " ".join(["doge-replay", name, identity, *([self._options] * bool(self._options))])
 
 
 def _json(document: Mapping[str, Any], status: int = 200) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from replay.differential.signature.rules import place_in_contract
 from replay.findings.lifecycle import Status
@@ -13,6 +13,7 @@ from replay.reports.html_pieces import Markup, code, element, join
 from replay.reports.sides import value_text
 from replay.reports.texts import plain
 from replay.reports.wording import counted
+from replay.runs.commands import Commands
 from replay.targets.base import CoreIdentity
 from replay.web.finding_list import address_of, severity_tags, status_tag
 from replay.web.shell import page, section, tag
@@ -23,11 +24,10 @@ MAX_ENTRIES = 50
 MAX_NOTE = 2_000
 MAX_EVIDENCE = 600
 
-Commands = Callable[[str, str], str]
-"""A command to copy, from its name and an ID."""
 
-
-def finding_page(finding: StoredFinding, asked: str, command: Commands, *, everything: bool) -> str:
+def finding_page(
+    finding: StoredFinding, asked: str, commands: Commands, *, everything: bool
+) -> str:
     """The page of a finding. `asked` is the ID that was asked for, another one where that was
     merged into this; with `everything` values that are alike are shown too."""
     detail = detail_of(finding, everything=everything)
@@ -60,7 +60,7 @@ def finding_page(finding: StoredFinding, asked: str, command: Commands, *, every
         ),
         element("p", plain(f"{signature.event}, {rule}", 300), class_="lead"),
         section("What it is", element("div", terms(_facts(finding)), class_="card"), id="what"),
-        section("Commands", *_commands(finding, command), id="commands"),
+        section("Commands", *_commands(finding, commands), id="commands"),
         section(
             "Where the answers differ",
             element("div", answers_table(detail.answers), *left_out, class_="card"),
@@ -108,7 +108,7 @@ def _facts(finding: StoredFinding) -> Iterator[tuple[str, object]]:
         yield "merged", join(piece for one in finding.merged[:50] for piece in (code(one, 40), " "))
 
 
-def _commands(finding: StoredFinding, command: Commands) -> Iterator[Markup]:
+def _commands(finding: StoredFinding, commands: Commands) -> Iterator[Markup]:
     names = [("repro", "run it again on both cores"), ("show", "all of this in a terminal")]
     if not finding.signature.failure and finding.status is not Status.FLAKY:
         names.insert(1, ("explain", "find the cause"))
@@ -116,7 +116,7 @@ def _commands(finding: StoredFinding, command: Commands) -> Iterator[Markup]:
     for name, why in names:
         yield element(
             "div",
-            element("pre", plain(command(name, finding.id), 1_000), class_="command"),
+            element("pre", plain(commands(name, finding.id), 1_000), class_="command"),
             element("span", why, class_="dim"),
             class_="copied",
         )

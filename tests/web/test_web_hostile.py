@@ -17,6 +17,7 @@ from web_support import DESK, PHONE, TWELVE, Bot, Browser, Site, adapter, block,
 from replay.differential.model import Difference, DifferenceKind, Signature
 from replay.findings.lifecycle import Status
 from replay.findings.store.store import Store
+from replay.runs.commands import Commands
 from replay.targets.base import CoreIdentity
 
 Serve = Callable[..., Site]
@@ -124,7 +125,7 @@ def test_nothing_in_data_runs_or_breaks_out(
 ) -> None:
     identity = evil_database(tmp_path / "d.db")
     logs = evil_telemetry(tmp_path)
-    live = serve(Bot(evil_status(EVIL)), tmp_path / "d.db", logs, options=f"--db '{EVIL}'")
+    live = serve(Bot(evil_status(EVIL)), tmp_path / "d.db", logs, commands=Commands({"db": EVIL}))
     files = serve(None, tmp_path / "d.db", logs)
     for url in (
         live.url,

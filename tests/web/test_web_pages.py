@@ -28,6 +28,7 @@ from web_support import (
 from replay.findings.lifecycle import Status
 from replay.findings.severity import Severity
 from replay.findings.store.store import Store
+from replay.runs.commands import Commands
 
 Serve = Callable[..., Site]
 
@@ -326,12 +327,14 @@ def test_a_finding_has_its_own_page(
     database = real / "divergences.db"
     with Store.open(database, readonly=True) as store:
         found = next(one for one in store.findings() if one.signature.rule == "entry fill")
-    site = serve(None, database, None, options="--db 'my own.db'")
+        seen_on = found.cores[-1].shadow.path
+    site = serve(None, database, None, commands=Commands({"db": "my own.db"}))
     browser.visit(f"{site.url}/divergences/{found.id}")
     assert browser.all("h1") == [found.id]
+    shadow = f" --shadow {seen_on}"
     assert browser.all("pre.command") == [
-        f"doge-replay {name} {found.id} --db 'my own.db'"
-        for name in ("repro", "explain", "show", "export")
+        f"doge-replay {name} {found.id}{shadow if asks else ''} --db 'my own.db'"
+        for name, asks in (("repro", True), ("explain", True), ("show", False), ("export", False))
     ]
     assert browser.all(".answers .differs code") == ["state.total_fees"]
     assert browser.all(".answers .differs td") == ["1.0", "0.0", "magnitude"]

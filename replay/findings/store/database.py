@@ -84,7 +84,7 @@ def _translation(path: Path, error: sqlite3.Error) -> ReplayError | None:
     if extended == sqlite3.SQLITE_READONLY_ROLLBACK:
         return EnvironmentFailure(
             f"the database {path} was left in the middle of a change by a process that was killed; "
-            "any command that may write to it, like `doge-replay list`, puts it right",
+            "any command that may write to it, like `list`, puts it right",
             path=str(path),
         )
     data = {"path": str(path), "sqlite": str(error)}

@@ -385,7 +385,7 @@ def _resolve(wanted: str, identities: list[str]) -> str:
             f"{wanted!r} could be {_listed(named)}; give more of the id", id=wanted, near=named
         )
     near = difflib.get_close_matches(text, identities, n=3, cutoff=0.5)
-    hint = f"did you mean {_listed(near)}?" if near else "`doge-replay list` shows all ids"
+    hint = f"did you mean {_listed(near)}?" if near else "`list` shows all ids"
     raise UsageError(f"there is no finding {wanted!r}; {hint}", id=wanted, near=near)
 
 

@@ -257,7 +257,7 @@ class Routes:
         if self._value("SELECT 1 FROM splits WHERE part = ? AND divergence = ?", source, target):
             raise UsageError(
                 f"{source} was split off from {target}: take the split back instead "
-                f"(`doge-replay split {source} --undo`)"
+                f"(`split {source} --undo`)"
             )
         if (
             self._rows.status(target) is Status.FIXED

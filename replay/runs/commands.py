@@ -1,0 +1,85 @@
+"""Commands to copy: each carries whatever it needs to do again what it stands beside.
+
+A command without options takes the usual cores and the usual database. What is not the usual is
+said, wherever it came from: an option, a variable of somebody's shell, or the store.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from replay.findings.store.stored import StoredFinding
+from replay.safe_text import quoted
+from replay.settings import Settings
+from replay.targets.base import CoreIdentity
+
+ASKING = frozenset({"repro", "explain", "fuzz", "recheck", "split"})
+"""The commands that ask the cores; the others only look into the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """Makes commands to copy. `options` are what they must say, by name; `given` are the names that
+    somebody has given on a command line; `usual` is what a command takes that says nothing.
+    `corpus` are the directories that streams may be made from, empty for the usual ones."""
+
+    options: Mapping[str, str] = field(default_factory=dict)
+    given: frozenset[str] = frozenset()
+    usual: Mapping[str, str | None] = field(default_factory=dict)
+    corpus: tuple[str, ...] = ()
+
+    def __call__(self, name: str, *arguments: str) -> str:
+        """A command, by its name and arguments that a shell can take."""
+        return " ".join(["doge-replay", name, *arguments, *self._said(name)])
+
+    def of_finding(self, finding: StoredFinding) -> Commands:
+        """The same for a stored finding: on the cores that it was last seen on, unless others were
+        given, or they are not here."""
+        pair = finding.cores[-1]
+        options = dict(self.options)
+        for role, core in (("authority", pair.authority), ("shadow", pair.shadow)):
+            if role in self.given or not is_here(core):
+                continue
+            options.pop(role, None)
+            if core.path != self.usual.get(role):
+                options[role] = core.path
+        return replace(self, options=options)
+
+    def left_out(self, finding: StoredFinding) -> list[str]:
+        """The cores of a finding that a command cannot name, since they are not here: in words."""
+        pair = finding.cores[-1]
+        return [
+            f"the {role} that it was last seen on is not here: {core.path}"
+            for role, core in (("authority", pair.authority), ("shadow", pair.shadow))
+            if role not in self.given and not is_here(core)
+        ]
+
+    def _said(self, name: str) -> list[str]:
+        corpus = [f"--corpus {quoted(one)}" for one in self.corpus if name == "fuzz"]
+        return corpus + [
+            f"--{option} {quoted(self.options[option])}"
+            for option in ("authority", "shadow", "db")
+            if option in self.options and (name in ASKING or option == "db")
+        ]
+
+
+def commands_of(settings: Settings) -> Commands:
+    """The commands that do again what these settings say."""
+    return Commands(
+        settings.to_repeat,
+        frozenset(settings.explicit),
+        settings.usual,
+        settings.corpus_given,
+    )
+
+
+def is_here(core: CoreIdentity) -> bool:
+    """Whether there is something of a core's name on this machine, if not the very same."""
+    path = os.path.expanduser(core.path)
+    if core.kind == "executable":
+        return Path(path).is_file() or shutil.which(path) is not None
+    return not path.endswith(".py") or Path(path).is_file()
