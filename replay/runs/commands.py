@@ -29,7 +29,7 @@ class Commands:
 
     options: Mapping[str, str] = field(default_factory=dict)
     given: frozenset[str] = frozenset()
-    usual: Mapping[str, str | None] = field(default_factory=dict)
+    usual: Mapping[str, str | None] = field(default_factory=lambda: {"authority": "python"})
     corpus: tuple[str, ...] = ()
 
     def __call__(self, name: str, *arguments: str) -> str:
