@@ -7,6 +7,7 @@ in the package prints or exits. A failure that is not one of these is a bug in d
 from __future__ import annotations
 
 import os
+import signal
 import traceback
 from enum import IntEnum
 
@@ -80,6 +81,18 @@ class ProvesNothing(ReplayError):
     exit_code = ExitCode.PROVES_NOTHING
 
 
+ENDING_SIGNALS = tuple(
+    getattr(signal, name)
+    for name in (
+        *("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGXCPU", "SIGALRM"),
+        *("SIGVTALRM", "SIGIO", "SIGPWR", "SIGSTKFLT"),
+    )
+    if hasattr(signal, name)
+)
+"""Signals from outside that end a process which does nothing about them. Those of faults are not
+among them: whoever crashes cannot put anything in order."""
+
+
 class Terminated(BaseException):
     """A signal asked the process to end.
 
@@ -87,9 +100,10 @@ class Terminated(BaseException):
     answer.
     """
 
-    def __init__(self, exit_code: ExitCode) -> None:
-        super().__init__(exit_code)
-        self.exit_code = exit_code
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.signal = number
+        self.exit_code = 128 + number
 
 
 def fault_words(error: BaseException) -> str:

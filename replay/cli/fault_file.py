@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import signal
 import sys
 import tempfile
 import threading
@@ -13,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from replay import __version__
-from replay.errors import ExitCode, InternalFault, Terminated, internal_fault
+from replay.errors import InternalFault, Terminated, internal_fault
 
 AGAIN_SECONDS = 0.05
 """After which a signal that was swallowed comes again."""
@@ -58,8 +57,7 @@ def _tell_unraised(error: BaseException | None) -> None:
     """Where Python collects garbage or throws an object away, nothing that is raised gets through.
     A signal that came just then is sent once more, a little later."""
     if isinstance(error, Terminated):
-        number = signal.SIGINT if error.exit_code is ExitCode.INTERRUPTED else signal.SIGTERM
-        again = threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), number))
+        again = threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), error.signal))
         again.daemon = True
         again.start()
     else:

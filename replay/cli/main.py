@@ -21,7 +21,7 @@ from replay import __version__
 from replay.cli.common import CONTEXT
 from replay.cli.console import note
 from replay.cli.fault_file import keep_fault, tell_of_threads
-from replay.errors import ExitCode, ReplayError, Terminated
+from replay.errors import ENDING_SIGNALS, ExitCode, ReplayError, Terminated
 from replay.garbage import collect_rarely
 from replay.safe_text import clean
 
@@ -130,12 +130,13 @@ def cli() -> None:
       doge-replay repro d-3f9a2c1b
 
     Exit codes: 0 clean, 1 divergence, 2 usage or bad input, 3 a core, the environment or
-    doge-replay itself failed, 4 the run proves nothing, 130 and 143 on signals.
+    doge-replay itself failed, 4 the run proves nothing, 128 + n on signal n
+    (130 on Ctrl-C, 143 on SIGTERM).
     """
 
 
 def _terminated(number: int, frame: FrameType | None) -> NoReturn:
-    raise Terminated(ExitCode.INTERRUPTED if number == signal.SIGINT else ExitCode.TERMINATED)
+    raise Terminated(number)
 
 
 def open_closed_streams() -> None:
@@ -158,9 +159,11 @@ def main() -> None:
     """The entry point: runs the command line and exits with its code."""
     open_closed_streams()
     tell_of_threads()
-    signal.signal(signal.SIGTERM, _terminated)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is to be ignored
-        signal.signal(signal.SIGINT, _terminated)
+    for number in ENDING_SIGNALS:
+        # What our caller ignores, as nohup does a hang-up and a shell's background a Ctrl-C, is to
+        # be ignored.
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(number, _terminated)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a locale that is not UTF-8 lacks characters
             stream.reconfigure(errors="backslashreplace")

@@ -28,7 +28,7 @@ Examples:
   doge-replay monitor http://127.0.0.1:8080 --hours 50 --out logs/
 
 Started again with the same words it goes on with the same file. Exit codes: 0 all samples were
-due, 2 usage, 3 samples are lost or cannot be written, 130 and 143 on signals."""
+due, 2 usage, 3 samples are lost or cannot be written, 128 + n on signal n."""
 )
 @click.argument("url", metavar="URL")
 @click.option(

@@ -19,7 +19,7 @@ import click
 
 from replay.cli.common import core_options
 from replay.cli.console import Progress, note, say, say_json, say_marked
-from replay.errors import ExitCode, UsageError
+from replay.errors import ENDING_SIGNALS, ExitCode, UsageError
 from replay.paper.candles import read_candles, told
 from replay.paper.directory import held, put_away
 from replay.paper.host import Host, Plan, SimulatedClock, new_slot
@@ -74,7 +74,7 @@ Examples:
   DOGE_CORE_SHADOW=0 doge-replay paper --candles candles.csv.gz
 
 Exit codes: 0 at the end of --hours or --until-end, 1 where the shadow diverged until then, 3 where
-it failed, 130 and 143 on signals; 2 bad input, 3 the environment (a port or directory in use)."""
+it failed, 128 + n on signal n; 2 bad input, 3 the environment (a port or directory in use)."""
 )
 @click.option(
     "--candles",
@@ -266,10 +266,10 @@ class _Stop:
 
 @contextmanager
 def _stopping() -> Iterator[_Stop]:
-    """While this lasts, the first SIGTERM or SIGINT asks for an orderly end; a second one does
-    what it did before."""
+    """While this lasts, the first signal that would end us asks for an orderly end; a second one
+    does what it did before."""
     stop = _Stop()
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.getsignal(number) for number in ENDING_SIGNALS}
 
     def asked(number: int, frame: FrameType | None) -> None:
         stop.signal = number
@@ -315,9 +315,9 @@ def _document(
     }
 
 
-def _exit_code(document: Mapping[str, Any], signalled: int | None) -> ExitCode:
+def _exit_code(document: Mapping[str, Any], signalled: int | None) -> int:
     if signalled is not None:
-        return ExitCode.INTERRUPTED if signalled == signal.SIGINT else ExitCode.TERMINATED
+        return 128 + signalled
     metrics = document["state_machine_shadow"]
     if metrics["total_divergences"]:
         return ExitCode.DIVERGENCE

@@ -28,7 +28,7 @@ Examples:
 Only this machine is answered, by its loopback names. From another one, a tunnel does without more:
   ssh -L 8080:127.0.0.1:8080 HOST
 
-Exit codes: 130 and 143 when it is ended by a signal, 3 where the port is in use."""
+Exit codes: 128 + n when it is ended by signal n, 3 where the port is in use."""
 )
 @click.option(
     "--logs",

@@ -36,8 +36,11 @@ def write_reports(
         directory.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
             temporary = directory / f".{name}.{os.getpid()}"
-            temporary.write_text(text, "utf-8")
-            temporary.replace(directory / name)
+            try:
+                temporary.write_text(text, "utf-8")
+                temporary.replace(directory / name)
+            finally:
+                temporary.unlink(missing_ok=True)
     except OSError as error:
         raise EnvironmentFailure(
             f"cannot write the report to {directory}: {error.strerror}", path=str(directory)

@@ -197,7 +197,7 @@ class Report:
     set_aside: list[SetAside] = field(default_factory=list)
     seed: int | None = None
     profile: str | None = None
-    interrupted: ExitCode | None = None
+    interrupted: int | None = None
     commands: Commands = field(default_factory=Commands)
 
     def reject(self, rejected: Rejected) -> None:
@@ -243,7 +243,7 @@ class Report:
         return self.tally.transitions / self.seconds if self.seconds > 0 else 0.0
 
     @property
-    def exit_code(self) -> ExitCode:
+    def exit_code(self) -> int:
         """What the run tells its caller: the worst that is certain comes first.
 
         A storm ended the run before its time, so that comes before what was found until then; but

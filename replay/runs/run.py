@@ -99,10 +99,11 @@ def running(
 ) -> Iterator[Running]:
     """Opens the cores and the store, and ends the run in the store whatever happens.
 
-    On Ctrl-C and SIGTERM the report so far is kept and the run ends as interrupted; so does one
-    that a core, the environment or a fault of ours ends, and the report says why: there is always
-    a report. Only input that cannot be used is raised again, when the store has the run. A file of
-    explanations that is not good is told of before anything is run. `announce` hears of each
+    On Ctrl-C and every other signal that would end the process the report so far is kept and the
+    run ends as interrupted; so does one that a core, the environment or a fault of ours ends, and
+    the report says why: there is always a report. Only input that cannot be used is raised again,
+    when the store has the run. A file of explanations that is not good is told of before anything
+    is run. `announce` hears of each
     finding when it has been stored, and whether it is new.
     """
     explanations = NO_EXPLANATIONS

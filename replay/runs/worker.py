@@ -27,7 +27,14 @@ from replay.differential.lockstep import Lockstep, Tally
 from replay.differential.minimising.minimiser import MAX_SECONDS, Minimised, minimise, shows_afresh
 from replay.differential.model import Finding, Repeat
 from replay.differential.routing_table import NO_ROUTING, Routing
-from replay.errors import DamagedError, FailureStorm, ReplayError, fault_words, internal_fault
+from replay.errors import (
+    ENDING_SIGNALS,
+    DamagedError,
+    FailureStorm,
+    ReplayError,
+    fault_words,
+    internal_fault,
+)
 from replay.fuzzing.campaign_units import Mix, Unit, units
 from replay.fuzzing.generate import run_source
 from replay.fuzzing.step_source import StepSource
@@ -64,8 +71,9 @@ and adding it up costs as much for one as for all of them."""
 UNITS_UNDER_WAY = 100
 """Units whose numbers are remembered: what a unit shows is known a few units later at the most."""
 
-WORKER_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-"""Signals that may reach the whole process group; what to do then is the parent's business."""
+WORKER_SIGNALS = tuple(one for one in ENDING_SIGNALS if one is not signal.SIGXCPU)
+"""Signals that may reach the whole process group; what to do then is the parent's business. Its own
+processor time is each one's own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -171,7 +172,7 @@ main.main()
 """
 
 
-@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130), ("SIGHUP", 129)])
 def test_a_signal_that_comes_while_an_object_is_thrown_away_is_not_lost(
     tmp_path: Path, name: str, code: int
 ) -> None:
@@ -181,3 +182,45 @@ def test_a_signal_that_comes_while_an_object_is_thrown_away_is_not_lost(
     assert done.returncode == code
     assert "interrupted" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+ENDING = (
+    *("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGXCPU", "SIGALRM"),
+    *("SIGVTALRM", "SIGIO", "SIGPWR"),
+)
+WAITING = """
+import os, signal, sys, time
+import replay.cli.main as main
+import replay.findings.store.store as store
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+if sys.argv.pop() == "ignored":
+    signal.signal(signal.{name}, signal.SIG_IGN)
+
+
+def planted(*arguments, **more):
+    os.kill(os.getpid(), signal.{name})
+    time.sleep(0.2)
+    raise SystemExit("it went on")
+
+
+store.Store.open = planted
+main.main()
+"""
+
+
+@pytest.mark.parametrize("name", ENDING)
+@pytest.mark.parametrize("how", ["heard", "ignored"])
+def test_every_signal_that_ends_a_process_ends_ours_in_order_unless_it_is_ignored(
+    tmp_path: Path, name: str, how: str
+) -> None:
+    done = subprocess.run([sys.executable, "-c", WAITING.format(name=name), "list", how],
+                          cwd=tmp_path, capture_output=True, text=True,
+                          env=environment(XDG_STATE_HOME=str(tmp_path)),
+                          stdin=subprocess.DEVNULL, timeout=60, check=False)  # fmt: skip
+    if how == "heard":
+        assert done.returncode == 128 + getattr(signal, name)
+        assert done.stderr == "doge-replay: interrupted; what was found until then is stored\n"
+    else:
+        assert done.returncode == 3
+        assert "it went on" in done.stderr

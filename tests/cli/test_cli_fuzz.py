@@ -15,6 +15,8 @@ import pytest
 from cli_support import Faulty, assert_gone, children_of, doge, ended, living, start, wait_for_work
 from stream_makers import as_bytes
 
+from replay.runs.worker import WORKER_SIGNALS
+
 BUDGET = ("fuzz", "--max-transitions", 1500, "--jobs", 1)
 TIMES = ("seconds", "transitions_per_second")
 
@@ -83,7 +85,15 @@ def json_with_db(document: dict[str, Any], database: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("number", "code", "group"),
-    [(signal.SIGINT, 130, False), (signal.SIGINT, 130, True), (signal.SIGTERM, 143, True)],
+    [
+        (signal.SIGINT, 130, False),
+        (signal.SIGINT, 130, True),
+        (signal.SIGTERM, 143, True),
+        (signal.SIGHUP, 129, True),
+        (signal.SIGQUIT, 131, True),
+        (signal.SIGUSR1, 138, False),
+        (signal.SIGXCPU, 152, False),
+    ],
 )
 def test_a_signal_ends_it_in_order(
     tmp_path: Path, core_exe: str, number: int, code: int, group: bool
@@ -136,7 +146,7 @@ def test_no_signal_to_the_group_reaches_a_worker_at_any_moment_of_its_life(
     own = tmp_path / "core-exe-of-this-test"
     shutil.copy(core_exe, own)
     process = start(tmp_path, "fuzz", "--seconds", 60, "--jobs", 2, "--shadow", own)
-    wanted = 1 << signal.SIGINT - 1 | 1 << signal.SIGTERM - 1
+    wanted = sum(1 << number - 1 for number in WORKER_SIGNALS)
     seen: set[str] = set()
     while len(seen) < 3 or len(living([f"{own} --server"])) < 2:
         assert process.poll() is None
