@@ -103,8 +103,7 @@ def running(
     run ends as interrupted; so does one that a core, the environment or a fault of ours ends, and
     the report says why: there is always a report. Only input that cannot be used is raised again,
     when the store has the run. A file of explanations that is not good is told of before anything
-    is run. `announce` hears of each
-    finding when it has been stored, and whether it is new.
+    is run. `announce` hears of each finding when it has been stored, and whether it is new.
     """
     explanations = NO_EXPLANATIONS
     if settings.explanations is not None:
