@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -99,12 +100,12 @@ def _name_of(step: Any) -> str:
         return "event document"
 
 
-def try_streams(directory: Path, run: Any) -> tuple[Counter[str], list[str]]:
+def try_streams(directory: Path, run: Any, most: int = 1000) -> tuple[Counter[str], list[str]]:
     """Counts of what became of each form, and a line for each that went wrong. `run` calls the
     program and gives its exit code and outputs."""
     counts: Counter[str] = Counter()
     wrong: list[str] = []
-    for number, (name, parts) in enumerate(wrong_parts()):
+    for number, (name, parts) in enumerate(islice(wrong_parts(), most)):
         corpus = directory / str(number)
         corpus.mkdir()
         if write(parts, corpus) is None:
