@@ -29,7 +29,18 @@ COMMANDS: Mapping[str, str] = {
     **{
         name: name
         for name in (
-            *("run", "fuzz", "nightly", "repro", "show", "triage", "split", "merge", "export"),
+            *(
+                "run",
+                "fuzz",
+                "nightly",
+                "repro",
+                "recheck",
+                "show",
+                "triage",
+                "split",
+                "merge",
+                "export",
+            ),
             *("corpus", "doctor", "explanations", "gate", "monitor", "evidence", "paper", "serve"),
         )
     },

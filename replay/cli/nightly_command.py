@@ -152,6 +152,7 @@ def _corpus(under_way: Running, *, quiet: bool) -> frozenset[str]:
 
 def _stored(under_way: Running) -> None:
     """Runs every stored finding again."""
+    under_way.asks_all = True
     if under_way.report.storm is None:
         rerun(
             under_way.store.findings(),

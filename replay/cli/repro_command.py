@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any
+from typing import Any, assert_never
 
 import click
 
@@ -21,10 +21,11 @@ from replay.differential.signature.rules import place_in_contract
 from replay.differential.uncompared import all_refused_words, settles
 from replay.errors import ExitCode, FailureStorm, UsageError
 from replay.findings.bundle import history_document
+from replay.findings.lifecycle import Status, once_agreed, once_seen
 from replay.findings.store.encoding import pack_result
 from replay.reports.case_text import difference_documents
 from replay.reports.finding_text import core_line, history_lines, signature_lines, verdict_text
-from replay.runs.commands import commands_of
+from replay.runs.commands import Commands, commands_of
 from replay.runs.cores import pair_of
 from replay.runs.replay import case_misses
 from replay.safe_text import clean
@@ -111,7 +112,7 @@ def repro(
         if as_json:
             say_json(outcome.document(code))
         else:
-            outcome.say(commands_of(settings)("repro", subject.argument), everything=everything)
+            outcome.say(commands_of(settings), everything=everything)
         return int(code)
     except FailureStorm as storm:
         if not (for_git and subject.seeks_failure):
@@ -200,8 +201,8 @@ class _Outcome:
             return f"diverge, but as {finding.id}"
         return verdict_text(finding)
 
-    def say(self, command: str, *, everything: bool) -> None:
-        """Prints everything; `command` is what shows it again."""
+    def say(self, commands: Commands, *, everything: bool) -> None:
+        """Prints everything, and the command that shows it again."""
         finding, width = self.finding, columns()
         for line in self._other_cores():
             say(line)
@@ -229,7 +230,11 @@ class _Outcome:
             say(line)
         if self.subject.history:
             say()
-        say(command)
+        if self.becomes is not None:
+            say(f"it would be {self.becomes}, once this says so, too:")
+            say(commands("recheck", self.subject.argument))
+            say()
+        say(commands("repro", self.subject.argument))
 
     @property
     def same_cores(self) -> bool:
@@ -237,6 +242,22 @@ class _Outcome:
         here = (self.authority.sha256, self.shadow.sha256)
         pairs = self.subject.pairs
         return not pairs or any((one.sha256, two.sha256) == here for one, two in pairs)
+
+    @property
+    def becomes(self) -> Status | None:
+        """What a stored finding would become by what was shown, None where it stays as it is."""
+        former = self.subject.status
+        if former is None or self.uncompared:
+            return None
+        match self.shown:
+            case Shown.SOUGHT:
+                return once_seen(former)
+            case Shown.AGREES:
+                failure = self.subject.seeks_failure
+                return once_agreed(former, on_its_build=self.same_cores, failure=failure)
+            case Shown.ANOTHER:
+                return None
+        assert_never(self.shown)
 
     def _other_cores(self) -> Iterator[str]:
         """Says that these are not the cores of the finding, and which those are."""
@@ -290,6 +311,8 @@ class _Outcome:
             "misses": self.misses,
             "uncompared": self.uncompared,
             "same_cores": self.same_cores,
+            "status": None if self.subject.status is None else str(self.subject.status),
+            "would_be": None if self.becomes is None else str(self.becomes),
             "history": [history_document(entry) for entry in self.subject.history],
             "authority": self.authority.document(),
             "shadow": self.shadow.document(),

@@ -89,6 +89,9 @@ def _say_run(report: Report) -> None:
         say(f"  corpus     {counted(report.new_streams, 'new stream')}")
     if report.resolved:
         say(f"  agree now  {', '.join(map(clean, report.resolved))}")
+    if report.unsettled:
+        say(f"  unsettled  {', '.join(map(clean, report.unsettled))}: run again, and neither shown "
+            "nor gone")  # fmt: skip
     if report.fixed:
         say(f"  fixed      {', '.join(map(clean, report.fixed))}")
 
@@ -204,10 +207,11 @@ def _say_bounds(report: Report) -> None:
     say(textwrap.fill(INDEPENDENT, 100))
 
 
-def announce(finding: Finding, new: bool) -> None:
-    """Says on standard error that a bucket was met, when it has been stored."""
+def announce(finding: Finding, word: str) -> None:
+    """Says on standard error that a bucket was met, when it has been stored; `word` is how it
+    stands."""
     what = "failure" if finding.signature.failure else "divergence"
-    note(f"{'new' if new else 'known'} {what} {finding.id}: {clean(finding.event)}, "
+    note(f"{word} {what} {finding.id}: {clean(finding.event)}, "
          f"{clean(finding.signature.rule)}, {clean(finding.signature.field)}")  # fmt: skip
 
 

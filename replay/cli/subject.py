@@ -15,7 +15,7 @@ from replay.differential.signature.beyond_rules import REFUSING
 from replay.differential.signature.signature import erased
 from replay.errors import InputError
 from replay.findings.bundle import Bundle, is_bundle, read_bundle
-from replay.findings.lifecycle import HistoryEntry
+from replay.findings.lifecycle import HistoryEntry, Status
 from replay.findings.store.stored import CorePair
 from replay.safe_text import clean, quoted
 from replay.settings import Settings
@@ -38,7 +38,8 @@ class Shown(Enum):
 class Subject:
     """A case, and what is known of it: what it was stored as, the bundle that it came in, what a
     parity case expects. `argument` is what to give `repro` for it in a shell; `routing` what was
-    split and merged by hand where it was stored, `pairs` the cores that it was seen on."""
+    split and merged by hand where it was stored, `pairs` the cores that it was seen on and `status`
+    how it stands there, None for what is not stored."""
 
     name: str
     argument: str
@@ -49,6 +50,7 @@ class Subject:
     expected: ParityCase | None = None
     routing: Routing = NO_ROUTING
     pairs: tuple[CorePair, ...] = ()
+    status: Status | None = None
 
     @property
     def seeks_failure(self) -> bool:
@@ -116,6 +118,7 @@ def _from_store(settings: Settings, what: str) -> Subject:
             history=stored.history,
             routing=store.routing(),
             pairs=stored.cores,
+            status=stored.status,
         )
 
 

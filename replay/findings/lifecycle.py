@@ -105,6 +105,33 @@ def after_triage(former: Status) -> Status | None:
     return triaged if allowed(former, triaged) and former is not Status.EXPLAINED else None
 
 
+def once_seen(former: Status) -> Status | None:
+    """What a finding becomes by being seen again; None where that changes nothing."""
+    return Status.REGRESSED if former is Status.FIXED else None
+
+
+def once_agreed(former: Status, *, on_its_build: bool, failure: bool) -> Status | None:
+    """What a finding becomes when its case agrees; None where that changes nothing.
+
+    On a build on which it was seen to diverge it is flaky: that build has answered both ways. A
+    core that failed there and does not now is no news: it may have been the machine.
+    """
+    if former is Status.FIXED:
+        return None
+    if not on_its_build:
+        return Status.FIXED
+    return None if failure or former is Status.FLAKY else Status.FLAKY
+
+
+def word_when_seen(former: Status, *, new: bool) -> str:
+    """How a finding stands that has just been seen, in the word that lists and reports have."""
+    if new:
+        return "new"
+    if former in (Status.NEW, Status.TOOL_FAILURE):
+        return "known"
+    return str(once_seen(former) or former)
+
+
 def check_change(
     former: Status,
     new: Status,

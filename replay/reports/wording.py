@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from replay.differential.uncompared import all_refused_words, reasons_words
 from replay.errors import ExitCode
 from replay.explaining.claims.claim import Claim
+from replay.findings.lifecycle import Status, word_when_seen
 from replay.reports.texts import plain
 from replay.runs.coverage import PHASES, Bound, Exercised
 from replay.runs.report import Check, FindingLine, Group, Report
@@ -102,6 +103,9 @@ def _nothing_found(report: Report) -> str:
         if doubtful > 1:
             files = f"{doubtful:,} files that may be logs were"
         return f"the run proves nothing: {files} not read"
+    if report.is_undecided:
+        unsettled = counted(len(report.unsettled), "finding")
+        return f"the run proves nothing: {unsettled} neither shown nor gone"
     missed = report.canary.ok is False
     return "the run proves nothing: " + (
         canary_words(report.canary) if missed else control_words(report.control)
@@ -161,13 +165,12 @@ def group_counts(report: Report) -> list[tuple[str, int]]:
 
 def status_words(line: FindingLine, group: Group) -> str:
     """Where a bucket stands."""
+    first = "new, " if line.new else ""
     if group is Group.FLAKY:
-        return f"flaky, {line.rate}" if line.rate else "flaky"
+        return first + (f"flaky, {line.rate}" if line.rate else "flaky")
     if line.explained_by:
-        return explained_words(line)
-    if group in (Group.FAILURE, Group.NEW):
-        return "new" if line.new else "known"
-    return line.status if group is Group.REGRESSED or line.status != "new" else "known"
+        return first + explained_words(line)
+    return word_when_seen(Status(line.status or Status.NEW), new=line.new)
 
 
 def explained_words(line: FindingLine) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from replay.differential.minimising.minimiser import Minimised, minimise, shows_afresh
 from replay.differential.model import Finding, Repeat, Signature, said_in
 from replay.differential.routing_table import NO_ROUTING, Routing
+from replay.findings.lifecycle import word_when_seen
 from replay.findings.store.store import FailureCount, Store
 from replay.runs.report import FindingLine
 from replay.targets.base import Failure, FailureKind, Target
@@ -52,15 +53,15 @@ class Collector:
     """The findings of one run, on their way into the store.
 
     `command` makes the command to copy from a finding's ID. `on_found` is told of each bucket the
-    first time the run sees it, after it has been stored. `routing` is what was split and merged by
-    hand: all that runs streams for this collector uses it. `samples` has occurrences of each bucket
-    with their cases: the first ones, and some of all the others.
+    first time the run sees it, when it has been stored, and in one word how it stands. `routing` is
+    what was split and merged by hand: all that runs streams for this collector uses it. `samples`
+    has occurrences of each bucket with their cases: the first ones, and some of all the others.
     """
 
     store: Store
     run_id: int
     command: Callable[[str], str]
-    on_found: Callable[[Finding, bool], None] = lambda finding, new: None
+    on_found: Callable[[Finding, str], None] = lambda finding, word: None
     routing: Routing = NO_ROUTING
     samples: dict[str, list[Finding]] = field(default_factory=dict)
     _buckets: dict[str, _Bucket] = field(default_factory=dict)
@@ -83,7 +84,7 @@ class Collector:
         recorded = self.store.record(self.run_id, finding)
         self._buckets[finding.id] = _Bucket(finding, recorded.is_new)
         self._count_failure(finding, 1)
-        self.on_found(finding, recorded.is_new)
+        self.on_found(finding, word_when_seen(recorded.status, new=recorded.is_new))
         return True
 
     def _sample(self, finding: Finding) -> None:

@@ -25,7 +25,7 @@ from replay.differential.routing_table import Routing
 from replay.differential.steadiness import Asked, ask_again
 from replay.errors import FailureStorm
 from replay.explaining.claims.recheck import Explained
-from replay.findings.lifecycle import HistoryEntry, Status, first_status
+from replay.findings.lifecycle import HistoryEntry, Status, first_status, once_agreed, once_seen
 from replay.findings.store.store import CorePair, Store, StoredFinding
 from replay.runs.report import FindingLine, Report
 from replay.streams.model import Stream
@@ -106,7 +106,7 @@ class Conclusion:
         if line.is_flaky:
             # It has no cause to explain it by, but somebody may have signed a note about it.
             return replace(line, explained_by=by, weaker=bool(by))
-        if finding.status is Status.FIXED:
+        if once_seen(finding.status) is Status.REGRESSED:
             self._regressed(finding)
             return replace(line, status=str(Status.REGRESSED))
         if by and not _signed_before_it_came_back(finding, explained, signed):
@@ -159,16 +159,18 @@ class Conclusion:
     # What agreed
 
     def _agreed(self, finding: StoredFinding) -> None:
-        if finding.status is Status.FIXED:
-            return
-        if self._seen_on_this_build(finding) and not finding.signature.failure:
+        becomes = once_agreed(
+            finding.status,
+            on_its_build=self._seen_on_this_build(finding),
+            failure=finding.signature.failure,
+        )
+        if becomes is Status.FLAKY:
             asked = self._ask(finding.case, finding)
-            if not asked.failed and finding.status is not Status.FLAKY:
+            if not asked.failed:
                 shown = f"{asked.shown} of {asked.times}"
                 self._flaky(finding, asked, "it was seen on this very build, on which its case now "
                                             f"agrees (shown in {shown} runs)")  # fmt: skip
-            return
-        if self._seen_on_this_build(finding):
+        if becomes is not Status.FIXED:
             return
         needed = _replays_needed(finding)
         cases = [finding.case] * needed + self._other_cases(finding)

@@ -193,9 +193,11 @@ def rerun(
     shadow: Target,
     collector: Collector,
     report: Report,
+    on_progress: Callable[[Tally], None] = lambda tally: None,
 ) -> None:
-    """Runs stored cases again. The report tells of those that now agree, and of the storm that
-    ended it, if one did; those that still diverge are counted in this run."""
+    """Runs stored cases again. The report tells of those that now agree, of those of which it could
+    not be told, and of the storm that ended it, if one did; those that still diverge are counted in
+    this run."""
     began = time.monotonic()
     try:
         for session, stored in enumerate(findings):
@@ -209,6 +211,9 @@ def rerun(
                 collector.take(finding)
             if probed.is_gone(stored.signature):
                 report.resolved.append(stored.id)
+            elif all(finding.id != stored.id for finding in probed.found):
+                report.unsettled.append(stored.id)
+            on_progress(report.tally)
     except FailureStorm as storm:
         report.storm = storm.message
     finally:

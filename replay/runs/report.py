@@ -17,6 +17,7 @@ from replay.errors import ExitCode
 from replay.explaining.claims.claim import Claim
 from replay.findings.lifecycle import Status
 from replay.findings.severity import Severity, rank
+from replay.findings.store.stored import RunKind
 from replay.runs.commands import Commands
 from replay.runs.coverage import Bound, Exercised
 from replay.streams.model import CALL_NAMES, CallCode, Rejected, Unread
@@ -164,12 +165,13 @@ class Report:
 
     `seconds` is wall-clock time spent on comparing, reading and generating included.
 
-    `resolved` are stored findings that were run again and agreed; `regressed` and `fixed` the IDs
-    that became so in this run. `features` is what the authority was seen to do, `exercised` what
-    was compared there; `new_streams` how many streams joined the corpus; `unread` is what lay in
-    directories that were given and was not read. `fault` says in what doge-replay itself failed
-    where that ended the run, and `set_aside` are the units in which it did. With `strict` nothing
-    counts as explained. `commands` makes those that ask the same cores again.
+    `resolved` are stored findings that were run again and agreed, `unsettled` those of which that
+    could not be told: their case shows something else, or both cores refuse it; `regressed` and
+    `fixed` the IDs that became so in this run. `features` is what the authority was seen to do,
+    `exercised` what was compared there; `new_streams` how many streams joined the corpus; `unread`
+    is what lay in directories that were given and was not read. `fault` says in what doge-replay
+    itself failed where that ended the run, and `set_aside` are the units in which it did. With
+    `strict` nothing counts as explained. `commands` makes those that ask the same cores again.
     """
 
     kind: str
@@ -185,6 +187,7 @@ class Report:
     canary: Check = NOT_MADE
     control: Check = NOT_MADE
     resolved: list[str] = field(default_factory=list)
+    unsettled: list[str] = field(default_factory=list)
     strict: bool = False
     claims: list[Claim] = field(default_factory=list)
     regressed: list[str] = field(default_factory=list)
@@ -205,6 +208,11 @@ class Report:
         self.rejected_count += 1
         if len(self.rejected) < MAX_REJECTED:
             self.rejected.append(rejected)
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether it was to say how findings stand, and of some that could not be told."""
+        return self.kind == RunKind.RECHECK and bool(self.unsettled)
 
     @property
     def divergences(self) -> list[FindingLine]:
@@ -258,7 +266,7 @@ class Report:
             return ExitCode.DIVERGENCE
         if self.failures or self.tally.failures or self.set_aside:
             return ExitCode.CORE_FAILED
-        if any(one.is_doubtful for one in self.unread):
+        if self.is_undecided or any(one.is_doubtful for one in self.unread):
             return ExitCode.PROVES_NOTHING
         if self.tally.compared == 0 or self.canary.ok is False or self.control.ok is False:
             return ExitCode.PROVES_NOTHING
@@ -305,6 +313,7 @@ class Report:
             "claims": [claim.document() for claim in self.claims],
             "misses": self.misses,
             "resolved": self.resolved,
+            "unsettled": self.unsettled,
             "regressed": self.regressed,
             "fixed": self.fixed,
             "exercised": self.exercised.document(),

@@ -42,6 +42,7 @@ class Running:
         self.collector = collector
         self.report = report
         self.explanations = explanations
+        self.asks_all = False
 
     def open_minimisers(self) -> tuple[Target, Target]:
         """A pair of cores for minimising."""
@@ -61,7 +62,7 @@ class Running:
     def conclude(self, kind: RunKind) -> None:
         """Says what the run means for each finding: flaky, regressed, explained, fixed.
 
-        Only a nightly runs all that is stored again, so only there can an explanation fail because
+        Only where all that is stored was run again (`asks_all`) can an explanation fail because
         nothing is left that it explains.
         """
         report, routing = self.report, self.collector.routing
@@ -79,7 +80,7 @@ class Running:
             self.cores,
             self.settings.corpus,
             today=datetime.now(UTC).date(),
-            everything=kind is RunKind.NIGHTLY,
+            everything=self.asks_all,
             routing=routing,
         )
         report.claims = list(recheck.claims)
@@ -92,7 +93,7 @@ def running(
     kind: RunKind,
     settings: Settings,
     details: Mapping[str, object],
-    announce: Callable[[Finding, bool], None],
+    announce: Callable[[Finding, str], None],
     *,
     seed: int | None = None,
     profile: str | None = None,
@@ -103,7 +104,8 @@ def running(
     run ends as interrupted; so does one that a core, the environment or a fault of ours ends, and
     the report says why: there is always a report. Only input that cannot be used is raised again,
     when the store has the run. A file of explanations that is not good is told of before anything
-    is run. `announce` hears of each finding when it has been stored, and whether it is new.
+    is run. `announce` hears of each finding when it has been stored, and in one word how it
+    stands.
     """
     explanations = NO_EXPLANATIONS
     if settings.explanations is not None:

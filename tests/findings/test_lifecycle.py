@@ -15,7 +15,10 @@ from replay.findings.lifecycle import (
     check_change,
     first_status,
     next_statuses,
+    once_agreed,
+    once_seen,
     status_of,
+    word_when_seen,
 )
 
 NEW, TRIAGED, EXPLAINED = Status.NEW, Status.TRIAGED, Status.EXPLAINED
@@ -137,3 +140,26 @@ def test_the_first_step_that_cannot_be_is_found() -> None:
     assert broken_step([TRIAGED, None, FIXED, REGRESSED, FIXED], failure=False) is None
     assert broken_step([FIXED, None, TRIAGED, NEW], failure=False) == (FIXED, TRIAGED)
     assert broken_step([REGRESSED], failure=True) == (TOOL_FAILURE, REGRESSED)
+
+
+def test_asking_again_leads_nowhere_that_the_table_does_not_have() -> None:
+    for former, here, failure in product(Status, (False, True), (False, True)):
+        agreed = once_agreed(former, on_its_build=here, failure=failure)
+        for becomes in (agreed, once_seen(former)):
+            assert becomes is None or (becomes is not former and allowed(former, becomes))
+        assert agreed is not FIXED or not here
+        assert once_seen(former) in (None, REGRESSED)
+    assert once_agreed(NEW, on_its_build=False, failure=False) is FIXED
+    assert once_agreed(NEW, on_its_build=True, failure=False) is FLAKY
+    assert once_agreed(TOOL_FAILURE, on_its_build=True, failure=True) is None
+
+
+def test_a_finding_has_one_word_when_it_is_seen() -> None:
+    words = {former: word_when_seen(former, new=False) for former in Status}
+    assert words == {
+        **{former: str(former) for former in Status},
+        NEW: "known",
+        TOOL_FAILURE: "known",
+        FIXED: "regressed",
+    }
+    assert word_when_seen(NEW, new=True) == "new"

@@ -10,6 +10,7 @@ from report_makers import evil_report, full_report, line
 
 from replay.errors import ExitCode
 from replay.explaining.claims.claim import Claim
+from replay.reports.wording import headline
 from replay.runs.report import Check, Group, Report
 from replay.safe_text import json_safe
 from replay.targets.base import FailureKind
@@ -129,3 +130,10 @@ def test_the_document_has_all_of_it() -> None:
 def test_evil_texts_are_texts_in_json() -> None:
     document = json_safe(evil_report().document())
     assert json.loads(json.dumps(document, allow_nan=False)) == document
+
+
+def test_a_recheck_that_cannot_tell_of_a_finding_proves_nothing() -> None:
+    report = clean(kind="recheck", unsettled=["d-1"])
+    assert report.exit_code is ExitCode.PROVES_NOTHING
+    assert headline(report) == "the run proves nothing: 1 finding neither shown nor gone"
+    assert clean(kind="nightly", unsettled=["d-1"]).exit_code is ExitCode.CLEAN

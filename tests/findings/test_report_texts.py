@@ -129,4 +129,8 @@ def test_where_a_bucket_stands_is_told_in_a_word_or_two() -> None:
     assert status_words(line(1, status="triaged"), Group.KNOWN) == "triaged"
     assert status_words(line(1), Group.KNOWN) == "known"
     assert status_words(line(1, new=True), Group.NEW) == "new"
+    fresh = line(1, new=True, status="flaky", rate="3 of 20")
+    assert status_words(fresh, Group.FLAKY) == "new, flaky, 3 of 20"
+    failed = line(1, failure=True, status="regressed")
+    assert status_words(failed, Group.FAILURE) == "regressed"
     assert severity_words(line(1, severity="orders", hot=True)) == "orders, hot path"

@@ -12,6 +12,7 @@ from store_support import HASKELL, NEWER, PYTHON, finding, stream
 
 from replay.differential.model import Verdict
 from replay.errors import DamagedError, EnvironmentFailure, UsageError
+from replay.findings.lifecycle import Status
 from replay.findings.store import database
 from replay.findings.store.rows import KEPT_PLACES, KEPT_STREAMS
 from replay.findings.store.store import FailureCount, Recorded, RunKind, RunTotals, Store
@@ -74,10 +75,16 @@ def test_new_means_new_to_the_database_and_first_means_first_in_the_run(
     store: Store, run: int
 ) -> None:
     identity = finding().id
-    assert store.record(run, finding()) == Recorded(identity, is_new=True, first_in_run=True)
-    assert store.record(run, finding()) == Recorded(identity, is_new=False, first_in_run=False)
+    assert store.record(run, finding()) == Recorded(
+        identity, is_new=True, first_in_run=True, status=Status.NEW
+    )
+    assert store.record(run, finding()) == Recorded(
+        identity, is_new=False, first_in_run=False, status=Status.NEW
+    )
     later = store.begin_run(RunKind.RUN, PYTHON, NEWER, {})
-    assert store.record(later, finding()) == Recorded(identity, is_new=False, first_in_run=True)
+    assert store.record(later, finding()) == Recorded(
+        identity, is_new=False, first_in_run=True, status=Status.NEW
+    )
     stored = store.finding(identity)
     assert [tuple(seen) for seen in stored.runs] == [(run, 2), (later, 1)]
     assert (stored.first_run, stored.last_run, stored.occurrences) == (run, later, 3)
@@ -281,7 +288,7 @@ def test_an_unknown_id_names_near_ones(store: Store, run: int) -> None:
         store.finding(identity[:-1] + ("0" if identity[-1] != "0" else "1"))
     assert caught.value.data["near"] == [identity]
     for wanted in ("", "%", "zzz", "d-\udcff"):
-        with pytest.raises(UsageError, match="doge-replay list"):
+        with pytest.raises(UsageError, match="`list` shows all ids"):
             store.finding(wanted)
 
 

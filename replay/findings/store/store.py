@@ -26,6 +26,7 @@ from typing import NamedTuple, Self
 from replay import __version__
 from replay.differential.model import Finding
 from replay.errors import EnvironmentFailure, InputError, ReplayError, UsageError
+from replay.findings.lifecycle import Status
 from replay.findings.severity import is_hot, severity_of
 from replay.findings.store import database, encoding, soundness
 from replay.findings.store.database import Connection
@@ -68,11 +69,12 @@ __all__ = [
 
 class Recorded(NamedTuple):
     """What became of a finding: `is_new` where this database had never seen it, `first_in_run`
-    where this run had not."""
+    where this run had not; `status` is what it was until then."""
 
     id: str
     is_new: bool
     first_in_run: bool
+    status: Status
 
 
 class _Pending:
@@ -212,8 +214,9 @@ class Store(Deciding):
                 self._rows.write_case(run_id, finding.id, "unshrunk", finding, stream)
             first_in_run = self._rows.tally(run_id, finding.id, 1)
             self._rows.write_place(run_id, finding.id, place, 1, stream)
+            status = self._rows.status(finding.id)
         self._known.add((run_id, finding.id))
-        return Recorded(finding.id, is_new, first_in_run)
+        return Recorded(finding.id, is_new, first_in_run, status)
 
     def count(
         self,

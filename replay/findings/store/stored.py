@@ -26,6 +26,7 @@ class RunKind(StrEnum):
     FUZZ = "fuzz"
     NIGHTLY = "nightly"
     REPRO = "repro"
+    RECHECK = "recheck"
     SPLIT = "split"
 
 

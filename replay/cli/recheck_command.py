@@ -1,0 +1,68 @@
+"""`doge-replay recheck`: asks stored findings again, and says which of them are mended."""
+
+from __future__ import annotations
+
+import click
+
+from replay.cli.common import (
+    core_options,
+    corpus_option,
+    explanations_option,
+    reading,
+    strict_option,
+)
+from replay.cli.console import Progress, say, say_json
+from replay.cli.run_report import announce, finish
+from replay.errors import ExitCode
+from replay.findings.store.store import RunKind
+from replay.runs.replay import rerun
+from replay.runs.run import running
+from replay.settings import Settings
+
+NOTHING_STORED = "the run proves nothing: nothing is stored that could be asked again"
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  doge-replay recheck
+  doge-replay recheck d-3f9a2c1b d-90b1cc27 --shadow ./doge-core-exe"""
+)
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@explanations_option
+@strict_option
+@corpus_option
+@core_options
+def recheck(ids: tuple[str, ...], settings: Settings, as_json: bool) -> int:
+    """Ask stored findings again on the cores at hand: all of them, or those with an ID.
+
+    What a nightly says of its stored findings, without the night. One whose case agrees is fixed
+    once it has agreed in two replays more on fresh cores, and its other kept cases in one. One that
+    was fixed and is seen again is regressed, and one that a build answers now this way and now that
+    is flaky. Exits 1 while any diverges without an explanation, 3 where a core fails, 4 where of
+    one nothing can be told.
+    """
+    with reading(settings) as store:
+        chosen = sorted({store.resolve(one) for one in ids})
+        known = len(store.findings())
+    if not known:
+        if as_json:
+            say_json({"kind": str(RunKind.RECHECK), "exit": int(ExitCode.PROVES_NOTHING)})
+        else:
+            say(f"recheck: {NOTHING_STORED}")
+        return int(ExitCode.PROVES_NOTHING)
+    with running(RunKind.RECHECK, settings, {"ids": chosen}, announce) as under_way:
+        stored = under_way.store.findings()
+        under_way.asks_all = not ids
+        progress = Progress("recheck", quiet=as_json)
+        rerun(
+            [finding for finding in stored if not ids or finding.id in chosen],
+            under_way.authority,
+            under_way.shadow,
+            under_way.collector,
+            under_way.report,
+            lambda tally: progress.update(tally.streams, "findings"),
+        )
+        progress.end()
+        under_way.check()
+    return finish(under_way.report, as_json)

@@ -1,0 +1,123 @@
+"""`doge-replay recheck`: what is stored is asked again; `repro` says what that comes to."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+from cli_support import doge
+from hostile_support import here
+
+ROOT = Path(__file__).resolve().parents[2]
+FAULTY = ("--shadow", "forgets_fees.py")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A directory with a database that a run with a faulty shadow has left: two findings."""
+    shutil.copy(ROOT / "examples" / "forgets_fees.py", tmp_path)
+    shutil.copy(ROOT / "examples" / "journal.jsonl", tmp_path)
+    assert here(tmp_path, "run", "journal.jsonl", *FAULTY).code == 1
+    return tmp_path
+
+
+def stands(folder: Path) -> dict[str, str]:
+    return {one["id"]: one["status"] for one in here(folder, "list", "--json").json}
+
+
+def typed(folder: Path, command: str) -> tuple[int, str]:
+    ran = here(folder, *shlex.split(command)[1:])
+    return ran.code, ran.out
+
+
+def test_a_finding_is_fixed_and_regressed_as_repro_says(folder: Path) -> None:
+    one, other = stands(folder)
+    asked = here(folder, "repro", one).out.splitlines()
+    assert asked[-4:] == [
+        "it would be fixed, once this says so, too:",
+        f"doge-replay recheck {one}",
+        "",
+        f"doge-replay repro {one}",
+    ]
+    code, out = typed(folder, asked[-3])
+    assert code == 0
+    assert f"  fixed      {one}\n" in out
+    assert stands(folder) == {one: "fixed", other: "new"}
+    assert "it would be" not in here(folder, "repro", one).out
+
+    again = here(folder, "repro", one, *FAULTY, "--json").json
+    assert (again["status"], again["would_be"]) == ("fixed", "regressed")
+    assert "it would be regressed" in here(folder, "repro", one, *FAULTY).out
+    ran = here(folder, "recheck", *FAULTY)
+    assert ran.code == 1
+    assert sorted(line.partition(":")[0] for line in ran.err.splitlines()) == [
+        f"known divergence {other}",
+        f"regressed divergence {one}",
+    ]
+    assert "Regressed: 1." in ran.out
+    assert "Known: 1." in ran.out
+    assert stands(folder) == {one: "regressed", other: "new"}
+
+
+def test_all_that_is_stored_is_fixed_at_once_in_two_replays(folder: Path) -> None:
+    ran = here(folder, "recheck", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.json["kind"] == "recheck"
+    assert sorted(ran.json["fixed"]) == sorted(stands(folder))
+    for one in stands(folder):
+        entry = here(folder, "show", one, "--json").json["history"][-1]
+        assert entry["evidence"]["replays"] == 2
+        assert entry["who"].startswith("doge-replay recheck, run ")
+    once_more = here(folder, "recheck")
+    assert once_more.code == 0
+    assert "fixed" not in once_more.out
+
+
+def test_only_what_is_named_is_asked(folder: Path) -> None:
+    one, other = stands(folder)
+    ran = here(folder, "recheck", one[:6], *FAULTY, "--json")
+    assert ran.code == 1
+    assert [found["id"] for found in ran.json["divergences"]] == [one]
+    assert here(folder, "recheck", "d-00000000").code == 2
+    assert other in stands(folder)
+
+
+def test_a_build_that_answers_both_ways_makes_a_finding_flaky(folder: Path) -> None:
+    """One core, by its bytes, whose answers hang on a file beside it."""
+    one = min(stands(folder))
+    core = folder / "moody.py"
+    core.write_text(
+        "from pathlib import Path\n"
+        "from replay import core\n"
+        "from replay.core import *\n"
+        "here = Path(__file__).parent\n"
+        "faulty = {}\n"
+        "exec((here / 'forgets_fees.py').read_text(), faulty)\n"
+        "bad = (here / 'bad').exists()\n"
+        "transition = faulty['transition'] if bad else core.transition\n"
+    )
+    (folder / "bad").touch()
+    assert doge(folder, "recheck", one, "--shadow", "moody.py").code == 1
+    (folder / "bad").unlink()
+    said = doge(folder, "repro", one, "--shadow", "moody.py")
+    assert "it would be flaky" in said.out
+    doge(folder, "recheck", one, "--shadow", "moody.py")
+    assert stands(folder)[one] == "flaky"
+
+
+def test_a_core_that_cannot_run_changes_nothing(folder: Path) -> None:
+    before = stands(folder)
+    (folder / "text").write_text("no program")
+    assert here(folder, "recheck", "--shadow", "./text").code == 3
+    assert stands(folder) == before
+
+
+def test_nothing_stored_is_no_proof_of_anything(tmp_path: Path) -> None:
+    assert here(tmp_path, "recheck").code == 2
+    assert list(tmp_path.iterdir()) == []
+    shutil.copy(ROOT / "examples" / "journal.jsonl", tmp_path)
+    assert here(tmp_path, "run", "journal.jsonl").code == 0
+    assert here(tmp_path, "recheck").code == 4
+    assert here(tmp_path, "recheck", "--json").json["exit"] == 4
