@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import closing
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from replay.explaining.editing.editable import EditableCore
 from replay.explaining.editing.places import Rules
 from replay.explaining.evidence.kept import cases_of
 from replay.explaining.search.proposal import proposal
+from replay.findings.account import CauseAccount, StoredCause
 from replay.findings.severity import Severity, rank
 from replay.findings.store.store import Store, StoredFinding
 from replay.runs.commands import Commands, commands_of
@@ -76,6 +78,8 @@ def causes_command(
     shadow's answer where it is needed, and contradicted nothing that was asked. Then steps are
     generated that nobody has seen, and what is not accounted for is looked into next.
 
+    What it came to is kept in the database, where `list` and `show` find it.
+
     Exits 0 where all is accounted for, 1 where something is not, 3 where the cores could not be
     asked.
     """
@@ -90,7 +94,17 @@ def causes_command(
         else:
             for line in listing.lines():
                 say(line)
+    record(settings, listing)
     return int(listing.exit_code)
+
+
+def record(settings: Settings, listing: Listing) -> None:
+    """Keeps an account in the database, for lists and reports. One whose cores could not be asked
+    says nothing."""
+    account = listing.account
+    if account.kept or account.causes:
+        with Store.open(settings.db, create=False) as store:
+            store.record_account(account)
 
 
 def listing_of(
@@ -219,6 +233,35 @@ class Listing:
             told += f" (95 %: at most one in {bound:,} is something else)"
         return told
 
+    @cached_property
+    def account(self) -> CauseAccount:
+        """As the database keeps it."""
+        account = self._account
+        return CauseAccount(
+            causes=tuple(map(self._stored, self._ordered())),
+            left={bucket: len(steps) for bucket, steps in account.left.items()},
+            kept=account.kept,
+            kept_right=account.kept_right,
+            generated=account.afterwards,
+            generated_right=account.afterwards_right,
+            is_complete=account.complete,
+        )
+
+    def _stored(self, cause: Found) -> StoredCause:
+        statement = cause.statement
+        rule = self._rules.place(statement.edit) if isinstance(statement, Edited) else ""
+        return StoredCause(
+            id=cause.id,
+            kind=str(cause.kind),
+            says=statement.says,
+            canonical=statement.canonical,
+            rule=rule,
+            is_verified=cause.is_verified,
+            needed_at=len(cause.explains),
+            doubtful=cause.doubtful,
+            findings=cause.findings,
+        )
+
     def blocks(self) -> Iterator[str]:
         """What explanations.toml can say of the causes."""
         for cause in self._ordered():
@@ -235,27 +278,9 @@ class Listing:
         """As JSON."""
         account = self._account
         return {
-            "causes": [
-                {
-                    "id": cause.id,
-                    "kind": str(cause.kind),
-                    "says": cause.statement.says,
-                    "statement": cause.statement.canonical,
-                    "verified": cause.is_verified,
-                    "needed_at": len(cause.explains),
-                    "doubtful": cause.doubtful,
-                    "findings": list(cause.findings),
-                }
-                for cause in self._ordered()
-            ],
-            "left": {finding: len(steps) for finding, steps in account.left.items()},
-            "kept": account.kept,
-            "kept_right": account.kept_right,
-            "generated": account.afterwards,
-            "generated_right": account.afterwards_right,
+            **self.account.document(),
             "asked": account.asked,
             "seconds": account.seconds,
-            "complete": account.complete,
             "notes": account.notes,
         }
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
+from replay.cli.cause_table import say_by_cause
 from replay.cli.common import core_options, reading
 from replay.cli.console import say, say_json, say_table
+from replay.findings.account import CauseAccount
 from replay.findings.lifecycle import Status
 from replay.findings.selection import EVENTS, is_of, worst_first
 from replay.findings.severity import Severity
@@ -46,6 +49,7 @@ Examples:
     "--event", type=click.Choice(EVENTS), metavar="EVENT", help="Only those that it leads to."
 )
 @click.option("--hot", is_flag=True, help="Only those on the hot path: fills and ticks.")
+@click.option("--buckets", is_flag=True, help="By bucket alone, also where causes are known.")
 @core_options
 def list_command(
     statuses: tuple[str, ...],
@@ -53,13 +57,15 @@ def list_command(
     owner: str | None,
     event: str | None,
     hot: bool,
+    buckets: bool,
     settings: Settings,
     as_json: bool,
 ) -> int:
     """List the stored divergences and failures, the worst first.
 
     What comes first would touch orders, then money in the state, invariants, counters and texts;
-    and of these what happens on fills and ticks. Failures of a core come last.
+    and of these what happens on fills and ticks. Failures of a core come last. Once
+    `doge-replay causes` has run, each cause is one row, and what is not accounted for follows.
     """
     with reading(settings) as store:
         stored = store.findings()
@@ -72,15 +78,27 @@ def list_command(
             and (not hot or finding.hot)
             and (event is None or is_of(event, finding))
         ]
+        account = store.account()
         if as_json:
-            say_json([finding_document(finding) for finding in findings])
+            say_json([_with_causes(finding, account) for finding in findings])
         elif not stored:
             say("nothing is stored: no divergence and no failure so far")
         elif not findings:
             say(f"none of the {len(stored):,} stored findings is like that")
+        elif account is None or buckets:
+            _say_buckets(findings)
         else:
-            say_table(COLUMNS, map(_row, findings))
+            say_by_cause(account, findings, _say_buckets)
     return 0
+
+
+def _say_buckets(findings: Sequence[StoredFinding]) -> None:
+    say_table(COLUMNS, map(_row, findings))
+
+
+def _with_causes(finding: StoredFinding, account: CauseAccount | None) -> dict[str, Any]:
+    causes = () if account is None else account.causes_of(finding.id)
+    return {**finding_document(finding), "causes": [cause.id for cause in causes]}
 
 
 def _row(finding: StoredFinding) -> tuple[object, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from replay.cli.causes_command import listing_of
+from replay.cli.causes_command import listing_of, record
 from replay.cli.common import (
     Duration,
     core_options,
@@ -111,16 +111,20 @@ def nightly(
                 under_way, mix, chosen_seed, jobs, deadline, max_transitions, known, quiet=as_json
             )
             report.new_streams = _join(settings, candidates, known)
+    listing = None
     with reading(settings) as store:
         cases = details_of(store, report)
+        if causes_seconds is not None and report.storm is None and store.findings():
+            listing = listing_of(settings, store, causes_seconds, GENERATED, quiet=True)
+            report.account = listing.account
     written = write_reports(report, report_dir or settings.report_dir, json_safe, cases)
+    if listing is not None:
+        record(settings, listing)
     note(f"report: {clean(written, 1000)}")
     code = finish(report, as_json)
-    if causes_seconds is not None and not as_json and report.storm is None:
-        with reading(settings) as store:
-            listing = listing_of(settings, store, causes_seconds, GENERATED, quiet=True)
-            for line in listing.lines():
-                say(line)
+    if listing is not None and not as_json:
+        for line in listing.lines():
+            say(line)
     return code
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import click
 
@@ -11,6 +11,7 @@ from replay.cli.common import core_options, reading
 from replay.cli.console import columns, say, say_json
 from replay.cli.list_command import finding_document
 from replay.differential.signature.rules import place_in_contract
+from replay.findings.account import StoredCause
 from replay.findings.bundle import history_document
 from replay.findings.store.store import StoredFinding
 from replay.reports.case_text import difference_documents, labelled
@@ -21,6 +22,10 @@ from replay.settings import Settings
 
 MAX_NOTE_SHOWN = 2000
 """Characters of a note; --json has all of it."""
+
+
+MAX_SAYS_SHOWN = 400
+"""Characters of what a cause says."""
 
 
 @click.command(
@@ -38,21 +43,28 @@ def show(id: str, everything: bool, settings: Settings, as_json: bool) -> int:
     """
     with reading(settings) as store:
         asked, finding = store.resolve(id), store.finding(id)
+        account = store.account()
+        causes = () if account is None else account.causes_of(finding.id)
         if as_json:
-            say_json(_document(finding))
+            say_json({**_document(finding), "causes": [cause.document() for cause in causes]})
         else:
             if asked != finding.id:
                 say(f"{asked} was merged into {finding.id}")
-            _say(finding, commands_of(settings), everything=everything)
+            _say(finding, causes, commands_of(settings), everything=everything)
     return 0
 
 
-def _say(finding: StoredFinding, commands: Commands, *, everything: bool) -> None:
+def _say(
+    finding: StoredFinding, causes: Sequence[StoredCause], commands: Commands, *, everything: bool
+) -> None:
     shown = finding.shown
     say(f"{clean(finding.id)}: {signature_text(finding.signature)}")
     say(f"rule       {place_in_contract(finding.signature)}")
     for line in _triage(finding):
         say(line)
+    for cause in causes:
+        doubt = "" if cause.is_verified else "not verified, "
+        say(f"cause      {clean(cause.id)}: {doubt}as if {clean(cause.says, MAX_SAYS_SHOWN)}")
     state = "minimised" if finding.minimised else "as it was found, not minimised"
     say(f"seen       {finding.occurrences:,} times in {len(finding.runs)} runs, "
         f"first in run {finding.first_run}, last in run {finding.last_run}")  # fmt: skip

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from replay.errors import ExitCode
 from replay.explaining.claims.claim import Claim
 from replay.reports.details import FindingDetail
+from replay.reports.html_causes import causes_section
 from replay.reports.html_coverage import exercised_section
 from replay.reports.html_detail import detail_pieces, terms
 from replay.reports.html_pieces import Markup, code, element, join, void
@@ -84,6 +85,7 @@ def html_page(report: Report, details: Iterable[FindingDetail] = ()) -> str:
         element(
             "main",
             _claims(report, ok=False),
+            causes_section(report.account),
             _groups(report, {one.id: one for one in details}),
             _list("Missed expectations", report.misses),
             _list("Fixed in this run", report.fixed),

@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from replay.explaining.claims.claim import Claim
+from replay.findings.account import CauseAccount
 from replay.reports.texts import markdown_code, markdown_words, plain
 from replay.reports.wording import (
     INDEPENDENT,
     REMARKS,
     TITLES,
+    account_words,
     canary_words,
+    cause_words,
     claim_words,
     control_words,
     core_words,
@@ -58,6 +61,7 @@ def markdown(report: Report) -> str:
     _add_items(page, [_false(claim) for claim in report.false_claims[:MAX_SHOWN]],
                len(report.false_claims))  # fmt: skip
     page.add(*_facts(report))
+    _add_causes(page, report.account)
     for group in Group:
         _add_group(page, report, group)
     _add_list(page, "Missed expectations", report.misses)
@@ -121,6 +125,21 @@ def _facts(report: Report) -> list[str]:
         ("joined the corpus", counted(report.new_streams, "stream")),
     ]
     return ["", *_table(("", ""), rows)]
+
+
+def _add_causes(page: _Page, account: CauseAccount | None) -> None:
+    """One row for each cause, before the buckets."""
+    if account is None:
+        return
+    rows = [
+        (markdown_code(cause.id), cause.kind, f"{len(cause.findings):,}",
+         _cell(cause_words(cause), 400))
+        for cause in account.causes
+    ]  # fmt: skip
+    lines = _table(("cause", "kind", "buckets", ""), rows)
+    page.add("", f"## Causes: {len(rows):,}", "", markdown_words(account_words(account), 1000), "")
+    if page.has_room_for(lines):
+        page.add(*lines)
 
 
 def _add_group(page: _Page, report: Report, group: Group) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from replay.differential.uncompared import all_refused_words, reasons_words
 from replay.errors import ExitCode
 from replay.explaining.claims.claim import Claim
+from replay.findings.account import CauseAccount, StoredCause
 from replay.findings.lifecycle import Status, word_when_seen
 from replay.reports.texts import plain
 from replay.runs.coverage import PHASES, Bound, Exercised
@@ -259,3 +260,20 @@ def bound_words(bound: Bound, event: str) -> str:
         f"{percent(bound.per_step)} do, or in at most {percent(bound.per_draw)} of all draws "
         f"({bound.differed_draws:,} of {bound.draws:,} did)"
     )
+
+
+def account_words(account: CauseAccount) -> str:
+    """What all causes together come to."""
+    told = (
+        f"with {counted(len(account.causes), 'cause')} the Python core gave the shadow's answer at "
+        f"{account.kept_right:,} of {account.kept:,} kept occurrences and at "
+        f"{account.generated_right:,} of {account.generated:,} steps generated afterwards"
+    )
+    left = sum(account.left.values())
+    return f"{told}; {left:,} steps are not accounted for" if left else told
+
+
+def cause_words(cause: StoredCause) -> str:
+    """A cause in one sentence."""
+    doubt = "" if cause.is_verified else "not verified: "
+    return f"{doubt}the shadow answers as if {cause.says}"

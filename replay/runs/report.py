@@ -15,6 +15,7 @@ from replay.differential.lockstep import Tally
 from replay.differential.model import Verdict
 from replay.errors import ExitCode
 from replay.explaining.claims.claim import Claim
+from replay.findings.account import CauseAccount
 from replay.findings.lifecycle import Status
 from replay.findings.severity import Severity, rank
 from replay.findings.store.stored import RunKind
@@ -172,6 +173,7 @@ class Report:
     is what lay in directories that were given and was not read. `fault` says in what doge-replay
     itself failed where that ended the run, and `set_aside` are the units in which it did. With
     `strict` nothing counts as explained. `commands` makes those that ask the same cores again.
+    `account` has the causes, where they were looked for.
     """
 
     kind: str
@@ -202,6 +204,7 @@ class Report:
     profile: str | None = None
     interrupted: int | None = None
     commands: Commands = field(default_factory=Commands)
+    account: CauseAccount | None = None
 
     def reject(self, rejected: Rejected) -> None:
         """Notes a line that could not be used; the first thousands are kept, all are counted."""
@@ -325,6 +328,7 @@ class Report:
             "storm": self.storm,
             "fault": self.fault,
             "set_aside": [one._asdict() for one in self.set_aside],
+            "account": None if self.account is None else self.account.document(),
             "exit": int(self.exit_code),
         }
 

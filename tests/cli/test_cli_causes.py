@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,33 @@ def test_as_json_and_with_nothing_stored(found: Path, tmp_path: Path) -> None:
     assert ran.json["kept_right"] == ran.json["kept"] > 0
     ran = _causes(tmp_path, "causes", "--json", *ALL_IT_NEEDS)
     assert ran.code == 2  # there is no database
+
+
+def test_lists_and_show_go_by_cause_once_causes_are_known(found: Path, tmp_path: Path) -> None:
+    shutil.copytree(found, tmp_path / "f")
+    before = doge(tmp_path / "f", "list", "--buckets").out
+    (cause,) = _causes(tmp_path / "f", "causes", "--json", *ALL_IT_NEEDS).json["causes"]
+    lines = doge(tmp_path / "f", "list").out.splitlines()
+    assert lines[1].startswith(cause["id"])
+    assert lines[-1].startswith(f"{len(cause['findings'])} ")
+    assert " accounted for by the causes of " in lines[-1]
+    assert doge(tmp_path / "f", "list", "--buckets").out == before
+    (finding,) = doge(tmp_path / "f", "list", "--json").json
+    assert finding["causes"] == [cause["id"]]
+    shown = doge(tmp_path / "f", "show", finding["id"]).out
+    assert f"cause      {cause['id']}: as if {cause['says'][:20]}" in shown
+
+
+def test_a_night_with_causes_has_them_in_every_report(found: Path, tmp_path: Path) -> None:
+    shutil.copytree(found, tmp_path / "f")
+    ran = _causes(tmp_path / "f", "nightly", "--minutes", 30, "--max-transitions", 300, "--profile",
+                  "live", "--jobs", 1, "--report-dir", "reports", "--causes", 100,
+                  "--json")  # fmt: skip
+    causes = ran.json["account"]["causes"]
+    assert causes
+    for name in ("report.md", "report.html", "report.json"):
+        text = (tmp_path / "f" / "reports" / name).read_text("utf-8")
+        assert all(cause["id"] in text for cause in causes)
 
 
 def test_an_old_file_is_not_written_over(found: Path) -> None:

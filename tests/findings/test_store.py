@@ -14,6 +14,7 @@ from replay.differential.model import Verdict
 from replay.errors import DamagedError, EnvironmentFailure, UsageError
 from replay.findings.lifecycle import Status
 from replay.findings.store import database
+from replay.findings.store.migrations import MIGRATIONS
 from replay.findings.store.rows import KEPT_PLACES, KEPT_STREAMS
 from replay.findings.store.store import FailureCount, Recorded, RunKind, RunTotals, Store
 from replay.streams.model import Step
@@ -363,7 +364,8 @@ def test_a_sound_database_is_called_sound(store: Store, run: int) -> None:
     store.store_minimised(run, identity, finding(case=stream(1)), 1, 0.1)
     report = store.check()
     assert report.sound
-    assert (report.findings, report.streams, report.runs, report.schema) == (1, 2, 1, 2)
+    assert (report.findings, report.streams, report.runs) == (1, 2, 1)
+    assert report.schema == len(MIGRATIONS)
 
 
 @pytest.mark.parametrize(

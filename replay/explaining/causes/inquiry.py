@@ -113,6 +113,7 @@ class Inquiry:
         self._edits = EditSearch(self._corrected, self._pool, self._asking, self._clock)
         self._afterwards: list[Answered] = []
         self._strange = 0
+        self._looked_through = 0
         self._looked_at_again: set[Statement] = set()
         account = Account()
         try:
@@ -173,6 +174,9 @@ class Inquiry:
                 self.on_progress(f"{len(self._pool.causes)} causes")
                 if self._clock.beyond(0.95):
                     return
+            if len(self._pool.causes) != self._looked_through:
+                self._drop_unneeded()
+                self._looked_through = len(self._pool.causes)
             if len(self._afterwards) >= self.generate or self._asking.storm:
                 return
             self._generate(2 + self._plans // 2)
@@ -294,12 +298,31 @@ class Inquiry:
         return account
 
     def _drop_unneeded(self) -> None:
-        """Takes out causes without which everything is explained just as well."""
+        """Takes out causes without which everything is explained just as well: what a better one
+        made needless, with those that only undo what it does."""
         for cause in list(self._pool.causes):
-            others = [one for one in self._pool.causes if one is not cause]
-            explained = [step for step in self._pool.steps if not self._pool.left[step]]
-            if not any(self._corrected.left(others, explained)):
-                self._pool.use(others)
+            if cause in self._pool.causes and (fewer := self._without(cause)) is not None:
+                self._pool.use(fewer)
+
+    def _without(self, cause: Statement) -> list[Statement] | None:
+        """The causes without one, and without those that nothing needs then; None where something
+        that is explained would not be."""
+        explained = [step for step in self._pool.steps if not self._pool.left[step]]
+        rest = [one for one in self._pool.causes if one is not cause]
+        wrong = self._wrong(rest, explained)
+        while wrong:
+            fewer = [[one for one in rest if one is not other] for other in rest]
+            tried = [(len(self._wrong(some, wrong)), place) for place, some in enumerate(fewer)]
+            count, place = min(tried, default=(len(wrong), 0))
+            if count == len(wrong):
+                return None
+            rest = fewer[place]
+            wrong = self._wrong(rest, wrong)
+        return None if self._wrong(rest, explained) else rest
+
+    def _wrong(self, causes: Sequence[Statement], steps: Sequence[Answered]) -> list[Answered]:
+        left = self._corrected.left(causes, steps)
+        return [step for step, one in zip(steps, left, strict=True) if one]
 
     def _changes(self, cause: Statement, others: Sequence[Statement], step: Answered) -> bool:
         (one,) = self._corrected.answers([*others, cause], [step])

@@ -105,7 +105,9 @@ class Pattern(NamedTuple):
             return dotted(self.root, self.records, self.name)
         kind = _KINDS.get(self.kind, "field") if self.kind != ANY else "field"
         what = f"every {kind}"
-        if self.name != ANY:
+        if self.name == "":
+            what = "every value that stands alone"
+        elif self.name != ANY:
             what = f"{self.name} everywhere" if self.root == ANY else f"every {self.name}"
         where = "" if self.root == ANY else f" of {self.root}"
         if self.records not in (ANY, ""):

@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeAlias
 from replay import __version__
 from replay.errors import DamagedError, ForeignDatabaseError
 from replay.findings.severity import is_hot, severity_of, worst
-from replay.findings.store import encoding
+from replay.findings.store import accounts, encoding
 from replay.findings.store.database import APPLICATION_ID, Connection, judge
 from replay.streams.model import call_name
 
@@ -313,8 +313,14 @@ def _severity_of_stored(connection: Connection, identity: str, event: str) -> No
     )
 
 
+def _accounts(connection: Connection) -> None:
+    for statement in accounts.TABLES:
+        connection.execute(statement)
+
+
 MIGRATIONS: Migrations = (
     Migration("0001 runs, cores and divergences", _first_tables),
     Migration("0002 history, severity, splits and merges", _triage),
+    Migration("0003 accounts of causes", _accounts),
 )
 """All migrations, oldest first."""

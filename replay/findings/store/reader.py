@@ -14,9 +14,11 @@ from typing import Any
 from replay.differential.model import Verdict
 from replay.differential.routing_table import Routing
 from replay.errors import DamagedError, UsageError
+from replay.findings.account import CauseAccount
 from replay.findings.lifecycle import HistoryEntry, Status, first_status
 from replay.findings.severity import Severity
 from replay.findings.store import encoding
+from replay.findings.store.accounts import newest_account
 from replay.findings.store.database import Connection
 from replay.findings.store.forms import FINDING_TYPES, RUN_TYPES, check_types, form_checked
 from replay.findings.store.queries import FINDINGS, MEMBERS, RUNS, severity_at
@@ -89,6 +91,11 @@ class Reader:
                 id=identity,
             )
         return self._finding(row)
+
+    @form_checked
+    def account(self) -> CauseAccount | None:
+        """What the last search for causes came to, None where there was none."""
+        return newest_account(self._connection)
 
     @form_checked
     def resolve(self, wanted: str) -> str:

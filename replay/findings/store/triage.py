@@ -11,8 +11,10 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from replay.errors import UsageError
+from replay.findings.account import CauseAccount
 from replay.findings.lifecycle import HistoryEntry, Status, after_triage, check_change
 from replay.findings.severity import Severity
+from replay.findings.store.accounts import insert_account
 from replay.findings.store.database import Connection
 from replay.findings.store.reader import Reader
 from replay.findings.store.routes import Routes, Split
@@ -30,6 +32,14 @@ class Deciding(Reader):
     @abstractmethod
     def _writing(self) -> AbstractContextManager[None]:
         """A transaction."""
+
+    # Causes
+
+    def record_account(self, account: CauseAccount) -> int:
+        """Keeps what a search for causes came to; durable when it returns. Raises UsageError where
+        it names a finding that is not there."""
+        with self._writing():
+            return insert_account(self._connection, self._rows, account)
 
     # Triage
 
