@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from replay.errors import DamagedError
 from replay.findings.account import CauseAccount, StoredCause
 from replay.findings.store.database import Connection
 from replay.findings.store.encoding import clean
@@ -95,7 +94,7 @@ def insert_account(connection: Connection, rows: Rows, account: CauseAccount) ->
 
 def newest_account(connection: Connection) -> CauseAccount | None:
     """The account of the last search that was not broken off, else of the last one; None where
-    there was none. Raises DamagedError where what is stored of it is none."""
+    there was none. Raises what comes of values of a wrong form (forms.py)."""
     row = connection.row("SELECT * FROM accounts ORDER BY complete DESC, id DESC LIMIT 1")
     if row is None:
         return None
@@ -106,41 +105,39 @@ def newest_account(connection: Connection) -> CauseAccount | None:
         number,
     ):
         findings.setdefault(one["place"], []).append(one["divergence"])
-    try:
-        causes = tuple(
-            StoredCause(
-                id=str(one["id"]),
-                kind=str(one["kind"]),
-                says=str(one["says"]),
-                canonical=str(one["canonical"]),
-                rule=str(one["rule"]),
-                is_verified=bool(one["verified"]),
-                needed_at=int(one["needed_at"]),
-                doubtful=int(one["doubtful"]),
-                findings=tuple(findings.get(one["place"], ())),
-            )
-            for one in connection.rows(
-                "SELECT * FROM causes WHERE account = ? ORDER BY place", number
-            )
+    causes = tuple(
+        StoredCause(
+            id=_text(one["id"]),
+            kind=_text(one["kind"]),
+            says=_text(one["says"]),
+            canonical=_text(one["canonical"]),
+            rule=_text(one["rule"]),
+            is_verified=bool(one["verified"]),
+            needed_at=int(one["needed_at"]),
+            doubtful=int(one["doubtful"]),
+            findings=tuple(findings.get(one["place"], ())),
         )
-        left = {
-            str(one["bucket"]): int(one["steps"])
-            for one in connection.rows(
-                "SELECT bucket, steps FROM not_accounted_for WHERE account = ? ORDER BY bucket",
-                number,
-            )
-        }
-        return CauseAccount(
-            causes,
-            left,
-            kept=int(row["kept"]),
-            kept_right=int(row["kept_right"]),
-            generated=int(row["generated"]),
-            generated_right=int(row["generated_right"]),
-            is_complete=bool(row["complete"]),
-            at=str(row["at"]),
+        for one in connection.rows("SELECT * FROM causes WHERE account = ? ORDER BY place", number)
+    )
+    left = {
+        _text(one["bucket"]): int(one["steps"])
+        for one in connection.rows(
+            "SELECT bucket, steps FROM not_accounted_for WHERE account = ? ORDER BY bucket", number
         )
-    except (TypeError, ValueError) as error:
-        raise DamagedError(
-            f"the database {connection.path} is damaged: account {number} of causes: {error}"
-        ) from error
+    }
+    return CauseAccount(
+        causes,
+        left,
+        kept=int(row["kept"]),
+        kept_right=int(row["kept_right"]),
+        generated=int(row["generated"]),
+        generated_right=int(row["generated_right"]),
+        is_complete=bool(row["complete"]),
+        at=_text(row["at"]),
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"a text is a {type(value).__name__}")
+    return value
