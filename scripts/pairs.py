@@ -148,7 +148,9 @@ class Sweep:
         self._call(ANY, "explain", finding, "--seconds", str(self._options.explain), *db,
                    "--corpus", self._corpus)  # fmt: skip
         for form in ("parity", "pytest", "bundle"):
-            self._call((CLEAN,), "export", finding, "--as", form, "--output", str(folder), *db)
+            self._call(
+                (CLEAN,), "export", finding, "--anyway", "--as", form, "--output", str(folder), *db
+            )
         for made in sorted([*folder.glob("*.json"), *folder.glob("*.zip")]):
             self._call(ANY, "repro", str(made), *db)
 

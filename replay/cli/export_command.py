@@ -14,10 +14,11 @@ from replay.cli.common import core_options, reading
 from replay.cli.console import note, say_json
 from replay.errors import EnvironmentFailure, UsageError
 from replay.findings.bundle import bundle_bytes
-from replay.findings.export import Form, file_name, parity_case
+from replay.findings.export import Form, file_name, lost_in_parity, parity_case
 from replay.findings.pytest_file import pytest_file
 from replay.findings.store.store import StoredFinding
 from replay.reports.finding_text import reports
+from replay.runs.commands import Commands, commands_of
 from replay.safe_text import clean
 from replay.settings import Settings
 
@@ -45,17 +46,26 @@ Examples:
     help="A file that is not there yet, or a directory, where the file is then named after the ID. "
     "Default: standard output; for a bundle the current directory. `-` is standard output.",
 )
+@click.option(
+    "--anyway",
+    is_flag=True,
+    help="Write a parity case that would pass on the shadow, too: `repro` and assert_cores_agree "
+    "still compare both cores on it.",
+)
 @core_options
 def export(
     id: str,
     form: str,
     output: str | None,
+    anyway: bool,
     settings: Settings,
     as_json: bool,
 ) -> int:
     """Write one stored case as a parity case, a pytest file or a bundle.
 
-    A parity case (JSON) has what the authority ended in as `expected`. A pytest file fails while
+    A parity case (JSON) has what the authority ended in as `expected`, which holds the phase,
+    orders, cycles, cooldowns and invariants; where the cores differ in something else it would
+    pass on both, and is refused. A pytest file fails while
     the cores diverge. A bundle has the case, both answers, the hashes of both cores, the history
     and a report. No file is ever overwritten.
     """
@@ -64,7 +74,7 @@ def export(
         raise UsageError("a bundle is no JSON: with --json it goes to a file")
     with reading(settings) as store:
         finding = store.finding(id)
-        content = _content(finding, chosen)
+        content = _content(finding, chosen, commands_of(settings), anyway)
         path = _path(finding, chosen, output)
     if path is not None:
         _write(path, content)
@@ -77,9 +87,19 @@ def export(
     return 0
 
 
-def _content(finding: StoredFinding, form: Form) -> bytes:
+def _content(finding: StoredFinding, form: Form, commands: Commands, anyway: bool) -> bytes:
+    """The file. Raises UsageError for a parity case that would lose the bug."""
     match form:
         case Form.PARITY:
+            lost = lost_in_parity(finding)
+            if lost and not anyway:
+                bundle = commands("export", finding.id, "--as", "bundle")
+                test = commands("export", finding.id, "--as", "pytest")
+                raise UsageError(
+                    f"a parity case of {finding.id} would pass on the shadow, too: {lost}; take "
+                    f"`{test}` for a suite, or `{bundle}` for `repro`",
+                    id=finding.id,
+                )
             document = parity_case(finding)
             text = json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False)
             return text.encode() + b"\n"

@@ -16,7 +16,7 @@ from replay.errors import DamagedError
 from replay.findings.store.store import StoredFinding
 from replay.streams.model import CYCLES, ORDERS, RECOVERIES, STATE_FIELDS, Document
 from replay.streams.packed import pack_canonical
-from replay.streams.parity_cases import parity_case_document
+from replay.streams.parity_cases import LISTS, expected_misses, parity_case_document
 from replay.targets.base import Failure, StepResult, is_refusal
 from replay.targets.compact import apply_changes, apply_delta, read_state, state_document
 
@@ -40,6 +40,9 @@ class Form(StrEnum):
     BUNDLE = "bundle"
     """All there is to know, in one file that `repro` takes on another machine."""
 
+
+MAX_NAMED = 4
+"""Fields that are named where they cannot be held."""
 
 _ID = re.compile(r"[df]-[0-9a-f]{8}")
 
@@ -80,21 +83,75 @@ def parity_case(finding: StoredFinding) -> dict[str, Document]:
     return parity_case_document(finding.id, finding.case, _expected(finding))
 
 
+def lost_in_parity(finding: StoredFinding) -> str:
+    """What a parity case of a finding cannot hold, in words: a suite that reads only `expected`
+    would pass on the shadow. Empty where such a suite fails there."""
+    shadow = finding.shown.shadow
+    expected = _expected(finding)
+    if not expected:
+        if len(finding.case.steps) != 1:
+            return f"it has {len(finding.case.steps)} steps, and a parity case can expect of one"
+        return "the authority gives no answer that `expected` could hold"
+    if isinstance(shadow, Failure):
+        return ""
+    state = _before(finding) or []
+    if not is_refusal(shadow):
+        try:
+            apply_delta(state, shadow[0])
+            if expected_misses(expected, state_document(state), shadow[2]):
+                return ""
+        except (CoreError, TypeError, ValueError, LookupError):
+            return ""  # an answer that is no state is none of what is expected
+    elif expected_misses(expected, state_document(state), ()):
+        return ""
+    fields = sorted({difference.path for difference in finding.differences})
+    more = f" and {len(fields) - MAX_NAMED} more" if len(fields) > MAX_NAMED else ""
+    return f"`expected` cannot hold what differs: {', '.join(fields[:MAX_NAMED])}{more}"
+
+
+def _before(finding: StoredFinding) -> list[Any] | None:
+    """The state that the one step of a case begins with, None where it cannot be read."""
+    before = read_state(finding.case.start.state)
+    before, _ = apply_changes(before, finding.case.steps[0].changes)
+    return before
+
+
 def _expected(finding: StoredFinding) -> Mapping[str, Document]:
     case, outcome = finding.case, finding.shown.authority
     if len(case.steps) != 1 or isinstance(outcome, Failure) or is_refusal(outcome):
         return {}
-    before = read_state(case.start.state)
-    before, _ = apply_changes(before, case.steps[0].changes)
+    before = _before(finding)
     if before is None:
         return {}
     try:
         expected = _end(before, outcome)
+        expected |= _records(before, outcome, finding.shown.shadow)
         pack_canonical(expected)
     except (CoreError, TypeError, ValueError, LookupError):
         # A bot's own module can answer anything at all.
         return {}
     return expected
+
+
+def _records(before: list[Any], outcome: StepResult, shadow: StepResult) -> dict[str, Document]:
+    """The orders and cycles that differ in more than their number, as lists of them: a number
+    alone would say nothing of it."""
+    if isinstance(shadow, Failure) or is_refusal(shadow):
+        return {}
+    ours, theirs = list(before), list(before)
+    assert not isinstance(outcome, Failure)
+    apply_delta(ours, outcome[0])
+    try:
+        apply_delta(theirs, shadow[0])
+        other = state_document(theirs)
+    except (CoreError, TypeError, ValueError, LookupError):
+        return {}
+    document = state_document(ours)
+    return {
+        name: document[key]
+        for name, key in LISTS.items()
+        if document[key] != other[key] and len(document[key]) == len(other[key])
+    }
 
 
 def _end(before: list[Any], outcome: StepResult) -> dict[str, Document]:

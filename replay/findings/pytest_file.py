@@ -21,9 +21,10 @@ _TEMPLATE: Final = '''\
 """{id}: one divergence between two cores of a trading bot, as a test that stands alone.
 
 It fails while the cores diverge on CASE, and passes when they agree. A core that cannot be opened
-is an error of the test. All it needs is doge-replay and pytest:
+is an error of the test. All it needs is pytest, and doge-replay from a checkout or from a wheel
+that was built of one (`pip wheel --no-deps CHECKOUT`); an index may have another's of that name:
 
-    pip install doge-replay pytest
+    pip install pytest ./path/to/doge-replay
     DOGE_REPLAY_AUTHORITY=./state_machine.py DOGE_CORE_EXE=./doge-core-exe pytest {file}
 
 The cores are those that `doge-replay` itself would take: DOGE_REPLAY_AUTHORITY (`python` for the

@@ -238,11 +238,13 @@ def _call(call: Any) -> Call:
 
 # --- Checking ---------------------------------------------------------------------------------
 
-_LISTS = {
+LISTS: Mapping[str, str] = {
     "open_orders": "orders",
     "recovery_orders": "recovery_orders",
     "completed_cycles": "completed_cycles",
 }
+"""The lists of a state that `expected` can hold, by their names there."""
+
 _RENAMED = {"round_trips": "total_round_trips"}
 _TIMES = ("_at", "_until", "_until_a", "_until_b", "_time")
 _PLAIN = (
@@ -266,8 +268,8 @@ def expected_misses(
     for name, wanted in expected.items():
         if name == "phase":
             _compare(misses, name, wanted, _phase(final_state["orders"]))
-        elif name in _LISTS:
-            _compare_list(misses, name, wanted, final_state[_LISTS[name]])
+        elif name in LISTS:
+            _compare_list(misses, name, wanted, final_state[LISTS[name]])
         elif name in _PLAIN:
             _compare(misses, name, wanted, final_state[_RENAMED.get(name, name)])
         elif name == "invariants":

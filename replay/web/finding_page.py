@@ -109,14 +109,17 @@ def _facts(finding: StoredFinding) -> Iterator[tuple[str, object]]:
 
 
 def _commands(finding: StoredFinding, commands: Commands) -> Iterator[Markup]:
-    names = [("repro", "run it again on both cores"), ("show", "all of this in a terminal")]
+    named = [
+        (("repro", finding.id), "run it again on both cores"),
+        (("show", finding.id), "all of this in a terminal"),
+        (("export", finding.id, "--as", "bundle"), "hand it over"),
+    ]
     if not finding.signature.failure and finding.status is not Status.FLAKY:
-        names.insert(1, ("explain", "find the cause"))
-    names.append(("export", "hand it over"))
-    for name, why in names:
+        named.insert(1, (("explain", finding.id), "find the cause"))
+    for words, why in named:
         yield element(
             "div",
-            element("pre", plain(commands(name, finding.id), 1_000), class_="command"),
+            element("pre", plain(commands(*words), 1_000), class_="command"),
             element("span", why, class_="dim"),
             class_="copied",
         )

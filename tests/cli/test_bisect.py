@@ -276,7 +276,7 @@ def test_a_case_from_a_file_seeks_any_divergence(
 ) -> None:
     one = booked(faulty)
     for form, file in (("parity", "case.json"), ("bundle", "case.zip")):
-        doge(faulty.folder, "export", one, "--as", form, "-o", tmp_path / file)
+        doge(faulty.folder, "export", one, "--anyway", "--as", form, "-o", tmp_path / file)
         for shadow, code in ((faulty.shadow, 1), ("python", 0), ("./nowhere", 125)):
             assert repro(file, "--shadow", shadow, "--bisect").code == code
     other = faulty_core(tmp_path, UPSTREAM)

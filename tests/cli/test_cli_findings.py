@@ -71,10 +71,10 @@ def test_repro_needs_only_the_database(faulty: Faulty, tmp_path: Path) -> None:
 
 def test_an_exported_case_is_enough(faulty: Faulty, tmp_path: Path) -> None:
     one = faulty.ids[0]
-    to_file = doge(faulty.folder, "export", one, "-o", tmp_path / "case.json")
+    to_file = doge(faulty.folder, "export", one, "--anyway", "-o", tmp_path / "case.json")
     assert (to_file.code, to_file.out) == (0, "")
     document = json.loads((tmp_path / "case.json").read_text())
-    assert document == doge(faulty.folder, "export", one, "--json").json
+    assert document == doge(faulty.folder, "export", one, "--anyway", "--json").json
     assert document["name"] == one
     assert document["expected"]["phase"]
     ran = doge(tmp_path, "repro", "case.json", "--shadow", faulty.shadow)
@@ -83,7 +83,7 @@ def test_an_exported_case_is_enough(faulty: Faulty, tmp_path: Path) -> None:
     assert doge(tmp_path, "repro", "case.json").code == 0
     again = doge(tmp_path, "run", "case.json", "--shadow", faulty.shadow, "--json")
     assert [found["id"] for found in again.json["divergences"]] == [one]
-    refused = doge(faulty.folder, "export", one, "-o", tmp_path / "case.json")
+    refused = doge(faulty.folder, "export", one, "--anyway", "-o", tmp_path / "case.json")
     assert refused.code == 3
     assert "case.json" in refused.line
 

@@ -76,7 +76,7 @@ def test_run_list_show_and_repro(where: Path) -> None:
         assert run(where, "show", one["id"]).code == 0
         assert run(where, "show", one["id"], "--json").json["id"] == one["id"]
         assert run(where, "repro", one["id"]).code == 1
-        assert run(where, "export", one["id"]).code == 0
+        assert run(where, "export", one["id"], "--anyway").code == 0
         assert run(where, "repro", one["id"], "--json").json["exit"] == 1
 
 

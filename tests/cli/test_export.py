@@ -66,12 +66,12 @@ def test_a_file_is_named_after_the_id_and_never_overwritten(
     faulty: Faulty, tmp_path: Path, form: str
 ) -> None:
     one = faulty.ids[0]
-    ran = doge(faulty.folder, "export", one[:6], "--as", form, "-o", tmp_path)
+    ran = doge(faulty.folder, "export", one[:6], "--anyway", "--as", form, "-o", tmp_path)
     assert (ran.code, ran.out) == (0, "")
     assert name_of(form, one) in ran.err
     written = tmp_path / name_of(form, one)
     content = written.read_bytes()
-    again = doge(faulty.folder, "export", one, "--as", form, "-o", tmp_path)
+    again = doge(faulty.folder, "export", one, "--anyway", "--as", form, "-o", tmp_path)
     assert again.code == 3
     assert "exists" in again.line
     assert written.read_bytes() == content
@@ -81,7 +81,7 @@ def test_what_cannot_be_written_is_one_line(faulty: Faulty, tmp_path: Path) -> N
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "nowhere")
     for output in (link, tmp_path / "no" / "file", f"{tmp_path}/no/", "/proc/case.json"):
-        ran = doge(faulty.folder, "export", faulty.ids[0], "-o", output)
+        ran = doge(faulty.folder, "export", faulty.ids[0], "--anyway", "-o", output)
         assert ran.code == 3
         assert ran.line
     assert list(tmp_path.iterdir()) == [link]
@@ -90,9 +90,9 @@ def test_what_cannot_be_written_is_one_line(faulty: Faulty, tmp_path: Path) -> N
 @pytest.mark.parametrize("form", FORMS)
 def test_standard_output_has_the_same_bytes(faulty: Faulty, tmp_path: Path, form: str) -> None:
     one = faulty.ids[0]
-    doge(faulty.folder, "export", one, "--as", form, "-o", tmp_path)
+    doge(faulty.folder, "export", one, "--anyway", "--as", form, "-o", tmp_path)
     done = subprocess.run(
-        [sys.executable, "-m", "replay", "export", one, "--as", form, "-o", "-"],
+        [sys.executable, "-m", "replay", "export", one, "--anyway", "--as", form, "-o", "-"],
         cwd=faulty.folder, env=environment(), capture_output=True, check=True,
     )  # fmt: skip
     assert done.stdout == (tmp_path / name_of(form, one)).read_bytes()
@@ -194,7 +194,7 @@ def test_hostile_texts_are_harmless_in_everything_that_is_exported(
 ) -> None:
     folder, one = hostile
     for form in FORMS:
-        assert doge(folder, "export", one, "--as", form, "-o", tmp_path).code == 0
+        assert doge(folder, "export", one, "--anyway", "--as", form, "-o", tmp_path).code == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         name_of(form, one) for form in FORMS
     )
@@ -260,7 +260,7 @@ def test_an_id_that_somebody_wrote_into_the_database_names_no_file(
     database.close()
     before = sorted(tmp_path.rglob("*"))
     for form in FORMS:
-        ran = doge(tmp_path, "export", identity, "--as", form, "-o", f"{tmp_path}/")
+        ran = doge(tmp_path, "export", identity, "--anyway", "--as", form, "-o", f"{tmp_path}/")
         assert ran.code == 2
         assert ran.line
     assert sorted(tmp_path.rglob("*")) == before
@@ -345,6 +345,53 @@ def test_a_case_of_a_bundle_may_have_any_values_in_its_calls(
                 (tmp_path / f"{number}.zip").write_bytes(content)
                 found = cores.findings(read_bundle(tmp_path / f"{number}.zip").finding.case)
                 assert all(one.signature.failure or one.differences for one in found)
+
+
+# --- What a parity case can hold ----------------------------------------------------------------
+
+
+WRONG_PRICES = (
+    "from dataclasses import replace",
+    "from replay import core",
+    "from replay.core import *",
+    "def transition(state, event, *others):",
+    "    after, actions = core.transition(state, event, *others)",
+    "    if isinstance(event, core.FillEvent):",
+    "        orders = tuple(replace(one, price=one.price + 1.0) for one in after.orders)",
+    "        after = replace(after, orders=orders)",
+    "    return after, actions",
+)
+
+
+def test_a_parity_case_that_would_lose_the_bug_is_refused(faulty: Faulty, tmp_path: Path) -> None:
+    one = faulty.ids[0]
+    ran = doge(faulty.folder, "export", one, "-o", tmp_path / "case.json")
+    assert ran.code == 2
+    assert "`expected` cannot hold what differs: state.total_fees" in ran.line
+    assert f"`doge-replay export {one} --as pytest`" in ran.line
+    assert f"`doge-replay export {one} --as bundle`" in ran.line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_parity_case_that_is_written_fails_on_the_faulty_core(tmp_path: Path) -> None:
+    """Orders that differ in more than their number stand in it as they are."""
+    shadow = tmp_path / "wrong.py"
+    shadow.write_text("\n".join(WRONG_PRICES))
+    journal = TESTS.parent / "examples" / "journal.jsonl"
+    found = doge(tmp_path, "run", journal, "--shadow", shadow, "--json").json["divergences"]
+    written = 0
+    for one in found:
+        ran = doge(tmp_path, "export", one["id"], "-o", "case.json")
+        if ran.code == 2:
+            continue
+        written += 1
+        document = json.loads((tmp_path / "case.json").read_text())
+        assert isinstance(document["expected"]["open_orders"], list)
+        assert doge(tmp_path, "run", "case.json", "--shadow", "python").code == 0
+        both = ("--authority", shadow, "--shadow", shadow)
+        assert doge(tmp_path, "run", "case.json", *both).code == 1
+        (tmp_path / "case.json").unlink()
+    assert written
 
 
 # --- Side by side -----------------------------------------------------------------------------

@@ -68,7 +68,9 @@ def test_exports_fail_and_pass_as_they_should_where_only_doge_replay_is_installe
 ) -> None:
     one = faulty.ids[0]
     for form in ("pytest", "bundle"):
-        assert doge(faulty.folder, "export", one, "--as", form, "-o", tmp_path).code == 0
+        assert (
+            doge(faulty.folder, "export", one, "--anyway", "--as", form, "-o", tmp_path).code == 0
+        )
     bad, good = tmp_path / "bad", tmp_path / "good"
     shutil.copytree(faulty.shadow.parent, bad)
     shutil.copy(core_exe, good)

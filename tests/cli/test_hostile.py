@@ -178,7 +178,7 @@ def test_exports_are_named_after_the_id_and_hold_nothing_but_data(
         out = world.folder / f"out {identity}"
         out.mkdir()
         for form in ("parity", "pytest", "bundle"):
-            assert world.run("export", identity, "--as", form, "-o", out).code == 0
+            assert world.run("export", identity, "--anyway", "--as", form, "-o", out).code == 0
         test = f"test_{identity.replace('-', '_')}.py"
         names = {f"{identity}.json", test, f"{identity}.zip"}
         assert {path.name for path in out.iterdir()} == names
@@ -247,7 +247,7 @@ def check_in_a_bundle(world: World, identity: str) -> None:
     ran = world.run("export", identity, "--as", "bundle")
     bundle = world.folder / f"{identity}.zip"
     assert ran.code == 0
-    check_bundle(bundle, world.run("export", identity).json)
+    check_bundle(bundle, world.run("export", identity, "--anyway").json)
     assert world.on("repro", bundle).code == 1
     bundle.unlink()
 
@@ -268,7 +268,7 @@ def test_splits_and_merges(world: World, tmp_path: Path) -> None:
     (part,) = set(world.ids) - {first, second}
     assert name in world.on("show", part).out
     assert world.run("list").code == 0
-    assert world.on("export", part, "-o", "part.json").code == 0
+    assert world.on("export", part, "--anyway", "-o", "part.json").code == 0
     assert world.run("split", part, "--undo").code == 0
     assert world.run("split", part, "--undo", "--yes", *why).code == 0
     for yes in ((), ("--yes",)):

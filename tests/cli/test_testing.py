@@ -18,7 +18,9 @@ from replay.testing import CoreFailedError, CoresDivergeError, assert_cores_agre
 @pytest.fixture(scope="module")
 def case(faulty: Faulty) -> dict[str, Any]:
     """A case that diverges on the faulty core, as it stands in a file."""
-    document: dict[str, Any] = json.loads(doge(faulty.folder, "export", faulty.ids[0]).out)
+    document: dict[str, Any] = json.loads(
+        doge(faulty.folder, "export", faulty.ids[0], "--anyway").out
+    )
     return document
 
 

@@ -333,8 +333,13 @@ def test_a_finding_has_its_own_page(
     assert browser.all("h1") == [found.id]
     shadow = f" --shadow {seen_on}"
     assert browser.all("pre.command") == [
-        f"doge-replay {name} {found.id}{shadow if asks else ''} --db 'my own.db'"
-        for name, asks in (("repro", True), ("explain", True), ("show", False), ("export", False))
+        f"doge-replay {words} --db 'my own.db'"
+        for words in (
+            f"repro {found.id}{shadow}",
+            f"explain {found.id}{shadow}",
+            f"show {found.id}",
+            f"export {found.id} --as bundle",
+        )
     ]
     assert browser.all(".answers .differs code") == ["state.total_fees"]
     assert browser.all(".answers .differs td") == ["1.0", "0.0", "magnitude"]
