@@ -42,6 +42,7 @@ COMMANDS: Mapping[str, str] = {
                 "export",
             ),
             *("corpus", "doctor", "explanations", "gate", "monitor", "evidence", "paper", "serve"),
+            "preflight",
         )
     },
     "list": "list_command",
@@ -179,7 +180,16 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):  # a locale that is not UTF-8 lacks characters
             stream.reconfigure(errors="backslashreplace")
     collect_rarely()
+    # Hypothesis keeps tables of its own; not in the directory of whoever runs a command.
+    tables = os.path.join(cache_folder(), "hypothesis")
+    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", tables)
     sys.exit(run_cli(sys.argv[1:]))
+
+
+def cache_folder() -> str:
+    """Where what can be made again may lie."""
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return os.path.join(cache, "doge-replay")
 
 
 def run_cli(arguments: list[str]) -> int:
