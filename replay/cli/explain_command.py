@@ -126,7 +126,7 @@ def diagnosis_lines(diagnosis: Diagnosis, commands: Commands) -> Iterator[str]:
     blocks = [one.block for one in diagnosis.causes] + [one.block for one in diagnosis.nearest]
     if blocks and blocks[0]:
         yield ""
-        yield "for explanations.toml, once reason, signed and date are filled in:"
+        yield "for explanations.toml, once reason and signed are filled in:"
         yield ""
         # Whatever is not printable in it is written out.
         yield from blocks[0].splitlines()

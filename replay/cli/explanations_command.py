@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,9 @@ from replay.cli.common import core_options, corpus_option, explanations_option, 
 from replay.cli.console import say, say_json, say_table
 from replay.errors import ExitCode, UsageError
 from replay.explaining.claims.explanations import Explanation, Explanations, read_explanations
+from replay.explaining.claims.outdated import why_set_aside
 from replay.explaining.claims.run_recheck import NOTHING_SEEN, Recheck, recheck_run
+from replay.findings.store.store import Store
 from replay.reports.wording import counted
 from replay.runs.cores import pair_of
 from replay.safe_text import clean
@@ -32,8 +35,9 @@ Examples:
 def explanations(settings: Settings, as_json: bool) -> int:
     """Check the file of explanations: run every stored case again and tell what holds.
 
-    Nothing is stored. Exits 0 where every explanation holds, 1 where one does not, 2 where the file
-    is not good, 3 where a core failed in a way that no note stands for.
+    Nothing is stored. Exits 0 where every explanation holds, 1 where one does not or is older than
+    a regression of what it explains, 2 where the file is not good, 3 where a core failed in a way
+    that no note stands for.
     """
     if settings.explanations is None:
         raise UsageError(f"there is no {EXPLANATIONS} here, and none is named; "
@@ -50,16 +54,29 @@ def explanations(settings: Settings, as_json: bool) -> int:
             everything=True,
             routing=store.routing(),
         )
-    code = _exit_code(recheck)
+        aside = _set_aside(read, recheck, store)
+    code = _exit_code(recheck, aside)
     if as_json:
-        say_json(_document(read, recheck, code))
+        say_json(_document(read, recheck, aside, code))
     else:
-        _say(read, recheck)
+        _say(read, recheck, aside)
     return int(code)
 
 
-def _exit_code(recheck: Recheck) -> ExitCode:
-    if not all(claim.ok for claim in recheck.claims):
+def _set_aside(read: Explanations, recheck: Recheck, store: Store) -> dict[str, str]:
+    """The findings for which what explains them does not count, and why."""
+    signed = {entry.name: entry.date for entry in read.entries}
+    found = {one.id: one for one in store.findings()}
+    why = {
+        identity: why_set_aside(found[identity].history, explained.by, signed)
+        for identity, explained in recheck.buckets.items()
+        if identity in found
+    }
+    return {identity: text for identity, text in why.items() if text}
+
+
+def _exit_code(recheck: Recheck, aside: Mapping[str, str]) -> ExitCode:
+    if aside or not all(claim.ok for claim in recheck.claims):
         return ExitCode.DIVERGENCE
     failing = any(
         identity.startswith("f-") and not explained.by
@@ -68,8 +85,8 @@ def _exit_code(recheck: Recheck) -> ExitCode:
     return ExitCode.CORE_FAILED if failing or not recheck.complete else ExitCode.CLEAN
 
 
-def _say(read: Explanations, recheck: Recheck) -> None:
-    say(f"{clean(read.file)}: {_headline(recheck)}")
+def _say(read: Explanations, recheck: Recheck, aside: Mapping[str, str]) -> None:
+    say(f"{clean(read.file)}: {_headline(recheck, aside)}")
     for entry, claim in zip(read.entries, recheck.claims, strict=True):
         say()
         say(f"{'ok  ' if claim.ok else 'FAIL'}  {clean(claim.name)}{' (a note)' * claim.weaker}")
@@ -83,8 +100,10 @@ def _say(read: Explanations, recheck: Recheck) -> None:
             (
                 (
                     identity,
-                    ", ".join(explained.by) or "-",
-                    explained.missing or ("by a note" if explained.weaker else ""),
+                    "-" if identity in aside else ", ".join(explained.by) or "-",
+                    aside.get(identity)
+                    or explained.missing
+                    or ("by a note" if explained.weaker else ""),
                 )
                 for identity, explained in sorted(recheck.buckets.items())
             ),
@@ -94,15 +113,19 @@ def _say(read: Explanations, recheck: Recheck) -> None:
         say("not all stored cases could be run again: a core failed or took too long")
 
 
-def _headline(recheck: Recheck) -> str:
+def _headline(recheck: Recheck, aside: Mapping[str, str]) -> str:
     many = counted(len(recheck.claims), "explanation")
     failing = sum(not claim.ok for claim in recheck.claims)
     if failing:
         return f"{many}, {failing} of them do not hold"
+    if aside:
+        return f"{many}, set aside for {counted(len(aside), 'finding')} that came back since"
     return f"{many}, all hold" if recheck.complete else f"{many}, not all could be checked"
 
 
-def _document(read: Explanations, recheck: Recheck, code: ExitCode) -> dict[str, Any]:
+def _document(
+    read: Explanations, recheck: Recheck, aside: Mapping[str, str], code: ExitCode
+) -> dict[str, Any]:
     return {
         "file": read.file,
         "complete": recheck.complete,
@@ -123,6 +146,7 @@ def _document(read: Explanations, recheck: Recheck, code: ExitCode) -> dict[str,
                 "explained_by": list(explained.by),
                 "weaker": explained.weaker,
                 "missing": explained.missing,
+                "set_aside": aside.get(identity, ""),
             }
             for identity, explained in sorted(recheck.buckets.items())
         ],

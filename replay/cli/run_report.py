@@ -12,6 +12,7 @@ from replay.reports.wording import (
     INDEPENDENT,
     REMARKS,
     TITLES,
+    aside_words,
     canary_words,
     claim_words,
     control_words,
@@ -85,6 +86,8 @@ def _say_run(report: Report) -> None:
     if report.claims:
         holding = sum(claim.ok for claim in report.claims)
         say(f"  explained  {holding} of {counted(len(report.claims), 'explanation')} hold")
+    for aside in aside_words(report.findings):
+        say(f"             {clean(aside, 1000)}")
     if report.new_streams:
         say(f"  corpus     {counted(report.new_streams, 'new stream')}")
     if report.resolved:

@@ -123,13 +123,14 @@ def once_agreed(former: Status, *, on_its_build: bool, failure: bool) -> Status 
     return None if failure or former is Status.FLAKY else Status.FLAKY
 
 
-def word_when_seen(former: Status, *, new: bool) -> str:
-    """How a finding stands that has just been seen, in the word that lists and reports have."""
+def word_when_seen(former: str, *, new: bool) -> str:
+    """How a finding stands that has just been seen, in the word that lists and reports have.
+    `former` is its status until then, "" where nobody has told."""
     if new:
         return "new"
-    if former in (Status.NEW, Status.TOOL_FAILURE):
+    if former in ("", Status.NEW, Status.TOOL_FAILURE):
         return "known"
-    return str(once_seen(former) or former)
+    return str(Status.REGRESSED if former == Status.FIXED else former)
 
 
 def check_change(

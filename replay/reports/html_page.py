@@ -265,6 +265,8 @@ def _rest(line: FindingLine, detail: FindingDetail | None) -> Markup:
     pieces = []
     if line.explained_by:
         pieces.append(element("p", plain(explained_words(line), 400)))
+    if line.set_aside:
+        pieces.append(element("p", plain(line.set_aside, 600)))
     if detail is not None:
         pieces += detail_pieces(detail)
     elif line.fields:

@@ -102,6 +102,7 @@ def _add_finding(suite: ET.Element, line: FindingLine, group: Group) -> None:
         "\n".join([
             REMARKS[group],
             *([f"severity {severity}"] if severity else []),
+            *([line.set_aside] if line.set_aside else []),
             *(one for one in (line.command, line.explain_command) if one),
             *line.fields[:MAX_FIELDS],
         ])

@@ -17,6 +17,7 @@ from replay.reports.wording import (
     REMARKS,
     TITLES,
     account_words,
+    aside_words,
     canary_words,
     cause_words,
     claim_words,
@@ -148,6 +149,8 @@ def _add_group(page: _Page, report: Report, group: Group) -> None:
         return
     fold = len(lines) > _UNFOLDED or group is Group.EXPLAINED
     page.add("", f"## {TITLES[group]}: {len(lines):,}", "", REMARKS[group], "")
+    for words in aside_words(lines):
+        page.add(f"    {words}", "")
     page.add(*_unfold(f"{counted(len(lines), 'bucket')}", fold))
     page.add(
         *_table(("id", "severity", "event", "rule", "field", "kind", "times", "steps", ""), ())

@@ -12,7 +12,7 @@ from replay.differential.uncompared import all_refused_words, reasons_words
 from replay.errors import ExitCode
 from replay.explaining.claims.claim import Claim
 from replay.findings.account import CauseAccount, StoredCause
-from replay.findings.lifecycle import Status, word_when_seen
+from replay.findings.lifecycle import word_when_seen
 from replay.reports.texts import plain
 from replay.runs.coverage import PHASES, Bound, Exercised
 from replay.runs.report import Check, FindingLine, Group, Report
@@ -171,7 +171,14 @@ def status_words(line: FindingLine, group: Group) -> str:
         return first + (f"flaky, {line.rate}" if line.rate else "flaky")
     if line.explained_by:
         return first + explained_words(line)
-    return word_when_seen(Status(line.status or Status.NEW), new=line.new)
+    word = word_when_seen(line.status, new=line.new)
+    return f"{word}, explanation set aside" if line.set_aside else word
+
+
+def aside_words(lines: Sequence[FindingLine]) -> list[str]:
+    """The findings whose explanations are set aside, and why."""
+    aside = [line for line in lines if line.set_aside]
+    return [f"{line.id}: {plain(line.set_aside, 600)}" for line in aside[:MAX_REJECTED]]
 
 
 def explained_words(line: FindingLine) -> str:

@@ -24,6 +24,7 @@ from replay.differential.probing import probe_case
 from replay.differential.routing_table import Routing
 from replay.differential.steadiness import Asked, ask_again
 from replay.errors import FailureStorm
+from replay.explaining.claims.outdated import why_set_aside
 from replay.explaining.claims.recheck import Explained
 from replay.findings.lifecycle import HistoryEntry, Status, first_status, once_agreed, once_seen
 from replay.findings.store.store import CorePair, Store, StoredFinding
@@ -108,8 +109,10 @@ class Conclusion:
             return replace(line, explained_by=by, weaker=bool(by))
         if once_seen(finding.status) is Status.REGRESSED:
             self._regressed(finding)
-            return replace(line, status=str(Status.REGRESSED))
-        if by and not _signed_before_it_came_back(finding, explained, signed):
+            aside = f"{by!r} is set aside: this came back in this run" if by else ""
+            return replace(line, status=str(Status.REGRESSED), set_aside=aside)
+        aside = why_set_aside(finding.history, explained.by, signed)
+        if by and not aside:
             if not _says_so_already(finding, by, explained.weaker):
                 kind = "by a signed note" if explained.weaker else "by what reproduces it"
                 evidence = {"explanation": by, "weaker": explained.weaker}
@@ -117,10 +120,10 @@ class Conclusion:
             line = replace(line, explained_by=by, weaker=explained.weaker)
             return replace(line, status=str(Status.EXPLAINED))
         if finding.status is Status.EXPLAINED:
-            why = "no explanation covers it any more"
+            why = aside or "no explanation covers it any more"
             why += f": {explained.missing}" if explained.missing else ""
             self._write(finding, _before_explained(finding), why)
-        return replace(line, status=str(self.store.finding(line.id).status))
+        return replace(line, status=str(self.store.finding(line.id).status), set_aside=aside)
 
     def _regressed(self, finding: StoredFinding) -> None:
         self._write(
@@ -255,17 +258,6 @@ def _known_rate(finding: StoredFinding) -> str:
     if finding.status is not Status.FLAKY or entry is None:
         return ""
     return f"{entry.evidence.get('shown')} of {entry.evidence.get('asked')}"
-
-
-def _signed_before_it_came_back(
-    finding: StoredFinding, explained: Explained, signed: Mapping[str, datetime.date]
-) -> bool:
-    """What was signed of a finding does not cover it when it was fixed since, and came back."""
-    entry = _latest(finding.history, Status.REGRESSED)
-    if entry is None:
-        return False
-    back = datetime.datetime.fromisoformat(entry.at).date()
-    return any(signed[name] < back for name in explained.by)
 
 
 def _says_so_already(finding: StoredFinding, name: str, weaker: bool) -> bool:

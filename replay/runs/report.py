@@ -47,8 +47,9 @@ class FindingLine:
     `field` is the signature's, `fields` are all that differ in the smallest case, and `steps` are
     that case's. `status` and `severity` are a Status and a Severity, "" where nobody has told;
     `explained_by` names the explanation that covers it, "" for none, and `weaker` says that this is
-    no more than a signed note. `rate` is how often a flaky one came out, as "3 of 20". `said` is
-    what the core that refuses says at the smallest case, in its own words; empty for anything else.
+    no more than a signed note; `set_aside` is why explanations that hold do not count for it.
+    `rate` is how often a flaky one came out, as "3 of 20". `said` is what the core that refuses
+    says at the smallest case, in its own words; empty for anything else.
     """
 
     id: str
@@ -67,6 +68,7 @@ class FindingLine:
     hot: bool = False
     explained_by: str = ""
     weaker: bool = False
+    set_aside: str = ""
     rate: str = ""
     said: str = ""
 
@@ -127,6 +129,7 @@ class FindingLine:
             "hot": self.hot,
             "explained_by": self.explained_by,
             "weaker": self.weaker,
+            "set_aside": self.set_aside,
             "rate": self.rate,
             "command": self.command,
         }

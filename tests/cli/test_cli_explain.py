@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +47,11 @@ def test_the_cause_is_told_with_its_rule_its_support_and_what_to_paste(
     assert any(line.startswith("support    gave the shadow's answer at ") for line in lines)
     block = ran.out[ran.out.index("[[explanation]]") :]
     (entry,) = parse_explanations(
-        block.replace('reason = ""', 'reason = "known"')
-        .replace('signed = ""', 'signed = "Ada"')
-        .replace("# date", "date")
+        block.replace('reason = ""', 'reason = "known"').replace('signed = ""', 'signed = "Ada"')
     ).entries
     assert entry.deviation is not None
     assert entry.deviation.functions == ("reducer._entry_filled",)
+    assert entry.date - datetime.now(UTC).date() >= timedelta(days=-1)
 
 
 def test_what_fits_only_in_places_is_the_nearest_with_where_it_fits(

@@ -51,7 +51,13 @@ def test_a_file_that_holds_is_0(here: Path, faulty: Faulty) -> None:
     assert claim["ids"] == faulty.ids
     assert claim["checked"] > 1
     assert found["buckets"] == [
-        {"id": faulty.ids[0], "explained_by": ["known"], "weaker": False, "missing": ""}
+        {
+            "id": faulty.ids[0],
+            "explained_by": ["known"],
+            "weaker": False,
+            "missing": "",
+            "set_aside": "",
+        }
     ]
 
 

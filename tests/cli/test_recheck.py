@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,40 @@ def test_a_build_that_answers_both_ways_makes_a_finding_flaky(folder: Path) -> N
     assert "it would be flaky" in said.out
     doge(folder, "recheck", one, "--shadow", "moody.py")
     assert stands(folder)[one] == "flaky"
+
+
+def test_an_explanation_older_than_a_regression_is_named_and_set_aside(folder: Path) -> None:
+    one = min(stands(folder))
+    assert here(folder, "recheck", one).code == 0
+
+    def sign(day: str) -> None:
+        (folder / "explanations.toml").write_text(
+            f'[[explanation]]\nname = "known"\nreason = "may stay"\nsigned = "Ada"\n'
+            f'date = {day}\nbuckets = ["{one}"]\n'
+        )
+
+    sign("2020-01-01")
+    back = here(folder, "recheck", one, *FAULTY)
+    assert back.code == 1
+    assert f"{one}: 'known' is set aside: this came back in this run" in back.out
+    again = here(folder, "recheck", one, *FAULTY)
+    assert again.code == 1
+    why = f"'known' (signed on 2020-01-01) is set aside: this came back on {today()}"
+    assert f"{one}: {why}" in again.out
+    checked = here(folder, "explanations", *FAULTY)
+    assert checked.code == 1
+    assert "all hold" not in checked.out
+    assert "1 explanation, set aside for 1 finding that came back since" in checked.out
+    found = here(folder, "explanations", *FAULTY, "--json").json
+    assert why in found["buckets"][0]["set_aside"]
+    sign(today())
+    mended = here(folder, "recheck", one, *FAULTY)
+    assert (mended.code, "set aside" in mended.out) == (0, False)
+    assert stands(folder)[one] == "explained"
+
+
+def today() -> str:
+    return datetime.now(UTC).date().isoformat()
 
 
 def test_a_core_that_cannot_run_changes_nothing(folder: Path) -> None:

@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -122,11 +121,9 @@ def test_a_divergence_lives_from_found_to_regressed(project: Project) -> None:
 def explanation_of(cause: dict[str, Any]) -> str:
     """The block that `explain` prints, with what a person has to fill in filled in."""
     block: str = cause["causes"][0]["explanation"]
-    today = datetime.now(UTC).date().isoformat()
     for old, new in (
         ('reason = ""', 'reason = "the quote fee of A is that of the exit"'),
         ('signed = ""', 'signed = "Ada"'),
-        ("# date = 2026-01-31", f"date = {today}"),
     ):
         assert block.count(old) == 1
         block = block.replace(old, new)

@@ -272,11 +272,10 @@ def signed(block: str) -> str:
     for old, new in (
         ('reason = ""', 'reason = "The exchange takes either price."'),
         ('signed = ""', 'signed = "Ada Lovelace"'),
-        ("# date = 2026-01-31", "date = 2026-01-01"),
     ):
         assert block.count(old) == 1
         block = block.replace(old, new)
-    return block + "\n"
+    return re.sub(r"^date = [0-9-]+", "date = 2026-01-01", block, flags=re.MULTILINE) + "\n"
 
 
 def _marked(logs: Path) -> Iterator[tuple[str, str]]:

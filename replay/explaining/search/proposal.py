@@ -1,10 +1,12 @@
 """The `[[explanation]]` that a cause would be in explanations.toml, ready to be pasted.
 
-What only a person can say is left open: the reason, who signs it, and when. As long as that is not
-filled in, the file is refused.
+What only a person can say is left open: the reason, and who signs it. As long as that is not filled
+in, the file is refused.
 """
 
 from __future__ import annotations
+
+import datetime
 
 from replay.differential.model import Signature
 from replay.explaining.claims.deviations import Deviation, deviation_of, known_deviations
@@ -19,11 +21,13 @@ def proposal(
     identity: str,
     signature: Signature,
     where: str = "",
+    *,
+    today: datetime.date | None = None,
 ) -> str:
     """The block for an edit that explains a finding, "" where it cannot be written as a deviation.
 
     The condition is the signature, and `where` if it holds nowhere else; of a part that was split
-    off by hand, which a signature alone does not tell apart, the ID.
+    off by hand, which a signature alone does not tell apart, the ID. The date is today's (UTC).
     """
     deviation = _known(core, edit) or deviation_of(edit, core)
     if deviation is None:
@@ -33,7 +37,7 @@ def proposal(
         f"name = {toml_text(_name(identity, signature))}",
         'reason = ""           # why the shadow may differ like this, or until when it will',
         'signed = ""           # who says so',
-        "# date = 2026-01-31   # the day it is signed",
+        f"date = {today or datetime.datetime.now(datetime.UTC).date()}   # the day it is signed",
         "# expires = 2026-12-31",
     ]
     if signature.part:
