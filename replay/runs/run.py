@@ -16,6 +16,7 @@ from replay.runs.collector import Collector
 from replay.runs.commands import commands_of
 from replay.runs.conclusion import Conclusion
 from replay.runs.cores import pair_of
+from replay.runs.orphans import ending_orphans
 from replay.runs.report import NOT_MADE, Report
 from replay.settings import Settings
 from replay.targets.base import Target
@@ -110,6 +111,23 @@ def running(
     explanations = NO_EXPLANATIONS
     if settings.explanations is not None:
         explanations = read_explanations(settings.explanations)
+    with (
+        ending_orphans(),
+        _open(kind, settings, details, announce, seed, profile, explanations) as it,
+    ):
+        yield it
+
+
+@contextmanager
+def _open(
+    kind: RunKind,
+    settings: Settings,
+    details: Mapping[str, object],
+    announce: Callable[[Finding, str], None],
+    seed: int | None,
+    profile: str | None,
+    explanations: Explanations,
+) -> Iterator[Running]:
     cores = pair_of(settings)
     targets = cores.open()
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 import pytest
-from cli_support import PROGRAM, doge, environment
+from cli_support import PROGRAM, doge, environment, living
 from stream_makers import journal, write
 
 from replay.cli.main import COMMANDS, MAY_BE_EMPTY, cli
@@ -134,6 +134,21 @@ def test_an_executable_has_one_meaning(where: Path, tmp_path: Path, core_exe: st
     for arguments in (("run", "../j.jsonl"), ("fuzz", "--max-transitions", "300", "--jobs", "1")):
         ran = doge(elsewhere, *arguments, "--shadow", "a-core-exe", env={"PATH": path})
         assert ran.code == 0, ran.err
+
+
+def test_a_daemon_that_a_core_starts_dies_with_the_run(
+    where: Path, tmp_path: Path, core_exe: str
+) -> None:
+    """In a session of its own, which no kill of the core's group reaches."""
+    mark = f"98765.{os.getpid()}"
+    shadow = tmp_path / "starts-daemons"
+    shadow.write_text(
+        f'#!/bin/sh\nsetsid sleep {mark} >/dev/null 2>&1 </dev/null &\nexec {core_exe} "$@"\n'
+    )
+    shadow.chmod(0o755)
+    for arguments in (("run", where / "j.jsonl"), ("fuzz", "--max-transitions", 300, "--jobs", 2)):
+        assert doge(tmp_path, *arguments, "--shadow", shadow).code == 0
+        assert living([mark]) == []
 
 
 def test_an_error_stream_that_is_full_changes_no_exit_code(where: Path) -> None:

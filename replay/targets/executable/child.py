@@ -27,6 +27,7 @@ PIPE_SIZE = 1 << 20
 READ_SIZE = 1 << 17
 STDERR_TAIL = 2048
 EXIT_GRACE = 0.25
+HEAP_EXHAUSTED = 251
 """Between the end of a child's output and its exit, in seconds."""
 
 
@@ -226,7 +227,7 @@ class Child:
                 return "closed its standard output but lives on"
             self._pump.wait(0.005)
         if info.si_code == os.CLD_EXITED:
-            return f"exited with code {info.si_status}"
+            return exit_words(info.si_status)
         return f"exited with {signal_words(info.si_status)}"
 
     def _said(self) -> str:
@@ -343,10 +344,18 @@ class Child:
             self._process.wait(timeout=5.0)
 
 
+def exit_words(code: int) -> str:
+    """How a child ended that chose its exit code; 251 is what GHC's runtime ends with where its
+    heap is used up."""
+    return f"exited with code {code}" + (" (out of memory)" if code == HEAP_EXHAUSTED else "")
+
+
 def signal_words(number: int) -> str:
     """A signal by its number and name."""
     try:
         name = signal.Signals(number).name
     except ValueError:
         name = "unknown"
-    return f"signal {number} ({name})"
+    # Where the memory of the machine runs out, the kernel kills with this one.
+    said = f"{name}, perhaps out of memory" if number == signal.SIGKILL else name
+    return f"signal {number} ({said})"

@@ -20,7 +20,7 @@ from time import sleep
 
 from replay.errors import FailureStorm, TargetError
 from replay.targets.base import Failure, FailureKind
-from replay.targets.executable.child import Child, Pump, signal_words
+from replay.targets.executable.child import Child, Pump, exit_words, signal_words
 from replay.targets.executable.frames import ChildFault, FrameFraming, LineFraming
 
 FIRST_PAUSE = 0.01
@@ -208,7 +208,7 @@ def dies_unasked(command: Sequence[str], seconds: float) -> str | None:
     if code is None or (code >= 0 and code not in (126, 127)):
         return None
     if code > 0:
-        return f"exited with code {code}"
+        return exit_words(code)
     return f"exited with {signal_words(-code)}"
 
 
