@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
+
+from replay.errors import ENDING_SIGNALS
+
+for _number in ENDING_SIGNALS:
+    # What nohup, or a shell's background, has us ignore, the programs that tests start would
+    # ignore as well; and tests send signals.
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
