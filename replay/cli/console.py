@@ -16,11 +16,18 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from replay.safe_text import clean, json_safe
+
+GAP = 2
+"""Columns of the terminal between two columns of a table."""
+
+MIN_COLUMN = 10
+"""A column of texts is not folded narrower than that."""
 
 WIDTH = 120
 """Columns where the output is no terminal: nothing is cut off in a log."""
@@ -54,14 +61,69 @@ def say_json(document: Any) -> None:
     click.echo(json.dumps(json_safe(document), ensure_ascii=True, indent=2, allow_nan=False))
 
 
-def say_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table on standard output; every cell is data."""
+def say_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, dispensable: Sequence[str] = ()
+) -> None:
+    """A table on standard output; every cell is data.
+
+    Where that is no terminal a row is a line, however long. On a terminal all but the first column
+    may be folded, but no heading is broken: those that are `dispensable` are left out first, in
+    this order.
+    """
+    cells = [[clean(cell) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        for line in table_lines(columns, cells):
+            say(line)
+        return
+    kept = columns_that_fit(columns, cells, dispensable, terminal_width())
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else Text(clean(cell)) for cell in row))
+    for number in kept:
+        name = columns[number]
+        table.add_column(
+            name, overflow="fold", no_wrap=number == 0, min_width=_least(number, name, cells)
+        )
+    for row in cells:
+        table.add_row(*(Text(row[number]) for number in kept))
     say_rich(table)
+    left_out = [column for number, column in enumerate(columns) if number not in kept]
+    if left_out:
+        say(f"(no room for {', '.join(left_out)})")
+
+
+def terminal_width() -> int:
+    """How wide the terminal is."""
+    return shutil.get_terminal_size((WIDTH, 24)).columns
+
+
+def table_lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A table as lines that are never folded or cut."""
+    lines = [columns, *rows]
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    return [
+        "  ".join(
+            cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in lines
+    ]
+
+
+def columns_that_fit(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], dispensable: Sequence[str], width: int
+) -> list[int]:
+    """The numbers of the columns that a terminal has room for without breaking a heading."""
+    kept = list(range(len(columns)))
+    for name in dispensable:
+        least = sum(_least(number, columns[number], rows) for number in kept)
+        if least + GAP * (len(kept) - 1) <= width:
+            break
+        kept = [number for number in kept if columns[number] != name]
+    return kept
+
+
+def _least(number: int, heading: str, rows: Sequence[Sequence[str]]) -> int:
+    """How narrow a column may become: the first one holds what a row is called by."""
+    widest = max((cell_len(row[number]) for row in rows), default=0)
+    return max(cell_len(heading), widest if number == 0 else min(widest, MIN_COLUMN))
 
 
 def say_rich(renderable: Any) -> None:

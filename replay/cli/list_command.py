@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -10,16 +10,35 @@ import click
 from replay.cli.cause_table import say_by_cause
 from replay.cli.common import core_options, reading
 from replay.cli.console import say, say_json, say_table
+from replay.errors import UsageError
 from replay.findings.account import CauseAccount
 from replay.findings.lifecycle import Status
 from replay.findings.selection import EVENTS, is_of, worst_first
 from replay.findings.severity import Severity
 from replay.findings.store.store import StoredFinding
+from replay.safe_text import clean
 from replay.settings import Settings
 
 COLUMNS = (
     *("id", "status", "severity", "event", "rule", "field", "kind", "times", "steps", "runs"),
 )
+
+DISPENSABLE = ("runs", "steps", "kind", "times", "severity", "field")
+"""Of these, what is left out first where a terminal is narrow."""
+
+VALUES: Mapping[str, str] = {
+    **{name: name for name in ("id", "status", "severity", "hot", "event", "rule", "part")},
+    "field": "field",
+    "kind": "kind",
+    "times": "occurrences",
+    "steps": "steps",
+    **{name: name for name in ("first_run", "last_run", "owner", "note", "verdict")},
+}
+"""What --columns takes, and which value of a finding's document that is."""
+
+TSV_COLUMNS = tuple(name for name in VALUES if name not in ("note", "verdict"))
+MAX_VALUE = 100_000
+"""Characters of a value for a script."""
 
 
 @click.command(
@@ -28,6 +47,7 @@ COLUMNS = (
 Examples:
   doge-replay list --status new --status regressed --severity orders
   doge-replay list --owner anna --hot
+  doge-replay list --tsv --columns id,status,owner
   doge-replay list --json | jq -r '.[].id'""",
 )
 @click.option(
@@ -50,6 +70,15 @@ Examples:
 )
 @click.option("--hot", is_flag=True, help="Only those on the hot path: fills and ticks.")
 @click.option("--buckets", is_flag=True, help="By bucket alone, also where causes are known.")
+@click.option(
+    "--tsv", is_flag=True, help="By bucket, as values with tabs between them and a line of names."
+)
+@click.option(
+    "--columns",
+    "wanted",
+    metavar="NAME,...",
+    help="By bucket, with these columns: " + ", ".join(VALUES) + ".",
+)
 @core_options
 def list_command(
     statuses: tuple[str, ...],
@@ -58,6 +87,8 @@ def list_command(
     event: str | None,
     hot: bool,
     buckets: bool,
+    tsv: bool,
+    wanted: str | None,
     settings: Settings,
     as_json: bool,
 ) -> int:
@@ -67,6 +98,9 @@ def list_command(
     and of these what happens on fills and ticks. Failures of a core come last. Once
     `doge-replay causes` has run, each cause is one row, and what is not accounted for follows.
     """
+    columns = _chosen(wanted)
+    if as_json and (tsv or wanted is not None):
+        raise UsageError("--json has all values: it goes with neither --tsv nor --columns")
     with reading(settings) as store:
         stored = store.findings()
         findings = [
@@ -81,10 +115,16 @@ def list_command(
         account = store.account()
         if as_json:
             say_json([_with_causes(finding, account) for finding in findings])
+        elif tsv:
+            say("\t".join(columns))
+            for finding in findings:
+                say("\t".join(_values(finding, columns)))
         elif not stored:
             say("nothing is stored: no divergence and no failure so far")
         elif not findings:
             say(f"none of the {len(stored):,} stored findings is like that")
+        elif wanted is not None:
+            say_table(columns, [_values(finding, columns) for finding in findings])
         elif account is None or buckets:
             _say_buckets(findings)
         else:
@@ -93,7 +133,28 @@ def list_command(
 
 
 def _say_buckets(findings: Sequence[StoredFinding]) -> None:
-    say_table(COLUMNS, map(_row, findings))
+    say_table(COLUMNS, map(_row, findings), dispensable=DISPENSABLE)
+
+
+def _chosen(wanted: str | None) -> tuple[str, ...]:
+    """The columns of --columns, or those of --tsv. Raises UsageError for one that there is not."""
+    if wanted is None:
+        return TSV_COLUMNS
+    names = tuple(name.strip() for name in wanted.split(","))
+    for name in names:
+        if name not in VALUES:
+            raise UsageError(f"there is no column {name!r} (there are {', '.join(VALUES)})")
+    return names
+
+
+def _values(finding: StoredFinding, columns: Sequence[str]) -> list[str]:
+    """Values of a finding as scripts read them, each on one line."""
+    document = finding_document(finding)
+    texts = []
+    for name in columns:
+        value = document[VALUES[name]]
+        texts.append(str(int(value)) if isinstance(value, bool) else clean(value, MAX_VALUE))
+    return texts
 
 
 def _with_causes(finding: StoredFinding, account: CauseAccount | None) -> dict[str, Any]:

@@ -160,6 +160,7 @@ def _say_group(report: Report, group: Group) -> None:
     say_table(
         ("id", "severity", "event", "rule", "field", "kind", "times", "steps", ""),
         (_row(line, group) for line in lines[:MAX_ROWS]),
+        dispensable=("steps", "kind", "times", "severity", "field"),
     )
     if len(lines) > MAX_ROWS:
         say(f"... and {len(lines) - MAX_ROWS:,} more (--json has them)")
