@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from replay.cli.common import core_options, corpus_option, explanations_option, strict_option
-from replay.cli.console import Progress
+from replay.cli.console import Progress, note
 from replay.cli.run_report import announce, finish
-from replay.errors import InputError
+from replay.errors import ExitCode, InputError
 from replay.findings.store.store import RunKind
 from replay.runs.replay import Expectations, FirstTimes, replay_all
 from replay.runs.run import running
@@ -23,6 +23,11 @@ from replay.streams.model import Rejected, Segment, Unread
 from replay.streams.opening import path_of
 from replay.streams.parity_cases import ParityCase
 from replay.streams.stream_file import SUFFIX
+
+NO_CORPUS = (
+    "doge-replay: there is no corpus to replay; `doge-replay run FILE` replays a journal, "
+    "`doge-replay corpus import LOGS` makes a corpus of logs, `doge-replay fuzz` needs neither"
+)
 
 
 @click.command(
@@ -69,7 +74,10 @@ def run(
         progress.end()
         if report.tally.transitions:
             under_way.check()
-    return finish(report, as_json)
+    code = finish(report, as_json)
+    if not inputs and not report.tally.streams and report.exit_code is ExitCode.PROVES_NOTHING:
+        note(NO_CORPUS)
+    return code
 
 
 def stream_items(

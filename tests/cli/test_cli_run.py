@@ -224,3 +224,19 @@ def test_what_a_core_refuses_with_stands_in_reports_and_in_what_explain_says(
     explained = doge(tmp_path, "explain", found["id"], "--shadow", core)
     assert said in explained.out
     assert "the smallest input known" in explained.out
+
+
+def test_a_run_without_a_corpus_says_what_to_do_next(tmp_path: Path) -> None:
+    ran = doge(tmp_path, "run")
+    assert ran.code == 4
+    assert "`doge-replay run FILE`" in ran.last
+    assert "`doge-replay corpus import LOGS`" in ran.last
+    assert doge(tmp_path, "run", "--json").json["exit"] == 4
+
+
+def test_a_core_that_is_no_file_is_told_from_a_module_that_is_not_there(tmp_path: Path) -> None:
+    missing = {"nowhere.py": "there is no such file", "no_module": "no file and no module"}
+    for spec, why in missing.items():
+        ran = doge(tmp_path, "run", ".", "--shadow", spec)
+        assert ran.code == 2
+        assert f"{spec} ({why}" in ran.last

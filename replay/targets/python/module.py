@@ -181,7 +181,9 @@ def locate_core(spec: str) -> tuple[Path, str]:
         return package.parent, package.name
     found = locate(spec, [Path.cwd(), *(Path(entry) for entry in sys.path if entry)])
     if found is None or (spec.endswith(".py") and not Path(spec).is_file()):
-        raise UsageError(f"no such Python core: {spec}", spec=spec)
+        is_file = spec.endswith(".py")
+        why = "there is no such file" if is_file else "no file and no module of that name is there"
+        raise UsageError(f"no such Python core: {spec} ({why})", spec=spec)
     return found
 
 
