@@ -25,7 +25,7 @@ EXECUTABLES = Path(__file__).parents[1] / "support" / "executables"
 sys.path.insert(0, str(EXECUTABLES))
 from refusing import STYLES  # noqa: E402
 
-UNITS = 5
+UNITS = 12
 PATIENT = Limits(storm_in_a_row=10**6, storm_total=10**6)
 
 

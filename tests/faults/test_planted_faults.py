@@ -20,7 +20,7 @@ from planted_faults import ROOT, SUITE, Builds, Fault
 DIVERGENCES = [fault for fault in SUITE if fault.failure is None]
 FAILURES = [fault for fault in SUITE if fault.failure is not None]
 MOST_BUCKETS = 2
-BUDGET = ("--seconds", "600", "--max-transitions", "1000")
+BUDGET = ("--seconds", "600", "--max-transitions", "2500")
 TIMEOUT_SEC = "0.3"
 """The deadline of a request: a planted hang costs this much each time it is met."""
 
