@@ -96,11 +96,12 @@ def read_signature(field: str) -> Signature:
 
 
 def is_read_from_text(regime: object) -> bool:
-    """Whether a regime is given as a text that means one only once it is trimmed and put in upper
-    case."""
+    """Whether a regime is given as a text that means one only once it is put in upper case (and
+    trimmed)."""
     if not isinstance(regime, str):
         return False
-    return regime not in _REGIMES and regime.strip().upper() in _REGIMES
+    trimmed = regime.strip()
+    return trimmed not in _REGIMES and trimmed.upper() in _REGIMES
 
 
 # --- Refusals ---------------------------------------------------------------------------------
