@@ -296,7 +296,7 @@ def test_merges_that_make_no_sense_are_refused_whole(
         ([third, failed], BUG.id, "a failure of a core is no divergence"),
         ([third, one], BUG.id, f"{one} was merged into {other} already"),
         ([third], one, f"{one} was merged into {other} already"),
-        ([third, PART.id], BUG.id, f"doge-replay split {PART.id} --undo"),
+        ([third, PART.id], BUG.id, f"`split {PART.id} --undo"),
         ([third, "d-00000000"], BUG.id, "no finding 'd-00000000'"),
     ]
     sources, target, reason = wrong[number]
