@@ -86,6 +86,13 @@ def test_no_base_name_stands_twice() -> None:
     assert {stem: names for stem, names in places.items() if len(names) > 1} == {}
 
 
+def test_no_test_module_has_the_name_of_another() -> None:
+    """Two of one name cannot be collected together."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert len(names) > 100
+    assert len(set(names)) == len(names)
+
+
 @pytest.mark.parametrize(
     "folder", sorted({path.parent for path in PACKAGE.rglob("*.py")} - {PACKAGE}), ids=str
 )
