@@ -35,7 +35,8 @@ WIDTH = 120
 
 def say(text: str = "") -> None:
     """One line on standard output."""
-    click.echo(text)
+    # By name: of an ASCII stream click would make a UTF-8 one.
+    click.echo(text, file=sys.stdout)
 
 
 def say_marked(text: str, marked: bool) -> None:

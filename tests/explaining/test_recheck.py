@@ -86,14 +86,14 @@ def test_several_explanations_share_the_buckets(two: World) -> None:
 
 
 def test_a_known_deviation_is_named(tmp_path: Path) -> None:
-    shadow = patched(
-        tmp_path,
-        (
-            "entries.py",
-            "return rnd(max(fill_price * (1 + p), market * (1 + e)), config.price_decimals)",
-            "return round(max(fill_price * (1 + p), market * (1 + e)) * 1e6) / 1e6",
-        ),
-    )
+    faults = []
+    for value in ("max(fill_price * (1 + p), market * (1 + e))",
+                  "min(fill_price * (1 - p), market * (1 - e))"):  # fmt: skip
+        scaled = (
+            f"return round({value} * 10.0**config.price_decimals) / 10.0**config.price_decimals"
+        )
+        faults.append(("entries.py", f"return rnd({value}, config.price_decimals)", scaled))
+    shadow = patched(tmp_path, *faults)
     fills = [
         stream((2, 2, "X", "buy", place / 100_000, 25.0, 0.01, 1001.0))
         for place in range(20_005, 24_000, 50)
