@@ -32,7 +32,13 @@ def is_at(path: Path, descriptor: int) -> bool:
 
 def sync_directory(directory: Path) -> None:
     """Makes the names in a directory safe, where its file system can do that. Raises OSError."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    sync_path(directory)
+
+
+def sync_path(path: Path) -> None:
+    """Brings a file's bytes, or a directory's names, to the disk, where its file system can do
+    that. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError as error:

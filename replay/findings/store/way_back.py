@@ -17,7 +17,7 @@ from contextlib import closing
 from pathlib import Path
 
 from replay.errors import EnvironmentFailure
-from replay.streams.kept_files import CANNOT_SYNC, sync_directory
+from replay.streams.kept_files import sync_directory, sync_path
 
 
 def copies(path: Path, version: int) -> Iterator[Path]:
@@ -48,7 +48,7 @@ def keep_copy(path: Path, version: int) -> Path:
         made.unlink(missing_ok=True)
         _copy(path, made)
         shutil.copymode(path, made)
-        _sync(made)
+        sync_path(made)
         kept = _place(made, path, version)
         sync_directory(path.parent)
     except OSError as error:
@@ -68,17 +68,6 @@ def _copy(path: Path, made: Path) -> None:
     source = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
     with closing(source), closing(sqlite3.connect(made)) as copy:
         source.backup(copy)
-
-
-def _sync(file: Path) -> None:
-    descriptor = os.open(file, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in CANNOT_SYNC:
-            raise
-    finally:
-        os.close(descriptor)
 
 
 def _place(made: Path, path: Path, version: int) -> Path:

@@ -190,13 +190,7 @@ def dies_unasked(command: Sequence[str], seconds: float) -> str | None:
     One that was cut off or lacks a library does so, whatever it would have been asked.
     """
     try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        process = _started_unheard(command)
     except OSError as error:
         return f"cannot be started: {error.strerror or type(error).__name__}"
     code: int | None = None
@@ -212,16 +206,21 @@ def dies_unasked(command: Sequence[str], seconds: float) -> str | None:
     return f"exited with {signal_words(-code)}"
 
 
+def _started_unheard(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    """A program that is asked nothing and not listened to, in a session of its own."""
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
 def _try_to_run(path: str, command: Sequence[str]) -> None:
     """Starts it once without the wrapper: only so the system says itself why it cannot be."""
     try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        process = _started_unheard(command)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise TargetError(f"{path} cannot be started: {reason}", path=path) from error
