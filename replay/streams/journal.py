@@ -94,8 +94,7 @@ class JournalReader:
         if seq == slot.seq and text == slot.bytes_of_line:
             where = f" of {slot.name}" if slot.file != self._file else ""
             return f"stands twice: it is the same as line {slot.line}{where}"
-        ts = document.get("ts")
-        at = float(ts) if isinstance(ts, float) or type(ts) is int else slot.ts
+        at = _seconds(document.get("ts"), slot.ts)
         try:
             return self._take(document, number, slot, seq, at, line, data)
         except UnusableError as error:
@@ -237,3 +236,13 @@ def _changes(document: Mapping[str, Any], texts: bool) -> dict[str, Any]:
 def _shown(value: object) -> str:
     shown = ascii(value)
     return shown if len(shown) <= 60 else f"{shown[:60]}..."
+
+
+def _seconds(ts: object, otherwise: float) -> float:
+    """The time of a line as a number; another one where it has none that a double can hold."""
+    if not isinstance(ts, float) and type(ts) is not int:
+        return otherwise
+    try:
+        return float(ts)
+    except OverflowError:
+        return otherwise

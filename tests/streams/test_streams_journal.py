@@ -12,7 +12,7 @@ from stream_makers import Bot, as_bytes, gather, journal, read, states_of, write
 
 from replay import core
 from replay.streams.inputs import Hooks, ShadowMark, open_input
-from replay.streams.model import Segment, Step
+from replay.streams.model import Rejected, Segment, Step
 
 
 @pytest.fixture
@@ -417,3 +417,10 @@ def test_a_state_without_a_config_is_not_said_to_have_no_state(tmp_path: Path) -
     _, rejected = read(write(tmp_path / "a.jsonl", [first, *rest]))
     assert 'has a state but no "config"' in rejected[0].reason
     assert rejected[1].reason.startswith("has no state, and none is known")
+
+
+def test_a_time_that_no_double_holds_is_no_time_and_no_fault(tmp_path: Path) -> None:
+    lines = [{**line, "ts": 10**400} for line in journal(5)]
+    items = list(open_input(write(tmp_path / "j.jsonl", lines)))
+    assert not [one for one in items if isinstance(one, Rejected)]
+    assert sum(len(one.steps) for one in items if isinstance(one, Segment)) == 5

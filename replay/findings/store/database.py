@@ -305,9 +305,12 @@ def judge(connection: Connection, newest: int) -> int:
     owner = connection.value("PRAGMA application_id")
     version = connection.value("PRAGMA user_version")
     if owner != APPLICATION_ID:
-        if owner or version or connection.value("SELECT count(*) FROM sqlite_master"):
+        if not (owner or version or connection.value("SELECT count(*) FROM sqlite_master")):
+            return 0
+        # Another process may have made it just between these questions: then it is ours by now.
+        if connection.value("PRAGMA application_id") != APPLICATION_ID:
             raise _foreign(path)
-        return 0
+        version = connection.value("PRAGMA user_version")
     if version > newest:
         copy = newest_copy(path, newest)
         beside = "" if copy is None else f"; a copy from before is {copy}"
