@@ -33,9 +33,6 @@ PLANNED = 60
 OF_A_BUCKET = 4
 """Unexplained steps of one bucket that are looked at in a round."""
 
-AGAIN = 8
-"""Steps that are looked at again where an edit of a reader is tried to be done without."""
-
 GENERATED = 5000
 """Steps that nobody has seen, by which the causes are tried in the end."""
 
@@ -117,7 +114,6 @@ class Inquiry:
         self._afterwards: list[Answered] = []
         self._strange = 0
         self._looked_through = 0
-        self._edits_looked_at: set[tuple[Statement, int]] = set()
         self._looked_at_again: set[Statement] = set()
         account = Account()
         try:

@@ -27,8 +27,10 @@ PIPE_SIZE = 1 << 20
 READ_SIZE = 1 << 17
 STDERR_TAIL = 2048
 EXIT_GRACE = 0.25
-HEAP_EXHAUSTED = 251
 """Between the end of a child's output and its exit, in seconds."""
+
+HEAP_EXHAUSTED = 251
+"""What GHC's runtime exits with where its heap is used up."""
 
 
 class Pump:
@@ -345,8 +347,7 @@ class Child:
 
 
 def exit_words(code: int) -> str:
-    """How a child ended that chose its exit code; 251 is what GHC's runtime ends with where its
-    heap is used up."""
+    """How a child ended that chose its exit code."""
     return f"exited with code {code}" + (" (out of memory)" if code == HEAP_EXHAUSTED else "")
 
 
