@@ -111,65 +111,54 @@ def running(
     explanations = NO_EXPLANATIONS
     if settings.explanations is not None:
         explanations = read_explanations(settings.explanations)
-    with (
-        ending_orphans(),
-        _open(kind, settings, details, announce, seed, profile, explanations) as it,
-    ):
-        yield it
+    cores = pair_of(settings)
+    with ending_orphans(), _opened(cores) as targets, Store.open(settings.db) as store:
+        report = Report(
+            str(kind), targets[0].identity, targets[1].identity, seed=seed, profile=profile
+        )
+        report.strict = settings.strict
+        report.commands = commands = commands_of(settings)
+        run = store.begin_run(
+            kind, report.authority, report.shadow, details, seed=seed, profile=profile
+        )
+        collector = Collector(
+            store, run, lambda one: commands("repro", one), announce, store.routing()
+        )
+        error: ReplayError | None = None
+        under_way = Running(settings, cores, targets, store, collector, report, explanations)
+        try:
+            yield under_way
+            report.findings = collector.lines()
+            under_way.conclude(kind)
+        except KeyboardInterrupt:
+            report.interrupted = ExitCode.INTERRUPTED
+        except Terminated as signalled:
+            report.interrupted = signalled.exit_code
+        except ReplayError as raised:
+            if raised.exit_code is ExitCode.BAD_INPUT:
+                error = raised
+            report.fault, report.interrupted = raised.message, raised.exit_code
+        except OSError as raised:
+            report.fault, report.interrupted = str(raised), ExitCode.CORE_FAILED
+        except Exception as raised:
+            fault = internal_fault(raised)
+            report.fault, report.interrupted = fault.message, fault.exit_code
+        report.findings = report.findings or collector.lines()
+        try:
+            store.record_failures(run, collector.failure_counts(report.tally.incidents))
+            store.end_run(run, _totals(report))
+        except ReplayError as raised:
+            raise error or raised from None
+        if error is not None:
+            raise error
 
 
 @contextmanager
-def _open(
-    kind: RunKind,
-    settings: Settings,
-    details: Mapping[str, object],
-    announce: Callable[[Finding, str], None],
-    seed: int | None,
-    profile: str | None,
-    explanations: Explanations,
-) -> Iterator[Running]:
-    cores = pair_of(settings)
+def _opened(cores: PairSpec) -> Iterator[tuple[Target, Target]]:
+    """Both cores, closed in the end."""
     targets = cores.open()
     try:
-        with Store.open(settings.db) as store:
-            report = Report(
-                str(kind), targets[0].identity, targets[1].identity, seed=seed, profile=profile
-            )
-            report.strict = settings.strict
-            report.commands = commands = commands_of(settings)
-            run = store.begin_run(
-                kind, report.authority, report.shadow, details, seed=seed, profile=profile
-            )
-            collector = Collector(
-                store, run, lambda one: commands("repro", one), announce, store.routing()
-            )
-            error: ReplayError | None = None
-            under_way = Running(settings, cores, targets, store, collector, report, explanations)
-            try:
-                yield under_way
-                report.findings = collector.lines()
-                under_way.conclude(kind)
-            except KeyboardInterrupt:
-                report.interrupted = ExitCode.INTERRUPTED
-            except Terminated as signalled:
-                report.interrupted = signalled.exit_code
-            except ReplayError as raised:
-                if raised.exit_code is ExitCode.BAD_INPUT:
-                    error = raised
-                report.fault, report.interrupted = raised.message, raised.exit_code
-            except OSError as raised:
-                report.fault, report.interrupted = str(raised), ExitCode.CORE_FAILED
-            except Exception as raised:
-                fault = internal_fault(raised)
-                report.fault, report.interrupted = fault.message, fault.exit_code
-            report.findings = report.findings or collector.lines()
-            try:
-                store.record_failures(run, collector.failure_counts(report.tally.incidents))
-                store.end_run(run, _totals(report))
-            except ReplayError as raised:
-                raise error or raised from None
-            if error is not None:
-                raise error
+        yield targets
     finally:
         for target in targets:
             target.close()
