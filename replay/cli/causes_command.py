@@ -23,6 +23,7 @@ from replay.explaining.search.proposal import proposal
 from replay.findings.account import CauseAccount, StoredCause
 from replay.findings.severity import Severity, rank
 from replay.findings.store.store import Store, StoredFinding
+from replay.reports.wording import answered_words
 from replay.runs.commands import Commands, commands_of
 from replay.safe_text import clean
 from replay.settings import Settings
@@ -223,11 +224,7 @@ class Listing:
         account = self._account
         count = len(account.causes)
         these = "this cause" if count == 1 else f"these {count} causes"
-        told = (
-            f"with {these} the Python core gave the shadow's answer at "
-            f"{account.kept_right:,} of {account.kept:,} kept occurrences and at "
-            f"{account.afterwards_right:,} of {account.afterwards:,} steps generated afterwards"
-        )
+        told = f"with {these} {answered_words(self.account)}"
         if account.afterwards and account.afterwards_right == account.afterwards:
             bound = max(1, math.floor(account.afterwards / 3))
             told += f" (95 %: at most one in {bound:,} is something else)"

@@ -54,7 +54,7 @@ def note(text: str) -> None:
 
 def columns() -> int:
     """How wide the output may be: the terminal's width, and WIDTH where there is none."""
-    return shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH
+    return terminal_width() if sys.stdout.isatty() else WIDTH
 
 
 def say_json(document: Any) -> None:

@@ -10,9 +10,9 @@ from replay.cli.common import core_options
 from replay.cli.console import say, say_json
 from replay.errors import ExitCode
 from replay.gate.preflight import examine
+from replay.runs.cores import pair_of
 from replay.safe_text import clean
 from replay.settings import Settings
-from replay.targets.pair import PairSpec
 
 CALLS_AN_HOUR = 20_000.0
 WIDTH = 1000
@@ -42,7 +42,7 @@ def preflight(calls_per_hour: float, settings: Settings, as_json: bool) -> int:
     Exits 0 where all is ready, 1 where the cores differ, 3 where something cannot run, 4 where
     nothing could be compared.
     """
-    cores = PairSpec(settings.authority, settings.needed_shadow, settings.timeout)
+    cores = pair_of(settings)
     found = examine(cores, os.environ, calls_per_hour)
     if as_json:
         say_json(

@@ -14,7 +14,6 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,10 +21,8 @@ from replay.differential.lockstep import Lockstep
 from replay.differential.model import Verdict
 from replay.errors import ExitCode, ReplayError
 from replay.executable_path import resolved_executable
-from replay.fuzzing.campaign_units import Mix, units
-from replay.fuzzing.generate import run_source
+from replay.runs.canary import ordinary_units, run_unit
 from replay.shadow.options import Backend, ShadowOptions
-from replay.streams.model import Stream
 from replay.targets.base import CoreIdentity
 from replay.targets.pair import PairSpec
 
@@ -123,7 +120,7 @@ def _environment(
     if not environ.get("DOGE_CORE_EXE", "").strip():
         says = f"DOGE_CORE_EXE is not set: {options.executable} would be asked"
         found.append(Checked(area, says, bad))
-    elif _same_file(options.executable, cores.shadow) is False:
+    elif not _same_file(options.executable, cores.shadow):
         says = f"DOGE_CORE_EXE is {options.executable}, but {cores.shadow} is looked at here"
         found.append(Checked(area, says, bad))
     return found
@@ -163,9 +160,8 @@ def _steps(cores: PairSpec) -> Checked:
     try:
         lockstep = Lockstep(authority, shadow)
         findings = []
-        for unit in islice(units(Mix.LIVE, SEED, (), _no_corpus), MAX_STREAMS):
-            start, source = unit.open()
-            findings += run_source(lockstep, unit.number, start, source, unit.origin).found
+        for unit in ordinary_units(SEED, MAX_STREAMS):
+            findings += run_unit(lockstep, unit)
             findings += lockstep.finish()
             if lockstep.tally.transitions >= STEPS:
                 break
@@ -185,10 +181,6 @@ def _steps(cores: PairSpec) -> Checked:
     if not tally.compared:
         return Checked(Area.STEPS, f"{told}: that proves nothing", ExitCode.PROVES_NOTHING)
     return Checked(Area.STEPS, f"{told}, all agree")
-
-
-def _no_corpus(stream: str) -> Stream:
-    raise LookupError(stream)
 
 
 # --- The machine ------------------------------------------------------------------------------

@@ -271,13 +271,18 @@ def bound_words(bound: Bound, event: str) -> str:
 
 def account_words(account: CauseAccount) -> str:
     """What all causes together come to."""
-    told = (
-        f"with {counted(len(account.causes), 'cause')} the Python core gave the shadow's answer at "
+    told = f"with {counted(len(account.causes), 'cause')} {answered_words(account)}"
+    left = sum(account.left.values())
+    return f"{told}; {left:,} steps are not accounted for" if left else told
+
+
+def answered_words(account: CauseAccount) -> str:
+    """At how much the corrected core gives the shadow's answers."""
+    return (
+        "the Python core gave the shadow's answer at "
         f"{account.kept_right:,} of {account.kept:,} kept occurrences and at "
         f"{account.generated_right:,} of {account.generated:,} steps generated afterwards"
     )
-    left = sum(account.left.values())
-    return f"{told}; {left:,} steps are not accounted for" if left else told
 
 
 def cause_words(cause: StoredCause) -> str:

@@ -8,7 +8,7 @@ proves nothing (design: a run that cannot detect is not green).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 from replay.differential.lockstep import Lockstep
@@ -88,12 +88,18 @@ def check_control(open_authority: Open, open_shadow: Open) -> Check:
 
 def _run(lockstep: Lockstep, streams: int) -> list[Finding]:
     found: list[Finding] = []
-    for unit in islice(units(Mix.LIVE, CANARY_SEED, (), _no_corpus), streams):
-        found += _run_unit(lockstep, unit)
+    for unit in ordinary_units(CANARY_SEED, streams):
+        found += run_unit(lockstep, unit)
     return found + lockstep.finish()
 
 
-def _run_unit(lockstep: Lockstep, unit: Unit) -> list[Finding]:
+def ordinary_units(seed: int, streams: int) -> Iterator[Unit]:
+    """Some streams of ordinary trading."""
+    return islice(units(Mix.LIVE, seed, (), _no_corpus), streams)
+
+
+def run_unit(lockstep: Lockstep, unit: Unit) -> list[Finding]:
+    """Runs one stream; gives what was found meanwhile."""
     start, source = unit.open()
     return run_source(lockstep, unit.number, start, source, unit.origin).found
 
