@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 from PIL import Image
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
 
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / name) for name in ("findings", "gate", "cli")]
@@ -305,7 +307,7 @@ class Browser:
     @property
     def text(self) -> str:
         """The text of the page, as it can be read."""
-        return self.driver.find_element(By.TAG_NAME, "body").text
+        return self._with(By.TAG_NAME, "body", lambda body: body.text)
 
     def all(self, selector: str) -> list[str]:
         """The texts of all elements."""
@@ -318,7 +320,16 @@ class Browser:
         return "".join(self.all(f'[data-counter="{name}"]'))
 
     def click(self, selector: str) -> None:
-        self.driver.find_element(By.CSS_SELECTOR, selector).click()
+        self._with(By.CSS_SELECTOR, selector, WebElement.click)
+
+    def _with(self, by: str, selector: str, use: Callable[[WebElement], Any]) -> Any:
+        """Uses an element; once more, where another page took its place between the two steps."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return use(self.driver.find_element(by, selector))
+            except StaleElementReferenceException:
+                assert time.monotonic() < end, f"never stands still: {selector}"
 
     def wait(self, until: Callable[[], Any]) -> Any:
         """Waits for something to become true."""
