@@ -10,6 +10,9 @@ import pytest
 
 from replay.errors import ENDING_SIGNALS
 
+collect_ignore = ["support/stand_in_bot"]
+"""A bot with tests of its own, which it runs itself."""
+
 for _number in ENDING_SIGNALS:
     # What nohup, or a shell's background, has us ignore, the programs that tests start would
     # ignore as well; and tests send signals.

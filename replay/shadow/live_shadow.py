@@ -9,13 +9,11 @@ hold it up where the bot does not ask to wait.
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import shutil
 import threading
 import time
-import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +27,7 @@ from replay.shadow.cores_seen import python_sources
 from replay.shadow.feeder import Feeder
 from replay.shadow.metrics import Counter, Counts, Latency, Tally, telemetry
 from replay.shadow.options import Backend, ShadowOptions
+from replay.shadow.process_end import at_end, weakly
 from replay.shadow.wire import Settings
 from replay.shadow.wrapped_calls import Mode, Notes, Shadowed, shadowed
 
@@ -93,7 +92,7 @@ class LiveShadow:
         self._feeder: Feeder | None = None
         self._haskell: HaskellBackend | None = None
         self._nought = Counts()
-        self._at_exit: Callable[[], None] | None = None
+        self._not_at_end: Callable[[], None] | None = None
         self._is_on = False
         self._is_crowded = False
         self._mode = Mode.NEW
@@ -249,9 +248,8 @@ class LiveShadow:
             )
             self._feeder.start()
         if is_on or self._haskell is not None:
-            self._at_exit = _weakly(self, LiveShadow._exit)
-            atexit.register(self._at_exit)
-            os.register_at_fork(after_in_child=_weakly(self, LiveShadow._forked))
+            self._not_at_end = at_end(weakly(self, LiveShadow._exit))
+            os.register_at_fork(after_in_child=weakly(self, LiveShadow._forked))
         self._notes.clock, self._notes.limit = options.clock, options.queue_limit
         self._notes.room = self._room if options.wait else None
         self._is_on = bool(is_on)
@@ -320,15 +318,15 @@ class LiveShadow:
         with self._lock:
             self._closed = True
             self._set(Mode.OFF)
-            at_exit, self._at_exit = self._at_exit, None
+            not_at_end, self._not_at_end = self._not_at_end, None
         # Without the lock, which the feeder may want before it ends.
         feeder = self._feeder
         if feeder is not None and feeder.is_alive:
             feeder.stop(timeout, leave=leave)
         if self._haskell is not None:
             self._haskell.executable.close()
-        if at_exit is not None:
-            atexit.unregister(at_exit)
+        if not_at_end is not None:
+            not_at_end()
 
     def _exit(self) -> None:
         self._close(AT_EXIT, leave=True)
@@ -385,15 +383,3 @@ def _authority_of(module: Any) -> tuple[str, list[str], str]:
     files = [os.path.abspath(one) for one in python_sources(module)]
     version = str(getattr(module, "__version__", "unknown"))[:100]
     return os.path.abspath(path) if isinstance(path, str) else "", files, version
-
-
-def _weakly(shadow: LiveShadow, method: Callable[[LiveShadow], None]) -> Callable[[], None]:
-    """A call of a method that does not keep the shadow alive."""
-    reference = weakref.ref(shadow)
-
-    def call() -> None:
-        shadow = reference()
-        if shadow is not None:
-            method(shadow)
-
-    return call
