@@ -42,7 +42,7 @@ COMMANDS: Mapping[str, str] = {
                 "export",
             ),
             *("corpus", "doctor", "explanations", "gate", "monitor", "evidence", "paper", "serve"),
-            "preflight",
+            *("db", "preflight"),
         )
     },
     "list": "list_command",

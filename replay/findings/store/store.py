@@ -138,6 +138,11 @@ class Store(Deciding):
         """Where the database is."""
         return self._connection.path
 
+    @property
+    def connection(self) -> Connection:
+        """For who reads or writes all of it, row by row (union_file.py)."""
+        return self._connection
+
     def close(self) -> None:
         """Flushes what was counted and closes the file. May be called twice."""
         try:
