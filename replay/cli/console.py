@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from replay.differential.lockstep import Tally
 from replay.safe_text import clean, json_safe
 
 GAP = 2
@@ -141,6 +142,16 @@ def say_rich(renderable: Any) -> None:
         no_color="NO_COLOR" in os.environ or not tty,
     )
     console.print(renderable)
+
+
+@contextlib.contextmanager
+def progress(label: str, *, quiet: bool) -> Iterator[Callable[[Tally], None]]:
+    """Shows how far a part of a run is, until it is over."""
+    shown = Progress(label, quiet)
+    try:
+        yield lambda tally: shown.update(tally.transitions)
+    finally:
+        shown.end()
 
 
 class Progress:

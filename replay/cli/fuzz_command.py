@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from pathlib import Path
 
 import click
 
@@ -15,15 +14,13 @@ from replay.cli.common import (
     explanations_option,
     strict_option,
 )
-from replay.cli.console import Progress
+from replay.cli.console import progress
 from replay.cli.run_report import announce, finish
-from replay.differential.lockstep import Tally
 from replay.errors import UsageError
 from replay.findings.store.store import RunKind
 from replay.fuzzing.campaign_units import Mix
-from replay.runs.campaign import run_campaign
-from replay.runs.run import Running, running
-from replay.runs.worker import Candidate, Job
+from replay.runs.campaign import Budget, hunt
+from replay.runs.run import running
 from replay.settings import Settings
 
 DEFAULT_SECONDS = 60.0
@@ -81,20 +78,14 @@ def fuzz(
     chosen_seed = new_seed() if seed is None else seed
     mix = Mix(profile or settings.profile)
     jobs = 1 if unit is not None else jobs or settings.jobs
+    deadline = None if seconds is None else time.monotonic() + seconds
+    budget = Budget(mix, chosen_seed, jobs, deadline, max_transitions, unit)
     details = {"seconds": seconds, "max_transitions": max_transitions, "jobs": jobs, "unit": unit}
     with running(
         RunKind.FUZZ, settings, details, announce, seed=chosen_seed, profile=mix.value
     ) as under_way:
-        campaign(
-            under_way,
-            mix,
-            chosen_seed,
-            jobs,
-            None if seconds is None else time.monotonic() + seconds,
-            max_transitions,
-            only=unit,
-            quiet=as_json,
-        )
+        with progress("fuzz", quiet=as_json) as show:
+            hunt(under_way, budget, show)
         under_way.check()
     return finish(under_way.report, as_json)
 
@@ -102,40 +93,3 @@ def fuzz(
 def new_seed() -> int:
     """A seed that nobody has used: short enough to type."""
     return secrets.randbelow(2**32)
-
-
-def campaign(
-    under_way: Running,
-    mix: Mix,
-    seed: int,
-    jobs: int,
-    deadline: float | None,
-    transitions: int | None,
-    known_features: frozenset[str] = frozenset(),
-    *,
-    only: int | None = None,
-    quiet: bool,
-) -> list[Candidate]:
-    """Runs a campaign for a command, with progress."""
-    progress = Progress("fuzz", quiet=quiet)
-
-    def show(tally: Tally) -> None:
-        progress.update(tally.transitions)
-
-    job = Job(
-        cores=under_way.cores,
-        mix=mix,
-        seed=seed,
-        number=0,
-        of=1,
-        deadline=deadline,
-        transitions=transitions,
-        corpus=tuple(Path(one) for one in under_way.settings.corpus if one.is_dir()),
-        known_features=known_features,
-        routing=under_way.collector.routing,
-        only=only,
-    )
-    try:
-        return run_campaign(job, jobs, under_way.collector, under_way.report, show)
-    finally:
-        progress.end()

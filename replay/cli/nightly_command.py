@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import time
+from functools import partial
 from pathlib import Path
 
 import click
@@ -17,24 +17,19 @@ from replay.cli.common import (
     reading,
     strict_option,
 )
-from replay.cli.console import Progress, note, say
-from replay.cli.fuzz_command import campaign, new_seed
-from replay.cli.run_command import corpus_items
+from replay.cli.console import note, progress, say
+from replay.cli.fuzz_command import new_seed
 from replay.cli.run_report import announce, finish
 from replay.explaining.causes.inquiry import GENERATED
 from replay.findings.store.store import RunKind
 from replay.fuzzing.campaign_units import Mix
 from replay.reports.files import write_reports
 from replay.reports.run_details import details_of
-from replay.runs.replay import replay_all, rerun
-from replay.runs.run import Running, running
-from replay.runs.worker import Candidate
+from replay.runs.campaign import Budget
+from replay.runs.nightly import Night, run_night
+from replay.runs.run import running
 from replay.safe_text import clean, json_safe
 from replay.settings import Settings
-from replay.streams.corpus import Corpus
-
-MAX_NEW_STREAMS = 50
-"""Streams that may join the corpus in one night, so that it does not outgrow the nights."""
 
 
 @click.command(
@@ -97,20 +92,13 @@ def nightly(
     chosen_seed = new_seed() if seed is None else seed
     jobs = jobs or settings.jobs
     details = {"minutes": minutes, "max_transitions": max_transitions, "jobs": jobs}
+    budget = Budget(mix, chosen_seed, jobs, deadline, max_transitions)
+    night = Night((*map(Path, imports), *settings.logs), budget)
     with running(
         RunKind.NIGHTLY, settings, details, announce, seed=chosen_seed, profile=mix.value
     ) as under_way:
-        report = under_way.report
-        _import_logs(under_way, (*map(Path, imports), *settings.logs))
-        known = _corpus(under_way, quiet=as_json)
-        _stored(under_way)
-        if report.storm is None:
-            under_way.check()
-        if report.storm is None:
-            candidates = campaign(
-                under_way, mix, chosen_seed, jobs, deadline, max_transitions, known, quiet=as_json
-            )
-            report.new_streams = _join(settings, candidates, known)
+        run_night(under_way, night, partial(progress, quiet=as_json))
+    report = under_way.report
     listing = None
     with reading(settings) as store:
         cases = details_of(store, report)
@@ -126,56 +114,3 @@ def nightly(
         for line in listing.lines():
             say(line)
     return code
-
-
-def _import_logs(under_way: Running, logs: tuple[Path, ...]) -> None:
-    """Takes live logs into the corpus; what cannot be used is in the report."""
-    if not logs:
-        return
-    report = under_way.report
-    corpus = Corpus(under_way.settings.corpus[-1])
-    report.unread = corpus.import_inputs(logs, on_rejected=report.reject).unread
-
-
-def _corpus(under_way: Running, *, quiet: bool) -> frozenset[str]:
-    """Replays the corpus; gives the features that it reaches."""
-    progress = Progress("corpus", quiet=quiet)
-    reached = replay_all(
-        corpus_items(under_way.settings.corpus, itertools.count()),
-        under_way.authority,
-        under_way.shadow,
-        under_way.collector,
-        under_way.open_minimisers,
-        under_way.report,
-        on_progress=lambda tally: progress.update(tally.transitions),
-        with_features=True,
-    )
-    progress.end()
-    return reached
-
-
-def _stored(under_way: Running) -> None:
-    """Runs every stored finding again."""
-    under_way.asks_all = True
-    if under_way.report.storm is None:
-        rerun(
-            under_way.store.findings(),
-            under_way.authority,
-            under_way.shadow,
-            under_way.collector,
-            under_way.report,
-        )
-
-
-def _join(settings: Settings, candidates: list[Candidate], known: frozenset[str]) -> int:
-    """Keeps the streams that reach what neither the corpus nor one before them does."""
-    corpus = Corpus(settings.corpus[-1])
-    reached = set(known)
-    joined = 0
-    for candidate in candidates:
-        if candidate.features <= reached or joined >= MAX_NEW_STREAMS:
-            continue
-        reached |= candidate.features
-        corpus.add(candidate.stream)
-        joined += 1
-    return joined

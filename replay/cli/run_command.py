@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from replay.findings.store.store import RunKind
 from replay.runs.replay import Expectations, FirstTimes, replay_all
 from replay.runs.run import running
 from replay.settings import Settings
-from replay.streams.corpus import Corpus
+from replay.streams.corpus import Corpus, segments_of
 from replay.streams.inputs import Hooks, read_files
 from replay.streams.log_files import Wanted, find_files
 from replay.streams.model import Rejected, Segment, Unread
@@ -88,7 +87,7 @@ def stream_items(
     anything is run."""
     if not inputs:
         drawn.leave_all_out()
-        return corpus_items(settings.corpus, itertools.count()), ()
+        return segments_of(settings.corpus), ()
     paths = [path_of(given) for given in inputs]
     found = find_files(
         [
@@ -106,21 +105,6 @@ def stream_items(
 
     hooks = Hooks(on_case=on_case, on_stream=drawn.leave_out)
     return read_files(found.files, hooks=hooks), found.unread
-
-
-def corpus_items(
-    directories: tuple[Path, ...], keys: Iterator[int]
-) -> Iterator[Segment | Rejected]:
-    """All streams of all corpora that are there; a stream in two of them once."""
-    seen: set[str] = set()
-    for directory in directories:
-        if not directory.is_dir():
-            continue
-        corpus = Corpus(directory)
-        for stream in corpus.streams():
-            if stream not in seen:
-                seen.add(stream)
-                yield from corpus.segments(stream, next(keys))
 
 
 def _corpus_file(settings: Settings, given: str) -> Path:

@@ -24,8 +24,10 @@ from typing import Any
 
 from replay.differential.lockstep import Tally
 from replay.errors import FailureStorm, ReplayError
+from replay.fuzzing.campaign_units import Mix
 from replay.runs.collector import Collector
 from replay.runs.report import Report, SetAside
+from replay.runs.run import Running
 from replay.runs.worker import (
     WORKER_SIGNALS,
     Candidate,
@@ -54,6 +56,43 @@ ended. One that was only slow costs a replacement, and is then asked step by ste
 
 MAX_REPLACED = 20
 """Workers of one campaign that may die. More of them die of something that goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a campaign may generate: streams of a mix and a seed on `jobs` workers, until a deadline
+    (time.monotonic) or the streams planned for so many transitions; or `only` one of its units."""
+
+    mix: Mix
+    seed: int
+    jobs: int
+    deadline: float | None
+    transitions: int | None
+    only: int | None = None
+
+
+def hunt(
+    under_way: Running,
+    budget: Budget,
+    on_progress: Callable[[Tally], None],
+    known_features: frozenset[str] = frozenset(),
+) -> list[Candidate]:
+    """Runs a campaign as a part of a run, with its cores and its corpus; gives the streams that
+    reached what is not known."""
+    job = Job(
+        cores=under_way.cores,
+        mix=budget.mix,
+        seed=budget.seed,
+        number=0,
+        of=1,
+        deadline=budget.deadline,
+        transitions=budget.transitions,
+        corpus=tuple(path for path in under_way.settings.corpus if path.is_dir()),
+        known_features=known_features,
+        routing=under_way.collector.routing,
+        only=budget.only,
+    )
+    return run_campaign(job, budget.jobs, under_way.collector, under_way.report, on_progress)
 
 
 def run_campaign(

@@ -98,6 +98,23 @@ class ImportCount:
     files: list[FileCount] = field(default_factory=list)
 
 
+def segments_of(
+    directories: Iterable[Path], keys: Iterator[int] | None = None
+) -> Iterator[Segment | Rejected]:
+    """All streams of all corpora that are there, in segments; a stream in two of them once.
+    `keys` are the numbers that the streams go by in a run."""
+    keys = itertools.count() if keys is None else keys
+    seen: set[str] = set()
+    for directory in directories:
+        if not directory.is_dir():
+            continue
+        corpus = Corpus(directory)
+        for stream in corpus.streams():
+            if stream not in seen:
+                seen.add(stream)
+                yield from corpus.segments(stream, next(keys))
+
+
 class Corpus:
     """The streams in a directory, which the first stream added creates."""
 
@@ -128,12 +145,6 @@ class Corpus:
         """A stream in segments, for a run: a damaged one is a Rejected. Raises InputError where
         it is not there."""
         return read_segments(self.path_of(stream), key, stream)
-
-    def all_segments(self, keys: Iterator[int] | None = None) -> Iterator[Segment | Rejected]:
-        """All streams one after the other, in the order of their ids."""
-        keys = itertools.count() if keys is None else keys
-        for stream in self.streams():
-            yield from self.segments(stream, next(keys))
 
     def entries(self) -> Iterator[Entry | Rejected]:
         """What `corpus list` shows, in the order of the ids. A visibly damaged file is a

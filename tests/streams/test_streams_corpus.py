@@ -21,7 +21,7 @@ from test_streams_cases import any_stream
 
 from replay import core
 from replay.errors import DamagedError, EnvironmentFailure, InputError
-from replay.streams.corpus import Corpus, Entry
+from replay.streams.corpus import Corpus, Entry, segments_of
 from replay.streams.inputs import open_input
 from replay.streams.model import Rejected, Segment, Start, Step, Stream
 from replay.streams.stream_file import check_file, stream_id
@@ -298,7 +298,7 @@ def test_a_good_file_under_another_streams_name_is_damage(corpus: Corpus) -> Non
 def test_a_run_goes_on_behind_a_damaged_stream(corpus: Corpus) -> None:
     names = sorted(corpus.add(ticks(n))[0] for n in range(1, 4))
     corpus.path_of(names[1]).write_bytes(b"")
-    streams, rejected = gather(corpus.all_segments())
+    streams, rejected = gather(segments_of([corpus.directory]))
     assert [stream_id(stream) for stream in streams] == [names[0], names[2]]
     assert [item.file for item in rejected] == [str(corpus.path_of(names[1]))]
     kinds = [type(item) for item in corpus.entries()]
