@@ -82,7 +82,7 @@ it failed, 128 + n on signal n; 2 bad input, 3 the environment (a port or direct
     type=click.Path(path_type=Path),
     help="A CSV file of one-minute candles (timestamp or time, open, high, low, close; without a "
     "header in this order, as Kraken's archives are), plain, .gz or "
-    ".zst; default a synthetic market. Behind the last candle they begin again.",
+    ".zst; default a synthetic market. After the last candle they begin again.",
 )
 @click.option(
     "--seed",
@@ -98,7 +98,7 @@ it failed, 128 + n on signal n; 2 bad input, 3 the environment (a port or direct
     metavar="H",
     help="End after so many simulated hours, those before a restart included; default: never.",
 )
-@click.option("--until-end", is_flag=True, help="End behind the last candle.")
+@click.option("--until-end", is_flag=True, help="End after the last candle.")
 @click.option(
     "--speed",
     callback=_speed,
@@ -188,8 +188,8 @@ def paper(
             new_slot(number, price_at(market, 0)) if one is None else one.slot
             for number, one in enumerate(saved)
         ]
-        behind = min(slot.tick for slot in alive) + 1
-        if until is not None and behind >= until:
+        next_tick = min(slot.tick for slot in alive) + 1
+        if until is not None and next_tick >= until:
             raise UsageError(
                 f"{logs}: this run has come to its end; --fresh begins anew", logs=str(logs)
             )
@@ -197,9 +197,9 @@ def paper(
         now = time.time()
         began = now // 1 if isinstance(start, str) else start
         is_ours = start == NOW and speed == 1.0
-        origin = origin_of(None if is_ours else began, now, known, behind, last_sample(logs))
+        origin = origin_of(None if is_ours else began, now, known, next_tick, last_sample(logs))
         plan = Plan(market, seed, origin, speed, until, logs, run)
-        clock = SimulatedClock(plan.time_of(behind))
+        clock = SimulatedClock(plan.time_of(next_tick))
         adapter = wrap(core, _options(settings, logs, clock, speed))
         stack.callback(adapter.close)
         progress = Progress("paper", quiet=as_json)
@@ -221,7 +221,7 @@ def paper(
         progress.end()
         adapter.close()
         seconds = time.monotonic() - began
-        document = _document(host, adapter, plan, behind, seconds, stop.signal)
+        document = _document(host, adapter, plan, next_tick, seconds, stop.signal)
         document["authority"] = settings.authority
     if as_json:
         say_json(document)

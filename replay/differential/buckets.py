@@ -23,7 +23,7 @@ def is_full(number: int) -> bool:
 
 
 def next_full(number: int) -> int:
-    """The first occurrence behind this one that is told in full."""
+    """The first occurrence after this one that is told in full."""
     # A multiple of the spacing on either side of a power of two, so it makes no odds which it is.
     spacing = _spacing(number)
     return number - number % spacing + spacing

@@ -2,7 +2,7 @@
 
 Equality is the contract's (protocol.md, part 2): the same structure and the same double bits, but
 0.0 equals -0.0 and NaN equals NaN. Records in lists are matched by their ids, so that one order too
-many does not make all those behind it look different.
+many does not make all those after it look different.
 """
 
 from __future__ import annotations
@@ -190,7 +190,7 @@ def _merged(
 
 
 _NO_FIELD = len(STATE_FIELDS)
-"""Stands behind all fields."""
+"""Stands after all fields."""
 
 
 def _former(before: Sequence[Any] | None, index: int) -> Any:
@@ -203,7 +203,7 @@ def _former(before: Sequence[Any] | None, index: int) -> Any:
 def _histories(
     one: Any, other: Any, before: Sequence[Any] | None, kind_of: KindOf
 ) -> list[Difference]:
-    """Histories as `[keep, records]`: only what is behind the shorter common start is looked at."""
+    """Histories as `[keep, records]`: only what is after the shorter common start is looked at."""
     if not (_is_history(one) and _is_history(other)):
         return [Difference("state.completed_cycles", kind_of("", one, other), one, other)]
     former = before[CYCLES] if before is not None else ()

@@ -268,7 +268,7 @@ class Lockstep:
         outcomes: Sequence[Outcome],
         end: Callable[[], Plain] | None,
     ) -> None:
-        """Moves the stream's position behind the segment."""
+        """Moves the stream's position after the segment."""
         position = self._positions[segment.key]
         if segment.last:
             del self._positions[segment.key]

@@ -37,7 +37,7 @@ class Settings:
         """Those that a stream begins with."""
         return cls(start._asdict())
 
-    def behind(self, changes: Mapping[str, Document]) -> Settings:
+    def after(self, changes: Mapping[str, Document]) -> Settings:
         """Those in force after something was set from outside."""
         return Settings(changes, self) if changes.keys() & _NAMES else self
 
@@ -93,5 +93,5 @@ def settings_at(start: Start, steps: Sequence[Step], place: int) -> Settings:
     settings = Settings.of(start)
     for step in steps[: place + 1]:
         if step.changes is not None:
-            settings = settings.behind(step.changes)
+            settings = settings.after(step.changes)
     return settings

@@ -42,7 +42,7 @@ class Stencil:
     __slots__ = ("fixed", "parts", "place_of")
 
     def __init__(self, names: Sequence[int], fixed: Sequence[bytes]) -> None:
-        """`fixed` is what stands before, between and behind the doubles of the fields."""
+        """`fixed` is what stands before, between and after the doubles of the fields."""
         self.fixed = tuple(fixed)
         self.parts = Struct(">" + "d".join(f"{len(part)}s" for part in fixed)).unpack
         self.place_of = {name: 2 * number + 1 for number, name in enumerate(names)}

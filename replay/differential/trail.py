@@ -67,7 +67,7 @@ class Trail:
         if "state" in changes or "patch" in changes:
             self._plain, self._changes = self.plain, changes
             self.version = object()
-        self.settings = self.settings.behind(changes)
+        self.settings = self.settings.after(changes)
         if "config" in changes:
             self.decimals = _decimals(changes["config"], self.decimals)
 

@@ -1,6 +1,6 @@
 """Whether every byte of a zip archive belongs to what its directory lists.
 
-A zip archive can hold more than it shows: data before, between and behind its members, behind the
+A zip archive can hold more than it shows: data before, between and after its members, after the
 end of what is compressed, in comments and extra fields, a name in front of a member that is not the
 one in the directory. Two programs may then see two different archives. Here all of that has a name;
 an archive that somebody packed anew with any ordinary program has none of it.
@@ -63,7 +63,7 @@ def _directory_flaw(entry: zipfile.ZipInfo) -> str:
     if _has_odd_extra(entry.extra):
         return "has an extra field that no archiver writes"
     if entry.orig_filename != entry.filename:
-        return "has another name behind its name"
+        return "has another name after its name"
     if entry.is_dir() and (entry.file_size or entry.compress_size > 2):
         return "is a directory with content"
     return ""
@@ -104,11 +104,11 @@ def _member(file: IO[bytes], entry: zipfile.ZipInfo) -> tuple[int, str]:
     flaw = _packed_flaw(file, entry)
     if flags & _DESCRIBED:
         file.seek(end)
-        behind = file.read(16)
+        descriptor = file.read(16)
         wanted = struct.pack("<3I", *known)
-        signed = behind[:4] == b"PK\x07\x08"
-        if (behind[4:] if signed else behind[:12]) != wanted:
-            flaw = flaw or "is not what it says behind it"
+        signed = descriptor[:4] == b"PK\x07\x08"
+        if (descriptor[4:] if signed else descriptor[:12]) != wanted:
+            flaw = flaw or "is not what it says after it"
         end += 16 if signed else 12
     return end, flaw
 
@@ -116,7 +116,7 @@ def _member(file: IO[bytes], entry: zipfile.ZipInfo) -> tuple[int, str]:
 def _says_the_same(
     said: tuple[int, int, int], known: tuple[int, int, int], *, described: int
 ) -> bool:
-    """Whether a header fits; one that is described behind the data says nothing."""
+    """Whether a header fits; one that is described after the data says nothing."""
     return all(
         one == other or (described and one == 0) or one == 0xFFFFFFFF
         for one, other in zip(said, known, strict=True)
@@ -143,4 +143,4 @@ def _packed_flaw(file: IO[bytes], entry: zipfile.ZipInfo) -> str:
             piece = inflating.unconsumed_tail
     if not inflating.eof or room:
         return "has another size than it says"
-    return "has something behind its end" if left or inflating.unused_data else ""
+    return "has something after its end" if left or inflating.unused_data else ""

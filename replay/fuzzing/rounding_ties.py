@@ -29,7 +29,7 @@ def tie_near(value: float, decimals: int) -> float:
     where there is none."""
     if not -15 <= decimals <= _MOST_PLACES or not 0.0 < abs(value) < 1e15:
         return value
-    # Odd multiples of 1/2, 1/4, 1/8 end in a 5 behind the last decimal, and doubles hold them.
+    # Odd multiples of 1/2, 1/4, 1/8 end in a 5 after the last decimal, and doubles hold them.
     unit = 0.5**decimals if decimals >= 0 else 10.0**-decimals
     return (math.floor(value / unit) + 0.5) * unit
 

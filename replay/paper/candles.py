@@ -74,7 +74,7 @@ def read_candles(path: Path) -> tuple[Candle, ...]:
         if len(candles) > MAX_CANDLES:
             line.refuse(f"there are more than {MAX_CANDLES:,} candles")
     if not candles:
-        first.refuse("there are no candles behind the header")
+        first.refuse("there are no candles after the header")
     return tuple(candles)
 
 
@@ -169,7 +169,7 @@ def _check_follows(line: _Line, before: Candle, candle: Candle) -> None:
     if step == 0:
         line.refuse(f"the candle of {told(candle.at)} stands twice")
     if step < 0:
-        line.refuse(f"the candle of {told(candle.at)} stands behind that of {told(before.at)}")
+        line.refuse(f"the candle of {told(candle.at)} stands after that of {told(before.at)}")
     missing = step / MINUTE - 1
     line.refuse(
         f"there is a gap of {missing:,.0f} candle{'s' if missing > 1 else ''} "

@@ -33,7 +33,7 @@ class Desk(NamedTuple):
 
 
 class Dealing:
-    """A slot while a tick changes it: made from the slot before, it ends in the one behind."""
+    """A slot while a tick changes it: made from the slot before, it ends in the one after."""
 
     def __init__(self, slot: Slot, moment: Moment, desk: Desk) -> None:
         self.slot = slot
@@ -50,7 +50,7 @@ class Dealing:
         self.base_price, self.size, self.sizes = slot.base_price, slot.size, slot.sizes
 
     def end(self) -> Slot:
-        """The slot behind the tick."""
+        """The slot after the tick."""
         return Slot(
             number=self.slot.number,
             tick=self.moment.tick,
@@ -66,7 +66,7 @@ class Dealing:
         )
 
     def transition(self, event: Any, at: float) -> None:
-        """One event, its actions, and the invariants behind it, as today's bots call them."""
+        """One event, its actions, and the invariants after it, as today's bots call them."""
         core = self.core
         self.desk.set_clock(at)
         self.state, actions = core.transition(

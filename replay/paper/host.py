@@ -107,7 +107,7 @@ class Host:
 
     @property
     def next_tick(self) -> int:
-        """The first tick that not every slot has behind it."""
+        """The first tick that not every slot has made."""
         return min(slot.tick for slot in self._slots) + 1
 
     def status(self) -> Mapping[str, Any] | None:
@@ -145,7 +145,7 @@ class Host:
         self._end()
 
     def _tick(self, tick: int) -> None:
-        """One tick of all slots but those whose snapshot was written behind it."""
+        """One tick of all slots but those whose snapshot was written after it."""
         plan, market = self._plan, self._plan.market
         price = price_at(market, tick)
         before = price_at(market, tick - 1) if tick else price

@@ -76,7 +76,7 @@ def regime_at(market: Market, tick: int) -> Regime:
 
 
 class CandleMarket:
-    """Recorded candles, which begin again behind the last one (a Market)."""
+    """Recorded candles, which begin again after the last one (a Market)."""
 
     def __init__(self, candles: Sequence[Candle]) -> None:
         self._candles = candles

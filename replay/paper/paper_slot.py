@@ -46,7 +46,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A slot behind a tick (-1: before its first). `state` is the core's own PairState, None before
+    """A slot after a tick (-1: before its first). `state` is the core's own PairState, None before
     the first tick; `size` and `sizes` are what it orders with, `base_price` what they come from.
 
     `unheard` are fills that the bot does not know of yet, or hears of a second time. No entry is

@@ -45,7 +45,7 @@ class TelemetryWriter:
 
     def write(self, at: float, status: Mapping[str, Any]) -> None:
         """Appends a sample of the status document, taken at that time. No two have one second's
-        time, as a last sample might have right behind the one of a minute."""
+        time, as a last sample might have right after the one of a minute."""
         self._at = max(at, self._at + 1.0)
         document = {
             "ts": told_at(self._at),

@@ -31,15 +31,15 @@ def saved_slots(core: Any, logs: Path, run: Mapping[str, Any]) -> list[Saved | N
 
 
 def origin_of(
-    begins: float | None, now: float, saved: Sequence[Saved], behind: int, sign: float | None
+    begins: float | None, now: float, saved: Sequence[Saved], next_tick: int, sign: float | None
 ) -> float:
-    """The time of tick 0, where `behind` is the first tick to run.
+    """The time of tick 0, where `next_tick` is the first tick to run.
 
     `begins` is when the run began; None where the bot's time is ours, `now`. A bot that was killed
     goes on from snapshots that are a little older than its last `sign` of life. Time must not go
-    back, or it would look like two bots: it goes on more than a minute behind that sign.
+    back, or it would look like two bots: it goes on more than a minute after that sign.
     """
-    past = behind * TICK_SECONDS
+    past = next_tick * TICK_SECONDS
     if begins is None:
         origin = now // 1 - past
     else:

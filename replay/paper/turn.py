@@ -25,7 +25,7 @@ FILL_AFTER = 0.0001
 
 
 def take_turn(slot: Slot, moment: Moment, desk: Desk) -> Slot:
-    """The slot behind a tick. Raises what the core raises."""
+    """The slot after a tick. Raises what the core raises."""
     deal = Dealing(slot, moment, desk)
     if slot.state is None:
         _begin(deal)

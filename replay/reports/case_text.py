@@ -42,7 +42,7 @@ def case_lines(case: Stream, width: int = TEXT_WIDTH) -> list[str]:
 
 
 def labelled(label: str, text: str, width: int = TEXT_WIDTH) -> list[str]:
-    """A text behind a label, wrapped so that only the first line has the label."""
+    """A text after a label, wrapped so that only the first line has the label."""
     wrapped = textwrap.wrap(
         text,
         max(width - _LABEL, 20),

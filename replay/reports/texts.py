@@ -35,7 +35,7 @@ def markdown_code(value: object, limit: int = MAX_TEXT, *, in_table: bool = Fals
     """A text as code in a line of Markdown, where nothing in it can mean anything.
 
     In a table a `|` ends the cell even inside code, unless it is escaped. A `<` that could begin a
-    tag has a space behind it, since not everything that shows Markdown leaves code alone.
+    tag has a space after it, since not everything that shows Markdown leaves code alone.
     """
     text = _TAG.sub("< ", plain(value, limit)).strip() or " "
     longest = max(map(len, _BACKTICKS.findall(text)), default=0)

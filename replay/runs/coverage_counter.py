@@ -160,7 +160,7 @@ class Exercising:
     def _take_ticks(
         self, stream: _Stream, codes: Sequence[int], begin: int, end: int, different: Different
     ) -> Different:
-        """Ticks in a row that moved only price and time; gives what differs behind them."""
+        """Ticks in a row that moved only price and time; gives what differs after them."""
         stream.slot.due = False
         phase, seen = stream.slot.phase, stream.seen
         timers = sum(codes[begin:end])
@@ -185,7 +185,7 @@ class Exercising:
         self, stream: _Stream, code: int, unit: Hashable, different: Different, end: int
     ) -> Different:
         """Counts the divergences of a step, as often as steps like it are counted; gives those
-        behind it. `end` is the place behind the step."""
+        after it. `end` is the place after the step."""
         here = 0
         for place, identity in different:
             if place >= end:

@@ -30,7 +30,7 @@ _NAMING = {
 
 _LISTS = ((ORDERS, "orders"), (RECOVERIES, "recovery_orders"))
 _READ_LATER = frozenset(("event", "local_id", "config", "order_size_usd", "order_sizes"))
-"""What is read behind a state, as the paths of refusals name it."""
+"""What is read after a state, as the paths of refusals name it."""
 
 _EXITS = {"S0": (), "S1a": ("buy",), "S1b": ("sell",), "S2": ("buy", "sell")}
 

@@ -272,7 +272,7 @@ class Compactor:
     def _outcome(
         self, offer: Offer, values: tuple[Any, ...]
     ) -> tuple[Any, tuple[Any, ...], Outcome]:
-        """The state behind the call, its values, and the outcome."""
+        """The state after the call, its values, and the outcome."""
         state = offer.state
         if offer.refusal is not None:
             return state, values, offer.refusal

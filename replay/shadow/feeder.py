@@ -26,7 +26,7 @@ POLL = 0.02
 more than everything else."""
 
 SLICE, REST = 0.0002, 0.0002
-"""Seconds of work, and of sleep behind it."""
+"""Seconds of work, and of sleep after it."""
 
 BEHIND = 1.0
 """Seconds without an empty queue that say that it is not looked at often enough to tell the times
@@ -157,7 +157,7 @@ class Feeder:
             _LOG.exception("the shadow could not be ended in order")
 
     def _turn(self) -> float:
-        """Does what there is to do for one slice; the seconds to rest behind it."""
+        """Does what there is to do for one slice; the seconds to rest after it."""
         queue, connection = self._queue, self._connection
         self._turns += 1
         hurried = self._hurry.is_set()
@@ -191,7 +191,7 @@ class Feeder:
         return POLL / 20 if hurried else POLL
 
     def _look_at_queue(self) -> None:
-        """Notes how long it is, and what was dropped behind its end."""
+        """Notes how long it is, and what was dropped after its end."""
         waiting, happened = len(self._queue), self._tally.happened
         drops = self._dropped.value
         if drops != self._seen_drops:

@@ -1,8 +1,8 @@
 """Where each slot stands in the shadow process; its calls as steps with the authority's answers.
 
 A slot's stream goes on from call to call. It is begun anew, with its whole state, where the
-executable may stand somewhere else: at first, when it was opened again, behind a call that it gave
-no usable answer to, and behind one that was refused with something set from outside, since nobody
+executable may stand somewhere else: at first, when it was opened again, after a call that it gave
+no usable answer to, and after one that was refused with something set from outside, since nobody
 knows what a core made of that.
 """
 

@@ -1,7 +1,7 @@
 """What goes between the bot's process and the shadow process: MessagePack values, back to back.
 
 To the shadow process: its Settings, then lists of calls (CallMessage) and requests to `FLUSH`. Back
-from it: Progress, a few times a second, and at once behind a flush.
+from it: Progress, a few times a second, and at once after a flush.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ def unpack_all(data: bytes) -> list[Any]:
     except (msgpack.UnpackException, RecursionError) as error:
         raise ValueError(f"not MessagePack values: {type(error).__name__}") from error
     if unpacker.tell() != len(data):
-        raise ValueError(f"{len(data) - unpacker.tell()} bytes are left over behind the last value")
+        raise ValueError(f"{len(data) - unpacker.tell()} bytes are left over after the last value")
     return values
 
 

@@ -312,7 +312,7 @@ def _frames(path: Path, skip: tuple[bytes, ...] = ()) -> Iterator[tuple[bytes, b
                 break
             allowed = _START if kind == _ORIGIN else _CHUNK + _END
         if file.read(1):
-            raise _damaged(path, "there is something behind its end")
+            raise _damaged(path, "there is something after its end")
 
 
 def _read(file: IO[bytes], path: Path, size: int) -> bytes:

@@ -123,7 +123,7 @@ class Work(NamedTuple):
     `session` names the stream; `start` is set where it begins (or begins anew), `last` where it
     ends. `guide` has the authority's outcomes, for a shadow: each step then starts from the
     authority's state. Without it a core goes on from its own answers. `guide_blob` is their
-    encoding and `guide_end` gives the authority's state behind them, where these are at hand.
+    encoding and `guide_end` gives the authority's state after them, where these are at hand.
     """
 
     session: int
@@ -143,7 +143,7 @@ class Reply:
     nothing failed: equal blobs are equal outcomes, and nothing needs decoding. `results` are
     decoded when first asked for. `incidents` are failures that were noticed at a step (its index)
     whose true answer was then found by asking again: they stand beside the results. `end` gives
-    the plain state behind the last step where the target has it at hand and nothing was refused;
+    the plain state after the last step where the target has it at hand and nothing was refused;
     it saves applying every delta just to know where a stream stands. `notable` are the places of
     the notable steps (differential/notable.py) where the target knows them anyway. `copied` are the
     places of steps of whose answer the delta is not the core's own but the guide's: part 1 does not
@@ -248,5 +248,5 @@ def decode_outcomes(blob: bytes) -> list[StepResult]:
     outcomes: list[StepResult] = list(unpacker)
     if unpacker.tell() != len(blob):
         left = len(blob) - unpacker.tell()
-        raise ValueError(f"{left} bytes are left over behind the last outcome")
+        raise ValueError(f"{left} bytes are left over after the last outcome")
     return outcomes

@@ -91,7 +91,7 @@ class Standing:
         results: Sequence[StepResult],
         end: Callable[[], Plain] | None = None,
     ) -> None:
-        """`go_on` for many steps. With `end`, which gives the state behind them where none of
+        """`go_on` for many steps. With `end`, which gives the state after them where none of
         them was refused, hardly anything is done for each step."""
         if end is not None:
             for step in steps:
@@ -138,7 +138,7 @@ class Standing:
 def settings_after(
     settings: Mapping[str, Document], step: Step, *, answered: bool, readers: Readers = OURS
 ) -> dict[str, Document]:
-    """The config, order_size_usd and order_sizes in force behind a step with changes, by name.
+    """The config, order_size_usd and order_sizes in force after a step with changes, by name.
 
     What cannot be read leaves in force what was there (docs/replay-method.md). Where a transition
     was answered, all of it could be read; else the readers decide.

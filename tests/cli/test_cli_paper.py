@@ -372,7 +372,7 @@ def told_in_one_line(
             "open is no price",
         ),
         (csv_text([*flat(0.2), *flat(0.2, start=1767225720.0)]), 3, "a gap of 1 candle"),
-        (csv_text(flat(0.2, 0.2)[::-1]), 3, "stands behind"),
+        (csv_text(flat(0.2, 0.2)[::-1]), 3, "stands after"),
     ],
 )
 def test_bad_candles_are_refused_before_anything_is_written(

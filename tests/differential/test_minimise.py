@@ -51,7 +51,7 @@ THREE_IN_A_ROW = """    global _SEEN
 
 
 def remembering(directory: Path) -> Target:
-    """A core that goes wrong at a timer tick behind a price tick behind a timer tick, all three
+    """A core that goes wrong at a timer tick after a price tick after a timer tick, all three
     since it last read a state."""
     path = copy_of_core(
         directory, "reducer.py", "    if isinstance(event, TimerTick):", THREE_IN_A_ROW

@@ -271,7 +271,7 @@ FAULTS: dict[str, tuple[str, Sequence[tuple[str, str]]]] = {
         "reducer._refresh",
         [("last_refresh_direction_a=direction,", ""), ("last_refresh_direction_b=direction,", "")],
     ),
-    "the count is not reset behind a pause": (
+    "the count is not reset after a pause": (
         "reducer._refresh",
         [("count, cooldown_until = 0, 0.0", "pass")],
     ),

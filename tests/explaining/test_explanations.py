@@ -26,7 +26,7 @@ reason = "may stay"
 signed = "Ada"
 date = 2026-11-22
 """
-"""A note; what a test adds goes behind it."""
+"""A note; what a test adds goes after it."""
 
 DEVIATION = """
 [explanation.deviation]
@@ -111,7 +111,7 @@ def test_those_in_the_documents_are_good() -> None:
 BUCKET = 'buckets = ["d-3f9a2c1b"]'
 
 BAD: dict[str, tuple[str, int, str]] = {
-    # What is behind the note; the line it is told of, counted from the note's first; the reason.
+    # What is after the note; the line it is told of, counted from the note's first; the reason.
     "unknown key": ("event = 'FillEvent'\nfeild = 'x'", 8, "did you mean field or fields?"),
     "no bucket in a note": ("event = 'FillEvent'", 2, "a note (it has no deviation) must name"),
     "no condition": (DEVIATION, 2, "says nowhere where it applies"),

@@ -97,7 +97,7 @@ def test_damaged_documents_are_among_them_where_reading_is_the_question() -> Non
 
 
 def test_ties_end_up_where_rounding_has_to_choose() -> None:
-    """A market price whose product with some factor ends in a 5 behind the last decimal kept."""
+    """A market price whose product with some factor ends in a 5 after the last decimal kept."""
     ties = 0
     for document in documents(tie_changes([case()], 3), 500):
         decimals = document["config"]["price_decimals"]

@@ -65,7 +65,7 @@ FAULTS = (
         in_suite=False,
     ),
     Fault(
-        "a reset left out: the count goes on behind a pause",
+        "a reset left out: the count goes on after a pause",
         "Reducer",
         "then t {tsRefreshes = 0, tsRefreshCooldownUntil = 0.0}",
         "then t {tsRefreshCooldownUntil = 0.0}",
@@ -196,7 +196,7 @@ FAULTS = (
         in_suite=False,
     ),
     Fault(
-        "a call left out: no base cooldown behind a cycle",
+        "a call left out: no base cooldown after a cycle",
         "Blocks",
         "  reentryCooldown trade\n  now <- gets stNow\n  before",
         "  now <- gets stNow\n  before",

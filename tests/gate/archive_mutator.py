@@ -62,7 +62,7 @@ def before_directory(chance: random.Random, members: Members, whole: bytes) -> b
 
 
 def behind_the_end(chance: random.Random, members: Members, whole: bytes) -> bytes:
-    """Something behind the end of a member's compressed content."""
+    """Something after the end of a member's compressed content."""
     entry = _entry(chance, whole)
     at = entry.header_offset
     begin = at + 30 + sum(struct.unpack_from("<2H", whole, at + 26))
@@ -174,7 +174,7 @@ def as_zip_does(chance: random.Random, members: Members, whole: bytes) -> bytes:
 
 
 def as_a_stream(chance: random.Random, members: Members, whole: bytes) -> bytes:
-    """As it is written to a pipe: sizes behind the content."""
+    """As it is written to a pipe: sizes after the content."""
 
     class Pipe(io.RawIOBase):
         def __init__(self) -> None:

@@ -131,7 +131,7 @@ def test_matching_a_hundred_thousand_takes_time_in_proportion(speed: float) -> N
 
 
 def two_processes(lines: list[dict[str, Any]], *, drop: tuple[int, ...]) -> Bot:
-    """Telemetry of a bot that is started again, more than five minutes behind its first divergence
+    """Telemetry of a bot that is started again, more than five minutes after its first divergence
     (line 28); the lines of `drop` were not compared."""
     begin = lines[0]["ts"] - 20 * 3600.0
     bot = Bot(begin // 60 * 60, adapter=True)

@@ -165,7 +165,7 @@ def test_a_slow_executable_fills_the_queue_and_what_is_too_much_is_dropped(tmp_p
     assert own["queue_max"] == own["queue_limit"] == 40
     assert adds_up(metrics)
     assert metrics["shadow_failures"] == metrics["total_divergences"] == 0
-    # What was dropped is a gap; behind it stands a full line.
+    # What was dropped is a gap; after it stands a full line.
     journal = Journal(tmp_path / "logs")
     assert not journal.rejected
     assert journal.lines == own["compared"]

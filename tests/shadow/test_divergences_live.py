@@ -68,7 +68,7 @@ def test_violations_that_differ_behind_a_transition_are_of_the_invariants(tmp_pa
         for step in segment.steps
         if (file, step.line) in journal.diverged
     }
-    assert {1, 6} <= methods  # the timer tick, and the look at its state behind it
+    assert {1, 6} <= methods  # the timer tick, and the look at its state after it
     assert metrics["transition_divergences"] == 0
 
 

@@ -73,7 +73,7 @@ def without(line: int) -> str:
         (changed(3, ",0.21", ',"0.21'), 3, "is no CSV"),
         (without(3), 3, "a gap of 1 candle before 2026-01-01T00:02:00Z"),
         (changed(3, "00:01:00", "00:00:00"), 3, "stands twice"),
-        (changed(4, "00:02:00", "00:00:00"), 4, "stands behind"),
+        (changed(4, "00:02:00", "00:00:00"), 4, "stands after"),
         (changed(3, "0.21", "0.2\x001"), 3, "open is no price"),
         (changed(3, "0.21", "9" * 5000), 3, "is longer than 4096 bytes"),
     ],

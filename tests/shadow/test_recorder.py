@@ -142,7 +142,7 @@ def test_a_value_without_json_costs_its_own_line_only(tmp_path: Path) -> None:
 
 
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No waiting behind an error."""
+    """No waiting after an error."""
     monkeypatch.setattr(recorder, "FIRST_PAUSE", 0.0)
     monkeypatch.setattr(recorder, "LONGEST_PAUSE", 0.0)
 

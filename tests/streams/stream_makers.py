@@ -145,7 +145,7 @@ def gather(items: Iterable[Segment | Rejected]) -> tuple[list[Stream], list[Reje
         if isinstance(item, Rejected):
             rejected.append(item)
             continue
-        assert item.key not in ended, "a segment behind the last one of its stream"
+        assert item.key not in ended, "a segment after the last one of its stream"
         assert (item.start is None) == (item.key in starts), "a start that is missing or twice"
         if item.start is not None:
             starts[item.key] = (item.start, item.origin)
@@ -161,7 +161,7 @@ def gather(items: Iterable[Segment | Rejected]) -> tuple[list[Stream], list[Reje
 
 
 def states_of(stream: Stream) -> Iterator[dict[str, Any]]:
-    """The state that the Python core has before each step, and the one behind the last."""
+    """The state that the Python core has before each step, and the one after the last."""
     state = core.from_dict(stream.start.state)
     settings = {
         "config": stream.start.config,

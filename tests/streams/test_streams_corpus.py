@@ -278,7 +278,7 @@ def test_each_kind_of_damage_has_its_reason(corpus: Corpus) -> None:
         (good[:end], "it is cut off"),
         (b"PK" + good[2:], "it does not begin as a stream file does"),
         (good[:8] + b"\x63" + good[9:], "its format version 99 is not known"),
-        (good + b"x", "there is something behind its end"),
+        (good + b"x", "there is something after its end"),
         (good[:-1] + bytes((good[-1] ^ 1,)), "the checksum of one of its frames is wrong"),
         (good[:9] + good[end:], "the header of one of its frames is damaged"),
     ]:

@@ -237,18 +237,18 @@ def cooldown_part(moment: Moment, trade: str, odd: float, config: EngineConfig) 
     due = moment.losses(trade) >= config.loss_cooldown_start
     after_base, after_loss = max(before, now + base), now + config.loss_cooldown_sec
 
-    def behind(base_cooldown: float) -> float:
+    def after(base_cooldown: float) -> float:
         return max(base_cooldown, after_loss) if due else base_cooldown
 
     wrongly = (
-        (LEFT_OUT, behind(before)),
+        (LEFT_OUT, after(before)),
         (LOSSES, after_base),
         (LOSSES, max(after_base, after_loss)),
         (LOSSES, after_loss if due else after_base),
-        (BASE, behind(now + base)),
-        (BASE, behind(min(before, now + base))),
+        (BASE, after(now + base)),
+        (BASE, after(min(before, now + base))),
     )
-    right = behind(after_base)
+    right = after(after_base)
     named = (part for part, value in wrongly if value == odd != right)
     return next(named, LOSSES if due else BASE)
 

@@ -161,7 +161,7 @@ class Moment:
         return price
 
     def losses(self, trade: str) -> int:
-        """A trade's losses in a row behind the step. Asked only about what comes after they are
+        """A trade's losses in a row after the step. Asked only about what comes after they are
         counted, and where both cores agree on them."""
         losses: int = self.authority[f"consecutive_losses_{trade.lower()}"]
         return losses

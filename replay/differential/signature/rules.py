@@ -1,7 +1,7 @@
 """Where reducer.md says what a finding is about: from the names that a signature has to its words.
 
 A signature names the rule at work in few words ("entry fill", "book a cycle"), and often the
-condition or the part of a figure behind its field ("whether it acts: drift"). Whoever looks at a
+condition or the part of a figure after its field ("whether it acts: drift"). Whoever looks at a
 divergence next wants to read what both cores should have done, so here is the place in the contract
 for each of these names.
 """

@@ -16,7 +16,7 @@ which:
    one is named where doing it wrongly gives what the odd core answered (figures.py).
 
 What is merely true of the state is not used. It is full of coincidences: a price that is wrong
-everywhere is also wrong behind losses, and would fall apart into as many bugs as there are
+everywhere is also wrong after losses, and would fall apart into as many bugs as there are
 branches. So trades and sides are not told apart, for which the contract has one rule, and two bugs
 that are wrong in the same way in the same expression share a bucket: `split` is for them.
 

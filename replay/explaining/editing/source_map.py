@@ -185,7 +185,7 @@ class ParsedModule:
         return self.tokens[bisect_right(starts, span[0] - 1) : bisect_right(starts, span[1] - 1)]
 
     def token_at(self, offset: int) -> int:
-        """The place in `tokens` of the first one that begins at, or behind, a place in the text."""
+        """The place in `tokens` of the first one that begins at, or after, a place in the text."""
         return bisect_right(self._token_starts, offset - 1)
 
     @cached_property

@@ -28,7 +28,7 @@ class Place:
 
     @property
     def end(self) -> tuple[int, int]:
-        """Just behind it."""
+        """Just after it."""
         return self.end_line, self.end_column
 
 

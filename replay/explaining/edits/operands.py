@@ -75,7 +75,7 @@ def removals(unit: Unit, parts: Sequence[ast.AST], end: int) -> Iterator[Span]:
         span = _with_comma(unit, (start, after))
         is_last = place == len(parts) - 1
         if is_last and place and span[1] == after:
-            # The last one without a comma behind it: the one before goes.
+            # The last one without a comma after it: the one before goes.
             span = _bracketed(unit, parts[place - 1])[1], after
         yield span[0], min(span[1], end)
 
@@ -102,7 +102,7 @@ def _bracketed(unit: Unit, part: ast.AST) -> Span:
 
 
 def _with_comma(unit: Unit, span: Span) -> Span:
-    """With a comma that follows, and the space behind that."""
+    """With a comma that follows, and the space after that."""
     tokens = unit.module.tokens
     after = unit.module.token_at(span[1])
     if after < len(tokens) and tokens[after].text == ",":

@@ -1,4 +1,4 @@
-"""The order of things: the first for the last, before for behind, one statement before another."""
+"""The order of things: the first for the last, before for after, one statement before another."""
 
 from __future__ import annotations
 

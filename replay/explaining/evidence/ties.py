@@ -142,7 +142,7 @@ def _factors(document: CaseDocument) -> list[float]:
 
 
 def _tie_near(choices: Seeded, value: float, decimals: int) -> float:
-    """A double that is, or is nearest to, a decimal number that ends in a 5 behind the decimals
+    """A double that is, or is nearest to, a decimal number that ends in a 5 after the decimals
     that are kept; about as great as `value` where there are such."""
     exponent = max(-30, min(30, decimals))
     units = min(abs(value) * 10.0**exponent, 1e15)

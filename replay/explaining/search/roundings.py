@@ -120,7 +120,7 @@ def _single(x: Any, digits: Any = None) -> Any:
 
 
 def _whole_without_digits(x: Any, digits: Any = None) -> Any:
-    """To whole numbers where no digit behind the point is kept."""
+    """To whole numbers where no digit after the point is kept."""
     if digits is None or digits > 0 or not _is_ordinary(x, 0):
         return round(x, digits)
     return float(round(x))

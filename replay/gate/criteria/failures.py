@@ -6,7 +6,7 @@ failures, each increase with a cause in `last_shadow_error`, and nothing after i
 or in any other. Failures *persist* where there is more than one burst, or one that lasts longer
 than 15 minutes; they are *rising* where the later half of the time has more of them than the
 earlier.
-A single short burst with an hour of quiet behind it is neither.
+A single short burst with an hour of quiet after it is neither.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def persists(timeline: Timeline, course: Course) -> tuple[Outcome, str]:
     quiet = timeline.samples[-1].at - burst[-1].after.at
     if quiet < QUIET:
         return Outcome.INCONCLUSIVE, (
-            f"{many} at {burst[-1].after.text}, with no more than {hours(quiet)} behind it: "
+            f"{many} at {burst[-1].after.text}, with no more than {hours(quiet)} after it: "
             "whether that was all cannot be told"
         )
     return Outcome.PASS, f"one burst: {many} within {hours(lasted)}, {hours(quiet)} of quiet since"

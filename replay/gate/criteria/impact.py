@@ -1,7 +1,7 @@
 """Signs that the shadow touched the bot itself ("pass 3", "fail 3").
 
 From the telemetry alone: restarts within five minutes of a divergence or failure, samples that are
-missing right behind one, many restarts; and where the adapter measures it, what it adds to an
+missing right after one, many restarts; and where the adapter measures it, what it adds to an
 authoritative call. What is not measured is said to be so. In a rehearsal calls come faster than a
 bot makes them, so what the shadow adds to them is told and not judged.
 """
@@ -120,10 +120,10 @@ def _judged(impact: Impact) -> tuple[Outcome, list[str], list[str]]:
     if impact.missing:
         outcome = max(outcome, Outcome.INCONCLUSIVE, key=_weight)
         reasons.append(
-            f"samples are missing right behind a divergence or failure, from "
+            f"samples are missing right after a divergence or failure, from "
             f"{impact.missing[0].text} on"
         )
-        needed.append("no sample is missing right behind a divergence or failure")
+        needed.append("no sample is missing right after a divergence or failure")
     if impact.slow is not None and impact.slow > SOME and not impact.rehearsal:
         slow = Outcome.FAIL if impact.slow > MOST else Outcome.INCONCLUSIVE
         outcome = max(outcome, slow, key=_weight)

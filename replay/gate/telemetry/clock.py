@@ -35,7 +35,7 @@ class Allowance(NamedTuple):
 
     late: by which a call may be counted later than it was made: it waits in a queue, and an
         executable has its deadline.
-    early: by which a call may be made behind the time of the sample that counts it: the loop reads
+    early: by which a call may be made after the time of the sample that counts it: the loop reads
         the clock, in whole seconds, before it asks the bot.
     step: between two samples of which none is missing in between: a minute, what curl takes, and
         a clock that is read in whole seconds.

@@ -1,7 +1,7 @@
 """JSON objects in a text that may be damaged anywhere: what jq and a shell append, hour by hour.
 
 jq without -c writes each object over many lines, with it on one; a process that is killed leaves
-half an object, and the next one appends right behind it. So objects are told by what can be
+half an object, and the next one appends right after it. So objects are told by what can be
 decoded, not by lines: an object begins where a `{` begins a line, or where `{"ts"` stands anywhere.
 A piece that cannot be decoded is skipped up to the next such place, and told. What was decoded in
 vain is bounded by a multiple of the text, so that no nesting costs more than its length.
@@ -161,7 +161,7 @@ class _Scan:
         return len(self._text)
 
     def _after(self, at: int, failed: int) -> int:
-        """Where to look for the next object after one was given up: right behind its first brace,
+        """Where to look for the next object after one was given up: right after its first brace,
         unless that was done too often. What is nested in one that is given up mostly is, too."""
         self._in_vain += failed - at
         if self._in_vain > _IN_VAIN_AT_FIRST + _IN_VAIN * at:

@@ -107,7 +107,7 @@ class Monitor:
                 return
 
     def _wait(self, last: int) -> int:
-        """Waits for the slot behind `last`; gives the one that it then is, or the one behind `last`
+        """Waits for the slot after `last`; gives the one that it then is, or the one after `last`
         where the wall clock went back: no more than one step is ever waited."""
         every = self.run.every
         until = self.clock.steady() + every

@@ -255,7 +255,7 @@ def _open_file(path: Path, run: Run, now: float) -> SampleFile:
     if former.run is not None and former.run.url != run.url:
         os.close(descriptor)
         raise UsageError(f"{path} has samples of another address: {former.run.url}")
-    # Behind a run that is over another one begins.
+    # After a run that is over another one begins.
     former = Former(None, None, None) if _over(former, run, now) else former
     return SampleFile(path, descriptor, former, run, named=True)
 

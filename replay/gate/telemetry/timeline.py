@@ -65,7 +65,7 @@ class Rise(NamedTuple):
 
 class Gap(NamedTuple):
     """Two samples with more than a minute and a half between them (Allowance.step). `restart` where
-    the process is another one behind it."""
+    the process is another one after it."""
 
     before: Sample
     after: Sample

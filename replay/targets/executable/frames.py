@@ -31,7 +31,7 @@ class ChildFault(Exception):
 
 
 class Message(NamedTuple):
-    """One answer: its line without the newline, and in part 2 the body behind it."""
+    """One answer: its line without the newline, and in part 2 the body after it."""
 
     line: bytes
     body: bytes | None = None
@@ -84,7 +84,7 @@ class LineFraming:
 
 
 class FrameFraming:
-    """A JSON line, with as many bytes behind it as its `bytes` says (docs/replay-method.md)."""
+    """A JSON line, with as many bytes after it as its `bytes` says (docs/replay-method.md)."""
 
     def __init__(self, limit: int) -> None:
         self.ready: deque[Message] = deque()
@@ -131,7 +131,7 @@ class FrameFraming:
 
 
 def _body_length(head: bytes) -> int | None:
-    """What a line says of the body behind it; None where none follows."""
+    """What a line says of the body after it; None where none follows."""
     if b'"bytes"' not in head:
         return None
     try:

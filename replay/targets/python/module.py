@@ -113,7 +113,7 @@ class PythonTarget:
 
 def python_reply(outcomes: list[Outcome], state: Any) -> Reply:
     """The reply of a core in this process: outcomes, where they can be encoded their bytes, and
-    the state behind them (None where there is none).
+    the state after them (None where there is none).
 
     A bot's own module may answer values that have no encoding; then only values are compared.
     """
