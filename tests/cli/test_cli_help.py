@@ -27,10 +27,14 @@ def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[s
 
 
 ALL = list(commands(cli))
-WITHOUT_CORES = [(), ("corpus",), ("evidence",), ("evidence", "verify"), ("monitor",)]
+WITHOUT_CORES = [
+    *((), ("corpus",), ("evidence",), ("evidence", "verify"), ("monitor",)),
+    *(("db",), ("db", "merge")),
+]
 NEEDS_ARGUMENT = [
     *((name,) for name in ("repro", "show", "export", "triage", "split", "merge", "explain")),
     *(("corpus", "import"), ("monitor",), ("evidence", "pack"), ("evidence", "verify")),
+    ("db", "merge"),
 ]
 
 

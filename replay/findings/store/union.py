@@ -8,6 +8,7 @@ in the order in which they began.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -30,8 +31,9 @@ def joined(contents: Sequence[Contents]) -> Union:
     """All of several databases."""
     said = all_said(contents)
     routing = joint_routing(contents, said)
-    buckets = _buckets(contents)
-    runs = _with_all_seen(_runs(contents), buckets)
+    runs = _runs(contents)
+    buckets = _oldest_first(_buckets(contents), runs)
+    runs = _with_all_seen(runs, buckets)
     return Union(
         Contents(
             runs=runs,
@@ -80,7 +82,21 @@ def _buckets(contents: Sequence[Contents]) -> dict[str, Bucket]:
                 known.hot or bucket.hot,
                 min(known.first_run, bucket.first_run),
             )
-    return dict(sorted(buckets.items(), key=lambda item: (item[1].first_run, item[0])))
+    return buckets
+
+
+def _oldest_first(buckets: Mapping[str, Bucket], runs: Mapping[RunKey, Run]) -> dict[str, Bucket]:
+    """The findings in the order in which they were met."""
+    met: dict[tuple[RunKey, str], int] = {}
+    for key, run in runs.items():
+        for number, place in enumerate(run.places):
+            met.setdefault((key, place.divergence), number)
+
+    def when(identity: str) -> tuple[RunKey, int, str]:
+        first = buckets[identity].first_run
+        return first, met.get((first, identity), sys.maxsize), identity
+
+    return {identity: buckets[identity] for identity in sorted(buckets, key=when)}
 
 
 def _with_all_seen(runs: Mapping[RunKey, Run], buckets: Mapping[str, Bucket]) -> dict[RunKey, Run]:
