@@ -9,7 +9,9 @@ from replay.findings.account import CauseAccount, StoredCause
 from replay.findings.store.store import StoredFinding
 from replay.reports.wording import counted
 
-CAUSE_COLUMNS = ("cause", "kind", "severity", "times", "buckets", "the shadow answers as if")
+CAUSE_COLUMNS = (
+    *("cause", "status", "kind", "severity", "times", "buckets", "the shadow answers as if"),
+)
 
 
 def say_by_cause(
@@ -43,10 +45,12 @@ def _of(cause: StoredCause, findings: Sequence[StoredFinding]) -> list[StoredFin
 
 def _row(cause: StoredCause, findings: Sequence[StoredFinding]) -> tuple[object, ...]:
     worst = min(findings, key=lambda one: one.rank)
+    severity = cause.severity or worst.severity
     return (
         cause.id,
+        f"{cause.status}, {cause.owner}" if cause.owner else cause.status,
         cause.kind if cause.is_verified else f"{cause.kind}, not verified",
-        f"{worst.severity}, hot" if worst.hot else worst.severity,
+        f"{severity}, hot" if worst.hot else severity,
         f"{sum(one.occurrences for one in findings):,}",
         len(findings),
         cause.says,

@@ -20,7 +20,7 @@ from replay.explaining.editing.editable import EditableCore
 from replay.explaining.editing.places import Rules
 from replay.explaining.evidence.kept import cases_of
 from replay.explaining.search.proposal import proposal
-from replay.findings.account import CauseAccount, StoredCause
+from replay.findings.account import CauseAccount, CauseCase, StoredCause
 from replay.findings.severity import Severity, rank
 from replay.findings.store.store import Store, StoredFinding
 from replay.reports.wording import answered_words
@@ -28,11 +28,15 @@ from replay.runs.commands import Commands, commands_of
 from replay.safe_text import clean
 from replay.settings import Settings
 from replay.streams.model import Stream
+from replay.targets.base import CoreIdentity, is_refusal
 from replay.targets.pair import MINIMISING_TIMEOUT, PairSpec
 
 SECONDS = 60.0
 CASES = 4
 """Kept occurrences of each bucket that are asked."""
+
+MAX_CASES = 4
+"""Steps that are kept with a cause, to be asked again."""
 
 WIDTH = 400
 MAX_LEFT = 20
@@ -135,7 +139,8 @@ def listing_of(
             account = inquiry.run()
         finally:
             progress.end()
-    return Listing(account, findings, core, commands_of(settings))
+        identities = authority.identity, shadow.identity
+    return Listing(account, findings, core, commands_of(settings), identities)
 
 
 def _cases(finding: StoredFinding, store: Store) -> list[Stream]:
@@ -151,7 +156,9 @@ class Listing:
         findings: dict[str, StoredFinding],
         core: EditableCore,
         commands: Commands,
+        cores: tuple[CoreIdentity, CoreIdentity],
     ) -> None:
+        self._cores = cores
         self._account = account
         self._findings = findings
         self._core = core
@@ -242,6 +249,7 @@ class Listing:
             generated=account.afterwards,
             generated_right=account.afterwards_right,
             is_complete=account.complete,
+            cores=self._cores,
         )
 
     def _stored(self, cause: Found) -> StoredCause:
@@ -257,19 +265,36 @@ class Listing:
             needed_at=len(cause.explains),
             doubtful=cause.doubtful,
             findings=cause.findings,
+            block="\n\n".join(self._blocks(cause)),
+            cases=self._cases_of(cause),
+        )
+
+    def _cases_of(self, cause: Found) -> tuple[CauseCase, ...]:
+        """Steps that need a cause, the smallest: where there are any, those that were kept, and
+        those that need no other, so that they agree once it is mended."""
+        steps = [step for step in cause.explains if step.finding] or list(cause.explains)
+        others = {
+            id(step) for one in self._account.causes if one is not cause for step in one.explains
+        }
+        alone = [step for step in steps if id(step) not in others]
+        return tuple(
+            CauseCase(step.stream, step.has_ended or is_refusal(step.authority))
+            for step in (alone or steps)[:MAX_CASES]
         )
 
     def blocks(self) -> Iterator[str]:
         """What explanations.toml can say of the causes."""
         for cause in self._ordered():
-            for finding in cause.findings:
-                known = self._findings.get(finding)
-                if known is None or not isinstance(cause.statement, Edited):
-                    continue
-                signature = known.signature
-                block = proposal(self._core, cause.statement.edit, known.id, signature)
-                if block:
-                    yield block
+            yield from self._blocks(cause)
+
+    def _blocks(self, cause: Found) -> Iterator[str]:
+        for finding in cause.findings:
+            known = self._findings.get(finding)
+            if known is None or not isinstance(cause.statement, Edited):
+                continue
+            block = proposal(self._core, cause.statement.edit, known.id, known.signature)
+            if block:
+                yield block
 
     def document(self) -> dict[str, Any]:
         """As JSON."""

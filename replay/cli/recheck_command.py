@@ -14,6 +14,7 @@ from replay.cli.common import (
 from replay.cli.console import Progress, say, say_json
 from replay.cli.run_report import announce, finish
 from replay.errors import ExitCode
+from replay.findings.store.identities import names_cause
 from replay.findings.store.store import RunKind
 from replay.runs.replay import rerun
 from replay.runs.run import running
@@ -26,7 +27,8 @@ NOTHING_STORED = "the run proves nothing: nothing is stored that could be asked 
     epilog="""\b
 Examples:
   doge-replay recheck
-  doge-replay recheck d-3f9a2c1b d-90b1cc27 --shadow ./doge-core-exe"""
+  doge-replay recheck d-3f9a2c1b d-90b1cc27 --shadow ./doge-core-exe
+  doge-replay recheck c-5be0117a"""
 )
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @explanations_option
@@ -36,6 +38,10 @@ Examples:
 def recheck(ids: tuple[str, ...], settings: Settings, as_json: bool) -> int:
     """Ask stored findings again on the cores at hand: all of them, or those with an ID.
 
+    The ID of a cause (`c-...`) stands for its cases, each a step that needs it; without an ID those
+    of all causes are asked, too. A cause is fixed when all of them agree, and regressed when one
+    comes back.
+
     What a nightly says of its stored findings, without the night. One whose case agrees is fixed
     once it has agreed in two replays more on fresh cores, and its other kept cases in one. One that
     was fixed and is seen again is regressed, and one that a build answers now this way and now that
@@ -43,7 +49,8 @@ def recheck(ids: tuple[str, ...], settings: Settings, as_json: bool) -> int:
     one nothing can be told.
     """
     with reading(settings) as store:
-        chosen = sorted({store.resolve(one) for one in ids})
+        causes = {store.cause(one).id for one in ids if names_cause(one)}
+        chosen = sorted({store.resolve(one) for one in ids if not names_cause(one)})
         known = len(store.findings())
     if not known:
         if as_json:
@@ -51,7 +58,8 @@ def recheck(ids: tuple[str, ...], settings: Settings, as_json: bool) -> int:
         else:
             say(f"recheck: {NOTHING_STORED}")
         return int(ExitCode.PROVES_NOTHING)
-    with running(RunKind.RECHECK, settings, {"ids": chosen}, announce) as under_way:
+    asked = [*chosen, *sorted(causes)]
+    with running(RunKind.RECHECK, settings, {"ids": asked}, announce) as under_way:
         stored = under_way.store.findings()
         under_way.asks_all = not ids
         progress = Progress("recheck", quiet=as_json)
@@ -64,5 +72,6 @@ def recheck(ids: tuple[str, ...], settings: Settings, as_json: bool) -> int:
             lambda tally: progress.update(tally.streams, "findings"),
         )
         progress.end()
+        under_way.ask_causes(causes if ids else None)
         under_way.check()
     return finish(under_way.report, as_json)

@@ -95,6 +95,8 @@ def _say_run(report: Report) -> None:
     if report.unsettled:
         say(f"  unsettled  {', '.join(map(clean, report.unsettled))}: run again, and neither shown "
             "nor gone")  # fmt: skip
+    if report.causes_back:
+        say(f"  back       {', '.join(map(clean, report.causes_back))}")
     if report.fixed:
         say(f"  fixed      {', '.join(map(clean, report.fixed))}")
 

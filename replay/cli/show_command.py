@@ -13,9 +13,12 @@ from replay.cli.list_command import finding_document
 from replay.differential.signature.rules import place_in_contract
 from replay.findings.account import StoredCause
 from replay.findings.bundle import history_document
-from replay.findings.store.store import StoredFinding
+from replay.findings.selection import worst_first
+from replay.findings.store.identities import names_cause
+from replay.findings.store.store import Store, StoredFinding
 from replay.reports.case_text import difference_documents, labelled
 from replay.reports.finding_text import core_line, history_lines, signature_text
+from replay.reports.wording import cause_words
 from replay.runs.commands import Commands, commands_of
 from replay.safe_text import clean
 from replay.settings import Settings
@@ -30,8 +33,9 @@ MAX_SAYS_SHOWN = 400
 
 @click.command(
     epilog="""\b
-Example:
-  doge-replay show d-3f9a2c1b"""
+Examples:
+  doge-replay show d-3f9a2c1b
+  doge-replay show c-5be0117a"""
 )
 @click.argument("id", metavar="ID")
 @click.option("--all", "everything", is_flag=True, help="Show what is alike in both answers, too.")
@@ -39,9 +43,22 @@ Example:
 def show(id: str, everything: bool, settings: Settings, as_json: bool) -> int:
     """Show one stored divergence: its case, both answers, where and on which cores it was seen.
 
-    ID may be shortened as long as only one finding fits.
+    ID may be shortened as long as only one finding fits. Of a cause (`c-...`) it shows what it
+    says, its buckets, and what became of it.
     """
     with reading(settings) as store:
+        if names_cause(id):
+            known = store.cause(id)
+            if as_json:
+                say_json(
+                    {
+                        **known.document(),
+                        "history": [history_document(one) for one in known.history],
+                    }
+                )
+            else:
+                _say_cause(known, _buckets_of(known, store), commands_of(settings))
+            return 0
         asked, finding = store.resolve(id), store.finding(id)
         account = store.account()
         causes = () if account is None else account.causes_of(finding.id)
@@ -52,6 +69,42 @@ def show(id: str, everything: bool, settings: Settings, as_json: bool) -> int:
                 say(f"{asked} was merged into {finding.id}")
             _say(finding, causes, commands_of(settings), everything=everything)
     return 0
+
+
+def _buckets_of(cause: StoredCause, store: Store) -> list[StoredFinding]:
+    found = {one.id: one for one in map(store.finding, cause.findings)}
+    return sorted(found.values(), key=worst_first)
+
+
+def _say_cause(cause: StoredCause, findings: Sequence[StoredFinding], commands: Commands) -> None:
+    say(f"{clean(cause.id)}  {clean(cause.kind)}: {clean(cause_words(cause), MAX_SAYS_SHOWN)}")
+    if cause.rule:
+        say(f"rule       {clean(cause.rule)}")
+    say(f"status     {cause.status}")
+    if cause.severity is not None or findings:
+        severity = cause.severity or findings[0].severity
+        say(f"severity   {severity}{', set by hand' if cause.severity else ''}")
+    if cause.owner:
+        say(f"owner      {clean(cause.owner)}")
+    if cause.note:
+        for line in labelled("note", clean(cause.note, MAX_NOTE_SHOWN), columns()):
+            say(line)
+    doubt = f", and {cause.doubtful:,} that are not accounted for" if cause.doubtful else ""
+    say(f"support    {cause.needed_at:,} steps need it{doubt}")
+    for finding in findings:
+        say(f"bucket     {finding.id}: {signature_text(finding.signature)}")
+    say()
+    for line in history_lines(cause.history, columns()):
+        say(line)
+    if cause.history:
+        say()
+    if cause.block:
+        for line in cause.block.splitlines():
+            say(clean(line, MAX_NOTE_SHOWN))
+        say()
+    for finding in findings[:1]:
+        say(commands.of_finding(finding)("repro", finding.id))
+    say(commands("recheck", cause.id))
 
 
 def _say(

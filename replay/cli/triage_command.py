@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 import click
 
 from replay.cli.change import name_of, opened, who_option
 from replay.cli.common import core_options
 from replay.cli.console import say, say_json
 from replay.cli.list_command import finding_document
+from replay.findings.account import StoredCause
 from replay.findings.severity import Severity
+from replay.findings.store.identities import names_cause
+from replay.findings.store.store import StoredFinding
 from replay.safe_text import clean
 from replay.settings import Settings
+
+
+class _Said(TypedDict):
+    who: str
+    severity: Severity | None
+    owner: str | None
+    note: str | None
 
 
 @click.command(
     epilog="""\b
 Examples:
   doge-replay triage d-3f9a2c1b --owner anna --note 'rounds half up, see the exit price'
-  doge-replay triage d-3f9a2c1b --severity texts --who 'Anna Berg'"""
+  doge-replay triage d-3f9a2c1b --severity texts --who 'Anna Berg'
+  doge-replay triage c-5be0117a --owner ben"""
 )
 @click.argument("id", metavar="ID")
 @click.option(
@@ -38,25 +51,33 @@ def triage(
     settings: Settings,
     as_json: bool,
 ) -> int:
-    """Give a finding an owner, a severity or a note, and note who did so, and when.
+    """Give a finding or a cause an owner, a severity or a note, and note who did so, and when.
 
     What is new, regressed or a failure becomes triaged; an explained, fixed or flaky one stays so.
     """
+    said: _Said = {
+        "who": name_of(who),
+        "severity": None if severity is None else Severity(severity),
+        "owner": None if owner is None else owner.strip(),
+        "note": None if note is None else note.strip(),
+    }
+    found: StoredCause | StoredFinding
     with opened(settings, writing=True) as store:
-        identity = store.finding(id).id
-        store.triage(
-            identity,
-            who=name_of(who),
-            severity=None if severity is None else Severity(severity),
-            owner=None if owner is None else owner.strip(),
-            note=None if note is None else note.strip(),
-        )
-        finding = store.finding(identity)
-        if as_json:
-            say_json(finding_document(finding))
-            return 0
-        say(f"{finding.id}: {finding.status}, severity {finding.severity}, "
-            f"owner {clean(finding.owner) or 'nobody'}")  # fmt: skip
-        if finding.note:
-            say(f"note       {clean(finding.note)}")
+        if names_cause(id):
+            identity = store.cause(id).id
+            store.triage_cause(identity, **said)
+            found = store.cause(identity)
+            document = found.document()
+        else:
+            identity = store.finding(id).id
+            store.triage(identity, **said)
+            found = store.finding(identity)
+            document = finding_document(found)
+    if as_json:
+        say_json(document)
+        return 0
+    severe = "that of its buckets" if found.severity is None else found.severity
+    say(f"{found.id}: {found.status}, severity {severe}, owner {clean(found.owner) or 'nobody'}")
+    if found.note:
+        say(f"note       {clean(found.note)}")
     return 0

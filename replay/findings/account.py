@@ -5,9 +5,24 @@ An account is of one search. The newest says what is known; older ones stay.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
+
+from replay.findings.lifecycle import HistoryEntry, Status, status_of
+from replay.findings.severity import Severity
+from replay.streams.model import Stream
+from replay.targets.base import CoreIdentity
+
+T = TypeVar("T")
+
+
+class CauseCase(NamedTuple):
+    """One step that needs a cause, by itself. `is_refusal` says that one core gave an answer to it
+    and the other none: then no answer by both is what was to be."""
+
+    stream: Stream
+    is_refusal: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +30,8 @@ class StoredCause:
     """One cause. `says` is the statement in words, `canonical` what its ID is made from; `rule` its
     place in the contract, "" for none. `needed_at` counts the steps that need it, `doubtful` those
     that it changes and that are not accounted for; `findings` are the buckets that it has part
-    in."""
+    in. `block` is what explanations.toml can say of it, "" for nothing; `cases` are steps that need
+    it, and `history` what became of it, oldest first."""
 
     id: str
     kind: str
@@ -26,6 +42,29 @@ class StoredCause:
     needed_at: int
     doubtful: int
     findings: tuple[str, ...]
+    block: str = ""
+    cases: tuple[CauseCase, ...] = ()
+    history: tuple[HistoryEntry, ...] = ()
+
+    @property
+    def status(self) -> Status:
+        """Where it stands: fixed once all of its cases agree, regressed when one comes back."""
+        return status_of((entry.status for entry in self.history), failure=False)
+
+    @property
+    def owner(self) -> str:
+        """Who looks after it, "" for nobody."""
+        return _newest([entry.owner for entry in self.history]) or ""
+
+    @property
+    def note(self) -> str:
+        """What a person says of it, "" for nothing."""
+        return _newest([entry.note for entry in self.history]) or ""
+
+    @property
+    def severity(self) -> Severity | None:
+        """How bad it is where a person has said so; else its buckets tell."""
+        return _newest([entry.severity for entry in self.history])
 
     def document(self) -> dict[str, Any]:
         """As `--json` has it."""
@@ -39,15 +78,25 @@ class StoredCause:
             "needed_at": self.needed_at,
             "doubtful": self.doubtful,
             "findings": list(self.findings),
+            "block": self.block,
+            "cases": len(self.cases),
+            "status": str(self.status),
+            "owner": self.owner,
+            "note": self.note,
+            "severity": None if self.severity is None else str(self.severity),
         }
+
+
+def _newest(said: Sequence[T | None]) -> T | None:
+    return next((one for one in reversed(said) if one is not None), None)
 
 
 @dataclass(frozen=True, slots=True)
 class CauseAccount:
     """All causes of one search, the worst first. `kept_right` of `kept` occurrences and
     `generated_right` of `generated` steps came out as the shadow has them; `left` counts the steps
-    that are not accounted for, by bucket ("generated" for those of none). `at` is when it was
-    stored (RFC 3339, UTC), "" before that."""
+    that are not accounted for, by bucket ("generated" for those of none). `cores` are those that
+    were asked, where that is known; `at` is when it was stored (RFC 3339, UTC), "" before that."""
 
     causes: tuple[StoredCause, ...]
     left: Mapping[str, int] = field(default_factory=dict)
@@ -57,6 +106,7 @@ class CauseAccount:
     generated_right: int = 0
     is_complete: bool = True
     at: str = ""
+    cores: tuple[CoreIdentity, CoreIdentity] | None = None
 
     def document(self) -> dict[str, Any]:
         """As `--json` has it."""

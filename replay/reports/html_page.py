@@ -88,6 +88,7 @@ def html_page(report: Report, details: Iterable[FindingDetail] = ()) -> str:
             causes_section(report.account),
             _groups(report, {one.id: one for one in details}),
             _list("Missed expectations", report.misses),
+            _list("Causes that came back", report.causes_back),
             _list("Fixed in this run", report.fixed),
             _list("Stored findings that agree now", report.resolved),
             _claims(report, ok=True),

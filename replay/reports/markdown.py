@@ -66,6 +66,7 @@ def markdown(report: Report) -> str:
     for group in Group:
         _add_group(page, report, group)
     _add_list(page, "Missed expectations", report.misses)
+    _add_list(page, "Causes that came back", report.causes_back)
     _add_list(page, "Fixed in this run", report.fixed)
     _add_list(page, "Stored findings that agree now", report.resolved)
     holding = [claim for claim in report.claims if claim.ok]

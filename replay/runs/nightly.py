@@ -72,7 +72,8 @@ def replay_corpus(under_way: Running, on_progress: Callable[[Tally], None]) -> f
 
 
 def rerun_stored(under_way: Running) -> None:
-    """Runs every stored finding again: only then can an explanation fail for want of a case."""
+    """Runs every stored finding again, and the cases of causes: only then can an explanation fail
+    for want of a case."""
     under_way.asks_all = True
     rerun(
         under_way.store.findings(),
@@ -81,6 +82,7 @@ def rerun_stored(under_way: Running) -> None:
         under_way.collector,
         under_way.report,
     )
+    under_way.ask_causes()
 
 
 def join(directory: Path, candidates: Sequence[Candidate], known: frozenset[str]) -> int:

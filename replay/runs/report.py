@@ -171,12 +171,12 @@ class Report:
 
     `resolved` are stored findings that were run again and agreed, `unsettled` those of which that
     could not be told: their case shows something else, or both cores refuse it; `regressed` and
-    `fixed` the IDs that became so in this run. `features` is what the authority was seen to do,
-    `exercised` what was compared there; `new_streams` how many streams joined the corpus; `unread`
-    is what lay in directories that were given and was not read. `fault` says in what doge-replay
-    itself failed where that ended the run, and `set_aside` are the units in which it did. With
-    `strict` nothing counts as explained. `commands` makes those that ask the same cores again.
-    `account` has the causes, where they were looked for.
+    `fixed` the IDs that became so in this run, those of causes among them. `features` is what the
+    authority was seen to do, `exercised` what was compared there; `new_streams` how many streams
+    joined the corpus; `unread` is what lay in directories that were given and was not read.
+    `fault` says in what doge-replay itself failed where that ended the run, and `set_aside` are the
+    units in which it did. With `strict` nothing counts as explained. `commands` makes those that
+    ask the same cores again. `account` has the causes, where they were looked for.
     """
 
     kind: str
@@ -219,6 +219,11 @@ class Report:
     def is_undecided(self) -> bool:
         """Whether it was to say how findings stand, and of some that could not be told."""
         return self.kind == RunKind.RECHECK and bool(self.unsettled)
+
+    @property
+    def causes_back(self) -> list[str]:
+        """The causes that were fixed and came back in this run."""
+        return [one for one in self.regressed if one.startswith("c-")]
 
     @property
     def divergences(self) -> list[FindingLine]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -12,6 +12,7 @@ from replay.explaining.claims.explanations import NO_EXPLANATIONS, Explanations,
 from replay.explaining.claims.run_recheck import Seen, recheck_run
 from replay.findings.store.store import RunKind, RunTotals, Store
 from replay.runs.canary import check_canary, check_control
+from replay.runs.cause_cases import CauseCases, causes_to_ask
 from replay.runs.collector import Collector
 from replay.runs.commands import commands_of
 from replay.runs.conclusion import Conclusion
@@ -48,6 +49,19 @@ class Running:
     def open_minimisers(self) -> tuple[Target, Target]:
         """A pair of cores for minimising."""
         return self.cores.open(minimising=True)
+
+    def ask_causes(self, wanted: Container[str] | None = None) -> None:
+        """Asks the cases of known causes again (cause_cases.py), or of those that are wanted."""
+        if self.report.storm is not None:
+            return
+        causes = causes_to_ask(self.store) if wanted is None else self.store.causes()
+        who = f"doge-replay {self.report.kind}, run {self.collector.run_id}"
+        asking = CauseCases(self.store, self.collector, self.report, self.open_minimisers, who)
+        asking.ask(
+            [cause for cause in causes if wanted is None or cause.id in wanted],
+            self.authority,
+            self.shadow,
+        )
 
     def check(self) -> None:
         """Makes the canary and the control, unless cores fail so often that it is no use."""

@@ -31,6 +31,15 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def accounted(found: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same after its causes were looked for."""
+    folder = tmp_path_factory.mktemp("accounted") / "f"
+    shutil.copytree(found, folder)
+    assert _causes(folder, "causes", *ALL_IT_NEEDS).code == 0
+    return folder
+
+
 def _causes(folder: Path, *arguments: object) -> Ran:
     shadow = executable(folder / "shadow", ("fractions-are-cut",))
     return doge(folder, *arguments, "--shadow", shadow)
@@ -56,19 +65,43 @@ def test_as_json_and_with_nothing_stored(found: Path, tmp_path: Path) -> None:
     assert ran.code == 2  # there is no database
 
 
-def test_lists_and_show_go_by_cause_once_causes_are_known(found: Path, tmp_path: Path) -> None:
-    shutil.copytree(found, tmp_path / "f")
-    before = doge(tmp_path / "f", "list", "--buckets").out
-    (cause,) = _causes(tmp_path / "f", "causes", "--json", *ALL_IT_NEEDS).json["causes"]
-    lines = doge(tmp_path / "f", "list").out.splitlines()
-    assert lines[1].startswith(cause["id"])
+def test_lists_and_show_go_by_cause_once_causes_are_known(found: Path, accounted: Path) -> None:
+    before = doge(found, "list", "--buckets").out
+    (finding,) = doge(accounted, "list", "--json").json
+    (one,) = finding["causes"]
+    cause = doge(accounted, "show", one, "--json").json
+    lines = doge(accounted, "list").out.splitlines()
+    assert lines[1].startswith(one)
     assert lines[-1].startswith(f"{len(cause['findings'])} ")
     assert " accounted for by the causes of " in lines[-1]
-    assert doge(tmp_path / "f", "list", "--buckets").out == before
-    (finding,) = doge(tmp_path / "f", "list", "--json").json
-    assert finding["causes"] == [cause["id"]]
-    shown = doge(tmp_path / "f", "show", finding["id"]).out
-    assert f"cause      {cause['id']}: as if {cause['says'][:20]}" in shown
+    assert doge(accounted, "list", "--buckets").out == before
+    shown = doge(accounted, "show", finding["id"]).out
+    assert f"cause      {one}: as if {cause['says'][:20]}" in shown
+
+
+def test_a_cause_is_triaged_fixed_and_comes_back(accounted: Path, tmp_path: Path) -> None:
+    here = tmp_path / "f"
+    shutil.copytree(accounted, here)
+    (finding,) = doge(here, "list", "--json").json
+    (one,) = finding["causes"]
+    ran = doge(here, "triage", one, "--owner", "ben", "--note", "as agreed", "--who", "Anna")
+    assert ran.out.splitlines() == [
+        f"{one}: triaged, severity that of its buckets, owner ben", "note       as agreed"
+    ]  # fmt: skip
+    ran = _causes(here, "recheck", one, "--json")
+    assert (ran.code, ran.json["fixed"], len(ran.json["divergences"])) == (1, [], 1)
+    good = ("--shadow", executable(here / "good", ()))
+    assert doge(here, "recheck", one, *good, "--json").json["fixed"] == [one]
+    assert "triaged" not in doge(here, "list").out.splitlines()[1]
+    shown = doge(here, "show", one).out
+    assert "status     fixed" in shown
+    assert "owner      ben" in shown
+    ran = _causes(here, "recheck")
+    assert ran.code == 1
+    assert f"  back       {one}" in ran.out.splitlines()
+    assert doge(here, "show", one, "--json").json["status"] == "regressed"
+    assert doge(here, "show", "c-0000").code == 2
+    assert doge(here, "doctor").code == 0
 
 
 def test_a_night_with_causes_has_them_in_every_report(found: Path, tmp_path: Path) -> None:

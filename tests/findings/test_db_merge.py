@@ -19,7 +19,7 @@ from replay.differential.conditions.condition import Condition
 from replay.differential.model import Finding
 from replay.differential.routing_table import part_of
 from replay.errors import DamagedError, ForeignDatabaseError, InputError, UsageError
-from replay.findings.account import CauseAccount, StoredCause
+from replay.findings.account import CauseAccount, CauseCase, StoredCause
 from replay.findings.lifecycle import Status
 from replay.findings.store import database
 from replay.findings.store.routes import Split
@@ -114,10 +114,13 @@ def decide(path: Path, what: str, rule: str, other: str) -> None:
                 )
             case "account":
                 cause = StoredCause(
-                    "c-1", "edit", "says", "canonical", "rule", True, 1, 0, (identity,)
+                    *("c-1", "edit", "says", "canonical", "rule", True, 1, 0, (identity,)),
+                    block="block",
+                    cases=(CauseCase(stream(1, 0.5), is_refusal=True),),
                 )
                 account = CauseAccount((cause,), {"generated": 2}, 1, 1, 1, 1, True)
                 store.record_account(account)
+                store.triage_cause("c-1", who="ben", owner="anna")
 
 
 def join(*paths: Path, out: Path) -> Path:
@@ -129,7 +132,10 @@ def join(*paths: Path, out: Path) -> Path:
 def told(path: Path) -> set[tuple[object, ...]]:
     """All that people and runs have said; a status that does not take effect is in the evidence."""
     with sqlite3.connect(path) as connection:
-        return set(connection.execute("SELECT divergence, at, who, why, owner, note FROM history"))
+        return {
+            *connection.execute("SELECT divergence, at, who, why, owner, note FROM history"),
+            *connection.execute("SELECT cause, at, who, why, owner, note FROM cause_history"),
+        }
 
 
 def counted(path: Path) -> dict[tuple[object, ...], int]:

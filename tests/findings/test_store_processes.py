@@ -133,7 +133,7 @@ store.close()
 """
 
 
-@pytest.mark.parametrize("limit", [200_000, 300_123])
+@pytest.mark.parametrize("limit", [250_000, 300_123])
 def test_on_a_full_disk_nothing_is_claimed_that_was_not_stored(tmp_path: Path, limit: int) -> None:
     path = tmp_path / "divergences.db"
     imports = "from replay.errors import EnvironmentFailure\n"

@@ -318,9 +318,15 @@ def _accounts(connection: Connection) -> None:
         connection.execute(statement)
 
 
+def _life_of_causes(connection: Connection) -> None:
+    for statement in accounts.LIFE:
+        connection.execute(statement)
+
+
 MIGRATIONS: Migrations = (
     Migration("0001 runs, cores and divergences", _first_tables),
     Migration("0002 history, severity, splits and merges", _triage),
     Migration("0003 accounts of causes", _accounts),
+    Migration("0004 history and cases of causes", _life_of_causes),
 )
 """All migrations, oldest first."""

@@ -111,6 +111,8 @@ class AccountRows(NamedTuple):
     causes: tuple[tuple[Any, ...], ...]
     findings: tuple[tuple[Any, ...], ...]
     left: tuple[tuple[Any, ...], ...]
+    cases: tuple[tuple[Any, ...], ...]
+    cores: tuple[CoreKey, CoreKey] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,19 @@ CASE = ("verdict", "origin", "line", "differences", "authority", "shadow", "atte
 PLACE = ("divergence", "origin", "line", "step", "count", "stream")
 FAILURE = ("role", "class", "steps", "incidents", "detail")
 ACCOUNT = ("at", "kept", "kept_right", "generated", "generated_right", "complete")
-CAUSE = ("place", "id", "kind", "says", "canonical", "rule", "verified", "needed_at", "doubtful")
+CAUSE = (
+    "place",
+    "id",
+    "kind",
+    "says",
+    "canonical",
+    "rule",
+    "verified",
+    "needed_at",
+    "doubtful",
+    "block",
+)
+CAUSE_CASE = ("place", "number", "stream", "origin", "refusal")
 
 
 def read_contents(connection: Connection) -> Contents:
@@ -232,13 +246,18 @@ def _cases(connection: Connection, keys: Mapping[int, RunKey]) -> dict[tuple[str
 
 
 def _histories(connection: Connection, keys: Mapping[int, RunKey]) -> dict[str, tuple[Said, ...]]:
+    """Those of findings and of causes."""
     histories: dict[str, list[Said]] = {}
-    for row in connection.rows("SELECT * FROM history ORDER BY id"):
+    rows = [
+        *connection.rows("SELECT *, divergence AS whose FROM history ORDER BY id"),
+        *connection.rows("SELECT *, cause AS whose FROM cause_history ORDER BY id"),
+    ]
+    for row in rows:
         run = None if row["run"] is None else keys[row["run"]]
         others = {name: row[name] for name in Said._fields if name != "run"}
         said = _as_it_was(Said(run=run, **others))
         if said is not None:
-            histories.setdefault(row["divergence"], []).append(said)
+            histories.setdefault(row["whose"], []).append(said)
     return {identity: tuple(entries) for identity, entries in histories.items()}
 
 
@@ -259,12 +278,20 @@ def _accounts(connection: Connection) -> frozenset[AccountRows]:
         sql = f"SELECT {names} FROM {table} WHERE account = ? ORDER BY {names}"
         return tuple(tuple(row.values()) for row in connection.rows(sql, number))
 
+    cores = _cores(connection)
+
+    def cores_of(row: Mapping[str, Any]) -> tuple[CoreKey, CoreKey] | None:
+        known = row["authority"] is not None and row["shadow"] is not None
+        return (cores[row["authority"]], cores[row["shadow"]]) if known else None
+
     return frozenset(
         AccountRows(
             tuple(row[name] for name in ACCOUNT),
             rows_of("causes", CAUSE, row["id"]),
             rows_of("cause_findings", ("place", "divergence"), row["id"]),
             rows_of("not_accounted_for", ("bucket", "steps"), row["id"]),
+            rows_of("cause_cases", CAUSE_CASE, row["id"]),
+            cores_of(row),
         )
         for row in connection.rows("SELECT * FROM accounts ORDER BY id")
     )

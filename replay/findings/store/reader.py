@@ -6,7 +6,6 @@ reported as damage to the database, with the id of the finding it belongs to.
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,13 +13,12 @@ from typing import Any
 from replay.differential.model import Verdict
 from replay.differential.routing_table import Routing
 from replay.errors import DamagedError, UsageError
-from replay.findings.account import CauseAccount
 from replay.findings.lifecycle import HistoryEntry, Status, first_status
 from replay.findings.severity import Severity
 from replay.findings.store import encoding
-from replay.findings.store.accounts import newest_account
-from replay.findings.store.database import Connection
+from replay.findings.store.accounts import AccountReader, history_entry
 from replay.findings.store.forms import FINDING_TYPES, RUN_TYPES, check_types, form_checked
+from replay.findings.store.identities import identity_meant
 from replay.findings.store.queries import FINDINGS, MEMBERS, RUNS, severity_at
 from replay.findings.store.routes import read_routing, signature_of
 from replay.findings.store.stored import (
@@ -38,11 +36,8 @@ from replay.streams.model import Document, Stream
 from replay.targets.base import CoreIdentity
 
 
-class Reader:
+class Reader(AccountReader):
     """The reading half of the store. All methods see what was committed when they are called."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     @form_checked
     def findings(
@@ -93,16 +88,11 @@ class Reader:
         return self._finding(row)
 
     @form_checked
-    def account(self) -> CauseAccount | None:
-        """What the last search for causes came to, None where there was none."""
-        return newest_account(self._connection)
-
-    @form_checked
     def resolve(self, wanted: str) -> str:
         """The whole id that is meant, of a finding of its own or one that was merged into another.
         Raises as `finding`."""
         rows = self._connection.rows("SELECT id FROM divergences ORDER BY id")
-        return _resolve(encoding.clean(wanted), [row["id"] for row in rows])
+        return identity_meant(encoding.clean(wanted), [row["id"] for row in rows])
 
     @form_checked
     def runs(self) -> list[StoredRun]:
@@ -217,7 +207,7 @@ class Reader:
             identity,
         )
         try:
-            return tuple(_entry(row) for row in rows)
+            return tuple(map(history_entry, rows))
         except ValueError as error:
             raise DamagedError(
                 f"the database {self._connection.path} is damaged: the history of {identity}: "
@@ -343,20 +333,6 @@ def _core(row: Mapping[str, Any]) -> CoreIdentity:
     )
 
 
-def _entry(row: Mapping[str, Any]) -> HistoryEntry:
-    return HistoryEntry(
-        at=row["at"],
-        who=row["who"],
-        status=None if row["status"] is None else Status(row["status"]),
-        why=row["why"],
-        evidence=json.loads(row["evidence"]),
-        run=row["run"],
-        severity=None if row["severity"] is None else Severity(row["severity"]),
-        owner=row["owner"],
-        note=row["note"],
-    )
-
-
 def _kept(stream: str, rows: Sequence[Mapping[str, Any]]) -> KeptStream:
     seen = [row for row in rows if row["id"] is not None]
     return KeptStream(
@@ -373,30 +349,3 @@ def _kept(stream: str, rows: Sequence[Mapping[str, Any]]) -> KeptStream:
 def _document(text: str | None) -> Document:
     document: Document = None if text is None else json.loads(text)
     return document
-
-
-def _resolve(wanted: str, identities: list[str]) -> str:
-    """The one id that is meant: by itself, by its beginning, with or without its letter."""
-    text = wanted.strip().lower()
-    if text in identities:
-        return text
-    named = [
-        identity
-        for identity in identities
-        if text and (identity.startswith(text) or identity.partition("-")[2].startswith(text))
-    ]
-    if len(named) == 1:
-        return named[0]
-    if named:
-        raise UsageError(
-            f"{wanted!r} could be {_listed(named)}; give more of the id", id=wanted, near=named
-        )
-    near = difflib.get_close_matches(text, identities, n=3, cutoff=0.5)
-    hint = f"did you mean {_listed(near)}?" if near else "`list` shows all ids"
-    raise UsageError(f"there is no finding {wanted!r}; {hint}", id=wanted, near=near)
-
-
-def _listed(identities: list[str]) -> str:
-    shown = identities[:5]
-    rest = len(identities) - len(shown)
-    return ", ".join(shown) + (f" or {rest} more" if rest else "")

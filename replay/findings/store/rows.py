@@ -58,6 +58,21 @@ def bounded(what: str, text: str, limit: int) -> str:
     return clean(text)
 
 
+def bounded_entry(entry: HistoryEntry) -> tuple[object, ...]:
+    """An entry of a history as its columns hold it. Raises UsageError where a text is too long."""
+    return (
+        entry.at,
+        bounded("who", entry.who, MAX_WHO),
+        None if entry.status is None else str(entry.status),
+        bounded("why", entry.why, MAX_WHY),
+        as_json(entry.evidence),
+        entry.run,
+        None if entry.severity is None else str(entry.severity),
+        None if entry.owner is None else bounded("the owner", entry.owner, MAX_OWNER),
+        None if entry.note is None else bounded("the note", entry.note, MAX_NOTE),
+    )
+
+
 class Rows:
     """Writes rows through one connection."""
 
@@ -144,15 +159,7 @@ class Rows:
             """INSERT INTO history (divergence, at, who, status, why, evidence, run, severity,
             owner, note) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
             finding_id,
-            entry.at,
-            bounded("who", entry.who, MAX_WHO),
-            None if entry.status is None else str(entry.status),
-            bounded("why", entry.why, MAX_WHY),
-            as_json(entry.evidence),
-            entry.run,
-            None if entry.severity is None else str(entry.severity),
-            None if entry.owner is None else bounded("the owner", entry.owner, MAX_OWNER),
-            None if entry.note is None else bounded("the note", entry.note, MAX_NOTE),
+            *bounded_entry(entry),
         )
 
     def remark(

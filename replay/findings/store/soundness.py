@@ -63,7 +63,11 @@ SELECT source || ' was merged in a circle' FROM merges WHERE source IN (
     ) SELECT start FROM way WHERE here = start)
 """
 
-_TRIGGERS = ("history_is_not_deleted", "history_is_not_replaced", "history_stays_as_it_is")
+_TRIGGERS = tuple(
+    f"{table}_{what}"
+    for table in ("history", "cause_history")
+    for what in ("is_not_deleted", "is_not_replaced", "stays_as_it_is")
+)
 
 
 def soundness(connection: Connection) -> Soundness:
@@ -94,7 +98,7 @@ def _rows(connection: Connection) -> list[str]:
     """Whether every run, finding, case, place and core can be read as commands read them."""
     reader = Reader(connection)
     problems: list[str] = []
-    for read in (reader.runs, reader.findings):
+    for read in (reader.runs, reader.findings, reader.account, reader.causes):
         try:
             read()
         except DamagedError as error:

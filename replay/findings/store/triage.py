@@ -14,7 +14,7 @@ from replay.errors import UsageError
 from replay.findings.account import CauseAccount
 from replay.findings.lifecycle import HistoryEntry, Status, after_triage, check_change
 from replay.findings.severity import Severity
-from replay.findings.store.accounts import insert_account
+from replay.findings.store.accounts import insert_account, insert_cause_history
 from replay.findings.store.database import Connection
 from replay.findings.store.reader import Reader
 from replay.findings.store.routes import Routes, Split
@@ -40,6 +40,43 @@ class Deciding(Reader):
         it names a finding that is not there."""
         with self._writing():
             return insert_account(self._connection, self._rows, account)
+
+    def add_cause_history(
+        self,
+        cause_id: str,
+        status: Status,
+        *,
+        who: str,
+        why: str,
+        evidence: Mapping[str, Any],
+        run: int,
+    ) -> None:
+        """Says what a run made of a cause. Raises UsageError where that status may not follow or
+        lacks its evidence (lifecycle.py)."""
+        entry = HistoryEntry(now(), who, status, why, evidence, run)
+        with self._writing():
+            self._rows.require_run(run)
+            former = self.cause(cause_id).status
+            check_change(former, status, evidence, run, failure=False)
+            insert_cause_history(self._rows, cause_id, entry)
+
+    def triage_cause(
+        self,
+        cause_id: str,
+        *,
+        who: str,
+        severity: Severity | None = None,
+        owner: str | None = None,
+        note: str | None = None,
+    ) -> None:
+        """Notes what a person says of a cause, as `triage` of a finding. Raises UsageError
+        likewise."""
+        owner, note = _bounded(severity, owner, note)
+        with self._writing():
+            status = after_triage(self.cause(cause_id).status)
+            why = _said(severity, owner, note)
+            entry = HistoryEntry(now(), who, status, why, {}, None, severity, owner, note)
+            insert_cause_history(self._rows, cause_id, entry)
 
     # Triage
 
@@ -82,10 +119,7 @@ class Deciding(Reader):
 
         Raises UsageError where there is nothing to note, or a text is too long.
         """
-        if severity is None and owner is None and note is None:
-            raise UsageError("there is nothing to note: give a severity, an owner or a note")
-        owner = None if owner is None else bounded("the owner", owner, MAX_OWNER)
-        note = None if note is None else bounded("the note", note, MAX_NOTE)
+        owner, note = _bounded(severity, owner, note)
         with self._writing():
             self._rows.require_finding(finding_id)
             status = after_triage(self._rows.status(finding_id))
@@ -137,6 +171,19 @@ class Deciding(Reader):
         with self._writing():
             self._rows.require_finding(source)
             return self._routes.unmerge(source, who, why)
+
+
+def _bounded(
+    severity: Severity | None, owner: str | None, note: str | None
+) -> tuple[str | None, str | None]:
+    """Owner and note as the database can hold them. Raises UsageError where there is nothing to
+    note, or a text is too long."""
+    if severity is None and owner is None and note is None:
+        raise UsageError("there is nothing to note: give a severity, an owner or a note")
+    return (
+        None if owner is None else bounded("the owner", owner, MAX_OWNER),
+        None if note is None else bounded("the note", note, MAX_NOTE),
+    )
 
 
 def _said(severity: Severity | None, owner: str | None, note: str | None) -> str:

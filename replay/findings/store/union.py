@@ -39,7 +39,7 @@ def joined(contents: Sequence[Contents]) -> Union:
             runs=runs,
             buckets=buckets,
             cases=_cases(contents, routing.splits),
-            histories=joined_histories(said, buckets, runs, routing.merges),
+            histories=joined_histories(said, {*buckets, *said}, runs, routing.merges),
             splits=routing.splits,
             merges=routing.merges,
             accounts=frozenset(account for one in contents for account in one.accounts),

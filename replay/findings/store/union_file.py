@@ -19,6 +19,7 @@ from replay.findings.store.natural import (
     BEGUN,
     CASE,
     CAUSE,
+    CAUSE_CASE,
     CORE,
     ENDED,
     FAILURE,
@@ -135,6 +136,7 @@ class _Writer:
 
     def _write_runs(self, contents: Contents) -> None:
         cores = {core for run in contents.runs.values() for core in (run.authority, run.shadow)}
+        cores |= {core for account in contents.accounts for core in account.cores or ()}
         for core in sorted(cores):
             self._cores[core] = self._insert("cores", CORE, core)
         columns = (*BEGUN, "started", *ENDED)
@@ -169,18 +171,25 @@ class _Writer:
             for said in entries:
                 run = None if said.run is None else self._runs[said.run]
                 values = {**said._asdict(), "run": run}
-                self._insert("history", ("divergence", *values), (identity, *values.values()))
+                is_cause = identity.startswith("c-")
+                table, whose = ("cause_history", "cause") if is_cause else ("history", "divergence")
+                self._insert(table, (whose, *values), (identity, *values.values()))
         for split in contents.splits:
             self._insert("splits", ("divergence", "name", "condition", "part"), split)
         for merge in contents.merges:
             self._insert("merges", ("source", "target"), merge)
         for account in sorted(contents.accounts, key=repr):
-            number = self._insert("accounts", ACCOUNT, account.row)
+            pair = [None if account.cores is None else self._cores[account.cores[at]]
+                    for at in (0, 1)]  # fmt: skip
+            columns: Sequence[str] = (*ACCOUNT, "authority", "shadow")
+            number = self._insert("accounts", columns, (*account.row, *pair))
             for cause in account.causes:
                 self._insert("causes", ("account", *CAUSE), (number, *cause))
             for finding in account.findings:
                 columns = ("account", "place", "divergence")
                 self._insert("cause_findings", columns, (number, *finding))
+            for case in account.cases:
+                self._insert("cause_cases", ("account", *CAUSE_CASE), (number, *case))
             for left in account.left:
                 columns = ("account", "bucket", "steps")
                 self._insert("not_accounted_for", columns, (number, *left))

@@ -1,0 +1,141 @@
+"""Asks the cases of known causes again: which causes are fixed, and which came back.
+
+A case is one step that needs the cause, so it stands for the cause as no bucket does: a bucket may
+hold several. What a case shows is counted in its bucket as any other occurrence, so nothing that
+still differs can be passed over.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from replay.differential.probing import Probed, probe_case
+from replay.errors import FailureStorm
+from replay.findings.account import CauseCase, StoredCause
+from replay.findings.lifecycle import MIN_REPLAYS, Status, once_seen
+from replay.findings.store.store import Store
+from replay.runs.collector import Collector, OpenPair
+from replay.runs.report import Report
+from replay.targets.base import Target
+
+
+def causes_to_ask(store: Store) -> tuple[StoredCause, ...]:
+    """Those of the newest account, and those that were fixed and may come back."""
+    account = store.account()
+    newest = set() if account is None else {cause.id for cause in account.causes}
+    once_fixed = (Status.FIXED, Status.REGRESSED)
+    return tuple(
+        cause for cause in store.causes() if cause.id in newest or cause.status in once_fixed
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CauseCases:
+    """What asks the cases of causes, in one run. `open_pair` opens cores that have seen nothing
+    yet; `who` is what the history calls this run."""
+
+    store: Store
+    collector: Collector
+    report: Report
+    open_pair: OpenPair
+    who: str
+
+    def ask(
+        self,
+        causes: Iterable[StoredCause],
+        authority: Target,
+        shadow: Target,
+        on_progress: Callable[[int], None] = lambda cases: None,
+    ) -> None:
+        """Asks all cases of some causes, and writes what became of each. The report tells which are
+        fixed, which regressed and of which nothing can be told."""
+        began = time.monotonic()
+        try:
+            for cause in causes:
+                if cause.cases:
+                    self._ask(cause, [self._counted(authority, shadow, one) for one in cause.cases])
+                on_progress(self.report.tally.streams)
+        except FailureStorm as storm:
+            self.report.storm = storm.message
+        finally:
+            self.report.seconds += time.monotonic() - began
+
+    def _counted(self, authority: Target, shadow: Target, case: CauseCase) -> Probed:
+        probed = probe_case(authority, shadow, case.stream, routing=self.collector.routing)
+        tally = self.report.tally
+        tally.streams += 1
+        tally.transitions += len(case.stream.steps)
+        tally.verdicts.update(probed.tally.verdicts)
+        tally.uncompared.update(probed.tally.uncompared)
+        for finding in probed.found:
+            self.collector.take(finding)
+        return probed
+
+    def _ask(self, cause: StoredCause, probed: list[Probed]) -> None:
+        if any(one.found for one in probed):
+            if once_seen(cause.status) is Status.REGRESSED:
+                count = sum(bool(one.found) for one in probed)
+                self._write(
+                    cause,
+                    Status.REGRESSED,
+                    f"it was fixed, and {count} of its {len(probed)} cases differ again",
+                )
+                self.report.regressed.append(cause.id)
+        elif not all(_settles(*pair) for pair in zip(cause.cases, probed, strict=True)):
+            self.report.unsettled.append(cause.id)
+        elif cause.status is not Status.FIXED and not self._was_seen_here(cause):
+            if all(map(self._agrees_afresh, cause.cases)):
+                self._write(
+                    cause,
+                    Status.FIXED,
+                    f"all of its {len(cause.cases)} cases agreed in {MIN_REPLAYS} replays",
+                )
+                self.report.fixed.append(cause.id)
+            else:
+                self.report.unsettled.append(cause.id)
+
+    def _was_seen_here(self, cause: StoredCause) -> bool:
+        """Whether it was found on these very builds, which then answer both ways: that is for the
+        buckets, which become flaky."""
+        here = (self.report.authority.sha256, self.report.shadow.sha256)
+        known = set(self.store.builds_of_cause(cause.id))
+        for entry in cause.history:
+            if entry.status is Status.REGRESSED:
+                pair = (entry.evidence["authority"], entry.evidence["shadow"])
+                known.add((str(pair[0].get("sha256")), str(pair[1].get("sha256"))))
+        return here in known
+
+    def _agrees_afresh(self, case: CauseCase) -> bool:
+        """One replay on cores that have seen nothing else. False where a core failed, or both
+        refuse what they were to be compared on."""
+        authority, shadow = self.open_pair()
+        try:
+            probed = probe_case(authority, shadow, case.stream)
+        except FailureStorm:
+            return False
+        finally:
+            authority.close()
+            shadow.close()
+        return not probed.found and _settles(case, probed)
+
+    def _write(self, cause: StoredCause, status: Status, why: str) -> None:
+        evidence = {
+            "replays": MIN_REPLAYS,
+            "authority": self.report.authority.document(),
+            "shadow": self.report.shadow.document(),
+        }
+        self.store.add_cause_history(
+            cause.id,
+            status,
+            who=self.who,
+            why=why,
+            evidence=evidence,
+            run=self.collector.run_id,
+        )
+
+
+def _settles(case: CauseCase, probed: Probed) -> bool:
+    """Whether a case that shows nothing tells that its difference is gone."""
+    return case.is_refusal or not probed.uncompared
