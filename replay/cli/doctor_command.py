@@ -14,6 +14,7 @@ import click
 from replay import __version__
 from replay.cli.common import core_options, corpus_option
 from replay.cli.console import say, say_json
+from replay.cli.extras import EXTRAS, command_for
 from replay.errors import ExitCode, ReplayError
 from replay.findings.store.store import Store
 from replay.reports.finding_text import core_line
@@ -24,7 +25,7 @@ from replay.streams.model import CallCode, Start, Step
 from replay.targets.base import Failure, Work
 from replay.targets.open import open_target
 
-LIBRARIES = (*("click", "hypothesis", "msgpack", "msgspec", "rich", "sqlite-utils", "zstandard"),)
+LIBRARIES = ("click", "msgpack", "msgspec", "rich", "simpleeval", "zstandard", *EXTRAS)
 TRIAL_START = Start({"market_price": 0.2, "now": 1.0}, {}, 2.0, None)
 TRIAL_STEP = Step((CallCode.PRICE_TICK, 0.2, 2.0))
 """What each core is asked, to see that it answers."""
@@ -75,7 +76,7 @@ def examine(settings: Settings) -> tuple[dict[str, Any], ExitCode]:
         "version": __version__,
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
-        "libraries": {name: metadata.version(name) for name in LIBRARIES},
+        "libraries": {name: _version(name) for name in LIBRARIES},
         "tools": {name: _tool(name) for name in TOOLS},
         **{name: found for name, (found, _) in checks.items()},
     }
@@ -83,6 +84,14 @@ def examine(settings: Settings) -> tuple[dict[str, Any], ExitCode]:
     if ExitCode.CORE_FAILED in codes:
         return document, ExitCode.CORE_FAILED
     return document, next(iter(codes), ExitCode.CLEAN)
+
+
+def _version(library: str) -> str:
+    """The version of a library; for one that only some commands need, how to get it."""
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return f"not installed ({command_for(library)})"
 
 
 def _tool(name: str) -> str:

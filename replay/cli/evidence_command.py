@@ -9,6 +9,7 @@ import click
 
 from replay.cli.common import CONTEXT, core_options, explanations_option
 from replay.cli.console import note, say, say_json, say_marked
+from replay.cli.extras import need
 from replay.cli.gate_command import (
     existing_database,
     explanations_of,
@@ -98,6 +99,7 @@ def pack(
     folder = Path(out)
     if folder.name in ("", ".."):
         raise UsageError(f"{out} is no name for a new directory")
+    need("evidence", "evidence")
     check_free(folder, force=force)
     request = Request(
         telemetry=telemetry,

@@ -15,6 +15,7 @@ from replay.cli.common import (
     strict_option,
 )
 from replay.cli.console import progress
+from replay.cli.extras import need
 from replay.cli.run_report import announce, finish
 from replay.errors import UsageError
 from replay.findings.store.store import RunKind
@@ -71,6 +72,7 @@ def fuzz(
     as_json: bool,
 ) -> int:
     """Generate event streams, replay them through both cores, store where they differ."""
+    need("fuzz", "fuzz")
     if unit is not None and seed is None:
         raise UsageError("--unit is one of a campaign: give its --seed, too")
     if seconds is None and max_transitions is None and unit is None:

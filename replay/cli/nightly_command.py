@@ -18,6 +18,7 @@ from replay.cli.common import (
     strict_option,
 )
 from replay.cli.console import note, progress, say
+from replay.cli.extras import need
 from replay.cli.fuzz_command import new_seed
 from replay.cli.run_report import announce, finish
 from replay.explaining.causes.inquiry import GENERATED
@@ -87,6 +88,7 @@ def nightly(
     the time. Streams that reach something new join the corpus. The report directory gets
     report.md, report.html, junit.xml and report.json.
     """
+    need("nightly", "fuzz")
     deadline = time.monotonic() + minutes * 60.0
     mix = Mix(profile or settings.profile)
     chosen_seed = new_seed() if seed is None else seed

@@ -19,6 +19,7 @@ import click
 
 from replay.cli.common import core_options
 from replay.cli.console import Progress, note, say, say_json, say_marked
+from replay.cli.extras import need
 from replay.errors import ENDING_SIGNALS, ExitCode, UsageError
 from replay.paper.candles import read_candles, told
 from replay.paper.directory import held, put_away
@@ -166,6 +167,8 @@ def paper(
         raise click.UsageError("--hours and --until-end do not go together")
     if settings.shadow is not None and _is_python(settings.shadow):
         raise UsageError(f"the live shadow must be an executable, not {settings.shadow}")
+    if not no_web:
+        need("paper without --no-web", "web")
     market: Market = SyntheticMarket(seed)
     name = "synthetic"
     if candles is not None:

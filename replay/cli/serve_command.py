@@ -9,6 +9,7 @@ import click
 
 from replay.cli.common import core_options
 from replay.cli.console import note, say, say_json
+from replay.cli.extras import need
 from replay.errors import Terminated
 from replay.runs.commands import commands_of
 from replay.safe_text import clean
@@ -72,6 +73,7 @@ def serve(
     The counters of the newest telemetry, their course, and a page for each stored divergence. All
     is read as it is at each look; nothing is written, and the database may be in use.
     """
+    need("serve", "web")
     # Imported here: no other command should wait for a web server to load.
     from replay.web.app import create_app
     from replay.web.server import serve_in_thread

@@ -11,9 +11,6 @@ from collections.abc import Sequence
 from random import Random
 from typing import Protocol, TypeVar
 
-from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn
-
 T = TypeVar("T")
 
 
@@ -61,28 +58,3 @@ class Seeded:
     def number(self, low: float, high: float) -> float:
         """A double from `low` to `high`."""
         return low + (high - low) * self._random()
-
-
-class Drawn:
-    """Choices drawn from Hypothesis one by one: slow, but each of them shrinks."""
-
-    __slots__ = ("_draw",)
-
-    def __init__(self, draw: DrawFn) -> None:
-        self._draw = draw
-
-    def pick(self, options: Sequence[T]) -> T:
-        """One of the options; shrinks towards the first."""
-        return options[self._draw(st.integers(0, len(options) - 1))]
-
-    def chance(self, percent: float) -> bool:
-        """True in about so many of a hundred cases; shrinks towards False."""
-        return self._draw(st.integers(0, 999)) >= 1000 - percent * 10
-
-    def integer(self, low: int, high: int) -> int:
-        """An int from `low` to `high`; shrinks towards the one nearest to 0."""
-        return self._draw(st.integers(low, high))
-
-    def number(self, low: float, high: float) -> float:
-        """A double from `low` to `high`; shrinks towards simple ones."""
-        return self._draw(st.floats(low, high))

@@ -16,8 +16,8 @@ from replay.fuzzing.expand import expand, outcomes_of
 from replay.fuzzing.features import features
 from replay.fuzzing.mutate import mutate
 from replay.fuzzing.plan import Profile
-from replay.fuzzing.plans import plan_of_seed
 from replay.fuzzing.scenarios import scenarios
+from replay.fuzzing.seeded_plans import plan_of_seed
 from replay.streams.corpus import Corpus
 from replay.streams.model import Stream
 from replay.streams.packed import pack

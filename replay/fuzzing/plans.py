@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
-from random import Random
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
@@ -19,8 +18,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from replay.fuzzing import plan as pools
-from replay.fuzzing.choices import Seeded
 from replay.fuzzing.plan import Plan, Profile
+from replay.fuzzing.seeded_plans import SHAPE
 
 BATCH = 200
 """Plans drawn in one go; a fresh batch forgets what Hypothesis learnt in the one before."""
@@ -37,7 +36,7 @@ def plan_strategy(profile: Profile) -> SearchStrategy[Plan]:
     Only places in short pools are drawn, never free numbers: among those Hypothesis mixes
     constants it finds in whatever modules are loaded, and plans would depend on the process.
     """
-    shape = _SHAPE[profile]
+    shape = SHAPE[profile]
     settings_of = pools.SETTINGS[profile]
     options: list[Sequence[Any]] = [*shape.values(), *settings_of.values()]
 
@@ -51,43 +50,12 @@ def plan_strategy(profile: Profile) -> SearchStrategy[Plan]:
     return st.tuples(*(st.integers(0, len(pool) - 1) for pool in options)).map(build)
 
 
-_SHAPE: dict[Profile, dict[str, Sequence[Any]]] = {
-    profile: {
-        "steps": pools.STEPS[profile],
-        "price": pools.PRICES[profile],
-        "grid": pools.GRIDS[profile],
-        "volatility": pools.VOLATILITIES,
-        "trend": pools.TRENDS,
-        "jumps": pools.JUMPS,
-        "pacing": pools.PACINGS,
-        "phase": pools.PHASES,
-        "mode": pools.MODES,
-        "recoveries": pools.RECOVERIES[profile],
-        "history": pools.HISTORIES[profile],
-        "patches": pools.PATCHES,
-        "restarts": pools.RESTARTS,
-        "late": pools.LATE,
-        "oddity": pools.ODDITIES[profile],
-    }
-    for profile in Profile
-}
-
-
 def plans(profile: Profile, seed: int) -> Iterator[Plan]:
     """An endless row of plans, the same for the same seed (and version of Hypothesis)."""
     batch = 0
     while True:
         yield from _batch(profile, seed, batch)
         batch += 1
-
-
-def plan_of_seed(profile: Profile, seed: int) -> Plan:
-    """One plan out of the same pools, decided by the seed alone: the same with any version of
-    Hypothesis, for what must be remade bit for bit."""
-    choices = Seeded(Random(seed))
-    fields = {name: choices.pick(pool) for name, pool in _SHAPE[profile].items()}
-    decided = tuple((name, choices.pick(pool)) for name, pool in pools.SETTINGS[profile].items())
-    return Plan(profile=profile, seed=seed, settings=decided, **fields)
 
 
 def _batch(profile: Profile, master: int, batch: int) -> list[Plan]:

@@ -6,13 +6,12 @@ costs several times the transition it feeds: long streams come from `plans` and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from replay.fuzzing.choices import Drawn
 from replay.fuzzing.configs import edge_setting, make_config, make_sizes, setting
 from replay.fuzzing.damage import damage
 from replay.fuzzing.plan import MODES, PHASES, PRICES, SETTINGS, Profile
@@ -21,10 +20,36 @@ from replay.fuzzing.value_pool import EDGE_DOUBLES, EDGE_INTS, ODD_TEXTS, REGIME
 from replay.streams.model import EVENT_FIELDS, STATE_FIELDS, CallCode, Start, Step, Stream
 
 Document = Any
+T = TypeVar("T")
 
 _PLAIN_FIELDS = tuple(
     name for name in STATE_FIELDS if name not in ("orders", "recovery_orders", "completed_cycles")
 )
+
+
+class Drawn:
+    """Choices drawn from Hypothesis one by one: slow, but each of them shrinks."""
+
+    __slots__ = ("_draw",)
+
+    def __init__(self, draw: DrawFn) -> None:
+        self._draw = draw
+
+    def pick(self, options: Sequence[T]) -> T:
+        """One of the options; shrinks towards the first."""
+        return options[self._draw(st.integers(0, len(options) - 1))]
+
+    def chance(self, percent: float) -> bool:
+        """True in about so many of a hundred cases; shrinks towards False."""
+        return self._draw(st.integers(0, 999)) >= 1000 - percent * 10
+
+    def integer(self, low: int, high: int) -> int:
+        """An int from `low` to `high`; shrinks towards the one nearest to 0."""
+        return self._draw(st.integers(low, high))
+
+    def number(self, low: float, high: float) -> float:
+        """A double from `low` to `high`; shrinks towards simple ones."""
+        return self._draw(st.floats(low, high))
 
 
 @st.composite

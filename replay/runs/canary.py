@@ -9,15 +9,17 @@ proves nothing (design: a run that cannot detect is not green).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import islice
+from functools import partial
 
 from replay.differential.lockstep import Lockstep
 from replay.differential.minimising.minimiser import minimise
 from replay.differential.model import Finding
-from replay.fuzzing.campaign_units import Mix, Unit, units
+from replay.fuzzing.campaign_units import Unit
+from replay.fuzzing.expand import open_plan
 from replay.fuzzing.generate import run_source
+from replay.fuzzing.plan import Profile
+from replay.fuzzing.seeded_plans import plan_of_seed
 from replay.runs.report import Check
-from replay.streams.model import Stream
 from replay.targets.base import Target
 from replay.targets.planted import PLANTED, PlantedTarget
 
@@ -95,14 +97,12 @@ def _run(lockstep: Lockstep, streams: int) -> list[Finding]:
 
 def ordinary_units(seed: int, streams: int) -> Iterator[Unit]:
     """Some streams of ordinary trading."""
-    return islice(units(Mix.LIVE, seed, (), _no_corpus), streams)
+    for number in range(streams):
+        plan = plan_of_seed(Profile.LIVE, seed + number)
+        yield Unit(number, plan.steps, f"ordinary {seed} #{number}", partial(open_plan, plan))
 
 
 def run_unit(lockstep: Lockstep, unit: Unit) -> list[Finding]:
     """Runs one stream; gives what was found meanwhile."""
     start, source = unit.open()
     return run_source(lockstep, unit.number, start, source, unit.origin).found
-
-
-def _no_corpus(stream: str) -> Stream:
-    raise LookupError(stream)

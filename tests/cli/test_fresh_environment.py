@@ -1,21 +1,38 @@
-"""What is handed over works where nothing but doge-replay is installed, away from this checkout."""
+"""The bare installation, away from this checkout: it is small, what goes beside a live bot works in
+it, what does not says which extra it needs, and what is handed over works there."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from cli_support import TESTS, Faulty, Ran, checked, doge, environment
 
 CHECKOUT = TESTS.parent
+PACKAGES = "import importlib.metadata as m; print(*[one.name for one in m.distributions()])"
+
+
+@dataclass(frozen=True)
+class Bare:
+    """What the bare installation came to."""
+
+    packages: list[str]
+    size: int
 
 
 @pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The `bin` of a new environment with doge-replay, as a user installs it, and pytest.
+def fresh(installed: tuple[Path, Bare]) -> Path:
+    """The `bin` of a new environment with doge-replay, as a user installs it, and pytest."""
+    return installed[0]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Bare]:
+    """The `bin` of a new environment, and what was in it before pytest came to it.
 
     From a copy of the sources: building a package leaves things in the folder that it is built in.
     """
@@ -27,13 +44,17 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(CHECKOUT / name, sources)
     programs = folder / "env" / "bin"
     run(folder, sys.executable, "-m", "venv", "--without-pip", "env")
-    run(folder, sys.executable, "-m", "pip", "--python", programs / "python", "install", "--quiet",
-        "--disable-pip-version-check",
-        "--constraint", CHECKOUT / "constraints.txt", sources, "pytest")  # fmt: skip
+    install = (sys.executable, "-m", "pip", "--python", programs / "python", "install", "--quiet",
+               "--disable-pip-version-check",
+               "--constraint", CHECKOUT / "constraints.txt")  # fmt: skip
+    run(folder, *install, sources)
     shutil.rmtree(sources)
+    packages = run(folder, programs / "python", "-c", PACKAGES).split()
+    size = sum(path.lstat().st_size for path in programs.parent.rglob("*"))
+    run(folder, *install, "pytest")
     where = run(folder, programs / "python", "-c", "import replay; print(replay.__file__)")
     assert where.startswith(str(folder / "env"))
-    return programs
+    return programs, Bare(packages, size)
 
 
 def own_environment(**more: str) -> dict[str, str]:
@@ -87,3 +108,79 @@ def test_exports_fail_and_pass_as_they_should_where_only_doge_replay_is_installe
     ran = there(tmp_path, *tested)
     assert ran.code == 1
     assert "1 error" in ran.out, "no shadow is no pass"
+
+
+def test_the_bare_installation_is_small(installed: tuple[Path, Bare]) -> None:
+    bare = installed[1]
+    assert len(bare.packages) <= 10, bare.packages
+    assert bare.size <= 45 * 2**20
+
+
+def test_the_shadow_the_recorder_and_a_replay_work_in_it(
+    fresh: Path, tmp_path: Path, core_exe: str
+) -> None:
+    shutil.copytree(TESTS / "support" / "stand_in_bot", tmp_path, dirs_exist_ok=True)
+    shutil.copy(TESTS / "support" / "ports" / "port.py", tmp_path / "reducer.py")
+    engine = tmp_path / "engine.py"
+    text = engine.read_text()
+    assert "import doge_core as sm\n" in text
+    engine.write_text(
+        text.replace("import doge_core as sm\n", "from replay.shadow import state_machine as sm\n")
+    )
+    bot = there(
+        tmp_path, fresh / "python", "bot.py", 10, PAUSE="0", DOGE_CORE_SHADOW="1",
+        DOGE_CORE_EXE=core_exe, DOGE_CORE_JOURNAL="logs",
+    )  # fmt: skip
+    assert bot.code == 0, bot
+    program, cores = fresh / "doge-replay", ("--authority", "./state_machine.py", "--shadow")
+    right = there(tmp_path, program, "run", "logs", *cores, core_exe, "--json")
+    assert (right.code, right.json["divergences"]) == (0, []), right
+    assert right.json["verdicts"]["agree"] >= 180
+    (tmp_path / "wrong").mkdir()
+    wrong = tmp_path / "wrong" / "forgets_fees.py"
+    shutil.copy(CHECKOUT / "examples" / "forgets_fees.py", wrong)
+    logs = CHECKOUT / "examples" / "journal.jsonl"
+    found = there(tmp_path, program, "run", logs, "--shadow", wrong, "--json")
+    assert found.code == 1, found
+    one = found.json["divergences"][0]["id"]
+    for command in ("repro", "show"):
+        given = ("--shadow", wrong) if command == "repro" else ()
+        ran = there(tmp_path, program, command, one, *given)
+        assert ran.code == (1 if command == "repro" else 0), ran
+        assert "state.total_fees" in ran.out
+    assert one in there(tmp_path, program, "list").out
+
+
+NEED_MORE = {
+    "fuzz": (("fuzz",), "hypothesis"),
+    "nightly": (("nightly", "--minutes", "1"), "hypothesis"),
+    "serve": (("serve",), "starlette and uvicorn"),
+    "paper": (("paper", "--hours", "1", "--speed", "max"), "starlette and uvicorn"),
+    "evidence": (("evidence", "telemetry.jsonl", "--out", "package"), "matplotlib"),
+}
+
+
+@pytest.mark.parametrize("command", NEED_MORE)
+def test_a_command_whose_extra_is_missing_says_which(
+    fresh: Path, tmp_path: Path, command: str
+) -> None:
+    arguments, library = NEED_MORE[command]
+    (tmp_path / "telemetry.jsonl").write_text("{}\n")
+    ran = there(tmp_path, fresh / "doge-replay", *arguments)
+    assert ran.code == 3, ran
+    extra = {"hypothesis": "fuzz", "matplotlib": "evidence"}.get(library, "web")
+    line = f"needs {library}, which the bare installation does not have"
+    assert line in ran.line
+    assert ran.line.endswith(f': pip install "doge-replay[{extra}]"')
+    assert ran.out == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["telemetry.jsonl"]
+
+
+@pytest.mark.parametrize("arguments", ["doctor --json", "--help", "fuzz -h", "gate -h"])
+def test_what_is_not_installed_is_in_nobodys_way(
+    fresh: Path, tmp_path: Path, core_exe: str, arguments: str
+) -> None:
+    ran = there(tmp_path, fresh / "doge-replay", *arguments.split(), DOGE_CORE_EXE=core_exe)
+    assert ran.code == 0, ran
+    if "--json" in arguments:
+        assert "doge-replay[fuzz]" in ran.json["libraries"]["hypothesis"]

@@ -12,7 +12,7 @@ from replay.differential.lockstep import Lockstep, run_stream
 from replay.differential.model import Finding
 from replay.fuzzing.expand import expand
 from replay.fuzzing.plan import Profile
-from replay.fuzzing.plans import plan_of_seed
+from replay.fuzzing.seeded_plans import plan_of_seed
 from replay.streams.model import Start, Step, Stream, segments_of
 from replay.targets.base import Reply, Target, Work
 from replay.targets.python.module import open_python_target

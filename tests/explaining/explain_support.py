@@ -17,7 +17,7 @@ from replay.explaining.search.diagnosis import Diagnosis
 from replay.explaining.search.search import EditsOf, Means, Subject, explain
 from replay.fuzzing.expand import expand
 from replay.fuzzing.plan import Profile
-from replay.fuzzing.plans import plan_of_seed
+from replay.fuzzing.seeded_plans import plan_of_seed
 from replay.streams.model import Start, Step, Stream, segments_of
 from replay.targets.open import open_target
 from replay.targets.pair import PairSpec

@@ -13,7 +13,7 @@ from support.ports.switches import SWITCHES
 from replay.differential.lockstep import Lockstep, run_stream
 from replay.fuzzing.expand import expand
 from replay.fuzzing.plan import Profile
-from replay.fuzzing.plans import plan_of_seed
+from replay.fuzzing.seeded_plans import plan_of_seed
 from replay.streams.model import segments_of
 from replay.targets.open import open_target
 

@@ -17,7 +17,7 @@ from replay.fuzzing.expand import open_plan
 from replay.fuzzing.foreign_state import ForeignState, figure
 from replay.fuzzing.generate import run_source
 from replay.fuzzing.plan import Profile
-from replay.fuzzing.plans import plan_of_seed
+from replay.fuzzing.seeded_plans import plan_of_seed
 from replay.fuzzing.step_source import saved, snapshot
 from replay.runs.coverage_counter import Exercising
 from replay.streams.model import ORDER_FIELDS, STATE_FIELDS

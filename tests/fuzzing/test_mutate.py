@@ -9,8 +9,9 @@ import pytest
 from replay.fuzzing.expand import expand, outcomes_of
 from replay.fuzzing.mutate import MAX_STEPS, mutate
 from replay.fuzzing.plan import Profile
-from replay.fuzzing.plans import plan_of_seed, plans
+from replay.fuzzing.plans import plans
 from replay.fuzzing.scenarios import scenarios
+from replay.fuzzing.seeded_plans import plan_of_seed
 from replay.streams.model import Start, Step, Stream
 from replay.streams.packed import pack, unpack
 

@@ -8,7 +8,8 @@ from itertools import islice
 import pytest
 
 from replay.fuzzing.plan import Plan, Profile
-from replay.fuzzing.plans import VARIANTS, plan_of_seed, plans
+from replay.fuzzing.plans import VARIANTS, plans
+from replay.fuzzing.seeded_plans import plan_of_seed
 
 PRINT_PLANS = (
     "import sys\n"

@@ -15,7 +15,7 @@ from replay.differential.lockstep import Lockstep, run_stream
 from replay.differential.model import Verdict
 from replay.fuzzing.expand import expand
 from replay.fuzzing.plan import Profile
-from replay.fuzzing.plans import plan_of_seed
+from replay.fuzzing.seeded_plans import plan_of_seed
 from replay.streams.model import Start, Step, Stream, segments_of
 from replay.targets.base import (
     Outcome,

@@ -11,7 +11,7 @@ from replay.differential.lockstep import Lockstep
 from replay.differential.model import Verdict
 from replay.fuzzing.expand import expand
 from replay.fuzzing.plan import Profile
-from replay.fuzzing.plans import plan_of_seed
+from replay.fuzzing.seeded_plans import plan_of_seed
 from replay.streams.model import Stream, segments_of
 from replay.targets.open import open_target
 from replay.targets.python.module import open_python_target

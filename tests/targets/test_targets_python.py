@@ -17,7 +17,7 @@ from replay.differential.model import Verdict
 from replay.errors import TargetError, UsageError
 from replay.fuzzing.expand import expand
 from replay.fuzzing.plan import Profile
-from replay.fuzzing.plans import plan_of_seed
+from replay.fuzzing.seeded_plans import plan_of_seed
 from replay.streams.model import Start, Step, Stream, segments_of
 from replay.targets.base import Outcome, Target, Work, is_refusal
 from replay.targets.open import open_target as open_any_target

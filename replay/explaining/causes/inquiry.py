@@ -23,7 +23,7 @@ from replay.explaining.edits import edits_of
 from replay.explaining.search.contest import Clock
 from replay.fuzzing.expand import expand
 from replay.fuzzing.plan import Profile
-from replay.fuzzing.plans import plan_of_seed
+from replay.fuzzing.seeded_plans import plan_of_seed
 from replay.streams.model import Stream
 from replay.targets.base import Target, is_refusal
 

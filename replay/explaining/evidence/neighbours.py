@@ -33,7 +33,7 @@ from replay.fuzzing.configs import edge_setting
 from replay.fuzzing.damage import damage
 from replay.fuzzing.edge import EdgeSource
 from replay.fuzzing.plan import Profile
-from replay.fuzzing.plans import plan_of_seed
+from replay.fuzzing.seeded_plans import plan_of_seed
 from replay.fuzzing.value_pool import EDGE_DOUBLES, MODE_SOURCES, ODD_TEXTS, REGIMES, down, up
 from replay.streams.model import EVENT_FIELDS, CallCode, Step, Stream
 

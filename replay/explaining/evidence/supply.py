@@ -14,7 +14,7 @@ from pathlib import Path
 from replay.errors import InputError
 from replay.fuzzing.expand import expand
 from replay.fuzzing.plan import Profile
-from replay.fuzzing.plans import plan_of_seed
+from replay.fuzzing.seeded_plans import plan_of_seed
 from replay.streams.corpus import Corpus, Entry
 from replay.streams.model import Step, Stream
 

@@ -8,9 +8,8 @@ What SQLite leaves to its users is decided here, once:
   journal mode everywhere means that the one which runs is the one which is tested.
 - `synchronous=EXTRA`, which is FULL and also syncs the directory after the journal is deleted;
   with FULL alone a power cut could bring the journal back and undo what was reported as stored.
-- Each write begins with BEGIN IMMEDIATE. sqlite-utils' own `atomic()` begins deferred, and a
-  second writer then fails at once instead of waiting. For the same reason its `insert()` and
-  friends are not used: before version 4 they commit whatever transaction is open.
+- Each write begins with BEGIN IMMEDIATE: of two that begin deferred the second fails at once
+  instead of waiting.
 """
 
 from __future__ import annotations
@@ -22,8 +21,6 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
-
-import sqlite_utils
 
 from replay.errors import (
     DamagedError,
@@ -109,7 +106,7 @@ def _is_not_our_schema(code: int, error: sqlite3.Error) -> bool:
 
 
 class Connection:
-    """A connection to a database of ours; `db` is the sqlite-utils view of it.
+    """A connection to a database of ours.
 
     Not shared between threads, and not carried through a fork.
     """
@@ -117,11 +114,10 @@ class Connection:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._connection = connection
-        self.db = sqlite_utils.Database(connection, recursive_triggers=False, execute_plugins=False)
 
     def rows(self, sql: str, *parameters: object) -> list[dict[str, Any]]:
         """All rows of a query. Never lazily: an unfinished query keeps writers waiting."""
-        # Not by sqlite-utils' `query`: where a page is damaged it leaves a transaction open.
+        # Closed also where a page is damaged: no query may leave a transaction open.
         with translated(self.path), closing(self._connection.execute(sql, parameters)) as cursor:
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor]
@@ -139,7 +135,7 @@ class Connection:
     def execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:
         """Runs one statement; one that writes belongs in a `writing` block."""
         with translated(self.path):
-            return self.db.execute(sql, parameters)
+            return self._connection.execute(sql, parameters)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -157,16 +153,16 @@ class Connection:
             yield from self._transaction("BEGIN")
 
     def _transaction(self, begin: str) -> Iterator[None]:
-        self.db.execute(begin)
+        self._connection.execute(begin)
         try:
             yield
-            self.db.execute("COMMIT")
+            self._connection.execute("COMMIT")
         except BaseException:
             # Some errors have rolled back already; one from the rollback itself would only hide
             # the first, and SQLite undoes the transaction from the journal at the next opening.
             with suppress(sqlite3.Error):
                 if self._connection.in_transaction:
-                    self.db.execute("ROLLBACK")
+                    self._connection.execute("ROLLBACK")
             raise
 
     def close(self) -> None:

@@ -1,0 +1,36 @@
+"""What only some commands need, and who has not installed it is told by name.
+
+The bare installation is the shadow and the commands that replay, show and judge (pyproject.toml).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+
+from replay.errors import EnvironmentFailure
+
+EXTRAS: Mapping[str, str] = {
+    "hypothesis": "fuzz",
+    "matplotlib": "evidence",
+    "starlette": "web",
+    "uvicorn": "web",
+}
+"""The extra that each library comes with."""
+
+
+def need(command: str, extra: str) -> None:
+    """Raises EnvironmentFailure where a command cannot work, since an extra is not installed."""
+    lacking = [name for name, its in EXTRAS.items() if its == extra and find_spec(name) is None]
+    if lacking:
+        raise EnvironmentFailure(
+            f"{command} needs {' and '.join(lacking)}, which the bare installation does not have: "
+            f"{command_for(lacking[0])}",
+            extra=extra,
+            missing=lacking,
+        )
+
+
+def command_for(library: str) -> str:
+    """How to install what a library comes with."""
+    return f'pip install "doge-replay[{EXTRAS[library]}]"' if library in EXTRAS else "reinstall"
