@@ -44,6 +44,11 @@ class Asked:
     unsteady: tuple[str, ...]
 
     @property
+    def answered(self) -> int:
+        """How often both cores gave a usable answer."""
+        return self.times - self.failed
+
+    @property
     def always_agreed(self) -> bool:
         """Whether it was asked, and the cores answered alike each time."""
         return self.times > 0 and self.agreed == self.times

@@ -22,7 +22,7 @@ from typing import Any
 
 from replay.differential.probing import probe_case
 from replay.differential.routing_table import Routing
-from replay.differential.steadiness import Asked, ask_again
+from replay.differential.steadiness import TIMES, Asked, ask_again
 from replay.errors import FailureStorm
 from replay.explaining.claims.outdated import why_set_aside
 from replay.explaining.claims.recheck import Explained
@@ -138,25 +138,30 @@ class Conclusion:
         again often enough.
         """
         asked_before = not line.new and finding.minimised and finding.status is not Status.FLAKY
-        if self._stopped or asked_before or self._asking > STEADY_SECONDS:
+        if self._stopped or asked_before:
             return _known_rate(finding)
+        times = TIMES
+        if self._asking > STEADY_SECONDS:
+            if finding.minimised or finding.status is Status.FLAKY:
+                return _known_rate(finding)
+            # Its case did not show it on fresh cores; what nobody saw twice is not new.
+            times = REPLAYS
         began = time.monotonic()
-        asked = self._ask(finding.case, finding)
+        asked = ask_again(
+            finding.case, finding.signature, self.open_pair, times=times, routing=self.routing
+        )
         self._asking += time.monotonic() - began
-        if asked.failed or (asked.shown == asked.times and not asked.unsteady):
+        if not asked.answered or (asked.shown == asked.answered and not asked.unsteady):
             return _known_rate(finding)
-        rate = f"{asked.shown} of {asked.times}"
+        rate = f"{asked.shown} of {asked.answered}"
         if finding.status is not Status.FLAKY:
             self._flaky(finding, asked, f"its case showed it in {rate} runs")
         return rate
 
-    def _ask(self, case: Stream, finding: StoredFinding) -> Asked:
-        return ask_again(case, finding.signature, self.open_pair, routing=self.routing)
-
     def _flaky(self, finding: StoredFinding, asked: Asked, why: str) -> None:
         whose = " and the ".join(asked.unsteady)
         why += f"; the {whose} answered differently from run to run" if whose else ""
-        evidence = {"asked": asked.times, "shown": asked.shown, "agreed": asked.agreed}
+        evidence = {"asked": asked.answered, "shown": asked.shown, "agreed": asked.agreed}
         self._write(finding, Status.FLAKY, why, {**evidence, **self._builds()})
 
     # What agreed
@@ -168,7 +173,7 @@ class Conclusion:
             failure=finding.signature.failure,
         )
         if becomes is Status.FLAKY:
-            asked = self._ask(finding.case, finding)
+            asked = ask_again(finding.case, finding.signature, self.open_pair, routing=self.routing)
             if not asked.failed:
                 shown = f"{asked.shown} of {asked.times}"
                 self._flaky(finding, asked, "it was seen on this very build, on which its case now "

@@ -8,7 +8,8 @@ Part 1 has no request ids, so an answer is believed only as far as it cannot be 
 work ends with a *fence*: a timer tick at a time that nothing else uses, whose answer shows that no
 line was left out or added. An answer that differs from the authority's is asked for again alone, on
 a process of its own. Where that gives something else, nothing of this work is believed: all its
-steps are asked again one at a time, with a fence after every request, and those answers stand.
+steps are asked again one at a time, with a fence after every request. From then on the core is
+doubted: what differs is believed only where it came twice, alone, from two fresh processes.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from replay.targets.base import (
 from replay.targets.executable.answers import NO_VIOLATIONS, fingerprint, is_expected, parse_object
 from replay.targets.executable.child import Child
 from replay.targets.executable.frames import ChildFault, quoted
-from replay.targets.executable.misfits import what_went_wrong
+from replay.targets.executable.misfits import ANOTHERS, UNTRUE, unsteady, what_went_wrong
 from replay.targets.executable.recovery import AskAgain
 from replay.targets.executable.request_texts import Ask, Asker
 from replay.targets.executable.state_text import invariants_request, json_text
@@ -72,6 +73,10 @@ class SingleTarget:
         self._fence_works: bool | None = None
         self._heard: list[bytes] = []
         """The answers of the sound process to the step that is asked for now."""
+        self._last = b""
+        """What the sound process answered last, fences too."""
+        self._is_doubted = False
+        """Whether it was caught with an answer that it did not give again."""
 
     # --- The Target protocol ------------------------------------------------------------------
 
@@ -85,7 +90,8 @@ class SingleTarget:
         asker = self._askers[work.session]
         if work.last:
             del self._askers[work.session]
-        window = Window(work, asker)
+        window = Window(work, asker, self._lanes[self._turn])
+        self._turn = (self._turn + 1) % len(self._lanes)
         self._pending.append(window)
         if work.guide is not None:
             for index, (step, outcome) in enumerate(zip(work.steps, work.guide, strict=True)):
@@ -100,15 +106,15 @@ class SingleTarget:
         window = self._pending[0]
         if window.work.guide is None:
             reply = self._in_sequence(window)
-        elif window.lane is None:
+        elif not window.is_sent:
             reply = self._ask_one_by_one(window, 0, window.fault)
         else:
             reply = self._read_ahead(window)
         self._pending.popleft()
-        if window.lane is not None:
+        if window.is_sent:
             window.lane.works -= 1
         for later in self._pending:
-            if later.lane is None and later.work.guide is not None:
+            if not later.is_sent and later.work.guide is not None:
                 self._write(later)
         return reply
 
@@ -124,10 +130,14 @@ class SingleTarget:
     # --- All requests of a work at once -------------------------------------------------------
 
     def _write(self, window: Window) -> None:
-        """Sends a work's requests and a fence to the next lane, where that can be done now."""
+        """Sends a work's requests and a fence to its lane, where that can be done now: the works of
+        a lane are read in the order in which they were written."""
         window.fault = None
         window.lines.clear()
-        lane = self._lanes[self._turn]
+        lane = window.lane
+        first = next(one for one in self._pending if one.lane is lane and not one.is_sent)
+        if first is not window:
+            return
         try:
             if self._fence_works is None:
                 self._fence_works = self._try_fence()
@@ -141,20 +151,17 @@ class SingleTarget:
             window.fault = fault
             self._stop_lane(lane, fault)
             return
-        self._turn = (self._turn + 1) % len(self._lanes)
         window.fence = next(self._fences)
         requests = [request for _, request in window.requests()]
         requests.append(fence_request(window.fence))
         lane.child.send(b"".join(requests), len(requests))
         lane.works += 1
-        window.lane = lane
+        window.is_sent = True
 
     def _read_ahead(self, window: Window) -> Reply:
         """The reply to a work whose requests were written at once."""
-        lane = window.lane
-        assert lane is not None
-        assert lane.child is not None
-        child, lines = lane.child, window.lines
+        child, lines = window.lane.child, window.lines
+        assert child is not None
         verified = window.asker.verified
         results: list[StepResult] = []
         doubtful: list[tuple[int, str]] = []
@@ -196,9 +203,9 @@ class SingleTarget:
             for index, seen in doubtful:
                 alone = self._ask_alone(window.asks[index])
                 if fingerprint(comparable(alone, window.asks[index])) != seen:
-                    raise ChildFault(
-                        FailureKind.UNSTEADY, "asked again alone, it answered something else"
-                    )
+                    raise unsteady()
+                if self._is_doubted:
+                    alone = self._confirmed(window.asks[index], alone)
                 results[index] = alone
         except ChildFault as fault:
             return self._ask_one_by_one(window, index, fault)
@@ -209,18 +216,18 @@ class SingleTarget:
     def _ask_one_by_one(self, window: Window, noticed: int, fault: ChildFault | None) -> Reply:
         """The reply to a work with a guide, each step asked for alone; the one at which something
         was noticed comes first, on a fresh process."""
-        lane, sent = window.lane, window.requests()
-        if lane is not None:
+        sent = window.requests()
+        if window.is_sent:
             self._gather(window, len(sent))
-            self._stop_lane(lane, fault)
+            self._stop_lane(window.lane, fault)
         if fault is not None:
+            self._is_doubted |= fault.kind in UNTRUE
             self._stop_sound(None)
         again = self._again(window)
         results: dict[int, StepResult] = {}
         answers: dict[int, list[bytes]] = {}
         order = sorted(range(len(window.asks)), key=lambda index: (index != noticed, index))
         for index in order:
-            self._heard = []
             results[index] = again.step(index)
             answers[index] = self._heard
         whole = [results[index] for index in range(len(window.asks))]
@@ -268,17 +275,45 @@ class SingleTarget:
         work, index = window.work, len(results)
         final = work.last and index + 1 == len(work.steps)
         window.asks.append(window.asker.ask(work.steps[index], None, final=final))
-        self._heard = []
         results.append(asked(index))
         window.asker.go_on(window.asks[index], results[index])
 
     def _again(self, window: Window) -> AskAgain:
         return AskAgain(
             self._supervisor,
-            lambda index: self._ask_alone(window.asks[index], fenced=True),
+            lambda index: self._ask_for_sure(window.asks[index]),
             lambda: self._sound is None or self._sound.requests == 0,
             self._stop_sound,
         )
+
+    def _ask_for_sure(self, ask: Ask) -> Outcome:
+        """The answer to one step with a fence after each request; where the core is doubted, one
+        that is not the authority's is to come again. Raises ChildFault."""
+        self._heard = []
+        try:
+            answer = self._ask_alone(ask, fenced=True)
+            guide = ask.guide
+            if guide is None or not self._is_doubted or (is_refusal(guide) and is_refusal(answer)):
+                return answer
+            if fingerprint(comparable(answer, ask)) == fingerprint(guide):
+                return answer
+            heard, self._heard = self._heard, []
+            self._confirmed(ask, answer)
+            self._heard = heard
+        except ChildFault as fault:
+            self._is_doubted |= fault.kind in UNTRUE
+            raise
+        return answer
+
+    def _confirmed(self, ask: Ask, answer: Outcome) -> Outcome:
+        """An answer that two fresh processes give as well, asked for nothing else. Raises
+        ChildFault where they do not."""
+        for _ in range(2):
+            self._stop_sound(None)
+            again = self._ask_alone(ask)
+            if fingerprint(without_words(again)) != fingerprint(without_words(answer)):
+                raise unsteady()
+        return answer
 
     def _ask_alone(self, ask: Ask, *, fenced: bool = False) -> Outcome:
         """The answer to one step, with one request on its way at a time. Raises ChildFault."""
@@ -300,8 +335,12 @@ class SingleTarget:
         child = self._sound
         child.expect_silence()
         child.send(request)
-        line = child.receive().line
-        if fenced:
+        line, before, self._last = child.receive().line, self._last, b""
+        if fenced and self._fence_works:
+            if line == before:
+                # No answer is like the one to a fence.
+                raise ChildFault(FailureKind.OUT_OF_ORDER, ANOTHERS)
+            self._last = line
             self._check_fence()
         self._heard.append(line)
         return line
@@ -313,11 +352,14 @@ class SingleTarget:
         fence = next(self._fences)
         self._sound.expect_silence()
         self._sound.send(fence_request(fence))
-        behind = self._sound.receive().line
+        behind, before = self._sound.receive().line, self._last
         if not is_fence(behind, fence):
+            if behind == before and not self._sound.receive_rest(1, _SETTLING):
+                raise ChildFault(FailureKind.OUT_OF_ORDER, ANOTHERS)
             raise ChildFault(
                 FailureKind.TOO_MUCH, f"answered more than it was asked for: {quoted(behind)}"
             )
+        self._last = behind
 
     # --- Fences and processes -----------------------------------------------------------------
 
@@ -336,11 +378,9 @@ class SingleTarget:
 
     def _gather(self, window: Window, wanted: int) -> None:
         """Takes the lines that are still to come, to tell what went wrong."""
-        lane = window.lane
-        if lane is None or lane.child is None:
-            return
-        room = wanted + 2 - len(window.lines)
-        window.lines += lane.child.receive_rest(room, _SETTLING)
+        child = window.lane.child
+        if child is not None:
+            window.lines += child.receive_rest(wanted + 2 - len(window.lines), _SETTLING)
 
     def _stop_lane(self, lane: Lane, fault: ChildFault | None) -> None:
         if lane.child is not None:
@@ -349,11 +389,11 @@ class SingleTarget:
         for window in self._pending:
             if window.lane is lane:
                 # Its answers died with the process.
-                window.lane = None
+                window.is_sent = False
                 window.lines = window.lines if window is self._pending[0] else []
         lane.works = 0
 
     def _stop_sound(self, fault: ChildFault | None) -> None:
         if self._sound is not None:
             self._supervisor.discard(self._sound, fault)
-            self._sound = None
+            self._sound, self._last = None, b""

@@ -36,15 +36,17 @@ class Lane:
 
 @dataclass(slots=True)
 class Window:
-    """A work that is not collected yet. `lane` is None while it is not sent; `fault` says why.
+    """A work that is not collected yet. It stays on one lane, also where it is sent again; where it
+    is not sent, `fault` says why.
 
     `lines` are its answers so far, in the order of `requests`.
     """
 
     work: Work
     asker: Asker
+    lane: Lane
     asks: list[Ask] = field(default_factory=list)
-    lane: Lane | None = None
+    is_sent: bool = False
     fence: int = 0
     fault: ChildFault | None = None
     lines: list[bytes] = field(default_factory=list)
