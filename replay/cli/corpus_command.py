@@ -1,4 +1,4 @@
-"""`doge-replay corpus`: taking logs in, listing, verifying."""
+"""`doge-replay corpus`: taking logs in, listing, verifying, minimising."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ import click
 from replay.cli.common import core_options, corpus_option
 from replay.cli.console import say, say_json, say_table
 from replay.cli.run_report import say_unread
-from replay.errors import ExitCode
+from replay.errors import ExitCode, InputError, UsageError
+from replay.runs.distillation import smallest_cover, weighed
+from replay.runs.power_memory import memory_file, read_memory
 from replay.runs.report import unread_document
 from replay.safe_text import clean
 from replay.settings import Settings
 from replay.streams.content import why_not_taken
 from replay.streams.corpus import Corpus, Entry, FileCount
 from replay.streams.model import Rejected
+from replay.targets.open import open_target
 
 MAX_REJECTED_SHOWN = 20
 
 
 @click.group()
 def corpus() -> None:
-    """Import, list and verify the streams that are kept.
+    """Import, list, verify and minimise the streams that are kept.
 
     \b
     Example:
@@ -188,3 +191,61 @@ def verify(
             for fault in verification.faults:
                 say(f"  {fault.kind}: {clean(fault.file)}: {clean(fault.reason)}")
     return int(ExitCode.CLEAN if sound else ExitCode.BAD_INPUT)
+
+
+@corpus.command(
+    "minimise",
+    epilog="""\b
+Example:
+  doge-replay corpus minimise --output corpus-small""",
+)
+@click.option(
+    "--output",
+    "-o",
+    required=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="The new corpus: a directory that is not there yet, or empty.",
+)
+@corpus_option
+@core_options
+def minimise_corpus(output: Path, settings: Settings, as_json: bool) -> int:
+    """Write the few streams that reach what the whole corpus reaches into a new one.
+
+    What a stream reaches are its features on the authority and, where `power` was run with it,
+    the edits that the stream was the first to show. The corpus itself stays as it is. Exits 2
+    where there is no stream.
+    """
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise UsageError(f"{output} is there already and not empty; minimising writes a new corpus")
+    where = {stream: Corpus(d) for d in existing(settings.corpus) for stream in Corpus(d).streams()}
+    if not where:
+        raise InputError("there is no stream in the corpus")
+    authority = open_target(settings.authority, role="authority", timeout=settings.timeout)
+    try:
+        memory = read_memory(memory_file(settings.db), authority.identity.sha256)
+        streams = ((name, kept.read(name)) for name, kept in sorted(where.items()))
+        all_streams = weighed(streams, authority, memory.kills())
+    finally:
+        authority.close()
+    kept = smallest_cover(all_streams)
+    small = Corpus(output)
+    for one in sorted(kept):
+        small.add(where[one.stream].read(one.stream))
+    before, after = (sum(one.steps for one in some) for some in (all_streams, kept))
+    if as_json:
+        say_json(
+            {
+                "output": str(output),
+                "streams": len(kept),
+                "of_streams": len(all_streams),
+                "steps": after,
+                "of_steps": before,
+            }
+        )
+    else:
+        say(
+            f"{clean(output)}: {len(kept)} of {len(all_streams)} streams, "
+            f"{after:,} of {before:,} steps, reach the same"
+        )
+    return 0

@@ -42,7 +42,7 @@ COMMANDS: Mapping[str, str] = {
                 "export",
             ),
             *("corpus", "doctor", "explanations", "gate", "monitor", "evidence", "paper", "serve"),
-            *("db", "preflight"),
+            *("db", "power", "preflight"),
         )
     },
     "list": "list_command",

@@ -34,7 +34,7 @@ WITHOUT_CORES = [
 NEEDS_ARGUMENT = [
     *((name,) for name in ("repro", "show", "export", "triage", "split", "merge", "explain")),
     *(("corpus", "import"), ("monitor",), ("evidence", "pack"), ("evidence", "verify")),
-    ("db", "merge"),
+    *(("db", "merge"), ("corpus", "minimise")),
 ]
 
 

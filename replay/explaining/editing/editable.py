@@ -11,6 +11,7 @@ core do is bounded (bounded.py).
 
 from __future__ import annotations
 
+import ast
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -214,6 +215,24 @@ class EditableCore:
             for case in cases:
                 PythonSession(self._core.bindings).begin(case.start)
         return self._functions_at(self._by_key(watched.lines))
+
+    def functions_run(self, cases: Iterable[Stream]) -> frozenset[str]:
+        """The functions, and classes, that cases run through, or that run when the core is
+        loaded."""
+        scopes = (scope for module in self.map.modules.values() for scope in module.scopes)
+        classes = frozenset(scope.name for scope in scopes if not scope.is_function)
+        return classes | self._functions_at(self.executed(cases) | self._within(self.loading_lines))
+
+    def _within(self, lines: Iterable[tuple[str, int]]) -> frozenset[tuple[str, int]]:
+        """The lines but for those at which a function begins: loading a module runs these."""
+        heads = {
+            (key, line)
+            for key, module in self.map.modules.items()
+            for scope in module.scopes
+            if isinstance(scope.node, ast.FunctionDef | ast.AsyncFunctionDef)
+            for line in range(scope.node.lineno, scope.node.body[0].lineno)
+        }
+        return frozenset(lines) - heads
 
     def _functions_at(self, lines: Iterable[tuple[str, int]]) -> frozenset[str]:
         names: set[str] = set()
