@@ -4,8 +4,11 @@ Many numbers here are sums of powers of two, so that the expected money is exact
 """
 
 from dataclasses import replace
+from typing import Any, TypeVar
 
 from replay.core import CycleRecord, EngineConfig, OrderState, PairState, RecoveryOrder
+
+K = TypeVar("K")
 
 NOW = 1000.0
 MARKET = 0.2
@@ -53,11 +56,17 @@ RECOVERY_B = RecoveryOrder(
 CYCLE = CycleRecord("A", 1, 0.25, 0.125, 16.0, 2.0, 0.75, 1.25)
 
 
-def config(**changes):
+def of_kind(kind: type[K], value: object) -> K:
+    """The value, which is of that kind: an action of several, or what may be None."""
+    assert isinstance(value, kind)
+    return value
+
+
+def config(**changes: Any) -> EngineConfig:
     return replace(CONFIG, **changes)
 
 
-def state(*orders, **changes):
+def state(*orders: OrderState, **changes: Any) -> PairState:
     """A state at NOW and MARKET that has used the ids below 10."""
     start = PairState(
         MARKET,

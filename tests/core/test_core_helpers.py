@@ -9,10 +9,13 @@ from core_makers import (
     SELL_ENTRY,
     SIZE,
     config,
+    of_kind,
     state,
 )
 
 from replay.core import (
+    PlaceOrderAction,
+    Side,
     add_entry_order,
     apply_order_regime_at_entry,
     apply_order_txid,
@@ -24,7 +27,7 @@ from replay.core import (
 )
 
 
-def test_a_slot_starts_with_a_buy_of_b_and_a_sell_of_a():
+def test_a_slot_starts_with_a_buy_of_b_and_a_sell_of_a() -> None:
     before = state(cooldown_until_a=9e9, cooldown_until_b=9e9, long_only=True, mode_source="regime")
     after, actions, orders = bootstrap_orders(before, config(), SIZE)
     assert [(o.local_id, o.side, o.trade_id, o.cycle, o.price) for o in orders] == [
@@ -47,8 +50,13 @@ def test_a_slot_starts_with_a_buy_of_b_and_a_sell_of_a():
     ],
 )
 def test_a_slot_that_can_make_one_entry_goes_one_sided(
-    min_volume, entry_pct_a, entry_pct_b, made, allowed, flags
-):
+    min_volume: float,
+    entry_pct_a: float | None,
+    entry_pct_b: float | None,
+    made: list[Side],
+    allowed: dict[str, bool],
+    flags: tuple[bool, bool, str],
+) -> None:
     cfg = config(min_volume=min_volume, entry_pct_a=entry_pct_a, entry_pct_b=entry_pct_b)
     before = state(short_only=True, mode_source="regime")
     after, actions, orders = bootstrap_orders(before, cfg, SIZE, **allowed)
@@ -60,7 +68,7 @@ def test_a_slot_that_can_make_one_entry_goes_one_sided(
 @pytest.mark.parametrize(
     ("allowed", "flags"), [(True, (False, True, "balance")), (False, (False, False, "none"))]
 )
-def test_a_slot_that_can_only_sell_goes_short(allowed, flags):
+def test_a_slot_that_can_only_sell_goes_short(allowed: bool, flags: tuple[bool, bool, str]) -> None:
     """A hundred percent below the market there is no price, so there is no buy entry."""
     cfg = config(entry_pct_b=100.0)
     after, _, orders = bootstrap_orders(state(), cfg, SIZE, allow_short_only=allowed)
@@ -68,15 +76,16 @@ def test_a_slot_that_can_only_sell_goes_short(allowed, flags):
     assert (after.long_only, after.short_only, after.mode_source) == flags
 
 
-def test_an_added_entry_goes_last():
+def test_an_added_entry_goes_last() -> None:
     before = state(BUY_ENTRY)
     after, action = add_entry_order(before, config(), "sell", "A", 3, SIZE)
+    action = of_kind(PlaceOrderAction, action)
     assert [order.local_id for order in after.orders] == [2, 10]
     assert (action.local_id, action.cycle, action.reason) == (10, 3, "manual")
     assert after.next_order_id == 11
 
 
-def test_no_entry_is_added_in_its_trades_cooldown_or_without_volume():
+def test_no_entry_is_added_in_its_trades_cooldown_or_without_volume() -> None:
     cooling = state(cooldown_until_a=1000.5)
     assert add_entry_order(cooling, config(), "sell", "A", 3, SIZE) == (cooling, None)
     assert add_entry_order(cooling, config(), "buy", "B", 3, SIZE)[1] is not None
@@ -85,7 +94,7 @@ def test_no_entry_is_added_in_its_trades_cooldown_or_without_volume():
     assert add_entry_order(state(), config(), "buy", "B", 3, 2.0) == (state(), None)
 
 
-def test_ids_and_regimes_are_noted_on_their_order_alone():
+def test_ids_and_regimes_are_noted_on_their_order_alone() -> None:
     before = state(SELL_ENTRY, BUY_ENTRY, recovery_orders=(RECOVERY_A, RECOVERY_B))
     assert apply_order_txid(before, 2, "NEW").orders == (SELL_ENTRY, replace(BUY_ENTRY, txid="NEW"))
     assert apply_recovery_txid(before, 1, "NEW").recovery_orders == (
@@ -97,13 +106,13 @@ def test_ids_and_regimes_are_noted_on_their_order_alone():
     assert apply_order_regime_at_entry(marked, 1, "nonsense") == before
 
 
-def test_orders_and_recoveries_are_removed_by_id():
+def test_orders_and_recoveries_are_removed_by_id() -> None:
     before = state(SELL_ENTRY, BUY_ENTRY, recovery_orders=(RECOVERY_A, RECOVERY_B))
     assert remove_order(before, 1).orders == (BUY_ENTRY,)
     assert remove_recovery(before, 2).recovery_orders == (RECOVERY_A,)
 
 
-def test_an_unknown_id_changes_nothing():
+def test_an_unknown_id_changes_nothing() -> None:
     before = state(SELL_ENTRY, BUY_EXIT, recovery_orders=(RECOVERY_A,))
     assert apply_order_txid(before, 99, "x") == before
     assert apply_recovery_txid(before, 99, "x") == before
@@ -112,7 +121,7 @@ def test_an_unknown_id_changes_nothing():
     assert remove_recovery(before, 99) == before
 
 
-def test_the_first_order_of_an_id_is_found():
+def test_the_first_order_of_an_id_is_found() -> None:
     twin = replace(BUY_EXIT, local_id=1)
     assert find_order(state(SELL_ENTRY, twin), 1) == SELL_ENTRY
     assert find_order(state(SELL_ENTRY), 9) is None

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from core_makers import BUY_ENTRY, BUY_EXIT, SELL_ENTRY, SELL_EXIT, state
 
-from replay.core import check_invariants, derive_phase
+from replay.core import OrderState, PairState, Phase, check_invariants, derive_phase
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from replay.core import check_invariants, derive_phase
         ((SELL_EXIT, BUY_EXIT), "S2"),
     ],
 )
-def test_only_exits_decide_the_phase(orders, phase):
+def test_only_exits_decide_the_phase(orders: tuple[OrderState, ...], phase: Phase) -> None:
     assert derive_phase(state(*orders)) == phase
 
 
@@ -37,7 +37,7 @@ def test_only_exits_decide_the_phase(orders, phase):
         state(SELL_EXIT, BUY_EXIT, s2_entered_at=5.0),
     ],
 )
-def test_a_healthy_state_has_no_violations(healthy):
+def test_a_healthy_state_has_no_violations(healthy: PairState) -> None:
     assert check_invariants(healthy) == []
 
 
@@ -94,11 +94,11 @@ EXTRA_SELL_EXIT = replace(SELL_EXIT, local_id=8)
         ),
     ],
 )
-def test_each_broken_rule_is_named(broken, violation):
+def test_each_broken_rule_is_named(broken: PairState, violation: str) -> None:
     assert check_invariants(broken) == [violation]
 
 
-def test_violations_come_in_their_order_and_point_four_goes_order_by_order():
+def test_violations_come_in_their_order_and_point_four_goes_order_by_order() -> None:
     bad_exit = replace(BUY_EXIT, cycle=0, entry_price=-1.0, volume=-1.0)
     bad_entry = replace(BUY_ENTRY, local_id=3, cycle=0, volume=0.0)
     broken = state(bad_exit, bad_entry, SELL_ENTRY, s2_entered_at=5.0, cycle_a=0, cycle_b=0)
@@ -115,10 +115,10 @@ def test_violations_come_in_their_order_and_point_four_goes_order_by_order():
     ]
 
 
-def test_many_twins_are_one_violation():
+def test_many_twins_are_one_violation() -> None:
     twins = state(*(replace(BUY_ENTRY, local_id=1) for _ in range(3)))
     assert check_invariants(twins).count("duplicate order local_id") == 1
 
 
-def test_an_entry_needs_no_entry_price():
+def test_an_entry_needs_no_entry_price() -> None:
     assert check_invariants(state(replace(SELL_ENTRY, entry_price=-1.0), BUY_ENTRY)) == []

@@ -2,18 +2,21 @@
 
 import copy
 import math
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replay.core import (
+    BookCycleAction,
     CycleRecord,
     EngineConfig,
+    Event,
     FillEvent,
     OrderState,
     PairState,
+    PlaceOrderAction,
     PriceTick,
     RecoveryCancelEvent,
     RecoveryFillEvent,
@@ -31,6 +34,7 @@ from replay.core import (
     to_dict,
     transition,
 )
+from replay.core.reducer import Outcome, Sizes
 
 ARITHMETIC = (OverflowError, ValueError, ZeroDivisionError)
 
@@ -147,20 +151,26 @@ sizes = st.sampled_from([0.0, 2.0, 5.0, 20.0])
 size_maps = st.none() | st.dictionaries(trades, sizes)
 
 
-def same(one, other):
+def same(one: object, other: object) -> bool:
     """Equal, where NaN equals itself: what arithmetic made of infinities must compare, too."""
     if isinstance(one, float) and isinstance(other, float):
         return one == other or (math.isnan(one) and math.isnan(other))
-    if isinstance(one, tuple):
+    if isinstance(one, tuple) and isinstance(other, tuple):
         return len(one) == len(other) and all(map(same, one, other))
-    if hasattr(one, "__dataclass_fields__"):
+    if is_dataclass(one):
         return type(one) is type(other) and all(
             same(getattr(one, f.name), getattr(other, f.name)) for f in fields(one)
         )
     return type(one) is type(other) and one == other
 
 
-def attempt(state, event, config, size, size_map):
+def attempt(
+    state: PairState,
+    event: Event,
+    config: EngineConfig,
+    size: float,
+    size_map: Sizes,
+) -> Outcome | None:
     """The outcome, or None where the arithmetic refuses."""
     try:
         return transition(state, event, config, size, size_map)
@@ -169,24 +179,30 @@ def attempt(state, event, config, size, size_map):
 
 
 @given(states)
-def test_reading_gives_back_what_was_written(state):
+def test_reading_gives_back_what_was_written(state: PairState) -> None:
     assert same(from_dict(to_dict(state)), state)
     assert same(patch_state(PairState(0.0, 0.0), to_dict(state)), state)
 
 
 @given(configs)
-def test_a_config_comes_back(config):
+def test_a_config_comes_back(config: EngineConfig) -> None:
     assert config_from_dict(config_to_dict(config)) == config
 
 
 @given(events)
-def test_an_event_comes_back(event):
+def test_an_event_comes_back(event: Event) -> None:
     assert event_from_dict(event_to_dict(event)) == event
 
 
 @settings(max_examples=300)
 @given(states, events, configs, sizes, size_maps)
-def test_a_transition_changes_none_of_its_inputs(state, event, config, size, size_map):
+def test_a_transition_changes_none_of_its_inputs(
+    state: PairState,
+    event: Event,
+    config: EngineConfig,
+    size: float,
+    size_map: Sizes,
+) -> None:
     inputs = (state, event, config, size, size_map)
     before = copy.deepcopy(inputs)
     first = attempt(*inputs)
@@ -196,7 +212,13 @@ def test_a_transition_changes_none_of_its_inputs(state, event, config, size, siz
 
 @settings(max_examples=300)
 @given(states, events, configs, sizes, size_maps)
-def test_a_transition_only_moves_forward(state, event, config, size, size_map):
+def test_a_transition_only_moves_forward(
+    state: PairState,
+    event: Event,
+    config: EngineConfig,
+    size: float,
+    size_map: Sizes,
+) -> None:
     """Ids never fall, the history only grows at its end, and the time is the event's."""
     outcome = attempt(state, event, config, size, size_map)
     if outcome is None:
@@ -207,17 +229,23 @@ def test_a_transition_only_moves_forward(state, event, config, size, size_map):
     assert after.next_recovery_id - state.next_recovery_id in (0, 1)
     known = len(state.completed_cycles)
     assert after.completed_cycles[:known] == state.completed_cycles
-    booked = [a for a in actions if type(a).__name__ == "BookCycleAction"]
+    booked = [a for a in actions if isinstance(a, BookCycleAction)]
     assert len(after.completed_cycles) - known == len(booked)
     assert after.total_round_trips - state.total_round_trips == len(booked)
-    placed = [a for a in actions if type(a).__name__ == "PlaceOrderAction"]
+    placed = [a for a in actions if isinstance(a, PlaceOrderAction)]
     assert after.next_order_id - state.next_order_id == len(placed)
     assert all(a.local_id == state.next_order_id for a in placed)
 
 
 @settings(max_examples=300)
 @given(states, events, configs, sizes, size_maps)
-def test_a_next_state_can_be_written_and_read(state, event, config, size, size_map):
+def test_a_next_state_can_be_written_and_read(
+    state: PairState,
+    event: Event,
+    config: EngineConfig,
+    size: float,
+    size_map: Sizes,
+) -> None:
     """Every field keeps its type and its 64 bits."""
     outcome = attempt(state, event, config, size, size_map)
     if outcome is not None:
@@ -226,7 +254,7 @@ def test_a_next_state_can_be_written_and_read(state, event, config, size, size_m
 
 
 @given(states, small, st.none() | st.floats() | st.text() | ints)
-def test_a_regime_can_always_be_noted(state, local_id, regime):
+def test_a_regime_can_always_be_noted(state: PairState, local_id: int, regime: object) -> None:
     after = apply_order_regime_at_entry(state, local_id, regime)
     assert {o.regime_at_entry for o in after.orders if o.local_id == local_id} <= {None, 0, 1, 2}
 
@@ -244,7 +272,7 @@ json_values = st.recursive(
 @given(
     st.dictionaries(st.sampled_from([f.name for f in fields(PairState)]), json_values) | json_values
 )
-def test_reading_either_gives_a_state_or_names_a_path(document):
+def test_reading_either_gives_a_state_or_names_a_path(document: object) -> None:
     try:
         state = from_dict(document)
     except UnreadableError as error:
@@ -255,10 +283,10 @@ def test_reading_either_gives_a_state_or_names_a_path(document):
     assert path
 
 
-def test_a_transition_has_no_memory():
+def test_a_transition_has_no_memory() -> None:
     """The same call gives the same answer whatever came between."""
     state = PairState(0.2, 0.0)
     first = transition(state, TimerTick(1.0), EngineConfig(), 5.0)
     with pytest.raises(ValueError, match="unknown"):
-        transition(state, None, EngineConfig(), 5.0)
+        transition(state, None, EngineConfig(), 5.0)  # type: ignore[arg-type]
     assert transition(state, TimerTick(1.0), EngineConfig(), 5.0) == first
