@@ -25,6 +25,7 @@ from typing import Any
 from flood import measure_floods
 
 from replay import core
+from replay.core.reducer import Sizes
 from replay.differential.lockstep import Lockstep
 from replay.findings.store.store import RunKind, Store
 from replay.fuzzing.campaign_units import Mix
@@ -35,9 +36,9 @@ from replay.runs.report import Report
 from replay.runs.worker import Job
 from replay.settings import load_settings
 from replay.streams.inputs import open_input
-from replay.streams.model import CallCode, Rejected, Segment, event_document
-from replay.targets.base import Target, Work
-from replay.targets.compact import state_document
+from replay.streams.model import Call, CallCode, Rejected, Segment, Start, event_document
+from replay.targets.base import Failure, Target, Work
+from replay.targets.compact import Plain, state_document
 from replay.targets.executable.handshake import open_executable
 from replay.targets.pair import PairSpec
 from replay.targets.python.module import open_python_target
@@ -74,21 +75,21 @@ def load(journal: str) -> list[Segment]:
 
 def core_alone(segments: list[Segment]) -> float:
     """Transitions for each second of our Python core, with nothing around it."""
-    states: dict[int, list[object]] = {}
+    states: dict[int, tuple[core.PairState, core.EngineConfig, float, Sizes]] = {}
     began = time.perf_counter()
     count = 0
     for segment in segments:
         if segment.start is not None:
             start = segment.start
-            states[segment.key] = [
+            states[segment.key] = (
                 core.from_dict(start.state),
                 core.config_from_dict(start.config),
                 core.order_size_from(start.order_size_usd),
                 core.order_sizes_from(start.order_sizes),
-            ]
+            )
         state, config, size, sizes = states[segment.key]
         for step in segment.steps:
-            call, changes = step.call, step.changes
+            changes = step.changes
             if changes is not None:
                 if "state" in changes:
                     state = core.from_dict(changes["state"])
@@ -100,18 +101,20 @@ def core_alone(segments: list[Segment]) -> float:
                     size = core.order_size_from(changes["order_size_usd"])
                 if "order_sizes" in changes:
                     sizes = core.order_sizes_from(changes["order_sizes"])
-            code = call[0]
-            if code == CallCode.PRICE_TICK:
-                event = core.PriceTick(call[1], call[2])
-            elif code == CallCode.TIMER_TICK:
-                event = core.TimerTick(call[1])
-            else:
-                event = core.event_from_dict(event_document(call))
-            state, _ = core.transition(state, event, config, size, sizes)
+            state, _ = core.transition(state, event_of(step.call), config, size, sizes)
             core.check_invariants(state)
-        states[segment.key] = [state, config, size, sizes]
+        states[segment.key] = (state, config, size, sizes)
         count += len(segment.steps)
     return count / (time.perf_counter() - began)
+
+
+def event_of(call: Call) -> core.Event:
+    if isinstance(call, tuple):
+        if call[0] == CallCode.PRICE_TICK:
+            return core.PriceTick(call[1], call[2])
+        if call[0] == CallCode.TIMER_TICK:
+            return core.TimerTick(call[1])
+    return core.event_from_dict(event_document(call))
 
 
 def both(segments: list[Segment], shadow: Target) -> float:
@@ -147,9 +150,9 @@ def one_by_one(segments: list[Segment], exe: str, every: int) -> float:
 
 
 def full_requests(segments: list[Segment], every: int) -> Iterator[tuple[Any, Any]]:
-    from replay.targets.compact import apply_changes, apply_delta, blank, read_state
+    from replay.targets.compact import apply_changes, apply_delta, read_state
 
-    plains: dict[int, tuple] = {}
+    plains: dict[int, tuple[Plain | None, Start]] = {}
     authority = open_python_target("python")
     number = 0
     for segment in segments:
@@ -159,8 +162,10 @@ def full_requests(segments: list[Segment], every: int) -> Iterator[tuple[Any, An
         authority.submit(Work(segment.key, segment.start, segment.steps, segment.last))
         for step, outcome in zip(segment.steps, authority.collect().results, strict=True):
             plain, _ = apply_changes(plain, step.changes)
+            if plain is None or isinstance(outcome, Failure):
+                sys.exit(f"bench: no full request can be made of {step}, which was not answered")
             before = list(plain)
-            plain = list(plain) if plain is not None else blank()
+            plain = list(plain)
             apply_delta(plain, outcome[0])
             number += 1
             if number % every == 0:

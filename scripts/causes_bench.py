@@ -68,10 +68,9 @@ class Truth:
 
 def _request(step: Answered) -> Mapping[str, Any]:
     start, call = step.stream.start, step.stream.steps[0].call
-    code = call[0] if isinstance(call, tuple) else -1
-    if code == CallCode.CHECK_INVARIANTS:
+    if isinstance(call, tuple) and call[0] == CallCode.CHECK_INVARIANTS:
         return {"method": "check_invariants", "state": start.state}
-    if code == CallCode.APPLY_REGIME:
+    if isinstance(call, tuple) and call[0] == CallCode.APPLY_REGIME:
         params = {"state": start.state, "local_id": call[1], "regime_at_entry": call[2]}
         return {"method": "apply_order_regime_at_entry", "params": params}
     return {"method": "transition", "event": dict(event_document(call)), **start._asdict()}
