@@ -1,7 +1,7 @@
 """The verdict of the gate: every criterion of the runbook's section 5, and what it comes to.
 
 PASS only where all of them pass, FAIL where one fails, else INCONCLUSIVE. Where the samples are
-not one bot's, no count means anything, and nothing is said to fail by it.
+not one bot's, their counts mean nothing together; what fails on a part that is one bot's fails.
 """
 
 from __future__ import annotations
@@ -11,7 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from replay.errors import ExitCode
-from replay.gate.criteria.divergences import explained, no_clusters, no_hot_repetition
+from replay.gate.criteria.divergences import (
+    explained,
+    no_clusters,
+    no_hot_repetition,
+    run_explained,
+)
 from replay.gate.criteria.failures import course_of, no_failures, persistent_failures
 from replay.gate.criteria.impact import impact_of, stable, untouched
 from replay.gate.criteria.matching import Matching, match
@@ -28,6 +33,7 @@ from replay.gate.journals import Replayed
 from replay.gate.model import Criterion, Outcome
 from replay.gate.telemetry.clock import AS_FAST_AS_IT_CAN, REAL, Allowance
 from replay.gate.telemetry.pacing import Pacing, pacing_of
+from replay.gate.telemetry.pieces import pieces_of
 from replay.gate.telemetry.samples import Telemetry
 from replay.gate.telemetry.timeline import Timeline, timeline_of
 from replay.runs.rate import upper_bound
@@ -212,8 +218,6 @@ def judge(
     timeline = timeline_of(telemetry.samples, _allowance(pacing))
     offered = offered_of(timeline)
     matching = match(timeline, replayed, 0 if offered is None else offered.dropped)
-    course = course_of(timeline)
-    impact = impact_of(timeline)
     premises: tuple[Criterion, ...] = (
         covered_hours(timeline),
         one_bot(telemetry, timeline, replayed),
@@ -222,7 +226,23 @@ def judge(
     )
     if edition > 1:
         premises += (nothing_lost(telemetry, timeline), same_cores(timeline, executable))
-    criteria: Sequence[Criterion] = (
+    criteria: Sequence[Criterion] = _criteria(timeline, replayed, matching)
+    if timeline.doubts or not timeline.samples:
+        reason = "the samples are not one bot's" if timeline.samples else "there are no samples"
+        criteria = [_unknown(one, reason) for one in criteria]
+        for piece in pieces_of(telemetry.samples, timeline.allowed):
+            criteria = _with_failures_of(criteria, piece, replayed)
+    everything = (*premises, *criteria)
+    return GateVerdict(
+        _worst(everything), everything, telemetry, timeline, replayed, matching, pacing
+    )
+
+
+def _criteria(timeline: Timeline, replayed: Replayed | None, matching: Matching) -> list[Criterion]:
+    """The runbook's own."""
+    course = course_of(timeline)
+    impact = impact_of(timeline, run_explained(replayed, matching))
+    return [
         no_failures(timeline, course, matching),
         no_clusters(timeline, replayed, matching),
         stable(impact),
@@ -230,14 +250,25 @@ def judge(
         persistent_failures(timeline, course),
         no_hot_repetition(timeline, replayed, matching),
         untouched(impact),
-    )
-    if timeline.doubts or not timeline.samples:
-        reason = "the samples are not one bot's" if timeline.samples else "there are no samples"
-        criteria = [_unknown(one, reason) for one in criteria]
-    everything = (*premises, *criteria)
-    return GateVerdict(
-        _worst(everything), everything, telemetry, timeline, replayed, matching, pacing
-    )
+    ]
+
+
+def _with_failures_of(
+    criteria: Sequence[Criterion], piece: Timeline, replayed: Replayed | None
+) -> list[Criterion]:
+    """Criteria that cannot be told, but for those that fail on a piece of the samples which is one
+    bot's: what lies beside it takes nothing back."""
+    offered = offered_of(piece)
+    matching = match(piece, replayed, 0 if offered is None else offered.dropped)
+    of_piece = _criteria(piece, replayed, matching)
+    begin, end = piece.samples[0], piece.samples[-1]
+    where = f"not all samples are one bot's, but from {begin.place} to {end.place}"
+    return [
+        replace(one, why=f"{where}: {one.why}")
+        if one.outcome is Outcome.FAIL and former.outcome is not Outcome.FAIL
+        else former
+        for former, one in zip(criteria, of_piece, strict=True)
+    ]
 
 
 def _allowance(pacing: Pacing) -> Allowance:

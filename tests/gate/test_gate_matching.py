@@ -112,8 +112,8 @@ def test_the_same_without_an_explanation_fail(gate: Gate) -> None:
 
 def test_a_note_is_not_enough_for_a_repeated_one_on_the_hot_path(gate: Gate) -> None:
     verdict = gate(explanations=ENTRIES + NOTE)
-    assert verdict.verdict is Outcome.INCONCLUSIVE
-    assert outcomes(verdict)["fail 2"] is Outcome.INCONCLUSIVE
+    assert verdict.verdict is Outcome.FAIL
+    assert outcomes(verdict)["fail 2"] is Outcome.FAIL
     assert outcomes(verdict)["pass 4"] is Outcome.PASS
 
 
@@ -176,7 +176,7 @@ def test_another_event_than_the_journal_s_is_not_believed(gate: Gate) -> None:
             block["last_divergence_event"] = block["last_divergence_event"] and "TimerTick"
 
     verdict = gate(rename)
-    assert verdict.verdict is Outcome.INCONCLUSIVE
+    assert verdict.verdict is Outcome.FAIL  # so often it names TimerTick, and nothing explains that
     assert "names TimerTick (transition) as the last divergence" in verdict.matching.problems[0]
 
 

@@ -8,8 +8,8 @@ is tied to no line nobody knows.
 
 How an explanation counts. One that was run and holds (a deviation that gives exactly the shadow's
 answers) answers for a repeated divergence, on the hot path too: then it is known what the shadow
-does. A note, which is a person's word, does for a single one; a repeated one is then inconclusive.
-One that does not hold explains nothing.
+does. A note, which is a person's word, does for a single one, and softens nothing where they
+repeat. One that does not hold explains nothing.
 """
 
 from __future__ import annotations
@@ -50,16 +50,19 @@ class OfEvent:
         """All that is known of."""
         return self.run + self.noted + self.unexplained + self.untied
 
+    @property
+    def open(self) -> int:
+        """Those that nothing explains that was run."""
+        return self.noted + self.unexplained + self.untied
+
     def judge(self) -> Outcome:
         """PASS where they do not repeat, or all are explained by something that runs."""
         if self.total < REPEATED:
             return Outcome.PASS
-        if self.unexplained + self.untied >= REPEATED:
+        if self.open >= REPEATED:
             # That others of the event are explained says nothing of these.
             return Outcome.FAIL
-        if self.unexplained or self.untied or self.noted:
-            return Outcome.INCONCLUSIVE
-        return Outcome.PASS
+        return Outcome.INCONCLUSIVE if self.open else Outcome.PASS
 
     def document(self) -> dict[str, Any]:
         """As `--json` has it."""
@@ -90,9 +93,29 @@ def by_event(
             row.noted += 1
         else:
             row.run += 1
-    for rise, _ in matching.untied:
+    for rise in matching.untied_rises:
         table.setdefault(rise.after.divergence_event or "?", OfEvent()).untied += 1
     return dict(sorted(table.items()))
+
+
+def run_explained(replayed: Replayed | None, matching: Matching) -> frozenset[int]:
+    """The rises (by `id`) of which every divergence is tied to what an explanation that was run
+    gives, and in which nothing failed."""
+    if replayed is None:
+        return frozenset()
+    left: dict[int, int] = {}
+    rises = {id(tied.rise): tied.rise for tied in matching.tied}
+    for tied in matching.tied:
+        bucket = replayed.buckets.get(tied.differing.bucket)
+        if bucket is not None and bucket.is_explained and not bucket.weaker:
+            many = tied.rise.counts.total_divergences
+            left[id(tied.rise)] = left.get(id(tied.rise), many) - 1
+    misnamed = set(map(id, matching.misnamed))
+    return frozenset(
+        one
+        for one, many in left.items()
+        if not many and not rises[one].counts.shadow_failures and one not in misnamed
+    )
 
 
 def no_clusters(timeline: Timeline, replayed: Replayed | None, matching: Matching) -> Criterion:
@@ -100,7 +123,7 @@ def no_clusters(timeline: Timeline, replayed: Replayed | None, matching: Matchin
     table = by_event(replayed, matching, high_only=True)
     outcome, reasons, needed = _repeated(table, matching)
     # Nobody knows how bad they are.
-    known = any(row.unexplained >= REPEATED for row in table.values())
+    known = any(row.unexplained + row.noted >= REPEATED for row in table.values())
     if outcome is Outcome.FAIL and not known:
         outcome = Outcome.INCONCLUSIVE
         reasons.append("how bad they are is not known")

@@ -5,7 +5,7 @@ and the next. *Start-up noise* is one burst within 15 minutes of its process's s
 failures, each increase with a cause in `last_shadow_error`, and nothing after it, in this process
 or in any other. Failures *persist* where there is more than one burst, or one that lasts longer
 than 15 minutes; they are *rising* where the later half of the time has more of them than the
-earlier.
+earlier. Where samples are so far apart that it may have been one short burst, nobody can tell.
 A single short burst with an hour of quiet after it is neither.
 """
 
@@ -71,6 +71,8 @@ def _flaw(timeline: Timeline, rises: Sequence[Rise], bursts: int) -> str:
         return "they come again in another process"
     if bursts > 1:
         return "they come again"
+    if rises[-1].after.at - rises[0].after.at > ONE_BURST:
+        return "they go on for more than 15 minutes"
     failures = sum(rise.counts.shadow_failures for rise in rises)
     late = [rise for rise in rises if not _is_at_start(timeline, rise)]
     if late:
@@ -144,6 +146,12 @@ def persists(timeline: Timeline, course: Course) -> tuple[Outcome, str]:
         return Outcome.PASS, "start-up noise alone"
     early, late = halves(timeline, course)
     many, bursts = counted(course.failures, "failure"), len(course.bursts)
+    first, last = course.rises[0], course.rises[-1]
+    if last.after.at - first.after.at > ONE_BURST >= last.since - first.after.at:
+        return Outcome.INCONCLUSIVE, (
+            f"{many} at {first.after.text} and until {last.after.text}, and samples are missing "
+            "in between: whether they came all at once cannot be told"
+        )
     if bursts > 1:
         trend = "rising" if late > early else "persistent"
         return Outcome.FAIL, (

@@ -8,6 +8,8 @@ bot makes them, so what the shadow adds to them is told and not judged.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Container, Sequence
 from typing import Any, NamedTuple
 
 from replay.gate.model import Criterion, Outcome, counted, times_of
@@ -22,12 +24,16 @@ MANY_RESTARTS = 5
 SLOWER = 1.15
 """Times the median of a bare authoritative call, above which a call counts as slowed down."""
 
-SOME, MOST = 0.05, 0.5
-"""Shares of the samples that say so."""
+SOME = 0.05
+"""Share of the samples that say so."""
+
+MOST_OF_TWO_DAYS = 24 * 60
+"""Minutes in which calls were slowed down, from which on no other two days could show that they are
+not."""
 
 TOO_OFTEN = 0.2
 """Where so much of the time lies within five minutes of a divergence or failure, a restart within
-five minutes of one says nothing."""
+five minutes of one that is known to be harmless says nothing."""
 
 _PASS_3 = "No operator-visible instability attributable to shadow path"
 _FAIL_3 = "Any evidence of shadow path impacting authoritative behavior (should never happen)"
@@ -42,30 +48,33 @@ class Impact(NamedTuple):
     missing: tuple[Sample, ...]
     too_often: bool
     slow: float | None
+    slow_minutes: int
     slowest: float
     queue_full: tuple[Sample, ...]
     queue_known: bool
     rehearsal: bool
 
 
-def impact_of(timeline: Timeline) -> Impact:
-    """Looks for signs."""
+def impact_of(timeline: Timeline, harmless: Container[int] = ()) -> Impact:
+    """Looks for signs. `harmless` are the rises (by `id`) of which it is known what the shadow did,
+    since what explains them was run."""
     lifetimes = timeline.lifetimes
     covered = sum(one.covered for one in timeline.stretches)
     too_often = covered > 0 and SOON * len(timeline.rises) / covered > TOO_OFTEN
     troubled: list[Sample] = []
     missing: list[Sample] = []
-    if not too_often:
-        for number, lifetime in enumerate(lifetimes[:-1]):
-            rises = [rise for rise in timeline.rises if rise.lifetime == number]
-            if rises and lifetime.last.at - rises[-1].after.at <= SOON:
-                troubled.append(lifetimes[number + 1].first)
-        risen = [rise.after.at for rise in timeline.rises]
-        missing = [
-            gap.before
-            for gap in timeline.gaps
-            if not gap.restart and any(0 <= gap.before.at - at <= MISSING_SOON for at in risen)
-        ]
+    rises = [rise for rise in timeline.rises if not (too_often and id(rise) in harmless)]
+    last_rises = {rise.lifetime: rise for rise in rises}
+    for number, lifetime in enumerate(lifetimes[:-1]):
+        last = last_rises.get(number)
+        if last is not None and lifetime.last.at - last.after.at <= SOON:
+            troubled.append(lifetimes[number + 1].first)
+    risen = sorted(rise.after.at for rise in rises)
+    missing = [
+        gap.before for gap in timeline.gaps if not gap.restart and _soon_after(risen, gap.before.at)
+    ]
+    slow_ones = {int(sample.at // 60) for sample in timeline.samples
+                 if (_ratio(sample) or 0.0) > SLOWER}  # fmt: skip
     ratios = [ratio for sample in timeline.samples if (ratio := _ratio(sample)) is not None]
     slow = sum(ratio > SLOWER for ratio in ratios) / len(ratios) if ratios else None
     queued = [(sample, one) for sample in timeline.samples
@@ -76,12 +85,19 @@ def impact_of(timeline: Timeline) -> Impact:
         tuple(missing),
         too_often,
         slow,
+        len(slow_ones),
         max(ratios, default=0.0),
         tuple(sample for sample, one in queued
               if one.queue_limit is not None and (one.queue_max or 0) >= one.queue_limit),
         bool(queued),
         timeline.allowed.lag > 0.0,
     )  # fmt: skip
+
+
+def _soon_after(risen: Sequence[float], at: float) -> bool:
+    """Whether one of these times, which go up, is at most two minutes before another."""
+    before = bisect_right(risen, at) - 1
+    return before >= 0 and at - risen[before] <= MISSING_SOON
 
 
 def _ratio(sample: Sample) -> float | None:
@@ -125,7 +141,8 @@ def _judged(impact: Impact) -> tuple[Outcome, list[str], list[str]]:
         )
         needed.append("no sample is missing right after a divergence or failure")
     if impact.slow is not None and impact.slow > SOME and not impact.rehearsal:
-        slow = Outcome.FAIL if impact.slow > MOST else Outcome.INCONCLUSIVE
+        lasting = impact.slow_minutes > MOST_OF_TWO_DAYS
+        slow = Outcome.FAIL if lasting else Outcome.INCONCLUSIVE
         outcome = max(outcome, slow, key=_weight)
         reasons.append(
             f"in {impact.slow:.0%} of the samples the median call takes more than {SLOWER} times "
@@ -164,7 +181,10 @@ def _said(impact: Impact) -> list[str]:
     """What is said in any case."""
     said = [counted(len(impact.restarts), "restart")]
     if impact.too_often:
-        said.append("divergences or failures are too frequent to tell what follows on them")
+        said.append(
+            "divergences or failures are too frequent to tell what follows on them, so those that "
+            "are explained by what runs are passed over"
+        )
     if impact.slow is None:
         said.append("latency is absent: what the adapter adds to a call was not measured")
     elif impact.slow > SOME and impact.rehearsal:

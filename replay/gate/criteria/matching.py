@@ -34,7 +34,8 @@ class Tied(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Matching:
     """What was matched. `counted` is the number of divergences in the telemetry, `marked` in the
-    journal, `replayed` now. `untied` has the rises of which some are not tied, with how many.
+    journal, `replayed` now. `untied` has the rises of which some are not tied, with how many;
+    `misnamed` those that are tied, but to other events than the one that they name.
     `unshown` are the marked lines on which the cores do not differ now. `problems` are the first
     hundred of `problem_count`; `notes` is what agrees, but is worth saying. `failures_uncounted`
     are failures that the journal marks and no sample counts."""
@@ -50,6 +51,13 @@ class Matching:
     failures_marked: int = 0
     failures_uncounted: int = 0
     unshown: int = 0
+    misnamed: tuple[Rise, ...] = ()
+
+    @property
+    def untied_rises(self) -> tuple[Rise, ...]:
+        """Those with at least one divergence, of the event that they name, that is tied to
+        nothing."""
+        return (*(rise for rise, _ in self.untied), *self.misnamed)
 
 
 def match(timeline: Timeline, replayed: Replayed | None, dropped: int) -> Matching:
@@ -81,6 +89,7 @@ class _Matcher:
         self._differing = {(one.file, one.line): one for one in replayed.differing}
         self._problems: list[str] = []
         self._notes: list[str] = []
+        self._misnamed: list[Rise] = []
 
     def match(self) -> Matching:
         marks = [mark for mark in self._replayed.marks if not mark.error]
@@ -101,6 +110,7 @@ class _Matcher:
             len(failures),
             max(0, len(timed) - counted),
             sum((mark.file, mark.line) not in self._differing for mark in marks),
+            tuple(self._misnamed),
         )
 
     def _lines(self, marks: Sequence[Mark], failures: Sequence[Mark]) -> None:
@@ -161,6 +171,10 @@ class _Matcher:
                 )
             else:
                 self._check_last(rise, taken)
+                events = {self._differing[place].event for mark in taken
+                          if (place := (mark.file, mark.line)) in self._differing}  # fmt: skip
+                if not unshown and rise.after.divergence_event not in events:
+                    self._misnamed.append(rise)
             for mark in taken:
                 differing = self._differing.get((mark.file, mark.line))
                 if differing is not None:

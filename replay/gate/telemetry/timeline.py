@@ -62,6 +62,11 @@ class Rise(NamedTuple):
     lifetime: int
     is_first: bool
 
+    @property
+    def since(self) -> float:
+        """The time from which on it may have come."""
+        return float("-inf") if self.before is None else self.before.at
+
 
 class Gap(NamedTuple):
     """Two samples with more than a minute and a half between them (Allowance.step). `restart` where
