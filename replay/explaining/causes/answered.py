@@ -41,6 +41,7 @@ class Answered:
     decimals: int
     finding: str = ""
     cache: dict[Any, Any] = field(default_factory=dict, repr=False)
+    known: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     @property
     def origin(self) -> str:

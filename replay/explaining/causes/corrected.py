@@ -8,39 +8,42 @@ be compared with the shadow's.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from types import CodeType
 from typing import Any
 
 from replay.errors import TargetError
 from replay.explaining.causes.answered import Answered
 from replay.explaining.causes.leaves import (
-    ABSENT,
     Documents,
-    Field,
     Leaf,
     Path,
     changed,
-    fields_of,
     leaves_of,
     start_and_call,
 )
-from replay.explaining.causes.statement import Edited, Reading, Statement, Writing
+from replay.explaining.causes.statement import (
+    Edited,
+    Reading,
+    Statement,
+    Writing,
+    says_something,
+)
 from replay.explaining.causes.takings import ENDS, Inapplicable, Taking, is_sort, taken
+from replay.explaining.causes.writings import written
 from replay.explaining.editing.bounded import OutOfTime
+from replay.explaining.editing.codes import with_codes
 from replay.explaining.editing.editable import Edit, EditableCore, EditKind
 from replay.explaining.editing.forces import Force
 from replay.explaining.editing.newest import Newest
 from replay.streams.model import (
-    CYCLES,
-    RECORD_FIELDS,
-    STATE_FIELDS,
     CallCode,
     Start,
     Step,
     Stream,
 )
 from replay.targets.base import (
-    MISSING,
     Failure,
     FailureKind,
     Outcome,
@@ -49,8 +52,6 @@ from replay.targets.base import (
     is_refusal,
 )
 from replay.targets.compact import (
-    ACTION_FIELDS,
-    ACTION_NAMES,
     apply_delta,
     blank,
     state_document,
@@ -99,8 +100,14 @@ class CorrectedCore:
             for edit in edits
         )
 
-    def answers(self, causes: Sequence[Statement], steps: Sequence[Answered]) -> list[StepResult]:
-        """What the core answers to each step with the causes in force."""
+    def answers(
+        self,
+        causes: Sequence[Statement],
+        steps: Sequence[Answered],
+        on_codes: Callable[[set[CodeType] | None], None] | None = None,
+    ) -> list[StepResult]:
+        """What the core answers to each step with the causes in force. `on_codes` is told after
+        each step which functions' code ran, None where that is not known."""
         if not steps:
             return []
         edits = frozenset(one.edit for one in causes if isinstance(one, Edited))
@@ -109,38 +116,55 @@ class CorrectedCore:
         try:
             force = self.force(edits)
         except TargetError as error:
+            if on_codes is not None:
+                for _ in steps:
+                    on_codes(None)
             return [Failure(FailureKind.UNSTARTABLE, error.message)] * len(steps)
         results: list[StepResult] = []
         reads_alike = self._reads_alike(edits)
 
         def run(bindings: Bindings) -> None:
             for step in steps[len(results) :]:
+                one = partial(self._answer, bindings, rules, writings, step, reads_alike)
+                answer, codes = with_codes(one) if on_codes else (one(), None)
                 # One by one: what was answered before the time is up stays.
-                results.append(  # noqa: PERF401
-                    self._answer(bindings, rules, writings, step, reads_alike)
-                )
+                results.append(answer)
+                if on_codes is not None:
+                    on_codes(codes)
 
         while len(results) < len(steps):
             try:
                 force.run(run, max(1.0, SECONDS_EACH * len(steps)))
             except OutOfTime:
                 results.append(Failure(FailureKind.TIMEOUT, "the edited core took too long"))
+                if on_codes is not None:
+                    on_codes(None)
         return results
 
     def left(self, causes: Sequence[Statement], steps: Sequence[Answered]) -> list[frozenset[str]]:
         """Where the answers to each step are not the shadow's."""
-        return self.left_of(causes, steps, self.answers(causes, steps))
-
-    @staticmethod
-    def left_of(
-        causes: Sequence[Statement], steps: Sequence[Answered], answers: Sequence[StepResult]
-    ) -> list[frozenset[str]]:
-        """The same for answers that are at hand."""
         has_edits = any(isinstance(one, Edited) for one in causes)
+        answers = self.answers(causes, steps)
         return [
-            step.left(answer, refusals_agree=_may_agree(step, answer, has_edits))
+            step.left(answer, refusals_agree=not has_edits or may_agree(step, answer))
             for step, answer in zip(steps, answers, strict=True)
         ]
+
+    def speaks_of(self, rule: Reading, step: Answered) -> bool:
+        """Whether a reading can matter to a step."""
+        return step.meets(rule) or bool(self.next_places(rule, step))
+
+    def next_places(self, rule: Reading, step: Answered) -> tuple[Path, ...]:
+        """The values of the authority's next state that a reading has something to say of, where
+        the shadow is handed that."""
+        if not self._reads_next or is_refusal(step.authority):
+            return ()
+        known: tuple[Path, ...] | None = step.cache.get(("next", rule))
+        if known is None:
+            leaves = _following(step)[1]
+            known = tuple(leaf.path for leaf in leaves if rule.meets(leaf))
+            step.cache["next", rule] = known
+        return known
 
     # --- Edits --------------------------------------------------------------------------------
 
@@ -223,14 +247,7 @@ class CorrectedCore:
         """The answer, with the invariants of the authority's next state as the shadow reads it."""
         if is_refusal(answer):
             return answer
-        following = step.cache.get("next")
-        if following is None:
-            plain = blank()
-            apply_delta(plain, step.authority[0])
-            document = state_document(plain)
-            leaves = _state_leaves(document)
-            following = step.cache["next"] = (document, leaves)
-        document, leaves = following
+        document, leaves = _following(step)
         met = [rule for rule in rules if any(map(rule.meets, leaves))]
         for rule in met:
             if rule.taking in ENDS:
@@ -245,15 +262,24 @@ class CorrectedCore:
             return [str(RefusalKind.UNREADABLE), BY_CAUSE]
 
 
-def _may_agree(step: Answered, answer: StepResult, has_edits: bool) -> bool:
-    """Whether a refusal of the corrected core counts as the shadow's: where the authority refuses
+def _following(step: Answered) -> tuple[Documents, tuple[Leaf, ...]]:
+    """The authority's next state as a document, and its leaves."""
+    following: tuple[Documents, tuple[Leaf, ...]] | None = step.cache.get("next")
+    if following is None:
+        plain = blank()
+        apply_delta(plain, step.authority[0])
+        document = state_document(plain)
+        following = step.cache["next"] = (document, _state_leaves(document))
+    return following
+
+
+def may_agree(step: Answered, answer: StepResult) -> bool:
+    """Whether a refusal of a core with edits counts as the shadow's: where the authority refuses
     as well, or what refuses is a reader or a condition; not just anything that an edit raises."""
     if isinstance(answer, Failure) or not is_refusal(answer) or is_refusal(step.authority):
         return True
-    return (
-        not has_edits
-        or answer[0] in (RefusalKind.UNREADABLE, RefusalKind.UNKNOWN_EVENT)
-        or (answer[1] == BY_CAUSE)
+    return answer[0] in (RefusalKind.UNREADABLE, RefusalKind.UNKNOWN_EVENT) or (
+        answer[1] == BY_CAUSE
     )
 
 
@@ -282,7 +308,11 @@ def changes_of(leaves: Sequence[Leaf], rules: Sequence[Reading]) -> Mapping[Path
     for leaf in leaves:
         path, field, value = leaf
         for rule in rules:
-            if rule.pattern.has(field) and is_sort(rule.sort, value):
+            if (
+                rule.pattern.has(field)
+                and is_sort(rule.sort, value)
+                and says_something(rule.sort, field)
+            ):
                 try:
                     value = taken(rule.taking, value, field)
                 except Inapplicable:
@@ -302,83 +332,4 @@ def _state_leaves(document: Documents) -> tuple[Leaf, ...]:
     return leaves_of(Stream(Start(document, {}, 0.0), (step,)))
 
 
-# --- Writings ---------------------------------------------------------------------------------
-
-
-def written(answer: Outcome, writings: Sequence[Writing]) -> Outcome:
-    """An answer as a core with these ways of writing gives it."""
-    delta = list(answer[0])
-    for place in range(0, len(delta), 2):
-        index, value = delta[place], delta[place + 1]
-        name = STATE_FIELDS[index]
-        if index == CYCLES and isinstance(value, list | tuple) and len(value) == 2:
-            keep, records = value
-            delta[place + 1] = [keep, _records("state", name, index, records, writings)]
-        elif index in RECORD_FIELDS and isinstance(value, list | tuple):
-            delta[place + 1] = _records("state", name, index, value, writings)
-        else:
-            field = Field("state", "", name, fields_of("state", "").get(name, "?"))
-            delta[place + 1] = _written(value, field, writings)
-    actions = []
-    for action in answer[1]:
-        code, *values = action
-        names = ACTION_FIELDS[code]
-        own = ACTION_NAMES[code]
-        actions.append(
-            [code]
-            + [
-                _written(value, Field("action", own, name, _kind_of(value)), writings)
-                for name, value in zip(names, values, strict=True)
-            ]
-        )
-    return [delta, actions, *answer[2:]]
-
-
-def _records(
-    root: str, name: str, index: int, records: Sequence[Any], writings: Sequence[Writing]
-) -> list[Any]:
-    kinds = fields_of(root, name)
-    fields = [Field(root, name, one, kinds[one]) for one in RECORD_FIELDS[index]]
-    return [
-        [_written(value, field, writings) for value, field in zip(record, fields, strict=True)]
-        for record in records
-    ]
-
-
-def values_written(answer: Sequence[object]) -> Iterator[tuple[Field, object]]:
-    """The values of an answer with their fields."""
-    delta, actions = answer[0], answer[1]
-    assert isinstance(delta, list | tuple)
-    assert isinstance(actions, list | tuple)
-    for index, value in zip(delta[::2], delta[1::2], strict=True):
-        name = STATE_FIELDS[index]
-        if index in RECORD_FIELDS:
-            records = value[1] if index == CYCLES else value
-            kinds = fields_of("state", name)
-            for record in records:
-                for one, inner in zip(RECORD_FIELDS[index], record, strict=True):
-                    yield Field("state", name, one, kinds[one]), inner
-        else:
-            yield Field("state", "", name, fields_of("state", "")[name]), value
-    for code, *values in actions:
-        for one, inner in zip(ACTION_FIELDS[code], values, strict=True):
-            yield Field("action", ACTION_NAMES[code], one, _kind_of(inner)), inner
-
-
-def _kind_of(value: Any) -> str:
-    if isinstance(value, bool):
-        return "b"
-    return "d" if isinstance(value, float) else "i" if isinstance(value, int) else "t"
-
-
-def _written(value: Any, field: Field, writings: Sequence[Writing]) -> Any:
-    for writing in writings:
-        if writing.pattern.has(field) and is_sort(writing.sort, value):
-            try:
-                value = taken(writing.taking, value, field)
-            except Inapplicable:
-                continue
-    return MISSING if value is ABSENT else value
-
-
-__all__ = ["BY_CAUSE", "CorrectedCore", "values_written", "written"]
+__all__ = ["BY_CAUSE", "CorrectedCore", "may_agree"]

@@ -116,14 +116,16 @@ class EditSearch:
         beside = self.neighbours(target)
         best: tuple[int, object, Edit] | None = None
         # What was explained and agreed must stay so.
-        guards = [step for step in self._pool.steps if not self._pool.left[step]][-GUARDS:]
-        others = [step for step in self._pool.unexplained if not step.has_ended][-GUARDS:]
+        right = [step for step in self._pool.steps if not self._pool.left[step]][::-1]
+        wrong = [step for step in self._pool.unexplained if not step.has_ended][::-1]
         for edit in ordered:
             if self._clock.beyond(1.0):
                 break
             cause = Edited(edit, "")
-            if self._pool.with_one_more(cause, [target])[0]:
+            if self._pool.is_refuted(cause) or self._pool.with_one_more(cause, [target])[0]:
                 continue
+            guards = list(islice((s for s in right if self._pool.matters(cause, s)), GUARDS))
+            others = list(islice((s for s in wrong if self._pool.matters(cause, s)), GUARDS))
             score = self._pool.score(cause, beside)
             if not score.spoiled:
                 score += self._pool.score(cause, guards)

@@ -8,8 +8,8 @@ is spent.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from replay.explaining.causes.answered import Answered, Asking, smallest
@@ -27,8 +27,14 @@ from replay.fuzzing.seeded_plans import plan_of_seed
 from replay.streams.model import Stream
 from replay.targets.base import Target, is_refusal
 
+SOME = 60
+"""Steps by which it is seen what a cause is needed for, where there are more."""
+
 PLANNED = 60
 """Steps of one generated stream."""
+
+IN_ALL = 24
+"""Steps of one bucket that are looked at in one way, however often it changes what is left."""
 
 OF_A_BUCKET = 4
 """Unexplained steps of one bucket that are looked at in a round."""
@@ -115,6 +121,8 @@ class Inquiry:
         self._strange = 0
         self._looked_through = 0
         self._looked_at_again: set[Statement] = set()
+        self._tried: set[tuple[str, Answered, object]] = set()
+        self._looked: Counter[tuple[str, object]] = Counter()
         account = Account()
         try:
             self._begin()
@@ -164,11 +172,11 @@ class Inquiry:
     def _search(self) -> None:
         while not self._clock.beyond(0.95):
             while (
-                self._of_readings(ends=True)
+                self._refuted()
+                or self._of_readings(ends=True)
                 or self._of_readings(ends=False, only_odd=True)
                 or self._of_edits(of_readers=False)
                 or self._of_readings(ends=False)
-                or self._of_edits(of_readers=True)
                 or self._revised()
             ):
                 self.on_progress(f"{len(self._pool.causes)} causes")
@@ -177,41 +185,56 @@ class Inquiry:
             if len(self._pool.causes) != self._looked_through:
                 self._drop_unneeded()
                 self._looked_through = len(self._pool.causes)
-            if len(self._afterwards) >= self.generate or self._asking.storm:
+            if len(self._afterwards) < self.generate and not self._asking.storm:
+                self._generate(2 + self._plans // 2)
+            # A statement about values says more than an edit of what reads them.
+            elif not self._of_edits(of_readers=True):
                 return
-            self._generate(2 + self._plans // 2)
+
+    def _refuted(self) -> bool:
+        """Takes out a cause that makes a step wrong at which the cores agree: no other cause can be
+        what is at work there."""
+        pool = self._pool
+        for step in pool.unexplained:
+            if step.authority_left or self._clock.beyond(0.95):
+                continue
+            rests = [
+                (len(pool.wrong(rest, pool.steps)), place, rest)
+                for place, cause in enumerate(pool.causes)
+                if pool.matters(cause, step)
+                and not pool.wrong(rest := [one for one in pool.causes if one is not cause], [step])
+            ]
+            if rests:
+                _, place, rest = min(rests)
+                pool.refute(pool.causes[place])
+                pool.use(rest)
+                return True
+        return False
 
     def _of_readings(self, *, ends: bool, only_odd: bool = False) -> bool:
         """Looks for one more condition, reading or writing; with `ends` at the steps that one side
         gave no answer to, which are quickly done, else at all others."""
-        for step in self._targets(OF_A_BUCKET if ends else 2):
+        for step in self._targets(f"reading {ends} {only_odd}", OF_A_BUCKET if ends else 2):
             is_end = step.has_ended or is_refusal(step.authority)
             if is_end is not ends:
                 continue
             if self._clock.beyond(0.95):
                 return False
-            tried = f"reading {only_odd}", step
-            if tried in self._tried:
-                continue
-            self._tried.add(tried)
+            self._note(f"reading {ends} {only_odd}", [step])
             found = self._readings.find(step, only_odd=only_odd)
             if found is not None and found not in self._pool.causes:
-                self._accept(found)
+                self._pool.accept(found)
                 return True
         return False
 
     def _of_edits(self, *, of_readers: bool) -> bool:
-        """Looks for edits; those of functions that read documents come last, since a statement
-        about values says more."""
+        """Looks for edits, those of functions that read documents or all others."""
         kind = f"edit {of_readers}"
-        targets = [one for one in self._targets(2) if (kind, one) not in self._tried]
+        targets = self._targets(kind, 2)
         if not targets:
             return False
-        self._tried.update((kind, one) for one in targets)
-        found = self._edits.find_all(targets, self.edits_of, 0.9, of_readers=of_readers)
-        if found:
-            self._tried = {one for one in self._tried if self._pool.left[one[1]] == set()}
-        return bool(found)
+        self._note(kind, targets)
+        return bool(self._edits.find_all(targets, self.edits_of, 0.9, of_readers=of_readers))
 
     def _revised(self) -> bool:
         """Looks again at readings that leave steps open which they speak of: with what has been
@@ -226,7 +249,7 @@ class Inquiry:
             pool.use(one for one in former if one is not cause)
             found = self._readings.find(smallest(left)[0])
             if found is not None and found not in former:
-                self._accept(found)
+                pool.accept(found)
                 if sum(bool(pool.left[step]) for step in known) < count:
                     return True
             pool.use(former)
@@ -236,23 +259,30 @@ class Inquiry:
     def _speaks_of(cause: Statement, step: Answered) -> bool:
         return isinstance(cause, Reading) and step.meets(cause)
 
-    def _accept(self, cause: Statement) -> None:
-        self._pool.accept(cause)
-        self._tried = set()
+    def _note(self, kind: str, steps: Iterable[Answered]) -> None:
+        for step in steps:
+            self._tried.add((kind, step, self._pool.version(step)))
+            self._looked[kind, self._row(step)] += 1
 
-    def _targets(self, most: int) -> list[Answered]:
-        """Unexplained steps: of each bucket the smallest few, one bucket after the other."""
+    def _row(self, step: Answered) -> object:
+        return step.finding or tuple(sorted(self._pool.left[step]))
+
+    def _targets(self, kind: str, most: int) -> list[Answered]:
+        """Unexplained steps that were not looked at in this way with what is in force for them: of
+        each bucket the smallest few, one bucket after the other."""
         rows: dict[object, list[Answered]] = defaultdict(list)
         for step in smallest(self._pool.unexplained):
-            left = tuple(sorted(self._pool.left[step]))
-            row = rows[step.finding or left]
-            if len(row) < most:
+            row = rows[self._row(step)]
+            if (
+                len(row) < most
+                and step.authority_left
+                and self._looked[kind, self._row(step)] < IN_ALL
+                and (kind, step, self._pool.version(step)) not in self._tried
+            ):
                 row.append(step)
         return [
             step for turn in range(most) for row in rows.values() for step in row[turn : turn + 1]
         ]
-
-    _tried: set[tuple[str, Answered]] = field(default_factory=set)
 
     def _generate(self, plans: int) -> None:
         """Asks steps that nobody has seen, against the corrected authority."""
@@ -269,12 +299,8 @@ class Inquiry:
         wrong = pool.unexplained
         for cause in pool.causes:
             others = [one for one in pool.causes if one is not cause]
-            without = self._corrected.left(others, pool.steps)
-            needs = [
-                step
-                for step, left in zip(pool.steps, without, strict=True)
-                if left and not pool.left[step]
-            ]
+            right = [s for s in pool.steps if not pool.left[s] and pool.matters(cause, s)]
+            needs = pool.wrong(others, right)
             doubtful = sum(
                 self._changes(cause, others, step) for step in wrong if not step.has_ended
             )
@@ -301,30 +327,38 @@ class Inquiry:
         """Takes out causes without which everything is explained just as well: what a better one
         made needless, with those that only undo what it does."""
         for cause in list(self._pool.causes):
+            if self._clock.beyond(1.0):
+                return
             if cause in self._pool.causes and (fewer := self._without(cause)) is not None:
                 self._pool.use(fewer)
 
     def _without(self, cause: Statement) -> list[Statement] | None:
         """The causes without one, and without those that nothing needs then; None where something
         that is explained would not be."""
-        explained = [step for step in self._pool.steps if not self._pool.left[step]]
-        rest = [one for one in self._pool.causes if one is not cause]
-        wrong = self._wrong(rest, explained)
+        pool = self._pool
+        explained = [one for one in pool.steps if not pool.left[one]]
+        rest = [one for one in pool.causes if one is not cause]
+        concerned = [one for one in explained if pool.matters(cause, one)]
+        wrong = pool.wrong(rest, concerned)
         while wrong:
+            if self._clock.beyond(1.0):
+                return None
+            # One that only undoes what the cause does is not needed where the cause is.
+            some = wrong[:SOME]
             fewer = [[one for one in rest if one is not other] for other in rest]
-            tried = [(len(self._wrong(some, wrong)), place) for place, some in enumerate(fewer)]
-            count, place = min(tried, default=(len(wrong), 0))
-            if count == len(wrong):
+            tried = [(len(pool.wrong(one, some)), place) for place, one in enumerate(fewer)]
+            count, place = min(tried, default=(len(some), 0))
+            if count == len(some):
                 return None
             rest = fewer[place]
-            wrong = self._wrong(rest, wrong)
-        return None if self._wrong(rest, explained) else rest
-
-    def _wrong(self, causes: Sequence[Statement], steps: Sequence[Answered]) -> list[Answered]:
-        left = self._corrected.left(causes, steps)
-        return [step for step, one in zip(steps, left, strict=True) if one]
+            wrong = pool.wrong(rest, wrong)
+        return None if pool.wrong(rest, explained) else rest
 
     def _changes(self, cause: Statement, others: Sequence[Statement], step: Answered) -> bool:
-        (one,) = self._corrected.answers([*others, cause], [step])
-        (other,) = self._corrected.answers(others, [step])
+        if not self._pool.matters(cause, step):
+            return False
+        one, other = (
+            self._pool.answer_with([*others, cause], step),
+            self._pool.answer_with(others, step),
+        )
         return repr(one) != repr(other)

@@ -60,6 +60,11 @@ class Field(NamedTuple):
     name: str
     kind: str
 
+    @property
+    def is_unknown(self) -> bool:
+        """Whether the contract's records have no such field: it is an old name, or none."""
+        return self.kind == "?" or (self.root, self.records, self.name) in _OLD_NAMES
+
 
 class Leaf(NamedTuple):
     """A value and where it stands. `value` is ABSENT for a field that is not there."""
@@ -230,10 +235,11 @@ def start_and_call(stream: Stream, documents: Documents) -> tuple[Start, Call]:
 def leaves_of(stream: Stream) -> tuple[Leaf, ...]:
     """All leaves of the documents of a step, the missing ones after those that are there."""
     call: Any = stream.steps[0].call
-    code = int(call[0]) if isinstance(call, tuple) else -1
+    documents = documents_of(stream)
+    code = int(call[0]) if isinstance(call, tuple) else _code_of(documents.get("event"))
     found: list[Leaf] = []
     missing: list[Leaf] = []
-    for root, document in documents_of(stream).items():
+    for root, document in documents.items():
         if root == "order_size_usd":
             found.append(Leaf((root,), Field(root, "", "", "d"), document))
         elif root == "order_sizes" and document is None:
@@ -241,6 +247,21 @@ def leaves_of(stream: Stream) -> tuple[Leaf, ...]:
         else:
             _record((root,), Field(root, "", "", "o"), document, code, found, missing)
     return (*found, *missing)
+
+
+_BY_FIELDS: Final = (
+    CallCode.FILL, CallCode.RECOVERY_FILL, CallCode.RECOVERY_CANCEL, CallCode.PRICE_TICK,
+    CallCode.TIMER_TICK,
+)  # fmt: skip
+
+
+def _code_of(event: Any) -> int:
+    """The kind of an event that holds what no core can read: the first of which it has the
+    fields, as the contract tells them apart."""
+    if not isinstance(event, Mapping):
+        return -1
+    kinds = (code for code in _BY_FIELDS if all(name in event for name in EVENT_FIELDS[code]))
+    return int(next(kinds, -1))
 
 
 def _record(

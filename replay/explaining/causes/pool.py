@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from replay.explaining.causes.answered import Answered
-from replay.explaining.causes.corrected import CorrectedCore, values_written, written
-from replay.explaining.causes.statement import Reading, Statement, Writing
+from replay.explaining.causes.corrected import CorrectedCore, may_agree
+from replay.explaining.causes.remembered import Known, Remembered
+from replay.explaining.causes.statement import Edited, Reading, Statement, Writing
 from replay.explaining.causes.takings import is_sort
+from replay.explaining.causes.writings import values_written, written
 from replay.targets.base import Failure, StepResult, is_refusal
 
 SOME = 40
@@ -34,15 +35,17 @@ class Score(NamedTuple):
         return Score(*(one + more for one, more in zip(self, other, strict=True)))
 
 
-@dataclass
 class Pool:
     """Steps with both answers; `left` has where each differs from the corrected authority."""
 
-    corrected: CorrectedCore
-    causes: list[Statement] = field(default_factory=list)
-    steps: list[Answered] = field(default_factory=list)
-    left: dict[Answered, frozenset[str]] = field(default_factory=dict)
-    answers: dict[Answered, StepResult] = field(default_factory=dict)
+    def __init__(self, corrected: CorrectedCore) -> None:
+        self.corrected = corrected
+        self.causes: list[Statement] = []
+        self.steps: list[Answered] = []
+        self.left: dict[Answered, frozenset[str]] = {}
+        self.refuted: set[object] = set()
+        self._remembered = Remembered(corrected)
+        self._known: dict[Answered, Known] = {}
 
     def add(self, steps: Sequence[Answered]) -> None:
         """Takes in steps that were asked."""
@@ -50,10 +53,24 @@ class Pool:
         self._take(steps)
 
     def _take(self, steps: Sequence[Answered]) -> None:
-        answers = self.corrected.answers(self.causes, steps)
-        self.answers.update(zip(steps, answers, strict=True))
-        left = self.corrected.left_of(self.causes, steps, answers)
-        self.left.update(zip(steps, left, strict=True))
+        for step, known in zip(steps, self._remembered.known(self.causes, steps), strict=True):
+            self._known[step] = known
+            self.left[step] = known.left
+
+    def answer(self, step: Answered) -> StepResult:
+        """What the corrected authority answers to a step of the pool."""
+        return self._known[step].answer
+
+    def version(self, step: Answered) -> tuple[object, ...]:
+        """The causes that matter to a step: while they are the same, nothing new becomes of it."""
+        writings = tuple(one for one in self.causes if isinstance(one, Writing))
+        return self._known[step].own, self._known[step].met, writings
+
+    def matters(self, cause: Statement, step: Answered) -> bool:
+        """Whether one cause, in force or not, can change what a step of the pool comes to."""
+        if isinstance(cause, Edited):
+            return self._remembered.may_matter(cause.edit, self._known[step])
+        return not isinstance(cause, Reading) or self.corrected.speaks_of(cause, step)
 
     def accept(self, cause: Statement) -> None:
         """Puts one more cause in force."""
@@ -69,30 +86,63 @@ class Pool:
         """The steps that are not accounted for."""
         return [step for step in self.steps if self.left[step]]
 
+    def wrong(self, causes: Sequence[Statement], steps: Sequence[Answered]) -> list[Answered]:
+        """The steps that are not accounted for with just these causes in force."""
+        known = self._remembered.known(causes, steps)
+        return [step for step, one in zip(steps, known, strict=True) if one.left]
+
+    def answer_with(self, causes: Sequence[Statement], step: Answered) -> StepResult:
+        """What the core answers to a step with just these causes in force."""
+        return self._remembered.known(causes, [step])[0].answer
+
+    def refute(self, cause: Statement) -> None:
+        """Notes that a statement is not so, whatever else speaks for it."""
+        self.refuted.add(_bare(cause))
+
+    def is_refuted(self, cause: Statement) -> bool:
+        """Whether it was found not to be so."""
+        return _bare(cause) in self.refuted
+
     def with_one_more(self, cause: Statement, steps: Sequence[Answered]) -> list[frozenset[str]]:
         """Where each step differs with one more cause in force."""
         if isinstance(cause, Writing):
             return [self._left_if_written(cause, step) for step in steps]
-        if not isinstance(cause, Reading):
-            return self.corrected.left([*self.causes, cause], steps)
+        concerned = [step for step in steps if self.matters(cause, step)]
+        make = self._left_if_read if isinstance(cause, Reading) else self._left_if_edited
+        made = dict(zip(concerned, make(cause, concerned), strict=True))  # type: ignore[arg-type]
+        return [made.get(step, self.left[step]) for step in steps]
+
+    def _left_if_edited(self, cause: Edited, steps: Sequence[Answered]) -> list[frozenset[str]]:
+        """An edit that makes the core raise must not pass for a refusal that is open; where the
+        refusal is accounted for it changes nothing."""
+        answers = self.corrected.answers([*self.causes, cause], steps)
+        return [
+            step.left(answer, refusals_agree=not self.left[step] or may_agree(step, answer))
+            for step, answer in zip(steps, answers, strict=True)
+        ]
+
+    def _left_if_read(self, cause: Reading, steps: Sequence[Answered]) -> list[frozenset[str]]:
         # Statements that make the same of the same values are the same to a step.
-        version = tuple(map(id, self.causes))
-        known: list[frozenset[str] | None] = []
-        for step in steps:
-            places = step.places_of(cause)
-            here = self.left.get(step) if not places else None
-            known.append(here or step.cache.get((version, cause.taking, places)))
-        asked = [step for step, one in zip(steps, known, strict=True) if one is None]
-        answers = iter(self.corrected.left([*self.causes, cause], asked))
-        for place, step in enumerate(steps):
-            if known[place] is None:
-                left = next(answers)
-                step.cache[version, cause.taking, step.places_of(cause)] = left
-                known[place] = left
-        return [one for one in known if one is not None]
+        keys = [
+            (
+                self.version(step),
+                cause.taking,
+                step.places_of(cause),
+                self.corrected.next_places(cause, step),
+            )
+            for step in steps
+        ]
+        asked = [step for step, key in zip(steps, keys, strict=True) if key not in step.cache]
+        answers = iter(self.corrected.answers([*self.causes, cause], asked))
+        found: list[frozenset[str]] = []
+        for step, key in zip(steps, keys, strict=True):
+            if key not in step.cache:
+                step.cache[key] = step.left(next(answers), refusals_agree=True)
+            found.append(step.cache[key])
+        return found
 
     def _left_if_written(self, cause: Writing, step: Answered) -> frozenset[str]:
-        answer = self.answers[step]
+        answer = self.answer(step)
         if isinstance(answer, Failure) or is_refusal(answer):
             return self.left[step]
         key = ("values", id(answer))
@@ -129,3 +179,7 @@ class Pool:
             if total.spoiled > most_spoiled:
                 break
         return total
+
+
+def _bare(cause: Statement) -> object:
+    return cause.edit if isinstance(cause, Edited) else cause

@@ -22,7 +22,7 @@ from replay.explaining.causes.leaves import (
     start_and_call,
 )
 from replay.explaining.causes.takings import Sort, is_sort
-from replay.streams.model import Step, Stream
+from replay.streams.model import CallCode, Start, Step, Stream
 
 ORIGIN: Final = "generated to tell causes apart"
 
@@ -81,6 +81,33 @@ def within(step: Answered, leaf: Leaf, pattern: Pattern, sort: Sort, seed: int) 
         if other.path != leaf.path:
             changes = {leaf.path: _plain(leaf.field), **changes}
         yield _put(step, changes)
+
+
+def alone(leaf: Leaf) -> Iterator[Stream]:
+    """A value in documents that hold nothing else, at a call that computes next to nothing: what is
+    refused there is refused by who reads it."""
+    root, *rest = leaf.path
+    if root not in ("state", "config") or len(rest) != 1 or leaf.value is ABSENT:
+        return
+    state: dict[str, Any] = {"market_price": 0.1, "now": 1.0}
+    documents = {"state": state, "config": {}}
+    documents[str(root)] = documents[str(root)] | {str(rest[0]): leaf.value}
+    start = Start(documents["state"], documents["config"], 2.0, None)
+    for call in ((int(CallCode.TIMER_TICK), 1.0), (int(CallCode.PRICE_TICK), 0.1, 1.0)):
+        yield Stream(start, (Step(call),), ORIGIN)
+
+
+def isolated(step: Answered, odd: Sequence[Leaf]) -> Iterator[Stream]:
+    """The step with one odd value each, the others made ordinary: where several causes are at work
+    in one step, only one is in each of these."""
+    for leaf in odd:
+        others = {
+            other.path: _plain(other.field)
+            for other in odd
+            if other.path != leaf.path and leaf.path[: len(other.path)] != other.path
+        }
+        if others:
+            yield _put(step, dict(others))
 
 
 def probes(step: Answered, leaf: Leaf, seed: int, count: int) -> list[Stream]:

@@ -7,11 +7,11 @@ or confirms it, until the widest that is left has met what it speaks of in many 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from replay.explaining.causes.answered import Answered, Asking
-from replay.explaining.causes.corrected import values_written
 from replay.explaining.causes.leaves import (
     ABSENT,
     Field,
@@ -21,8 +21,8 @@ from replay.explaining.causes.leaves import (
     patterns_of,
 )
 from replay.explaining.causes.pool import Pool, Score
-from replay.explaining.causes.probes import probes, within
-from replay.explaining.causes.statement import Reading, Writing, sorts_at
+from replay.explaining.causes.probes import alone, isolated, probes, within
+from replay.explaining.causes.statement import Reading, Writing, readings_of, sorts_at
 from replay.explaining.causes.takings import (
     ENDS,
     VALUES,
@@ -32,6 +32,7 @@ from replay.explaining.causes.takings import (
     sorts_of,
     taken,
 )
+from replay.explaining.causes.writings import values_written
 from replay.explaining.search.contest import Clock
 from replay.targets.base import Failure, FailureKind, StepResult, is_refusal
 
@@ -45,7 +46,10 @@ WITHIN = 60
 MOST_EFFECTS = 16
 """Ways to take one value that are told apart."""
 
-MOST = 400
+MOST_ODD = 24
+"""Values of one step that are looked at one by one."""
+
+MOST = 1000
 """Steps that one statement is held against."""
 
 Rule = Reading | Writing
@@ -59,6 +63,9 @@ class ReadingSearch:
         self._asking = asking
         self._clock = clock
         self._seed = 0
+        self._answered: dict[Sort, set[Field]] = defaultdict(set)
+        self._looked_through = 0
+        self._isolated: set[Answered] = set()
         self._probed: set[tuple[Answered, Path]] = set()
 
     def find(self, step: Answered, *, only_odd: bool = False) -> Rule | None:
@@ -70,26 +77,51 @@ class ReadingSearch:
         if ended is not None:
             if isinstance(answer, Failure) or is_refusal(answer):
                 return None
-            return self._condition(step, ended)
+            return self._condition(step, ended) or self._in_isolation(step)
         found = self._reading(step, only_odd)
-        if only_odd:
-            return found
-        if found is None and not isinstance(answer, Failure) and not is_refusal(answer):
-            found = self._writing(step, answer)
-        return found
+        if not isinstance(answer, Failure) and not is_refusal(answer):
+            if only_odd and found is None:
+                return None
+            return self._better(found, self._writing(step, answer), step)
+        return found or self._in_isolation(step)
+
+    def _better(self, one: Rule | None, other: Rule | None, step: Answered) -> Rule | None:
+        """Of two statements that account for a step the one that accounts for more of all."""
+        best: tuple[int, Rule] | None = None
+        for rule in (one, other):
+            score = None if rule is None else self._score(rule, step)
+            if rule is not None and score is not None and not score.spoiled:
+                worth = score.explained - score.open + score.better
+                if best is None or worth > best[0]:
+                    best = worth, rule
+        return None if best is None else best[1]
+
+    def _in_isolation(self, step: Answered) -> Rule | None:
+        """A statement about one of several causes that are at work in a step: found where each odd
+        value of it stands alone."""
+        if step in self._isolated:
+            return None
+        odd = [one for one in _distinct(step.leaves) if not _is_ordinary(one)]
+        odd = [one for one in odd if one.value is not ABSENT][:MOST_ODD]
+        if len(odd) < 2:
+            return None
+        asked = self._asking.ask(isolated(step, odd))
+        self._isolated.update((step, *asked))
+        self._pool.add(asked)
+        for one in asked:
+            if self._pool.left[one] and one.authority_left and not self._clock.beyond(1.0):
+                found = self.find(one, only_odd=True)
+                if found is not None:
+                    return found
+        return None
 
     # --- Conditions -----------------------------------------------------------------------------
 
     def _condition(self, step: Answered, ended: Taking) -> Rule | None:
         """When the shadow gives no answer: the statement that covers most of what it did not
         answer, and nothing that it did."""
-        candidates = [
-            Reading(pattern, sort, ended)
-            for leaf in _distinct(step.leaves)
-            for sort in sorts_at(leaf)
-            for pattern in patterns_of(leaf.field)
-        ]
-        candidates = list(dict.fromkeys(candidates))
+        candidates = [one for leaf in _distinct(step.leaves) for one in readings_of(leaf, ended)]
+        candidates = [one for one in dict.fromkeys(candidates) if not self._pool.is_refuted(one)]
         tested: set[Rule] = set()
         for _ in range(ROUNDS):
             standing = self._standing(candidates, step)
@@ -100,6 +132,7 @@ class ReadingSearch:
                 return best
             tested.add(best)
             leaf = next(one for one in step.leaves if best.meets(one))
+            self._ask(alone(leaf), WITHIN)
             self._ask(within(step, leaf, best.pattern, best.sort, self._next_seed()), WITHIN)
             if (step, leaf.path) not in self._probed:
                 self._probed.add((step, leaf.path))
@@ -108,15 +141,26 @@ class ReadingSearch:
 
     def _standing(self, candidates: list[Reading], step: Answered) -> list[Reading]:
         """The conditions that hold at no step that was answered, the best first."""
-        answered = [one for one in self._pool.steps if not one.has_ended]
-        ended = [
-            one
-            for one in self._pool.steps
-            if one.has_ended and self._pool.left[one] and _end_of(one.shadow) is not None
+        for one in self._pool.steps[self._looked_through :]:
+            for sort, leaves in () if one.has_ended else one.by_sort.items():
+                self._answered[sort].update(leaf.field for leaf in leaves)
+        self._looked_through = len(self._pool.steps)
+        left = [
+            one for one in candidates if not any(map(one.pattern.has, self._answered[one.sort]))
         ]
-        left = [one for one in candidates if not any(other.meets(one) for other in answered)]
         candidates[:] = left
-        counts = {one: sum(other.meets(one) for other in ended) for one in left}
+        ended = [
+            one.by_sort
+            for one in self._pool.unexplained
+            if one.has_ended and _end_of(one.shadow) is not None
+        ]
+        counts = {
+            one: sum(
+                any(one.pattern.has(leaf.field) for leaf in by_sort.get(one.sort, ()))
+                for by_sort in ended
+            )
+            for one in left
+        }
         return sorted(left, key=lambda one: (-counts[one], *_plainness(one)))
 
     # --- Readings -------------------------------------------------------------------------------
@@ -135,10 +179,7 @@ class ReadingSearch:
                 self._probed.add((step, leaf.path))
                 self._ask(probes(step, leaf, self._next_seed(), PROBES), PROBES)
         candidates: list[Rule] = [
-            Reading(pattern, sort, reading.taking)
-            for leaf, reading in found
-            for sort in sorts_at(leaf)
-            for pattern in patterns_of(leaf.field)
+            one for leaf, reading in found for one in readings_of(leaf, reading.taking)
         ]
         return self._widest(list(dict.fromkeys(candidates)), step)
 
@@ -193,7 +234,7 @@ class ReadingSearch:
         for one in sorted(candidates, key=_plainness):
             if self._clock.beyond(1.0):
                 break
-            score = self._score(one, step)
+            score = None if self._pool.is_refuted(one) else self._score(one, step)
             if score is None or score.spoiled or not score.explained:
                 candidates.remove(one)
                 continue
@@ -230,11 +271,11 @@ class ReadingSearch:
                 for sort in sorts_of(value):
                     one = Writing(Pattern(*field), sort, taking)
                     candidates.append(one)
-        left = self._pool.left[step]
+        if not self._pool.left[step]:
+            return None
         fitting = [
             one for one in dict.fromkeys(candidates) if not self._pool.with_one_more(one, [step])[0]
         ][:8]
-        assert left
         wider: list[Rule] = [
             Writing(pattern, one.sort, one.taking)
             for one in fitting
@@ -259,14 +300,29 @@ def _end_of(shadow: StepResult) -> Taking | None:
     return Taking.REFUSED if is_refusal(shadow) else None
 
 
+_DOUBLES = (
+    Taking.MISSING, Taking.DEFAULT, Taking.NAN, Taking.ZERO, Taking.NUMBER, Taking.CUT,
+    Taking.ROUNDED, Taking.SINGLE, Taking.FIFTEEN, Taking.SEVENTEEN, Taking.LARGEST,
+)  # fmt: skip
+_TEXTS = (
+    Taking.MISSING, Taking.DEFAULT, Taking.EMPTY_TEXT, Taking.SPELT, Taking.TRIMMED, Taking.TEXT,
+)  # fmt: skip
 _TAKINGS = {
+    "d": _DOUBLES,
+    "D": (*_DOUBLES, Taking.NULL),
+    "i": (
+        Taking.MISSING, Taking.DEFAULT, Taking.ZERO, Taking.NUMBER, Taking.CUT, Taking.ROUNDED,
+        Taking.THROUGH_DOUBLE, Taking.DIGITS, Taking.LARGEST,
+    ),
+    "t": _TEXTS,
+    "T": (*_TEXTS, Taking.NULL),
     "b": (Taking.MISSING, Taking.DEFAULT, Taking.FLAG, Taking.ZERO),
     "o": (Taking.DROPPED,),
     "?": (Taking.MISSING, Taking.SPELT),
     "l": (Taking.MISSING, Taking.NO_RECORDS),
     "e": (Taking.MISSING, Taking.SPELT, Taking.TRIMMED),
     "m": (Taking.MISSING, Taking.TRIMMED),
-}
+}  # fmt: skip
 """What may be made of values of fields of some kinds; of others everything."""
 
 
@@ -283,6 +339,14 @@ def _is_named(path: Path, refused: str) -> bool:
     return False
 
 
+_ODD_SORTS = frozenset(
+    {
+        Sort.NOT_FINITE, Sort.BEYOND_53, Sort.DOUBLE_BEYOND_53, Sort.SUBNORMAL, Sort.HUGE,
+        Sort.NEGATIVE_ZERO, Sort.SPACED_TEXT, Sort.ODD_TEXT,
+    }
+)  # fmt: skip
+
+
 def _is_ordinary(leaf: Leaf) -> bool:
     """Whether a value is of the type that its field has, and nothing special."""
     kind, value = leaf.field.kind, leaf.value
@@ -290,11 +354,10 @@ def _is_ordinary(leaf: Leaf) -> bool:
         return True
     if kind in "olm" and isinstance(value, Mapping | list | tuple):
         return True
-    if kind == "r":
-        return type(value) is int
-    if kind == "d":
-        return type(value) is float and Sort.LONG_DOUBLE not in sorts_of(value)
-    return type(value) in {"i": (int,), "b": (bool,), "t": (str,), "e": (str,)}.get(kind, ())
+    types = {"d": (float,), "D": (float,), "i": (int,), "r": (int,), "b": (bool,)}
+    if type(value) not in types.get(kind, (str,)) or _ODD_SORTS & set(sorts_of(value)):
+        return False
+    return kind not in "em" or value == value.lower() or value in ("A", "B")
 
 
 def _distinct(leaves: Sequence[Leaf]) -> list[Leaf]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
-from replay.explaining.causes.leaves import Leaf, Pattern
+from replay.explaining.causes.leaves import ANY, Field, Leaf, Pattern, patterns_of
 from replay.explaining.causes.takings import (
     ENDS,
     Inapplicable,
@@ -43,6 +43,14 @@ class Reading:
     sort: Sort
     taking: Taking
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        # Asked for a million times in a search.
+        return hash((self.pattern, self.sort, self.taking))
+
     @property
     def kind(self) -> CauseKind:
         """A condition where it says that no answer comes."""
@@ -50,7 +58,11 @@ class Reading:
 
     def meets(self, leaf: Leaf) -> bool:
         """Whether it has anything to say of a leaf."""
-        return is_sort(self.sort, leaf.value) and self.meets_sorted(leaf)
+        return (
+            is_sort(self.sort, leaf.value)
+            and says_something(self.sort, leaf.field)
+            and self.meets_sorted(leaf)
+        )
 
     def meets_sorted(self, leaf: Leaf) -> bool:
         """The same for a leaf whose value is known to be of the sort."""
@@ -109,16 +121,27 @@ class Edited:
         return self.edit.says
 
 
+def says_something(sort: Sort, field: Field) -> bool:
+    """Whether a sort is worth a statement about a field: that a value is no object says something
+    only where an object should be, and "any value" only of what the contract does not name."""
+    if sort is Sort.NOT_AN_OBJECT:
+        return field.kind == "o"
+    return sort is not Sort.ANY or field.kind == "o" or field.is_unknown
+
+
 def sorts_at(leaf: Leaf) -> tuple[Sort, ...]:
-    """The sorts that are worth a statement about a leaf: that it is no object says something only
-    where an object should be, and "any value" only of what the contract does not name."""
-    kind = leaf.field.kind
-    return tuple(
-        sort
-        for sort in sorts_of(leaf.value)
-        if (sort is not Sort.NOT_AN_OBJECT or kind == "o")
-        and (sort is not Sort.ANY or kind in "?o")
-    )
+    """The sorts that are worth a statement about a leaf."""
+    return tuple(sort for sort in sorts_of(leaf.value) if says_something(sort, leaf.field))
+
+
+def readings_of(leaf: Leaf, taking: Taking) -> list[Reading]:
+    """All statements about a leaf that may be made, whether they hold or not."""
+    return [
+        Reading(pattern, sort, taking)
+        for sort in sorts_at(leaf)
+        for pattern in patterns_of(leaf.field)
+        if sort is not Sort.ANY or ANY not in (pattern.name, pattern.kind)
+    ]
 
 
 Statement = Reading | Writing | Edited

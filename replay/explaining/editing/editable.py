@@ -20,6 +20,7 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from time import process_time
+from types import CodeType
 from typing import NamedTuple, TypeVar
 
 from replay.errors import TargetError, UsageError
@@ -114,6 +115,7 @@ class EditableCore:
         self._modules = {self._keys[dotted]: module for dotted, module in self._kept.items()}
         self.sources: Mapping[str, str] = {key: m.text for key, m in self._modules.items()}
         self.files: Mapping[str, str] = {key: Path(m.path).name for key, m in self._modules.items()}
+        self._paths = {module.path: key for key, module in self._modules.items()}
         self.loading_lines = self._by_key(self._core.loading.lines)
         """The (module, line) pairs that ran when the core was loaded: in force in every case."""
         self.map = SourceMap(self.sources, self.files)
@@ -208,6 +210,15 @@ class EditableCore:
             .name
             for place in edit.places
         )
+
+    def function_of(self, code: CodeType) -> str:
+        """The function that a code belongs to, as `functions_of` names it; "" where it is none of
+        this core's."""
+        key = self._paths.get(code.co_filename)
+        if key is None:
+            return ""
+        parts = [part for part in code.co_qualname.split(".") if part[0] != "<"]
+        return ".".join((key, *parts))
 
     def reading_functions(self, cases: Iterable[Stream]) -> frozenset[str]:
         """The functions that read the documents of cases, as far as these show it."""

@@ -1,0 +1,27 @@
+"""Which code ran: what an answer can depend on, so that it need not be asked for again."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import CodeType, FrameType
+from typing import Any, TypeVar
+
+V = TypeVar("V")
+
+
+def with_codes(run: Callable[[], V]) -> tuple[V, set[CodeType] | None]:
+    """What `run` returns, and the code of all functions that were called; None where something else
+    traces already."""
+    if sys.gettrace() is not None:
+        return run(), None
+    codes: set[CodeType] = set()
+
+    def trace(frame: FrameType, _event: str, _argument: Any) -> None:
+        codes.add(frame.f_code)
+
+    sys.settrace(trace)
+    try:
+        return run(), codes
+    finally:
+        sys.settrace(None)
