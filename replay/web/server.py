@@ -15,10 +15,12 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from replay.errors import EnvironmentFailure
+from replay.web.connections import Connection
 
 LOOPBACK = "127.0.0.1"
 MAX_CONNECTIONS = 100
-"""Beyond them a request is told 503 at once, so that no flood takes the bot's descriptors."""
+"""Beyond them idle ones are closed, and where none is idle a request is told 503 at once, so that
+no flood takes the bot's descriptors."""
 
 KEEP_ALIVE = 15
 """Seconds for which a connection stays open with nothing asked: the pages ask every few."""
@@ -89,7 +91,7 @@ def serve_in_thread(app: ASGIApp, port: int, host: str = LOOPBACK) -> Served:
         uvicorn.Config(
             app,
             loop="asyncio",
-            http="h11",
+            http=Connection,
             ws="none",
             lifespan="off",
             log_config=None,
