@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from flipped_databases import BAD, database, run_here, try_flips
 
 from replay.errors import DamagedError
+from replay.findings.store.database import translated
 from replay.findings.store.store import Store
 
 FLIPS = 60
@@ -69,3 +71,34 @@ def test_what_has_not_its_form_is_damage_to_doctor_and_to_whoever_reads_it(
         code, text = run_here(*command, "--db", "d.db")
         assert code in (0, 2), text
         assert not any(word in text for word in BAD), text
+
+
+@pytest.mark.parametrize("damaged", [True, False])
+def test_a_rule_that_is_broken_in_a_damaged_database_is_damage_and_else_a_fault_of_ours(
+    filled: Path, tmp_path: Path, damaged: bool
+) -> None:
+    path = tmp_path / "d.db"
+    content = filled.read_bytes()
+    if damaged:
+        connection = sqlite3.connect(filled)
+        root, size = connection.execute(
+            "SELECT rootpage, (SELECT page_size FROM pragma_page_size()) FROM sqlite_master"
+            " WHERE name = 'sqlite_autoindex_divergences_1'"
+        ).fetchone()
+        connection.close()
+        begin, end = (root - 1) * size, root * size
+        index = content[begin:end].replace(b"d-b96bf98f", b"d-b96bf98g")
+        assert index != content[begin:end]
+        content = content[:begin] + index + content[end:]
+    path.write_bytes(content)
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA foreign_keys = ON")
+    with (
+        closing(connection),
+        pytest.raises(DamagedError if damaged else sqlite3.IntegrityError) as raised,
+        translated(path),
+    ):
+        connection.execute("UPDATE tallies SET divergence = 'd-nowhere' || divergence")
+    if damaged:
+        assert str(path) in str(raised.value)
+        assert "sqlite_autoindex_divergences_1" in str(raised.value)

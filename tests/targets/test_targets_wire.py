@@ -324,3 +324,10 @@ def test_a_name_that_means_nothing_is_a_usage_error(spec: str) -> None:
 def test_refusals_and_failures_are_told_apart() -> None:
     assert is_refusal(["error", "text"])
     assert not isinstance(["error", "text"], Failure)
+
+
+def test_an_executable_refuses_a_text_with_half_a_character(core_exe: str) -> None:
+    request = b'{"method":"check_invariants","state":{"market_price":1,"mode_source":"\\ud800"}}'
+    ran = subprocess.run([core_exe], input=request, capture_output=True, check=False)
+    assert ran.returncode != 0
+    assert b"lone surrogate" in ran.stderr

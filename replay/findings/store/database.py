@@ -90,9 +90,25 @@ def _translation(path: Path, error: sqlite3.Error) -> ReplayError | None:
         return EnvironmentFailure(text, **data)
     if code in _DAMAGED or _is_not_our_schema(code, error):
         return DamagedError(f"the database {path} is damaged ({error})", **data)
+    if code == sqlite3.SQLITE_CONSTRAINT and (problem := _problem(path)):
+        # What we write keeps every rule; where an index or a rule is damaged it seems not to.
+        return DamagedError(f"the database {path} is damaged ({problem}; {error})", **data)
     if code == sqlite3.SQLITE_TOOBIG or isinstance(error, sqlite3.DataError):
         return InputError(f"a value is too long for the database {path} ({error})", **data)
     return None
+
+
+def _problem(path: Path) -> str:
+    """What SQLite finds wrong in a file, on one line; empty where it finds nothing."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as look:
+            found = look.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            broken = look.execute("PRAGMA foreign_key_check").fetchone()
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        return " ".join(str(error).split())
+    if found != "ok":
+        return " ".join(str(found).split())
+    return f"a row of {broken[0]} names one that is not there" if broken else ""
 
 
 def _is_not_our_schema(code: int, error: sqlite3.Error) -> bool:
