@@ -20,6 +20,7 @@ from replay.cli.common import (
 from replay.cli.console import note, progress, say
 from replay.cli.extras import need
 from replay.cli.fuzz_command import new_seed
+from replay.cli.power_command import EDITS
 from replay.cli.run_report import announce, finish
 from replay.explaining.causes.inquiry import GENERATED
 from replay.findings.store.store import RunKind
@@ -28,9 +29,16 @@ from replay.reports.files import write_reports
 from replay.reports.run_details import details_of
 from replay.runs.campaign import Budget
 from replay.runs.nightly import Night, run_night
+from replay.runs.power_share import LEAST_SECONDS, TRANSITIONS, PowerShare
 from replay.runs.run import running
 from replay.safe_text import clean, json_safe
 from replay.settings import Settings
+
+DEFAULT_POWER = 5.0
+"""Percent of a night in which its power is measured."""
+
+MOST_EDITS = 1000
+"""Edits drawn in a night at most: the bound hardly gets better by more."""
 
 
 @click.command(
@@ -63,6 +71,15 @@ Examples:
     metavar="S",
     help="End with the list of causes (`doge-replay causes`), with S seconds of processor time.",
 )
+@click.option(
+    "--power",
+    "power_percent",
+    type=click.FloatRange(0, 50),
+    metavar="PERCENT",
+    help="The share of the time in which `doge-replay power` is measured, 0 for none: default 5, "
+    "where that is ten seconds or more, and 0 with --max-transitions. Where it is given with that, "
+    "40 edits are drawn, however long they take.",
+)
 @click.option("--profile", type=click.Choice([mix.value for mix in Mix]))
 @click.option("--seed", type=click.IntRange(min=0), help="Default: a new one, printed.")
 @click.option("--jobs", type=click.IntRange(1, 256), help="Workers; default one for each CPU.")
@@ -76,6 +93,7 @@ def nightly(
     report_dir: Path | None,
     imports: tuple[str, ...],
     causes_seconds: float | None,
+    power_percent: float | None,
     profile: str | None,
     seed: int | None,
     jobs: int | None,
@@ -85,17 +103,20 @@ def nightly(
     """Hunt for divergences for M minutes and write a report.
 
     Replays the corpus, runs every stored divergence again, then generates streams for the rest of
-    the time. Streams that reach something new join the corpus. The report directory gets
+    the time. Streams that reach something new join the corpus. The last twentieth of the time says
+    what such a night would find (`doge-replay power`). The report directory gets
     report.md, report.html, junit.xml and report.json.
     """
     need("nightly", "fuzz")
-    deadline = time.monotonic() + minutes * 60.0
+    power = _power_share(minutes, max_transitions, power_percent)
+    power_seconds = 0.0 if power is None else power.seconds or 0.0
+    deadline = time.monotonic() + minutes * 60.0 - power_seconds
     mix = Mix(profile or settings.profile)
     chosen_seed = new_seed() if seed is None else seed
     jobs = jobs or settings.jobs
     details = {"minutes": minutes, "max_transitions": max_transitions, "jobs": jobs}
     budget = Budget(mix, chosen_seed, jobs, deadline, max_transitions)
-    night = Night((*map(Path, imports), *settings.logs), budget)
+    night = Night((*map(Path, imports), *settings.logs), budget, power)
     with running(
         RunKind.NIGHTLY, settings, details, announce, seed=chosen_seed, profile=mix.value
     ) as under_way:
@@ -116,3 +137,13 @@ def nightly(
         for line in listing.lines():
             say(line)
     return code
+
+
+def _power_share(
+    minutes: float, transitions: int | None, percent: float | None
+) -> PowerShare | None:
+    """How power is measured; None where it is not."""
+    if transitions is not None:
+        return PowerShare(None, EDITS, min(transitions, TRANSITIONS)) if percent else None
+    seconds = minutes * 60.0 * (DEFAULT_POWER if percent is None else percent) / 100.0
+    return PowerShare(seconds, MOST_EDITS) if seconds >= LEAST_SECONDS else None

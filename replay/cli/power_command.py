@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import time
 from itertools import islice
 
 import click
 
-from replay.cli.common import core_options, corpus_option
+from replay.cli.common import Duration, core_options, corpus_option
 from replay.cli.console import Progress, note, say, say_json, say_table
+from replay.cli.extras import need
 from replay.cli.fuzz_command import new_seed
 from replay.errors import ExitCode
 from replay.fuzzing.mix import Mix
@@ -38,6 +41,9 @@ Examples:
     metavar="N",
     help="Generate so many transitions, after the corpus, before an edit counts as not found.",
 )
+@click.option("--seconds", type=Duration(min=0.1), metavar="S",
+              help="Draw no further edit after S seconds; how many there are depends on the "
+              "machine then.")  # fmt: skip
 @click.option("--profile", type=click.Choice([mix.value for mix in Mix]))
 @click.option("--seed", type=click.IntRange(min=0), help="Default: a new one, printed.")
 @corpus_option
@@ -45,6 +51,7 @@ Examples:
 def power(
     edits: int,
     max_transitions: int,
+    seconds: float | None,
     profile: str | None,
     seed: int | None,
     settings: Settings,
@@ -62,9 +69,21 @@ def power(
     many transitions; the case that shows a missed edit joins the corpus. Exits 4 where no edit
     could be told from the authority.
     """
+    need("power", "fuzz")
     chosen = new_seed() if seed is None else seed
-    known = _measured(settings, edits, max_transitions, Mix(profile or settings.profile), chosen,
-                      quiet=as_json)  # fmt: skip
+    deadline = math.inf if seconds is None else time.monotonic() + seconds
+    plan = Plan(
+        settings.authority,
+        settings.corpus,
+        Mix(profile or settings.profile),
+        chosen,
+        edits,
+        max_transitions,
+        is_over=lambda: time.monotonic() >= deadline,
+    )
+    if not as_json:
+        note(f"seed {chosen}")
+    known = _measured(settings, plan, quiet=as_json)
     if as_json:
         say_json(known.document())
     else:
@@ -72,12 +91,8 @@ def power(
     return int(ExitCode.PROVES_NOTHING if known.proves_nothing else ExitCode.CLEAN)
 
 
-def _measured(
-    settings: Settings, edits: int, transitions: int, mix: Mix, seed: int, *, quiet: bool
-) -> Power:
-    if not quiet:
-        note(f"seed {seed}")
-    plan = Plan(settings.authority, settings.corpus, mix, seed, edits, transitions)
+def _measured(settings: Settings, plan: Plan, *, quiet: bool) -> Power:
+    """Measures, and keeps what the next run goes on from."""
     plan.check()
     sha256 = open_python_target(settings.authority).identity.sha256
     file = memory_file(settings.db)
@@ -105,6 +120,9 @@ def _say(known: Power) -> None:
     say(f"{known.headline()}; missed so far: {_names(known.of(Fate.MISSED)) or 'none'}")
     say(f"drawn from {known.offered:,} edits, {known.max_transitions:,} transitions for each; "
         f"{known.unloadable} more could not be loaded")  # fmt: skip
+    if known.of(Fate.EQUIVALENT):
+        least = int(known.at_least_for_sure * 100)
+        say(f"nobody has proved that those are equivalent: were all missed, at least {least} %")
     if known.never_run:
         say(f"run by no stream, so in no bound: {clean(', '.join(known.never_run), 2000)}")
     for title, fate in (("missed", Fate.MISSED), ("equivalent, as far as told", Fate.EQUIVALENT)):

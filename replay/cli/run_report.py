@@ -19,6 +19,7 @@ from replay.reports.wording import (
     counted,
     group_counts,
     headline,
+    meaning_words,
     nothing_drawn,
     percent,
     phases_words,
@@ -58,6 +59,8 @@ def say_report(report: Report) -> None:
 
 def _say_run(report: Report) -> None:
     tally = report.tally
+    if meaning := meaning_words(report):
+        say(f"  means      {clean(meaning, 1000)}")
     say(f"  authority  {core_line(report.authority)}")
     say(f"  shadow     {core_line(report.shadow)}")
     if report.seed is not None:

@@ -29,6 +29,7 @@ from replay.reports.wording import (
     explained_words,
     group_counts,
     headline,
+    meaning_words,
     rejected_words,
     set_aside_words,
     severity_words,
@@ -111,6 +112,7 @@ def _header(report: Report) -> Markup:
     tone = "good" if clean else "bad" if report.exit_code is ExitCode.DIVERGENCE else "warn"
     tally = report.tally
     facts = [
+        *((("means", plain(meaning, 1000)),) if (meaning := meaning_words(report)) else ()),
         ("authority", core_words(report.authority)),
         ("shadow", core_words(report.shadow)),
         ("seed", f"{report.seed}, profile {report.profile}"),

@@ -26,6 +26,7 @@ from replay.reports.wording import (
     counted,
     group_counts,
     headline,
+    meaning_words,
     nothing_drawn,
     percent,
     phase_name,
@@ -102,6 +103,7 @@ class _Page:
 
 def _top(report: Report) -> list[str]:
     counts = ", ".join(f"{name} {count:,}" for name, count in group_counts(report))
+    meaning = meaning_words(report)
     kind, verdict = markdown_words(report.kind), markdown_words(headline(report), 1000)
     return [
         f"# doge-replay {kind}: exit {int(report.exit_code)}, {verdict}",
@@ -110,6 +112,7 @@ def _top(report: Report) -> list[str]:
         f"{counted(report.tally.streams, 'stream')}, {report.seconds:.1f} s"
         + (f"; {counts}" if counts else "")
         + ("; strict: nothing counts as explained" if report.strict else ""),
+        *(("", f"What this means: {markdown_words(meaning, 1000)}") if meaning else ()),
         "",
     ]
 

@@ -14,7 +14,7 @@ from replay.explaining.claims.claim import Claim
 from replay.findings.account import CauseAccount, StoredCause
 from replay.findings.lifecycle import word_when_seen
 from replay.reports.texts import plain
-from replay.runs.coverage import PHASES, Bound, Exercised
+from replay.runs.coverage import PHASES, Bound, Exercised, call_name_of
 from replay.runs.report import Check, FindingLine, Group, Report
 from replay.runs.slot_phase import UNKNOWN_PHASE
 from replay.streams.model import Unread
@@ -135,6 +135,24 @@ def canary_words(check: Check) -> str:
     details = check.details
     missed = ", ".join(details.get("missed", ())) or "none missed"
     return f"{details.get('found')} of {details.get('planted')} planted faults found, {missed}"
+
+
+def meaning_words(report: Report) -> str:
+    """What a green of a night means, on one line: how much was compared, how much of it says
+    something new, how often a draw could still diverge, and what the night would have found. Empty
+    where no power was measured."""
+    if report.power is None:
+        return ""
+    words = [f"{report.tally.compared:,} transitions compared"]
+    bounds = [bound for bound in report.bounds() if bound.draws]
+    if bounds:
+        least = max(bounds, key=lambda bound: bound.per_draw)
+        words.append(f"{max(bound.draws for bound in bounds):,} independent draws")
+        words.append(
+            f"each event could diverge in at most {percent(least.per_draw)} of them "
+            f"({call_name_of(least.call)}; the others in fewer)"
+        )
+    return f"{', '.join(words)}; {report.power['headline']}"
 
 
 def control_words(check: Check) -> str:

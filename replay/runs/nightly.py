@@ -1,8 +1,9 @@
 """The nightly: what happens in a night, in this order.
 
 Logs are taken into the corpus; the corpus is replayed; every stored divergence is run again; the
-canary and the control are made; streams are generated for the rest of the time; and those that
-reached something new join the corpus. A storm of failures ends it early, and the report says so.
+canary and the control are made; streams are generated for the rest of the time; those that
+reached something new join the corpus; and in its share of the time the power of all this is
+measured. A storm of failures ends it early, and the report says so.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from replay.differential.lockstep import Tally
 from replay.runs.campaign import Budget, hunt
+from replay.runs.power_share import PowerShare, power_apart
 from replay.runs.replay import replay_all, rerun
 from replay.runs.run import Running
 from replay.runs.worker import Candidate
@@ -28,10 +30,12 @@ Follow = Callable[[str], AbstractContextManager[Callable[[Tally], None]]]
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """What one night is to do: the logs that it takes in first, and what it may generate."""
+    """What one night is to do: the logs that it takes in first, what it may generate, and how its
+    power is measured, if it is."""
 
     logs: tuple[Path, ...]
     budget: Budget
+    power: PowerShare | None = None
 
 
 def run_night(under_way: Running, night: Night, follow: Follow) -> None:
@@ -47,6 +51,9 @@ def run_night(under_way: Running, night: Night, follow: Follow) -> None:
         with follow("fuzz") as on_progress:
             candidates = hunt(under_way, night.budget, on_progress, known)
         report.new_streams = join(under_way.settings.corpus[-1], candidates, known)
+    if report.storm is None and night.power is not None:
+        budget = night.budget
+        report.power = power_apart(under_way.settings, budget.mix, budget.seed, night.power)
 
 
 def take_in_logs(under_way: Running, logs: Sequence[Path]) -> None:

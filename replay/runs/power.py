@@ -10,7 +10,7 @@ from them, and they are named, since no bound holds for them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import islice
@@ -19,8 +19,8 @@ from random import Random
 from typing import Any, NamedTuple
 
 from replay.differential.lockstep import Lockstep, run_stream
-from replay.differential.model import Finding
-from replay.errors import DamagedError, TargetError, UsageError
+from replay.differential.model import Finding, Verdict
+from replay.errors import DamagedError, ProvesNothing, TargetError, UsageError
 from replay.explaining.editing.editable import Edit, EditableCore, EditKind
 from replay.explaining.edits.catalogue import edits_of
 from replay.fuzzing.campaign_units import Unit, units
@@ -109,6 +109,12 @@ class Power:
         missed, found = len(self.of(Fate.MISSED)), len(self.of(Fate.FOUND))
         return 1.0 - upper_bound(missed, missed + found)
 
+    @property
+    def at_least_for_sure(self) -> float:
+        """The same, were all that was taken for equivalent missed."""
+        drawn, found = len(self.hunted), len(self.of(Fate.FOUND))
+        return 1.0 - upper_bound(drawn - found, drawn)
+
     def headline(self) -> str:
         """What the night would have found, in one sentence."""
         drawn, found = len(self.hunted), len(self.of(Fate.FOUND))
@@ -133,12 +139,14 @@ class Power:
     def document(self) -> dict[str, Any]:
         """As `--json` has it."""
         return {
+            "headline": self.headline(),
             "seed": self.seed,
             "max_transitions": self.max_transitions,
             "offered": self.offered,
             "drawn": len(self.hunted),
             **{str(fate): len(self.of(fate)) for fate in Fate},
             "at_least": None if self.proves_nothing else self.at_least,
+            "at_least_for_sure": self.at_least_for_sure,
             "unloadable": self.unloadable,
             "never_run": list(self.never_run),
             "by_function": self.by_function(),
@@ -228,7 +236,8 @@ class _Hunt:
             hunted
             for edit in offered
             if key_of(edit) in plan.again
-            and (hunted := self._hunt(edit, plan.again[key_of(edit)])) is not None
+            and not plan.is_over()
+            and (hunted := self._hunt(edit, plan.again[key_of(edit)], plan.is_over)) is not None
         ]
         fates: list[Hunted] = []
         unloadable = 0
@@ -264,22 +273,35 @@ class _Hunt:
         return units(self._plan.mix, self._plan.seed, list(self._streams), read)
 
     def _generated(self) -> Iterator[Stream]:
-        """Some generated streams as they are, with the authority in both roles."""
+        """Some generated streams as they are, with the authority in both roles. Raises
+        ProvesNothing where it differs from itself: every edit would seem to be found."""
+        found: list[Finding] = []
         with self._core.edited(None) as same:
             lockstep = Lockstep(self._authority, same)
+            for _, some in self._on_corpus(lockstep):
+                found += some
             for unit in self._units():
                 if unit.number >= WARMING_UNITS:
                     break
                 start, source = unit.open()
-                yield run_source(lockstep, unit.number, start, source, unit.origin).stream
-            lockstep.finish()
+                ran = run_source(lockstep, unit.number, start, source, unit.origin)
+                found += _of_the_shadow(ran.found)
+                yield ran.stream
+            found += _of_the_shadow(lockstep.finish())
+        if found:
+            raise ProvesNothing(
+                f"the authority differs from itself ({found[0].id}), so no edit of it can be told"
+            )
 
-    def _hunt(self, edit: Edit, transitions: int) -> Hunted | None:
-        """None where the edited source cannot be loaded."""
+    def _hunt(
+        self, edit: Edit, transitions: int, is_over: Callable[[], bool] = lambda: False
+    ) -> Hunted | None:
+        """None where the edited source cannot be loaded. What was drawn is always hunted to its
+        end: leaving out what takes long would leave out what is not found."""
         try:
             with self._core.edited(edit) as shadow:
                 lockstep = Lockstep(self._authority, shadow)
-                by, found = self._first(lockstep, transitions)
+                by, found = self._first(lockstep, transitions, is_over)
         except TargetError:
             return None
         key, done = key_of(edit), lockstep.tally.transitions
@@ -289,18 +311,30 @@ class _Hunt:
         fate = Fate.EQUIVALENT if case is None else Fate.MISSED
         return Hunted(key, fate, done, "", case)
 
-    def _first(self, lockstep: Lockstep, transitions: int) -> tuple[str, Finding | None]:
+    def _first(
+        self, lockstep: Lockstep, transitions: int, is_over: Callable[[], bool]
+    ) -> tuple[str, Finding | None]:
         """What is found first, and the corpus stream by which."""
-        for number, (name, stream) in enumerate(self._streams.items()):
-            segment = Segment(-1 - number, stream.start, stream.steps, True, stream.origin)
-            if found := run_stream(lockstep, [segment]):
+        for name, found in self._on_corpus(lockstep):
+            if found:
                 return name, found[0]
         before = lockstep.tally.transitions
         for unit in self._units():
-            if lockstep.tally.transitions - before >= transitions:
+            if lockstep.tally.transitions - before >= transitions or is_over():
                 break
             start, source = unit.open()
-            if found := run_source(lockstep, unit.number, start, source, unit.origin).found:
+            ran = run_source(lockstep, unit.number, start, source, unit.origin)
+            if found := _of_the_shadow(ran.found):
                 return "", found[0]
-        found = lockstep.finish()
+        found = _of_the_shadow(lockstep.finish())
         return "", found[0] if found else None
+
+    def _on_corpus(self, lockstep: Lockstep) -> Iterator[tuple[str, list[Finding]]]:
+        for number, (name, stream) in enumerate(self._streams.items()):
+            segment = Segment(-1 - number, stream.start, stream.steps, True, stream.origin)
+            yield name, _of_the_shadow(run_stream(lockstep, [segment]))
+
+
+def _of_the_shadow(found: Iterable[Finding]) -> list[Finding]:
+    """Without those in which the authority itself failed: they show no edit."""
+    return [one for one in found if one.verdict is not Verdict.AUTHORITY_FAILED]

@@ -176,7 +176,8 @@ class Report:
     joined the corpus; `unread` is what lay in directories that were given and was not read.
     `fault` says in what doge-replay itself failed where that ended the run, and `set_aside` are the
     units in which it did. With `strict` nothing counts as explained. `commands` makes those that
-    ask the same cores again. `account` has the causes, where they were looked for.
+    ask the same cores again. `account` has the causes, where they were looked for, and `power`
+    what `doge-replay power` says, where a night measured it.
     """
 
     kind: str
@@ -208,6 +209,7 @@ class Report:
     interrupted: int | None = None
     commands: Commands = field(default_factory=Commands)
     account: CauseAccount | None = None
+    power: Mapping[str, Any] | None = None
 
     def reject(self, rejected: Rejected) -> None:
         """Notes a line that could not be used; the first thousands are kept, all are counted."""
@@ -337,6 +339,7 @@ class Report:
             "fault": self.fault,
             "set_aside": [one._asdict() for one in self.set_aside],
             "account": None if self.account is None else self.account.document(),
+            "power": self.power,
             "exit": int(self.exit_code),
         }
 
