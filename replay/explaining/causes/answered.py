@@ -61,12 +61,7 @@ class Answered:
     @cached_property
     def by_sort(self) -> Mapping[Sort, tuple[Leaf, ...]]:
         """Its leaves by the sorts that they are of, one for each field and value."""
-        found: dict[Sort, list[Leaf]] = defaultdict(list)
-        seen = {(leaf.field, repr(leaf.value)): leaf for leaf in reversed(self.leaves)}
-        for leaf in seen.values():
-            for sort in sorts_at(leaf):
-                found[sort].append(leaf)
-        return {sort: tuple(leaves) for sort, leaves in found.items()}
+        return sorted_out(self.leaves)
 
     def meets(self, rule: Reading) -> bool:
         """Whether a reading has anything to say of it."""
@@ -118,6 +113,16 @@ class Answered:
         except Exception:  # what an edit makes of an answer may be anything
             return frozenset({"garbage"})
         return frozenset(difference.path for difference in found)
+
+
+def sorted_out(leaves: Sequence[Leaf]) -> Mapping[Sort, tuple[Leaf, ...]]:
+    """Leaves by the sorts that they are of, one for each field and value."""
+    found: dict[Sort, list[Leaf]] = defaultdict(list)
+    seen = {(leaf.field, repr(leaf.value)): leaf for leaf in reversed(leaves)}
+    for leaf in seen.values():
+        for sort in sorts_at(leaf):
+            found[sort].append(leaf)
+    return {sort: tuple(some) for sort, some in found.items()}
 
 
 def singly(passage: Passage) -> Iterator[tuple[Stream, int]]:

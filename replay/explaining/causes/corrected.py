@@ -11,10 +11,10 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import CodeType
-from typing import Any
+from typing import Any, NamedTuple
 
 from replay.errors import TargetError
-from replay.explaining.causes.answered import Answered
+from replay.explaining.causes.answered import Answered, sorted_out
 from replay.explaining.causes.leaves import (
     Documents,
     Leaf,
@@ -30,7 +30,7 @@ from replay.explaining.causes.statement import (
     Writing,
     says_something,
 )
-from replay.explaining.causes.takings import ENDS, Inapplicable, Taking, is_sort, taken
+from replay.explaining.causes.takings import ENDS, Inapplicable, Sort, Taking, is_sort, taken
 from replay.explaining.causes.writings import written
 from replay.explaining.editing.bounded import OutOfTime
 from replay.explaining.editing.codes import with_codes
@@ -161,8 +161,8 @@ class CorrectedCore:
             return ()
         known: tuple[Path, ...] | None = step.cache.get(("next", rule))
         if known is None:
-            leaves = _following(step)[1]
-            known = tuple(leaf.path for leaf in leaves if rule.meets(leaf))
+            leaves = _following(step)[2].get(rule.sort, ())
+            known = tuple(leaf.path for leaf in leaves if rule.meets_sorted(leaf))
             step.cache["next", rule] = known
         return known
 
@@ -247,13 +247,13 @@ class CorrectedCore:
         """The answer, with the invariants of the authority's next state as the shadow reads it."""
         if is_refusal(answer):
             return answer
-        document, leaves = _following(step)
-        met = [rule for rule in rules if any(map(rule.meets, leaves))]
+        met = [rule for rule in rules if self.next_places(rule, step)]
         for rule in met:
             if rule.taking in ENDS:
                 return _ended(rule.taking)
         if not met:
             return answer
+        document, leaves, _ = _following(step)
         documents = changed({"state": document}, changes_of(leaves, met))
         try:
             state = bindings.read_state(documents["state"])
@@ -262,14 +262,23 @@ class CorrectedCore:
             return [str(RefusalKind.UNREADABLE), BY_CAUSE]
 
 
-def _following(step: Answered) -> tuple[Documents, tuple[Leaf, ...]]:
-    """The authority's next state as a document, and its leaves."""
-    following: tuple[Documents, tuple[Leaf, ...]] | None = step.cache.get("next")
+class _Following(NamedTuple):
+    """The authority's next state as a document, with its leaves."""
+
+    document: Documents
+    leaves: tuple[Leaf, ...]
+    by_sort: Mapping[Sort, tuple[Leaf, ...]]
+
+
+def _following(step: Answered) -> _Following:
+    following: _Following | None = step.cache.get("next")
     if following is None:
         plain = blank()
         apply_delta(plain, step.authority[0])
         document = state_document(plain)
-        following = step.cache["next"] = (document, _state_leaves(document))
+        leaves = _state_leaves(document)
+        following = _Following(document, leaves, sorted_out(leaves))
+        step.cache["next"] = following
     return following
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from replay.explaining.causes.answered import Answered
 from replay.explaining.causes.corrected import CorrectedCore, may_agree
 from replay.explaining.causes.remembered import Known, Remembered
 from replay.explaining.causes.statement import Edited, Reading, Statement, Writing
-from replay.explaining.causes.takings import is_sort
+from replay.explaining.causes.takings import Sort, is_sort
 from replay.explaining.causes.writings import values_written, written
 from replay.targets.base import Failure, StepResult, is_refusal
 
@@ -45,12 +47,21 @@ class Pool:
         self.left: dict[Answered, frozenset[str]] = {}
         self.refuted: set[object] = set()
         self._remembered = Remembered(corrected)
+        self._with_sort: dict[Sort, list[Answered]] = defaultdict(list)
         self._known: dict[Answered, Known] = {}
 
     def add(self, steps: Sequence[Answered]) -> None:
         """Takes in steps that were asked."""
         self.steps += steps
+        for step in steps:
+            for sort in step.by_sort:
+                self._with_sort[sort].append(step)
         self._take(steps)
+
+    def newest_met(self, rule: Reading, most: int) -> list[Answered]:
+        """The steps that a reading has something to say of, those that were asked last first."""
+        met = (step for step in reversed(self._with_sort[rule.sort]) if step.meets(rule))
+        return list(islice(met, most))
 
     def _take(self, steps: Sequence[Answered]) -> None:
         for step, known in zip(steps, self._remembered.known(self.causes, steps), strict=True):

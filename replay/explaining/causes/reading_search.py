@@ -249,11 +249,10 @@ class ReadingSearch:
         step that it is for."""
         if self._pool.with_one_more(rule, [step])[0]:
             return None
-        steps = self._pool.steps
-        if isinstance(rule, Reading):
-            steps = [one for one in steps if one.meets(rule)]
         # The newest were asked for just this.
-        return self._pool.score(rule, steps[::-1][:MOST])
+        if isinstance(rule, Reading):
+            return self._pool.score(rule, self._pool.newest_met(rule, MOST))
+        return self._pool.score(rule, self._pool.steps[::-1][:MOST])
 
     # --- Writings -------------------------------------------------------------------------------
 
