@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeAlias
 from replay import __version__
 from replay.errors import DamagedError, ForeignDatabaseError
 from replay.findings.severity import is_hot, severity_of, worst
-from replay.findings.store import accounts, encoding
+from replay.findings.store import accounts, encoding, views
 from replay.findings.store.database import APPLICATION_ID, Connection, judge
 from replay.streams.model import call_name
 
@@ -328,5 +328,6 @@ MIGRATIONS: Migrations = (
     Migration("0002 history, severity, splits and merges", _triage),
     Migration("0003 accounts of causes", _accounts),
     Migration("0004 history and cases of causes", _life_of_causes),
+    Migration("0005 views", views.create_views),
 )
 """All migrations, oldest first."""
