@@ -6,12 +6,14 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from replay.findings.store.store import Store
 from replay.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from replay.findings.store.store import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -115,5 +117,8 @@ def strict_option(command: F) -> F:
 @contextmanager
 def reading(settings: Settings) -> Iterator[Store]:
     """The database, for reading only. Raises InputError where there is none."""
+    # Only here: help is to be there at once.
+    from replay.findings.store.store import Store
+
     with Store.open(settings.db, readonly=True) as store:
         yield store

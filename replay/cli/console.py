@@ -13,16 +13,16 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.cells import cell_len
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from replay.differential.lockstep import Tally
 from replay.safe_text import clean, json_safe
+
+if TYPE_CHECKING:
+    from replay.differential.lockstep import Tally
 
 GAP = 2
 """Columns of the terminal between two columns of a table."""
@@ -34,6 +34,33 @@ WIDTH = 120
 """Columns where the output is no terminal: nothing is cut off in a log."""
 
 
+class Colours(StrEnum):
+    """When output has colours."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+_chosen = Colours.AUTO
+
+
+def choose_colours(colours: Colours) -> None:
+    """Says once, for the whole command, when output has colours."""
+    global _chosen
+    _chosen = colours
+
+
+def colours_wanted() -> bool:
+    """Whether standard output has colours: as was chosen, then by NO_COLOR and FORCE_COLOR, then on
+    a terminal."""
+    if _chosen is not Colours.AUTO:
+        return _chosen is Colours.ALWAYS
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty()
+
+
 def say(text: str = "") -> None:
     """One line on standard output."""
     # By name: of an ASCII stream click would make a UTF-8 one.
@@ -42,9 +69,9 @@ def say(text: str = "") -> None:
 
 def say_marked(text: str, marked: bool) -> None:
     """One line on standard output, which stands out where that is a terminal that wants it."""
-    if marked and sys.stdout.isatty() and "NO_COLOR" not in os.environ:
+    if marked and colours_wanted():
         text = click.style(text, fg="red", bold=True)
-    click.echo(text)
+    click.echo(text, color=colours_wanted())
 
 
 def note(text: str) -> None:
@@ -77,6 +104,9 @@ def say_table(
         for line in table_lines(columns, cells):
             say(line)
         return
+    from rich.table import Table
+    from rich.text import Text
+
     kept = columns_that_fit(columns, cells, dispensable, terminal_width())
     table = Table(box=None, pad_edge=False, header_style="bold")
     for number in kept:
@@ -129,17 +159,18 @@ def _least(number: int, heading: str, rows: Sequence[Sequence[str]]) -> int:
 
 
 def say_rich(renderable: Any) -> None:
-    """Something of rich's, in colour only on a terminal that wants it (NO_COLOR)."""
+    """Something of rich's, in colour where colours are wanted."""
+    from rich.console import Console
+
     tty = sys.stdout.isatty()
     console = Console(
         file=sys.stdout,
         highlight=False,
         markup=False,
         emoji=False,
-        # Not what FORCE_COLOR says: no escape goes where there is no terminal.
-        force_terminal=tty,
+        force_terminal=tty or colours_wanted(),
         width=None if tty else WIDTH,
-        no_color="NO_COLOR" in os.environ or not tty,
+        no_color=not colours_wanted(),
     )
     console.print(renderable)
 

@@ -10,47 +10,21 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Mapping
 from types import FrameType
 from typing import Any, NoReturn
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
 from replay import __version__
+from replay.cli.command_table import COMMANDS
 from replay.cli.common import CONTEXT
-from replay.cli.console import note
+from replay.cli.console import Colours, choose_colours, note
 from replay.cli.fault_file import keep_fault, tell_of_threads
 from replay.errors import ENDING_SIGNALS, ExitCode, ReplayError, Terminated
 from replay.garbage import collect_rarely
 from replay.safe_text import clean
-
-COMMANDS: Mapping[str, str] = {
-    **{
-        name: name
-        for name in (
-            *(
-                "run",
-                "fuzz",
-                "nightly",
-                "repro",
-                "recheck",
-                "show",
-                "triage",
-                "split",
-                "merge",
-                "export",
-            ),
-            *("corpus", "doctor", "explanations", "gate", "monitor", "evidence", "paper", "serve"),
-            *("db", "power", "preflight"),
-        )
-    },
-    "list": "list_command",
-    "explain": "explain_command",
-    "causes": "causes_command",
-}
-"""The commands, each in a module of its own name, and how they are called in there. A module is
-only loaded when its command is needed: half a second for all of them would be felt."""
 
 
 class _ReaderGone(Exception):
@@ -67,6 +41,20 @@ class _Commands(click.Group):
         """The command of that name."""
         return _command(cmd_name) if cmd_name in COMMANDS else None
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands in the help, for which none of them is loaded."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name].summary) for name in self.list_commands(ctx)])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """What a shell may go on with, for which none of them is loaded either."""
+        names = [
+            CompletionItem(name, help=COMMANDS[name].summary)
+            for name in self.list_commands(ctx)
+            if name.startswith(incomplete)
+        ]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the command that was named."""
         try:
@@ -78,7 +66,7 @@ class _Commands(click.Group):
 @functools.cache
 def _command(name: str) -> click.Command:
     module = importlib.import_module(f"replay.cli.{name}_command")
-    command = getattr(module, COMMANDS[name])
+    command = getattr(module, COMMANDS[name].function)
     assert isinstance(command, click.Command)
     return refusing_empty(command)
 
@@ -132,7 +120,15 @@ class _GivenPath(click.Path):
 
 @click.group(cls=_Commands, context_settings=CONTEXT)
 @click.version_option(__version__, "-V", "--version", prog_name="doge-replay")
-def cli() -> None:
+@click.option(
+    "--color",
+    type=click.Choice([str(one) for one in Colours]),
+    default=str(Colours.AUTO),
+    show_default=True,
+    help="Colours: where there is a terminal (auto; NO_COLOR and FORCE_COLOR are heeded), always, "
+    "or never.",
+)
+def cli(color: str) -> None:
     """Replays recorded and generated event streams through two cores of a trading bot and finds
     where they differ.
 
@@ -145,6 +141,7 @@ def cli() -> None:
     doge-replay itself failed, 4 the run proves nothing, 128 + n on signal n
     (130 on Ctrl-C, 143 on SIGTERM).
     """
+    choose_colours(Colours(color))
 
 
 def _terminated(number: int, frame: FrameType | None) -> NoReturn:

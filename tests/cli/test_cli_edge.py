@@ -14,7 +14,8 @@ import pytest
 from cli_support import PROGRAM, doge, environment, living
 from stream_makers import journal, write
 
-from replay.cli.main import COMMANDS, MAY_BE_EMPTY, cli
+from replay.cli.command_table import COMMANDS
+from replay.cli.main import MAY_BE_EMPTY, cli
 
 FAULTY = """
 import replay.cli.main as main

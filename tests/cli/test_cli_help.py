@@ -9,9 +9,10 @@ from pathlib import Path
 
 import click
 import pytest
-from cli_support import doge, environment
+from cli_support import PROGRAM, doge, environment
 
 from replay import __version__
+from replay.cli.command_table import COMMANDS
 from replay.cli.main import cli
 
 
@@ -117,9 +118,60 @@ def test_no_colour_where_there_is_no_terminal(tmp_path: Path, env: dict[str, str
 CORPUS = Path(__file__).parents[2] / "corpus"
 
 
-def test_force_color_does_not_bring_escapes_into_a_file(tmp_path: Path) -> None:
-    env = {"FORCE_COLOR": "1", "CLICOLOR_FORCE": "1", "TERM": "xterm-256color"}
-    assert doge(tmp_path, "corpus", "list", "--corpus", CORPUS, env=env).code == 0
+@pytest.mark.parametrize(
+    ("chosen", "env", "coloured"),
+    [
+        ([], {}, False),
+        ([], {"FORCE_COLOR": "1"}, True),
+        ([], {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+        (["--color", "always"], {"NO_COLOR": "1"}, True),
+        (["--color", "never"], {"FORCE_COLOR": "1"}, False),
+    ],
+    ids=repr,
+)
+def test_a_file_has_colours_only_where_somebody_asks_for_them(
+    tmp_path: Path, chosen: list[str], env: dict[str, str], coloured: bool
+) -> None:
+    (tmp_path / "t.jsonl").write_text('{"ts": "2026-11-22T09:00:00Z"}\n')
+    done = subprocess.run(
+        [*PROGRAM, *chosen, "gate", "t.jsonl"], cwd=tmp_path, env=environment(**env),
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 4
+    assert (b"\x1b[31m" in done.stdout) is coloured
+    as_json = subprocess.run(
+        [*PROGRAM, *chosen, "gate", "t.jsonl", "--json"], cwd=tmp_path, env=environment(**env),
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert b"\x1b" not in as_json.stdout
+
+
+def test_the_help_has_each_command_s_first_sentence_and_loads_none(tmp_path: Path) -> None:
+    for name, listed in COMMANDS.items():
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        assert command.help is not None
+        assert " ".join(command.help.split()).startswith(listed.summary.rstrip("."))
+    program = (
+        "import sys; from replay.cli.main import run_cli; run_cli(['-h']); "
+        "print([name for name in sys.modules if name.endswith('_command') or 'store' in name])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment(), capture_output=True,
+        check=True, text=True,
+    )  # fmt: skip
+    assert "..." not in done.stdout.partition("Commands:")[2]
+    assert done.stdout.endswith("[]\n")
+
+
+def test_a_shell_completes_commands(tmp_path: Path) -> None:
+    env = environment(_DOGE_REPLAY_COMPLETE="bash_complete", COMP_WORDS="doge-replay re",
+                      COMP_CWORD="1")  # fmt: skip
+    done = subprocess.run(
+        [Path(sys.executable).with_name("doge-replay")], cwd=tmp_path, env=env,
+        capture_output=True, check=False, text=True,
+    )  # fmt: skip
+    assert done.stdout.split() == ["plain,recheck", "plain,repro"]
 
 
 def test_a_terminal_gets_bold_heads_with_no_colour_where_it_wants_none(tmp_path: Path) -> None:
