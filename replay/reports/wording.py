@@ -152,7 +152,19 @@ def meaning_words(report: Report) -> str:
             f"each event could diverge in at most {percent(least.per_draw)} of them "
             f"({call_name_of(least.call)}; the others in fewer)"
         )
-    return f"{', '.join(words)}; {report.power['headline']}"
+    never = report.power.get("never_run", ())
+    blind = f"; run by no stream, so in no bound: {some_of(never)}" if never else ""
+    return f"{', '.join(words)}; {report.power['headline']}{blind}"
+
+
+MOST_NAMED = 12
+"""Functions that one line names."""
+
+
+def some_of(names: Sequence[str]) -> str:
+    """Names in a row; of many the first, and how many more there are."""
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def control_words(check: Check) -> str:
