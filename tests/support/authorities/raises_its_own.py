@@ -37,7 +37,7 @@ def _record(its_class: Any, document: Any) -> Any:
     return its_class(**{name: value for name, value in document.items() if name in known})
 
 
-def from_dict(data: Any) -> Any:
+def from_dict(data: Any) -> Any:  # type: ignore[no-redef]
     """A state of whatever values are there."""
     try:
         lists = {
@@ -54,14 +54,16 @@ def from_dict(data: Any) -> Any:
         raise BotError(error) from error
 
 
-def transition(state: Any, event: Any, config: Any, size: Any, sizes: Any = None) -> Any:
+def transition(  # type: ignore[no-redef]
+    state: Any, event: Any, config: Any, size: Any, sizes: Any = None
+) -> Any:
     try:
         return _transition(state, event, config, size, sizes)
     except Exception as error:
         raise BotError(error) from error
 
 
-def check_invariants(state: Any) -> Any:
+def check_invariants(state: Any) -> Any:  # type: ignore[no-redef]
     try:
         return _check_invariants(state)
     except Exception as error:

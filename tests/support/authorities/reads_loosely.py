@@ -34,7 +34,7 @@ def _record(its_class: Any, document: Any) -> Any:
     return its_class(**{f.name: _value(f, document) for f in dataclasses.fields(its_class)})
 
 
-def from_dict(data: Any) -> Any:
+def from_dict(data: Any) -> Any:  # type: ignore[no-redef]
     """A state, of nearly anything."""
     mode = str(data.get("mode_source") or "none").strip().lower()
     values: dict[str, Any] = {

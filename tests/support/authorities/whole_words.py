@@ -13,7 +13,7 @@ from replay.core import CycleRecord, OrderState, PairState, RecoveryOrder
 from replay.core import transition as _transition
 
 
-class Side(StrEnum):
+class OrderSide(StrEnum):
     BUY = "buy"
     SELL = "sell"
 
@@ -42,7 +42,7 @@ def _value(field: Any, document: Any) -> Any:
     value = document.get(field.name)
     default = 0 if field.default is dataclasses.MISSING else field.default
     if field.name == "side":
-        return Side.SELL if str(value).strip().lower() == "sell" else Side.BUY
+        return OrderSide.SELL if str(value).strip().lower() == "sell" else OrderSide.BUY
     if field.name == "regime_at_entry":
         known = {regime.name.lower(): regime for regime in Regime}
         return known.get(str(value).strip().lower())
@@ -58,9 +58,9 @@ def _record(its_class: Any, document: Any) -> Any:
     return its_class(**{f.name: _value(f, document) for f in dataclasses.fields(its_class)})
 
 
-def from_dict(data: Any) -> Any:
+def from_dict(data: Any) -> Any:  # type: ignore[no-redef]
     """A state, of anything that is a mapping."""
-    lists = {}
+    lists: dict[str, Any] = {}
     for name, its_class in _LISTS.items():
         given = data.get(name)
         entries = given if isinstance(given, list) else []
@@ -73,7 +73,9 @@ def from_dict(data: Any) -> Any:
     return PairState(**plain, **lists)
 
 
-def transition(state: Any, event: Any, config: Any, size: Any, sizes: Any = None) -> Any:
+def transition(  # type: ignore[no-redef]
+    state: Any, event: Any, config: Any, size: Any, sizes: Any = None
+) -> Any:
     """A step; an event that cannot be computed changes nothing."""
     try:
         return _transition(state, event, config, size, sizes)

@@ -82,7 +82,8 @@ def answered(line: str, style: Style, number: int) -> dict[str, Any]:
     try:
         return answer(json.loads(line))
     except Refused as refused:
-        return {"error": style(*refused.args, number)}
+        path, value = refused.args
+        return {"error": style(path, value, number)}
     except core.UnreadableError as unreadable:
         return {"error": style(unreadable.path, "?", number)}
     except core.UnknownEventError:

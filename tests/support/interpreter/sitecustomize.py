@@ -10,7 +10,7 @@ import signal
 if os.environ.get("PLANTED_FAULT"):
     from replay.fuzzing import campaign_units
 
-    _open_plan = campaign_units.open_plan
+    _open_plan = campaign_units.open_plan  # type: ignore[attr-defined]
     _opened = 0
 
     def _faulty(plan):  # type: ignore[no-untyped-def]
@@ -20,4 +20,4 @@ if os.environ.get("PLANTED_FAULT"):
             raise KeyError("planted")
         return _open_plan(plan)
 
-    campaign_units.open_plan = _faulty
+    campaign_units.open_plan = _faulty  # type: ignore[attr-defined]

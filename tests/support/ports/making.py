@@ -9,14 +9,14 @@ from pathlib import Path
 from types import ModuleType
 
 _SOURCE = Path(__file__).with_name("port.py")
-_LINE = "ON: frozenset = frozenset()\n"
+_LINE = "ON: frozenset[str] = frozenset()\n"
 
 
 def source_with(switches: Iterable[str]) -> str:
     """The source of the port with these switches on."""
     text = _SOURCE.read_text("utf-8")
     assert text.count(_LINE) == 1
-    return text.replace(_LINE, f"ON: frozenset = frozenset({sorted(switches)!r})\n")
+    return text.replace(_LINE, f"ON: frozenset[str] = frozenset({sorted(switches)!r})\n")
 
 
 def core_file(folder: Path, switches: Iterable[str]) -> Path:

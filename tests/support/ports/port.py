@@ -10,12 +10,14 @@ import json
 import math
 import struct
 import sys
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
+from typing import Any, TypeVar
 
-ON: frozenset = frozenset()
+ON: frozenset[str] = frozenset()
 
 
-def on(name):
+def on(name: str) -> bool:
     """Whether a switch is on."""
     return name in ON
 
@@ -113,9 +115,9 @@ class CycleRecord:
 class PairState:
     market_price: float
     now: float
-    orders: tuple = ()
-    recovery_orders: tuple = ()
-    completed_cycles: tuple = ()
+    orders: tuple[OrderState, ...] = ()
+    recovery_orders: tuple[RecoveryOrder, ...] = ()
+    completed_cycles: tuple[CycleRecord, ...] = ()
     cycle_a: int = 1
     cycle_b: int = 1
     next_order_id: int = 1
@@ -221,10 +223,18 @@ class BookCycleAction:
     from_recovery: bool = False
 
 
+Event = PriceTick | TimerTick | FillEvent | RecoveryFillEvent | RecoveryCancelEvent
+Action = PlaceOrderAction | CancelOrderAction | OrphanOrderAction | BookCycleAction
+Outcome = tuple[PairState, tuple[Action, ...]]
+Sizes = Mapping[str, float] | None
+Reader = Callable[[object], Any]
+R = TypeVar("R")
+
+
 # --- Numbers ----------------------------------------------------------------------------------
 
 
-def scaled(x, digits, to_integer=round):
+def scaled(x: float, digits: int, to_integer: Callable[[float], int] = round) -> float | None:
     """Rounds by scaling with a power of ten; None where that cannot be done."""
     scale = 10.0 ** abs(digits) if abs(digits) < 300 else math.inf
     number = x * scale if digits >= 0 else x / scale
@@ -234,12 +244,12 @@ def scaled(x, digits, to_integer=round):
     return whole / scale if digits >= 0 else whole * scale
 
 
-def rnd(x, digits):
+def rnd(x: float, digits: int) -> float:
     """The contract's decimal rounding."""
     return round(x, digits)
 
 
-def price_of(x, config):
+def price_of(x: float, config: EngineConfig) -> float:
     """A price on the grid."""
     digits = config.price_decimals
     if on("prices-whole-without-decimals") and digits <= 0 and math.isfinite(x):
@@ -247,14 +257,14 @@ def price_of(x, config):
     return rnd(x, digits)
 
 
-def exit_rounded(x, config):
+def exit_rounded(x: float, config: EngineConfig) -> float:
     if on("exit-price-by-scaling"):
         value = scaled(x, config.price_decimals)
         return price_of(x, config) if value is None else value
     return price_of(x, config)
 
 
-def counted(n):
+def counted(n: int) -> int:
     """One more."""
     if n >= 2**63 - 1:
         if on("counters-wrap"):
@@ -263,10 +273,11 @@ def counted(n):
     return n + 1
 
 
-def single(x):
+def single(x: float) -> float:
     """The nearest 32-bit float, as a double."""
     try:
-        return struct.unpack("f", struct.pack("f", x))[0]
+        nearest: float = struct.unpack("f", struct.pack("f", x))[0]
+        return nearest
     except OverflowError:
         return math.copysign(math.inf, x)
 
@@ -274,19 +285,19 @@ def single(x):
 # --- Entries and exits ------------------------------------------------------------------------
 
 
-def derive_phase(state):
+def derive_phase(state: PairState) -> str:
     sides = {order.side for order in state.orders if order.role == "exit"}
     if sides == {"buy", "sell"}:
         return "S2"
     return "S1a" if "buy" in sides else "S1b" if "sell" in sides else "S0"
 
 
-def cleared(state):
+def cleared(state: PairState) -> PairState:
     """The state without the S2 mark where the phase is not S2."""
     return state if derive_phase(state) == "S2" else replace(state, s2_entered_at=None)
 
 
-def compute_order_volume(price, cfg, order_size_usd):
+def compute_order_volume(price: float, cfg: EngineConfig, order_size_usd: float) -> float | None:
     if price <= 0 or order_size_usd <= 0:
         return None
     if cfg.min_cost_usd > 0 and order_size_usd < cfg.min_cost_usd:
@@ -300,8 +311,8 @@ def compute_order_volume(price, cfg, order_size_usd):
         else:
             volume = float(round(raw))
     elif on("volume-truncated"):
-        volume = scaled(raw, cfg.volume_decimals, math.floor)
-        volume = rnd(raw, cfg.volume_decimals) if volume is None else volume
+        cut = scaled(raw, cfg.volume_decimals, math.floor)
+        volume = rnd(raw, cfg.volume_decimals) if cut is None else cut
     else:
         volume = rnd(raw, cfg.volume_decimals)
     if volume < cfg.min_volume:
@@ -311,21 +322,21 @@ def compute_order_volume(price, cfg, order_size_usd):
     return volume
 
 
-def entry_distance(trade, config):
+def entry_distance(trade: str, config: EngineConfig) -> float:
     own = config.entry_pct_a if trade == "A" else config.entry_pct_b
     if on("own-distance-or-base"):
         return own or config.entry_pct
     return own if own is not None and own > 0 else config.entry_pct
 
 
-def backoff(n, config):
+def backoff(n: int, config: EngineConfig) -> float:
     if n < config.loss_backoff_start:
         return 1.0
     factor = 1.0 + config.backoff_factor * (n - config.loss_backoff_start + 1)
     return min(config.backoff_max_multiplier, factor)
 
 
-def size_for(trade, size, sizes):
+def size_for(trade: str, size: float, sizes: Sizes) -> float:
     if sizes and trade in sizes:
         if on("own-size-or-common"):
             return sizes[trade] or size
@@ -333,7 +344,15 @@ def size_for(trade, size, sizes):
     return size
 
 
-def new_entry(state, config, side, trade, cycle, size, reason):
+def new_entry(
+    state: PairState,
+    config: EngineConfig,
+    side: str,
+    trade: str,
+    cycle: int,
+    size: float,
+    reason: str,
+) -> tuple[PairState, OrderState | None, PlaceOrderAction | None]:
     """(state, order, action), with None twice where there is no volume."""
     pct = entry_distance(trade, config)
     n = state.consecutive_losses_a if trade == "A" else state.consecutive_losses_b
@@ -357,7 +376,7 @@ def new_entry(state, config, side, trade, cycle, size, reason):
     return replace(state, next_order_id=counted(number)), order, action
 
 
-def exit_price(side, filled, state, config):
+def exit_price(side: str, filled: float, state: PairState, config: EngineConfig) -> float:
     profit = state.profit_pct_runtime
     if profit == 0:
         profit = config.profit_pct
@@ -371,7 +390,15 @@ def exit_price(side, filled, state, config):
 # --- Booking ----------------------------------------------------------------------------------
 
 
-def book(state, order, x, fee, at, entered, recovered):
+def book(
+    state: PairState,
+    order: OrderState | RecoveryOrder,
+    x: float,
+    fee: float,
+    at: float,
+    entered: float,
+    recovered: bool,
+) -> tuple[PairState, BookCycleAction]:
     if order.trade_id == "A":
         gross, quote = (order.entry_price - x) * order.volume, order.entry_fee
     else:
@@ -397,7 +424,7 @@ def book(state, order, x, fee, at, entered, recovered):
     return state, action
 
 
-def paused(cooldown, state, config):
+def paused(cooldown: float, state: PairState, config: EngineConfig) -> float:
     seconds = config.reentry_base_cooldown_sec
     if seconds > 0:
         if on("pause-in-minutes"):
@@ -406,18 +433,23 @@ def paused(cooldown, state, config):
     return cooldown
 
 
-def lost(state, trade, net, config):
+def lost(state: PairState, trade: str, net: float, config: EngineConfig) -> PairState:
     letter = trade.lower()
     cooldown = paused(getattr(state, f"cooldown_until_{letter}"), state, config)
     is_loss = net <= 0 if on("break-even-is-a-loss") else net < 0
     losses = counted(getattr(state, f"consecutive_losses_{letter}")) if is_loss else 0
     if losses >= config.loss_cooldown_start:
         cooldown = max(cooldown, state.now + config.loss_cooldown_sec)
-    names = {f"consecutive_losses_{letter}": losses, f"cooldown_until_{letter}": cooldown}
+    names: dict[str, Any] = {
+        f"consecutive_losses_{letter}": losses,
+        f"cooldown_until_{letter}": cooldown,
+    }
     return replace(state, **names)
 
 
-def follow_up(state, config, trade, size, reason):
+def follow_up(
+    state: PairState, config: EngineConfig, trade: str, size: float, reason: str
+) -> Outcome:
     if trade == "A":
         if state.long_only or state.now < state.cooldown_until_a:
             return state, ()
@@ -426,19 +458,19 @@ def follow_up(state, config, trade, size, reason):
         if state.short_only or state.now < state.cooldown_until_b:
             return state, ()
         state, order, action = new_entry(state, config, "buy", "B", state.cycle_b, size, reason)
-    if order is None:
+    if order is None or action is None:
         return state, ()
     return replace(state, orders=(*state.orders, order)), (action,)
 
 
-def entered_at(recovery):
+def entered_at(recovery: RecoveryOrder) -> float:
     return recovery.entry_filled_at if recovery.entry_filled_at > 0 else recovery.orphaned_at
 
 
 # --- Orphaning --------------------------------------------------------------------------------
 
 
-def distance(recovery, market):
+def distance(recovery: RecoveryOrder, market: float) -> float:
     if market <= 0:
         return 0.0
     if on("eviction-in-single"):
@@ -446,7 +478,7 @@ def distance(recovery, market):
     return abs(recovery.price - market) / market
 
 
-def ranks_before(one, other, market):
+def ranks_before(one: RecoveryOrder, other: RecoveryOrder, market: float) -> bool:
     ours, theirs = distance(one, market), distance(other, market)
     if ours != theirs:
         return ours > theirs
@@ -457,7 +489,7 @@ def ranks_before(one, other, market):
     return one.recovery_id < other.recovery_id
 
 
-def evicted_ids(state, overflow):
+def evicted_ids(state: PairState, overflow: int) -> set[int]:
     left = list(state.recovery_orders)
     ids = set()
     for _ in range(overflow):
@@ -469,8 +501,15 @@ def evicted_ids(state, overflow):
     return ids
 
 
-def orphan(state, order, reason, config, size, sizes):
-    actions = []
+def orphan(
+    state: PairState,
+    order: OrderState,
+    reason: str,
+    config: EngineConfig,
+    size: float,
+    sizes: Sizes,
+) -> Outcome:
+    actions: list[Action] = []
     overflow = max(0, len(state.recovery_orders) + 1 - max(1, config.max_recovery_slots))
     if overflow > 0 and state.recovery_orders:
         ids = evicted_ids(state, overflow)
@@ -510,7 +549,7 @@ def orphan(state, order, reason, config, size, sizes):
         next_recovery_id=counted(state.next_recovery_id),
     )
     actions.append(OrphanOrderAction(order.local_id, recovery.recovery_id, reason))
-    names = {
+    names: dict[str, Any] = {
         f"cooldown_until_{letter}": paused(
             getattr(state, f"cooldown_until_{letter}"), state, config
         ),
@@ -525,7 +564,13 @@ def orphan(state, order, reason, config, size, sizes):
 # --- Events -----------------------------------------------------------------------------------
 
 
-def transition(state, event, config, order_size_usd, order_sizes=None):
+def transition(
+    state: PairState,
+    event: Any,
+    config: EngineConfig,
+    order_size_usd: float,
+    order_sizes: Sizes = None,
+) -> Outcome:
     kind = type(event).__name__
     state = replace(state, now=event.timestamp)
     if kind == "PriceTick":
@@ -544,7 +589,9 @@ def transition(state, event, config, order_size_usd, order_sizes=None):
     raise Unreadable("unknown kind of event")
 
 
-def price_tick(state, event, config, size, sizes):
+def price_tick(
+    state: PairState, event: PriceTick, config: EngineConfig, size: float, sizes: Sizes
+) -> Outcome:
     market, now = event.price, event.timestamp
     state = replace(state, market_price=market, last_price_update_at=now)
     for order in state.orders:
@@ -568,7 +615,7 @@ def price_tick(state, event, config, size, sizes):
             direction = "up" if market > order.price else "down"
         same = direction == getattr(state, f"last_refresh_direction_{letter}")
         count = counted(count) if same else 1
-        actions = ()
+        actions: tuple[Action, ...] = ()
         if count >= config.max_consecutive_refreshes:
             until = now + config.refresh_cooldown_sec
         else:
@@ -579,7 +626,7 @@ def price_tick(state, event, config, size, sizes):
             state, made, action = new_entry(
                 state, config, order.side, order.trade_id, order.cycle, own, "refresh_entry"
             )
-            if made is not None:
+            if made is not None and action is not None:
                 state = replace(state, orders=(*state.orders, made))
                 actions = (*actions, action)
         names = {
@@ -591,7 +638,7 @@ def price_tick(state, event, config, size, sizes):
     return state, ()
 
 
-def timer_tick(state, config, size, sizes):
+def timer_tick(state: PairState, config: EngineConfig, size: float, sizes: Sizes) -> Outcome:
     if config.sticky_mode_enabled:
         return replace(state, s2_entered_at=None), ()
     phase, market, now = derive_phase(state), state.market_price, state.now
@@ -624,7 +671,9 @@ def timer_tick(state, config, size, sizes):
     return replace(state, s2_entered_at=None), actions
 
 
-def fill_event(state, event, config, size, sizes):
+def fill_event(
+    state: PairState, event: FillEvent, config: EngineConfig, size: float, sizes: Sizes
+) -> Outcome:
     order = next((o for o in state.orders if o.local_id == event.order_local_id), None)
     if order is None:
         return state, ()
@@ -659,7 +708,7 @@ def fill_event(state, event, config, size, sizes):
     return cleared(state), (booked, *placed)
 
 
-def recovery_fill(state, event, config):
+def recovery_fill(state: PairState, event: RecoveryFillEvent, config: EngineConfig) -> Outcome:
     recovery = next((r for r in state.recovery_orders if r.recovery_id == event.recovery_id), None)
     if recovery is None:
         return state, ()
@@ -675,7 +724,7 @@ def recovery_fill(state, event, config):
 # --- Invariants -------------------------------------------------------------------------------
 
 
-def check_invariants(state):
+def check_invariants(state: PairState) -> list[str]:
     found = []
     if len({o.local_id for o in state.orders}) < len(state.orders):
         found.append("duplicate order local_id")
@@ -696,8 +745,8 @@ def check_invariants(state):
     return found
 
 
-def wrong_shape(state):
-    def number(side, role):
+def wrong_shape(state: PairState) -> str | None:
+    def number(side: str, role: str) -> int:
         return sum(o.side == side and o.role == role for o in state.orders)
 
     buys, sells = number("buy", "entry"), number("sell", "entry")
@@ -732,7 +781,7 @@ NOTHING = object()
 """What a value reads as that counts as not being there."""
 
 
-def read_double(value):
+def read_double(value: object) -> Any:
     if value is None and on("null-is-missing"):
         return NOTHING
     if value is None and on("null-is-nan"):
@@ -757,14 +806,14 @@ def read_double(value):
     return number
 
 
-def needed(value):
+def needed(value: Any) -> Any:
     """A value that has no default."""
     if value is NOTHING:
         raise Unreadable("is missing")
     return value
 
 
-def read_int(value):
+def read_int(value: object) -> Any:
     if value is None and on("null-is-missing"):
         return NOTHING
     if isinstance(value, str) and on("texts-are-numbers"):
@@ -791,7 +840,7 @@ def read_int(value):
     return value
 
 
-def read_flag(value):
+def read_flag(value: object) -> Any:
     if value is None and on("null-is-missing"):
         return NOTHING
     if on("numbers-are-flags") and isinstance(value, int | float):
@@ -801,7 +850,7 @@ def read_flag(value):
     return value
 
 
-def read_text(value):
+def read_text(value: object) -> Any:
     if value is None and on("null-is-missing"):
         return NOTHING
     if value is None and on("null-is-empty-text"):
@@ -811,8 +860,8 @@ def read_text(value):
     return value
 
 
-def one_of(*texts):
-    def read(value):
+def one_of(*texts: str) -> Reader:
+    def read(value: object) -> Any:
         if isinstance(value, str) and on("any-case"):
             value = {text.lower(): text for text in texts}.get(value.lower(), value)
         if isinstance(value, str) and on("texts-are-trimmed"):
@@ -824,11 +873,11 @@ def one_of(*texts):
     return read
 
 
-def nullable(read):
+def nullable(read: Reader) -> Reader:
     return lambda value: None if value is None else read(value)
 
 
-def read_regime(value):
+def read_regime(value: object) -> int | None:
     if isinstance(value, str):
         text = value.strip(" \t\r\n") if on("regime-trims-ascii") else value.strip()
         known = {"BEARISH": 0, "RANGING": 1, "BULLISH": 2, "0": 0, "1": 1, "2": 2}
@@ -848,16 +897,16 @@ def read_regime(value):
     return None
 
 
-def read_mode(value):
+def read_mode(value: object) -> str:
     text = value.strip().lower() if isinstance(value, str) else "none"
     return text if text in ("none", "balance", "regime") else "none"
 
 
-READERS = {
+READERS: dict[object, Reader] = {
     float: read_double, int: read_int, bool: read_flag, str: read_text,
     float | None: nullable(read_double), str | None: nullable(read_text), int | None: read_regime,
 }  # fmt: skip
-BY_NAME = {
+BY_NAME: dict[str, Reader] = {
     "side": one_of("buy", "sell"),
     "role": one_of("entry", "exit"),
     "trade_id": one_of("A", "B"),
@@ -865,28 +914,29 @@ BY_NAME = {
 }
 
 
-def read_record(cls, document, free=()):
+def read_record(cls: type[R], document: Mapping[str, Any], free: Collection[str] = ()) -> R:
     """A record; `free` are fields that are plain texts whatever their name."""
-    values = {}
-    for field in fields(cls):
-        value = NOTHING
+    values: dict[str, Any] = {}
+    for field in fields(cls):  # type: ignore[arg-type]
+        value: Any = NOTHING
+        kind: Any = field.type
         if field.name in document:
             read = BY_NAME.get(field.name)
             if read is None or field.name in free:
-                read = READERS[field.type]
+                read = READERS[kind]
             value = read(document[field.name])
         if value is NOTHING:
             value = field.default
             if value is MISSING and on("missing-is-zero"):
-                value = {float: 0.0, int: 0, str: ""}[field.type]
+                value = {float: 0.0, int: 0, str: ""}[kind]
             if value is MISSING:
                 raise Unreadable(f"{field.name} is missing")
         values[field.name] = value
     return cls(**values)
 
 
-def read_list(cls):
-    def read(value):
+def read_list(cls: type[OrderState] | type[RecoveryOrder] | type[CycleRecord]) -> Reader:
+    def read(value: object) -> Any:
         if not isinstance(value, list | tuple):
             raise Unreadable("expected a list")
         if on("odd-entries-are-refused") and not all(isinstance(one, dict) for one in value):
@@ -900,7 +950,7 @@ LISTS = {"orders": OrderState, "recovery_orders": RecoveryOrder, "completed_cycl
 BY_NAME.update({name: read_list(cls) for name, cls in LISTS.items()})
 
 
-def from_dict(data):
+def from_dict(data: object) -> PairState:
     if not isinstance(data, dict):
         raise Unreadable("expected a state")
     document = {"market_price": 0.0, "now": 0.0, **data}
@@ -911,7 +961,7 @@ def from_dict(data):
     return read_record(PairState, document)
 
 
-def read_config(document):
+def read_config(document: object) -> EngineConfig:
     if not isinstance(document, dict):
         raise Unreadable("expected a config")
     config = read_record(EngineConfig, document)
@@ -924,10 +974,16 @@ def read_config(document):
     return config
 
 
-EVENTS = (FillEvent, RecoveryFillEvent, RecoveryCancelEvent, PriceTick, TimerTick)
+EVENTS: tuple[type[Event], ...] = (
+    FillEvent,
+    RecoveryFillEvent,
+    RecoveryCancelEvent,
+    PriceTick,
+    TimerTick,
+)
 
 
-def read_event(document):
+def read_event(document: object) -> Event:
     if not isinstance(document, dict):
         raise Unreadable("expected an event")
     for cls in EVENTS:
@@ -937,7 +993,7 @@ def read_event(document):
     raise Unreadable("unknown kind of event")
 
 
-def read_sizes(document):
+def read_sizes(document: object) -> Sizes:
     if document is None:
         return None
     if not isinstance(document, dict):
@@ -952,7 +1008,7 @@ def read_sizes(document):
 # --- Writing ----------------------------------------------------------------------------------
 
 
-def written(value):
+def written(value: Any) -> Any:
     if isinstance(value, float):
         if math.isinf(value) and on("infinities-written-as-null"):
             return None
@@ -968,14 +1024,14 @@ def written(value):
     return value
 
 
-def to_dict(state):
+def to_dict(state: PairState) -> Any:
     return written(state)
 
 
 # --- Helpers around the reducer ---------------------------------------------------------------
 
 
-def apply_order_regime_at_entry(state, local_id, regime):
+def apply_order_regime_at_entry(state: PairState, local_id: int, regime: object) -> PairState:
     regime = read_regime(regime)
     changed = tuple(
         replace(o, regime_at_entry=regime) if o.local_id == local_id else o for o in state.orders
@@ -983,32 +1039,40 @@ def apply_order_regime_at_entry(state, local_id, regime):
     return replace(state, orders=changed)
 
 
-def apply_order_txid(state, local_id, txid):
+def apply_order_txid(state: PairState, local_id: int, txid: str) -> PairState:
     changed = tuple(replace(o, txid=txid) if o.local_id == local_id else o for o in state.orders)
     return replace(state, orders=changed)
 
 
-def apply_recovery_txid(state, recovery_id, txid):
+def apply_recovery_txid(state: PairState, recovery_id: int, txid: str) -> PairState:
     changed = tuple(
         replace(r, txid=txid) if r.recovery_id == recovery_id else r for r in state.recovery_orders
     )
     return replace(state, recovery_orders=changed)
 
 
-def remove_order(state, local_id):
+def remove_order(state: PairState, local_id: int) -> PairState:
     return replace(state, orders=tuple(o for o in state.orders if o.local_id != local_id))
 
 
-def remove_recovery(state, recovery_id):
+def remove_recovery(state: PairState, recovery_id: int) -> PairState:
     kept = tuple(r for r in state.recovery_orders if r.recovery_id != recovery_id)
     return replace(state, recovery_orders=kept)
 
 
-def find_order(state, local_id):
+def find_order(state: PairState, local_id: int) -> OrderState | None:
     return next((o for o in state.orders if o.local_id == local_id), None)
 
 
-def add_entry_order(state, cfg, side, trade_id, cycle, order_size_usd, reason="manual"):
+def add_entry_order(
+    state: PairState,
+    cfg: EngineConfig,
+    side: str,
+    trade_id: str,
+    cycle: int,
+    order_size_usd: float,
+    reason: str = "manual",
+) -> tuple[PairState, PlaceOrderAction | None]:
     if state.now < getattr(state, f"cooldown_until_{trade_id.lower()}"):
         return state, None
     state, order, action = new_entry(state, cfg, side, trade_id, cycle, order_size_usd, reason)
@@ -1017,7 +1081,13 @@ def add_entry_order(state, cfg, side, trade_id, cycle, order_size_usd, reason="m
     return replace(state, orders=(*state.orders, order)), action
 
 
-def bootstrap_orders(state, cfg, order_size_usd, allow_long_only=True, allow_short_only=True):
+def bootstrap_orders(
+    state: PairState,
+    cfg: EngineConfig,
+    order_size_usd: float,
+    allow_long_only: bool = True,
+    allow_short_only: bool = True,
+) -> tuple[PairState, tuple[PlaceOrderAction, ...], tuple[OrderState, ...]]:
     state, buy, first = new_entry(
         state, cfg, "buy", "B", state.cycle_b, order_size_usd, "bootstrap"
     )
@@ -1035,7 +1105,7 @@ def bootstrap_orders(state, cfg, order_size_usd, allow_long_only=True, allow_sho
 # --- The executable ---------------------------------------------------------------------------
 
 
-def holds(value, is_it):
+def holds(value: object, is_it: Callable[[object], bool]) -> bool:
     """Whether a document holds a value that is it, anywhere."""
     if isinstance(value, dict):
         return any(holds(one, is_it) for one in value.values())
@@ -1044,7 +1114,7 @@ def holds(value, is_it):
     return bool(is_it(value))
 
 
-def check_request(request):
+def check_request(request: dict[str, Any]) -> None:
     """Refuses, ends or hangs where a switch says so."""
     if on("any-infinity-is-refused") and holds(
         request, lambda one: isinstance(one, float) and math.isinf(one)
@@ -1060,7 +1130,7 @@ def check_request(request):
             raise Unreadable("too many recoveries")
 
 
-def answer(request):
+def answer(request: dict[str, Any]) -> dict[str, Any]:
     """The response to one request of part 1. Raises what this port refuses with."""
     check_request(request)
     method = request.get("method")
@@ -1084,7 +1154,7 @@ def answer(request):
     return {"state": to_dict(state), "actions": [written(action) for action in actions]}
 
 
-def answered(line):
+def answered(line: bytes) -> str:
     """The response as text, an error for what is refused."""
     try:
         return json.dumps(answer(json.loads(line)))
@@ -1092,7 +1162,7 @@ def answered(line):
         return json.dumps({"error": f"{type(error).__name__}: {error}"})
 
 
-def main():
+def main() -> None:
     if "--server" in sys.argv:
         for line in sys.stdin.buffer:
             print(answered(line), flush=True)
