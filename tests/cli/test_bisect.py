@@ -97,14 +97,15 @@ class Checkout:
 
 def booked(faulty: Faulty) -> str:
     """The finding in which a cycle is booked."""
-    return next(
+    found: str = next(
         one["id"] for one in faulty.ran.json["divergences"] if one["rule"] == "book a cycle"
     )
+    return found
 
 
 @pytest.fixture
 def database(faulty: Faulty, tmp_path: Path) -> Path:
-    return shutil.copy(faulty.folder / "divergences.db", tmp_path)
+    return Path(shutil.copy(faulty.folder / "divergences.db", tmp_path))
 
 
 @pytest.fixture

@@ -132,8 +132,8 @@ def test_an_executable_has_one_meaning(where: Path, tmp_path: Path, core_exe: st
             assert str(tmp_path / "a-core-exe") in ran.out
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    for arguments in (("run", "../j.jsonl"), ("fuzz", "--max-transitions", "300", "--jobs", "1")):
-        ran = doge(elsewhere, *arguments, "--shadow", "a-core-exe", env={"PATH": path})
+    for command in (("run", "../j.jsonl"), ("fuzz", "--max-transitions", "300", "--jobs", "1")):
+        ran = doge(elsewhere, *command, "--shadow", "a-core-exe", env={"PATH": path})
         assert ran.code == 0, ran.err
 
 

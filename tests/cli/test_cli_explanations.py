@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli_support import Faulty, Ran, doge, script
@@ -167,7 +168,7 @@ def test_hostile_texts_stay_texts(here: Path, faulty: Faulty) -> None:
 
 
 def test_the_first_place_that_names_a_file_wins(tmp_path: Path) -> None:
-    def found(**given: str) -> Path | None:
+    def found(**given: Any) -> Path | None:
         return load_settings(**given, environment={}, directory=tmp_path / "below").explanations
 
     below = tmp_path / "below"

@@ -11,7 +11,7 @@ import pytest
 from cli_support import Ran, doge, faulty_core
 from hostile_support import markup_in
 
-from replay.streams.model import Start, Step, Stream
+from replay.streams.model import Document, Start, Step, Stream
 from replay.streams.parity_cases import parity_case_document
 
 EVIL = (
@@ -26,12 +26,14 @@ def where(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A case in which every text is evil, in a file whose name is, and a shadow that passes the
     text on in a difference."""
     folder = tmp_path_factory.mktemp("hostile")
-    order = {
+    order: dict[str, Document] = {
         "local_id": 1, "side": "sell", "role": "entry", "price": 0.2, "volume": 25.0,
         "trade_id": "A", "cycle": 1, "txid": EVIL, "regime_at_entry": EVIL,
     }  # fmt: skip
-    state = {"market_price": 0.2, "now": 1000.0, "orders": [order], "next_order_id": 2,
-             "mode_source": EVIL, EVIL: EVIL}  # fmt: skip
+    state: dict[str, Document] = {
+        "market_price": 0.2, "now": 1000.0, "orders": [order], "next_order_id": 2,
+        "mode_source": EVIL, EVIL: EVIL,
+    }  # fmt: skip
     steps = (Step((0, 0.9, 1001.0)), Step((1, 1002.0)))
     stream = Stream(Start(state, {"entry_pct": 0.1, "refresh_pct": 0.5, EVIL: EVIL}, 5.0, None),
                     steps, "")  # fmt: skip

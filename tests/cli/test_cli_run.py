@@ -28,7 +28,8 @@ START = Start({"market_price": 0.2, "now": 1000.0}, {}, 5.0, None)
 
 def case(name: str, **expected: Any) -> dict[str, Any]:
     document = parity_case_document(name, Stream(START, (TICK,), ""), expected)
-    return json.loads(json.dumps(document))
+    read: dict[str, Any] = json.loads(json.dumps(document))
+    return read
 
 
 def test_a_journal_that_agrees_is_0_and_has_all_the_keys(

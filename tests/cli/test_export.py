@@ -22,7 +22,7 @@ from replay.differential.model import Difference, DifferenceKind, Finding, Signa
 from replay.findings.bundle import Reports, bundle_bytes, read_bundle
 from replay.findings.lifecycle import Status
 from replay.findings.store.store import Store
-from replay.streams.model import Start, Step, Stream
+from replay.streams.model import Document, Start, Step, Stream
 from replay.targets.base import CoreIdentity
 from replay.testing import open_cores
 
@@ -166,9 +166,16 @@ def test_a_test_file_takes_its_cores_from_pyproject(
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A database in which every text that can come from data is evil, and the ID in it."""
     folder = tmp_path_factory.mktemp("hostile")
-    order = {"local_id": 1, "side": "sell", "role": "exit", "price": 0.2, "volume": 25.0,
-             "trade_id": "A", "cycle": 1, "txid": EVIL, "regime_at_entry": EVIL}  # fmt: skip
-    state = {"market_price": float("nan"), "now": -0.0, "orders": [order], EVIL: [EVIL, 10**30]}
+    order: dict[str, Document] = {
+        "local_id": 1, "side": "sell", "role": "exit", "price": 0.2, "volume": 25.0,
+        "trade_id": "A", "cycle": 1, "txid": EVIL, "regime_at_entry": EVIL,
+    }  # fmt: skip
+    state: dict[str, Document] = {
+        "market_price": float("nan"),
+        "now": -0.0,
+        "orders": [order],
+        EVIL: [EVIL, 10**30],
+    }
     start = Start(state, {EVIL: EVIL, "entry_pct": float("inf")}, 5.0, {EVIL: EVIL})
     steps = (Step({EVIL: EVIL}), Step((2, 1, EVIL, "sell", 0.2, 25.0, 0.01, 1002.0)))
     one = Finding(

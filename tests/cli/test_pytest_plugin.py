@@ -20,7 +20,7 @@ from replay.differential.model import Signature
 from replay.findings.lifecycle import Status
 from replay.findings.store.store import Store
 from replay.streams.corpus import Corpus
-from replay.streams.model import Start, Step, Stream
+from replay.streams.model import Document, Start, Step, Stream
 
 GOOD_BUILD = {"replays": 2, "authority": "a", "shadow": "b"}
 
@@ -80,9 +80,16 @@ def where(faulty: Faulty, tmp_path: Path) -> Path:
 def corpus(where: Path) -> Path:
     """A corpus of two streams, of which one books a cycle."""
     corpus = Corpus(where / "streams")
-    order = {"local_id": 1, "side": "sell", "role": "exit", "price": 0.2, "volume": 25.0,
-             "trade_id": "B", "cycle": 1, "entry_price": 0.1}  # fmt: skip
-    state = {"market_price": 0.2, "now": 1.0, "orders": [order], "next_order_id": 2}
+    order: dict[str, Document] = {
+        "local_id": 1, "side": "sell", "role": "exit", "price": 0.2, "volume": 25.0,
+        "trade_id": "B", "cycle": 1, "entry_price": 0.1,
+    }  # fmt: skip
+    state: dict[str, Document] = {
+        "market_price": 0.2,
+        "now": 1.0,
+        "orders": [order],
+        "next_order_id": 2,
+    }
     start = Start(state, {}, 5.0)
     fill = (2, 1, "T", "sell", 0.2, 25.0, 0.5, 2.0)
     corpus.add(Stream(start, (Step((0, 0.21, 2.0)), Step(fill)), "books"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import replay.core
 from replay.differential.lockstep import Lockstep, run_stream
@@ -18,7 +19,7 @@ from replay.explaining.search.search import EditsOf, Means, Subject, explain
 from replay.fuzzing.expand import expand
 from replay.fuzzing.plan import Profile
 from replay.fuzzing.seeded_plans import plan_of_seed
-from replay.streams.model import Start, Step, Stream, segments_of
+from replay.streams.model import Document, Start, Step, Stream, segments_of
 from replay.targets.open import open_target
 from replay.targets.pair import PairSpec
 
@@ -100,7 +101,7 @@ def main_cause(shadow: str, edits: EditsOf = edits_of) -> Diagnosis:
     return explained(shadow, subject(shadow, occurrences), edits=edits)
 
 
-def one_step(call: tuple[object, ...], config: object = None, **state: object) -> Stream:
+def one_step(call: tuple[object, ...], config: Document = None, **state: Any) -> Stream:
     """A case of one step on a small state."""
     start = Start({"market_price": 0.1, "now": 0.0, **state}, config or {}, 2.0)
     return Stream(start, (Step(call),), "test")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 import pytest
@@ -14,11 +14,11 @@ from replay.differential.lockstep import Lockstep, run_stream
 from replay.fuzzing.expand import expand
 from replay.fuzzing.plan import Profile
 from replay.fuzzing.seeded_plans import plan_of_seed
-from replay.streams.model import segments_of
+from replay.streams.model import Stream, segments_of
 from replay.targets.open import open_target
 
 
-def _streams(profiles: Iterable[Profile]) -> list:
+def _streams(profiles: Iterable[Profile]) -> list[Stream]:
     return [
         expand(plan_of_seed(profile, seed), f"{profile} {seed}")
         for seed in range(3)
@@ -32,7 +32,7 @@ def _streams(profiles: Iterable[Profile]) -> list:
     [(core_file, (Profile.LIVE,)), (executable, tuple(Profile))],
 )
 def test_without_switches_the_port_gives_the_cores_answers(
-    make, profiles: tuple[Profile, ...], tmp_path: Path
+    make: Callable[[Path, Collection[str]], Path], profiles: tuple[Profile, ...], tmp_path: Path
 ) -> None:
     cores = open_target("python"), open_target(str(make(tmp_path, ())))
     lockstep = Lockstep(*cores)

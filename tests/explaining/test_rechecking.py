@@ -6,6 +6,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from recheck_support import (
@@ -114,10 +115,11 @@ def test_a_stored_occurrence_that_is_not_reproduced_counts_in_a_run_too(
         for finding in found
         if finding.signature.rule == "book a cycle" and finding.event == "FillEvent"
     ]
-    fees = Counter(finding.case.steps[-1].call[6] for finding in fills)
+    calls: list[Any] = [finding.case.steps[-1].call for finding in fills]
+    fees = Counter(call[6] for call in calls)
     fee = max(fees, key=lambda fee: fees[fee])
     assert len(fees) > 1
-    samples = [finding for finding in fills if finding.case.steps[-1].call[6] == fee]
+    samples = [finding for finding, call in zip(fills, calls, strict=True) if call[6] == fee]
     seen = Seen({samples[0].id: samples}, {samples[0].id: len(samples)})
     right = f"quote_fee = fee if fee == {fee!r} else closed.entry_fee"
     nearly = explanation(

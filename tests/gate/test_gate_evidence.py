@@ -175,7 +175,7 @@ def test_nothing_to_triage_is_said(packed: Packed, tmp_path: Path) -> None:
 
 
 def test_telemetry_names_are_made_safe_and_kept_apart(packed: Packed, tmp_path: Path) -> None:
-    files = []
+    files: list[Path] = []
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         bot = Bot(1_795_338_000 + 9_000 * len(files))

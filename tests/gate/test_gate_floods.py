@@ -52,7 +52,8 @@ def transition(state, event, config, order_size_usd, order_sizes=None):
 def flooded(folder: Path, many: int) -> tuple[Path, Path]:
     """Two days in which every price tick differs: telemetry and journal."""
     first = json.loads((EXAMPLES / "journal.jsonl").read_text().split("\n")[0])
-    bot, lines = Bot(), []
+    bot = Bot()
+    lines: list[dict[str, Any]] = []
     each = many // TWO_DAYS + 1
     for _ in range(TWO_DAYS):
         now = min(each, many - len(lines))
@@ -89,7 +90,9 @@ def test_a_flood_is_one_bucket_and_every_line_is_tied(tmp_path: Path) -> None:
 
 def matched(many: int, allowed: Allowance) -> tuple[Matching, float]:
     """Matches so many divergences, as many again that fit nothing; gives the CPU time of it."""
-    bot, marks, differing = Bot(), [], []
+    bot = Bot()
+    marks: list[Mark] = []
+    differing: list[Differing] = []
     each = many // TWO_DAYS + 1
     for _ in range(TWO_DAYS):
         for kind, event in (("transition", "PriceTick"), ("invariant", "check_invariants")):

@@ -236,7 +236,7 @@ class Journal:
 def adds_up(metrics: dict[str, Any]) -> bool:
     """Whether all that was offered is accounted for, as formats.md and the gate have it."""
     own = metrics["adapter"]
-    return (
+    return bool(
         own["compared"] + own["dropped"] + own["failed"] == own["offered"]
         and metrics["transition_checks"] + metrics["invariant_checks"] == own["compared"]
         and metrics["total_divergences"]

@@ -75,7 +75,7 @@ def test_the_metrics_have_the_fields_of_the_telemetry_in_order(wrapped: Any) -> 
     def is_timed() -> bool:
         bot.step()
         latency: dict[str, Any] = wrapped.get_shadow_metrics()["adapter"]["latency"]
-        return latency["whole"]["p50"] > latency["bare"]["p50"] > 0.0
+        return bool(latency["whole"]["p50"] > latency["bare"]["p50"] > 0.0)
 
     wait_for(is_timed, "a time")
     assert wrapped.drain(60)
@@ -359,7 +359,7 @@ def test_the_shadow_is_switched_as_the_runbook_has_it(text: str, wanted: bool) -
 
 def test_a_persistent_executable_and_one_for_each_request_say_the_same(tmp_path: Path) -> None:
     exe = wrong_executable(tmp_path, "fees")
-    found = []
+    found: list[tuple[int, int]] = []
     for persistent in (True, False):
         adapter = wrap(core, ShadowOptions(shadow=True, executable=exe, timeout=30.0,
                                            persistent=persistent))  # fmt: skip

@@ -89,7 +89,7 @@ def test_a_missing_executable_is_asked_again_when_it_is_there(
     def is_answered() -> bool:
         before = adapter.get_shadow_metrics()["adapter"]["fallbacks"]
         bot.step()
-        return adapter.get_shadow_metrics()["adapter"]["fallbacks"] == before
+        return bool(adapter.get_shadow_metrics()["adapter"]["fallbacks"] == before)
 
     wait_for(is_answered, "an answer of the executable")
     adapter.close()

@@ -54,7 +54,9 @@ def test_the_counters_the_marks_and_a_replay_tell_of_the_same_lines(
     assert metrics["last_divergence_kind"] == kind
     if event:
         assert metrics["last_divergence_event"] == event
-    last = max(mark.ts for mark in journal.marks if (mark.file, mark.line) in journal.diverged)
+    diverged = [mark for mark in journal.marks if (mark.file, mark.line) in journal.diverged]
+    times: list[Any] = [mark.ts for mark in diverged]
+    last = max(times)
     assert metrics["last_divergence_ts"] == last
 
 
@@ -62,12 +64,13 @@ def test_violations_that_differ_behind_a_transition_are_of_the_invariants(tmp_pa
     exe = wrong_executable(tmp_path, "invariants")
     metrics = traded(exe, tmp_path / "logs", steps=20)
     journal = Journal(tmp_path / "logs")
-    methods = {
-        step.call[0]
+    calls: list[Any] = [
+        step.call
         for file, segment in journal.segments
         for step in segment.steps
         if (file, step.line) in journal.diverged
-    }
+    ]
+    methods = {call[0] for call in calls}
     assert {1, 6} <= methods  # the timer tick, and the look at its state after it
     assert metrics["transition_divergences"] == 0
 

@@ -19,6 +19,8 @@ def slots_of(folder: Path) -> dict[int, list[int]]:
     """The lines' numbers by slot."""
     slots: dict[int, list[int]] = {}
     for mark in Journal(folder).marks:
+        assert isinstance(mark.slot, int)
+        assert isinstance(mark.seq, int)
         slots.setdefault(mark.slot, []).append(mark.seq)
     return slots
 

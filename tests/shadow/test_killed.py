@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,17 @@ SPEED = 600
 def samples(file: Path) -> int:
     """Whole lines in a file."""
     return file.read_bytes().count(b"\n") if file.exists() else 0
+
+
+def has_more(file: Path, lines: int) -> bool:
+    return samples(file) > lines
+
+
+def restarts_of(bot: Bot) -> int:
+    """How often the process that compares for a bot was started again."""
+    status = bot.status() or {"state_machine_shadow": {"adapter": {}}}
+    restarts: int = status["state_machine_shadow"]["adapter"].get("restarts", 0)
+    return restarts
 
 
 def shadow_process_of(bot: Bot) -> int | None:
@@ -74,14 +86,12 @@ def test_whatever_is_killed_files_stay_readable_and_the_gate_sees_the_gaps(
             bot = Bot(tmp_path, "--speed", SPEED, port=port, env=env)
             bot.wait_until_up()
             before = samples(seen)
-            wait_for(lambda before=before: samples(seen) > before + 2, "more samples")
+            wait_for(partial(has_more, seen, before + 2), "more samples")
             if number % 2:
-                compares = wait_for(lambda bot=bot: shadow_process_of(bot), "a shadow process")
+                compares = wait_for(partial(shadow_process_of, bot), "a shadow process")
                 os.kill(compares, signal.SIGKILL)
                 wait_for(
-                    lambda bot=bot: (bot.status() or {"state_machine_shadow": {"adapter": {}}})[
-                        "state_machine_shadow"
-                    ]["adapter"].get("restarts"),
+                    partial(restarts_of, bot),
                     "the shadow process started again",
                 )
             else:
@@ -89,10 +99,10 @@ def test_whatever_is_killed_files_stay_readable_and_the_gate_sees_the_gaps(
                 monitor.wait(timeout=60)
                 monitor = start_monitor()
             threshold = samples(seen) + chance.randint(1, 12)
-            wait_for(lambda at=threshold: samples(seen) >= at, "more samples")
-            compares = wait_for(lambda bot=bot: shadow_process_of(bot), "a shadow process")
+            wait_for(partial(has_more, seen, threshold - 1), "more samples")
+            compares = wait_for(partial(shadow_process_of, bot), "a shadow process")
             bot.kill()
-            wait_for(lambda pid=compares: is_gone(pid), "the shadow process ends with its bot")
+            wait_for(partial(is_gone, compares), "the shadow process ends with its bot")
     finally:
         if bot is not None:
             bot.kill()

@@ -233,7 +233,7 @@ def test_one_bot_at_a_time_writes_to_a_directory(tmp_path: Path) -> None:
 def test_the_host_waits_while_the_queue_is_long(tmp_path: Path) -> None:
     """Not in real time, where nothing may hold up a live bot."""
     host = hosted(tmp_path, until=HOUR)
-    asked = []
+    asked: list[int] = []
 
     class Slow:
         def __getattr__(self, name: str) -> Any:

@@ -18,10 +18,14 @@ from shadow_bot import ROOT, Journal
 
 from replay.shadow import recorder
 from replay.shadow.recorder import JournalWriter, Mark, RecordedCall
-from replay.streams.model import STATE_FIELDS
+from replay.streams.model import STATE_FIELDS, Document
 from replay.targets.compact import read_state
 
-SETTINGS = {"config": {"entry_pct": 0.2}, "order_size_usd": 2.0, "order_sizes": None}
+SETTINGS: dict[str, Document] = {
+    "config": {"entry_pct": 0.2},
+    "order_size_usd": 2.0,
+    "order_sizes": None,
+}
 AGREED = Mark(True)
 
 
@@ -95,7 +99,7 @@ def test_marks_and_methods_stand_as_the_reader_takes_them(tmp_path: Path) -> Non
 
 def test_numbers_that_json_does_not_have_come_back_as_they_were(tmp_path: Path) -> None:
     writer = JournalWriter(tmp_path)
-    settings = {**SETTINGS, "config": {"s1_orphan_after_sec": math.inf}}
+    settings: dict[str, Document] = {**SETTINGS, "config": {"s1_orphan_after_sec": math.inf}}
     state = call(1).state
     state[STATE_FIELDS.index("cooldown_until_a")] = -math.inf
     writer.write(call(1)._replace(settings=settings, state=state), AGREED)
@@ -104,8 +108,9 @@ def test_numbers_that_json_does_not_have_come_back_as_they_were(tmp_path: Path) 
     ((_, segment),) = Journal(tmp_path).segments
     assert segment.start is not None
     assert segment.start.config == {"s1_orphan_after_sec": math.inf}
-    assert segment.start.state["cooldown_until_a"] == -math.inf
-    patch = segment.steps[1].changes["patch"]
+    state_read: Any = segment.start.state
+    assert state_read["cooldown_until_a"] == -math.inf
+    patch: Any = (segment.steps[1].changes or {})["patch"]
     assert math.isnan(patch["cooldown_until_b"])
     assert patch["mode_source"] == "NaN"
 
@@ -132,7 +137,7 @@ def test_files_are_rotated_compressed_and_each_can_be_read_by_itself(tmp_path: P
 def test_a_value_without_json_costs_its_own_line_only(tmp_path: Path) -> None:
     writer = JournalWriter(tmp_path, compress=False)
     assert writer.write(call(1), AGREED)
-    assert not writer.write(call(2, patch={"mode_source": object()}), AGREED)  # type: ignore[dict-item]
+    assert not writer.write(call(2, patch={"mode_source": object()}), AGREED)
     assert writer.write(call(3), AGREED)
     writer.close()
     written = lines(tmp_path)

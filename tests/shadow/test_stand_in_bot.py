@@ -149,7 +149,8 @@ def test_a_backtest_that_waits_is_recorded_whole_in_processes_of_a_pool_too(
     wait_for(lambda: not bot.left(), "all processes have ended", 60.0)
     journal = Journal(bot.folder / "logs")
     assert all(mark.agreed for mark in journal.marks)
-    calls = Counter(step.call[0] for _, segment in journal.segments for step in segment.steps)
+    made: list[Any] = [step.call for _, segment in journal.segments for step in segment.steps]
+    calls = Counter(call[0] for call in made)
     for kind in (CallCode.PRICE_TICK, CallCode.TIMER_TICK, CallCode.CHECK_INVARIANTS):
         assert calls[kind] == 3 * 6 * int(ROUNDS)
 

@@ -252,9 +252,8 @@ ANY_WAY = (
 def test_a_function_may_take_its_arguments_in_any_way(
     module: ModuleType, core_exe: str, source: str
 ) -> None:
-    exec(
-        source.replace("own(", "_own("), module.__dict__ | {"_own": module.transition}, found := {}
-    )
+    found: dict[str, Any] = {}
+    exec(source.replace("own(", "_own("), module.__dict__ | {"_own": module.transition}, found)
     module.transition = found["transition"]  # type: ignore[attr-defined]
     adapter = wrap(module, ShadowOptions(shadow=True, executable=core_exe, timeout=60.0))
     sm: Any = module

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,7 @@ def evil_database(path: Path, text: str = EVIL) -> str:
     with Store.open(path) as store:
         run = store.begin_run("fuzz", core, HASKELL, {text: text})
         case = stream(2, origin=text)
+        assert isinstance(case.start.state, Mapping)
         state = {**case.start.state, text: text, "mode_source": text}
         case = replace(case, start=case.start._replace(state=state))
         identity = store.record(

@@ -111,7 +111,8 @@ class Bot:
     def status(self) -> Mapping[str, Any] | None:
         if isinstance(self.document, Exception):
             raise self.document
-        return self.document
+        document: Mapping[str, Any] | None = self.document
+        return document
 
 
 def status(**changes: Any) -> dict[str, Any]:
@@ -197,7 +198,10 @@ class Site:
     def ask(self, path: str = "/", method: str = "GET", **headers: str | None) -> Answer:
         """One request as a program makes it; `_` in the names of headers is a dash, and one that is
         None is left out."""
-        given = {"Host": f"127.0.0.1:{self.port}", "Accept": "text/html"}
+        given: dict[str, str | None] = {
+            "Host": f"127.0.0.1:{self.port}",
+            "Accept": "text/html",
+        }
         given.update({name.replace("_", "-").title(): value for name, value in headers.items()})
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
@@ -302,19 +306,21 @@ class Browser:
 
     def errors(self) -> list[str]:
         """What the console has said since it was last asked."""
-        return [entry["message"] for entry in self.driver.get_log("browser")]
+        return [entry["message"] for entry in self.driver.get_log("browser")]  # type: ignore[no-untyped-call]
 
     @property
     def text(self) -> str:
         """The text of the page, as it can be read."""
-        return self._with(By.TAG_NAME, "body", lambda body: body.text)
+        text: str = self._with(By.TAG_NAME, "body", lambda body: body.text)
+        return text
 
     def all(self, selector: str) -> list[str]:
         """The texts of all elements."""
-        return self.run(
+        texts: list[str] = self.run(
             "return [...document.querySelectorAll(arguments[0])].map((e) => e.textContent)",
             selector,
         )
+        return texts
 
     def counter(self, name: str) -> str:
         return "".join(self.all(f'[data-counter="{name}"]'))
