@@ -182,8 +182,8 @@ class Sweep:
 def pairs(options: argparse.Namespace, folder: Path) -> Iterator[Pair]:
     """Every authority with itself, and with executables in each style. An executable computes as
     our core does, or as the authority."""
-    sys.path.insert(0, str(SUPPORT / "executables"))
-    from part1 import written
+    sys.path.insert(0, str(SUPPORT.parent))
+    from support.executables.part1 import written
 
     for file in authorities(options.only):
         yield Pair(f"{file.stem} and itself", str(file), str(file))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from functools import partial
 from typing import Any
 
 import pytest
@@ -360,13 +361,14 @@ def _field(index: int) -> st.SearchStrategy[Any]:
     return _BY_KIND[STATE_KINDS[index]]
 
 
+def _action(code: int, values: list[Any]) -> list[Any]:
+    return [code, *values]
+
+
 _ACTION_KINDS = ("ittddtibt", "itt", "iit", "tiddddb")
 _ACTIONS = st.lists(
     st.one_of(
-        *(
-            _record(kinds).map(lambda values, code=code: [code, *values])
-            for code, kinds in enumerate(_ACTION_KINDS)
-        )
+        *(_record(kinds).map(partial(_action, code)) for code, kinds in enumerate(_ACTION_KINDS))
     ),
     max_size=3,
 )
@@ -406,7 +408,7 @@ def _leaves(outcome: Outcome) -> list[tuple[tuple[int, ...], str]]:
     return leaves
 
 
-def _other_value(draw: st.DrawFn, value: Any) -> Any:
+def _other_value(data: st.DataObject, value: Any) -> Any:
     candidates: list[Any] = ["something else", MISSING]
     if isinstance(value, bool):
         candidates += [not value, int(value), float(value)]
@@ -416,7 +418,7 @@ def _other_value(draw: st.DrawFn, value: Any) -> Any:
         candidates += [value + 1, -value, bool(value), None, value + 0.5]
     else:
         candidates += [0, None, False]
-    return draw(st.sampled_from([other for other in candidates if not equal(value, other)]))
+    return data.draw(st.sampled_from([other for other in candidates if not equal(value, other)]))
 
 
 @settings(max_examples=150, deadline=None, database=None, derandomize=True)
@@ -436,7 +438,7 @@ def test_changing_any_single_value_is_found_with_its_path(data: st.DataObject) -
     container: Any = other
     for step in place[:-1]:
         container = container[step]
-    value = _other_value(data.draw, container[place[-1]])
+    value = _other_value(data, container[place[-1]])
     container[place[-1]] = value if place[0] != 2 or isinstance(value, str) else "something else"
     found = [difference.path for difference in compare(outcome, other, blank())]
     assert found

@@ -17,7 +17,7 @@ from differential_makers import NOW, order, ours, state, two_entries
 
 from replay.differential.lockstep import Lockstep, run_stream
 from replay.differential.model import Verdict
-from replay.streams.model import Start, Step, Stream, segments_of
+from replay.streams.model import Document, Start, Step, Stream, segments_of
 from replay.targets.base import Outcome, Target, Work, is_refusal
 from replay.targets.executable.handshake import open_executable
 
@@ -291,7 +291,8 @@ _WRONG["X"] = ("", "Buy", " buy", "C", None, 5, True, [])
 
 def _refused_states() -> Iterator[tuple[Any, str]]:
     """Every way in which a state is refused, and the path that is named."""
-    for document in (None, True, 5, 1.5, "state", []):
+    documents: tuple[Document, ...] = (None, True, 5, 1.5, "state", [])
+    for document in documents:
         yield document, "state"
     for name, kind in _FULL_STATE.items():
         for value in _WRONG[kind]:
@@ -361,13 +362,16 @@ def test_every_refused_setting_event_and_size_is_refused_alike(
         for name in names
         for value in _WRONG[kind]
     ]
-    steps += [Step(TICK, {"config": value}) for value in (None, 5, [], "x", True)]
+    configs: tuple[Document, ...] = (None, 5, [], "x", True)
+    steps += [Step(TICK, {"config": value}) for value in configs]
     steps += [Step(TICK, {"order_size_usd": value}) for value in _WRONG["d"]]
     steps += [Step(TICK, {"order_sizes": {"A": value}}) for value in _WRONG["d"]]
-    steps += [Step(TICK, {"order_sizes": value}) for value in (5, [], "x", True)]
+    steps += [Step(TICK, {"order_sizes": value}) for value in configs[1:]]
     wanted = {"timestamp": "d", "price": "d", "fee": "d", "volume": "d", "txid": "t", "side": "X"}
-    fill = {"order_local_id": 1, "txid": "X", "side": "buy", "price": 0.2, "volume": 25.0,
-            "fee": 0.0, "timestamp": NOW}  # fmt: skip
+    fill: dict[str, Document] = {
+        "order_local_id": 1, "txid": "X", "side": "buy", "price": 0.2, "volume": 25.0,
+        "fee": 0.0, "timestamp": NOW,
+    }  # fmt: skip
     for name, kind in {**wanted, "order_local_id": "i"}.items():
         steps += [Step({**fill, name: value}) for value in _WRONG[kind]]
     steps += [Step(event) for event in ({}, {"price": 1.0}, {"timestamp": None}, {"x": 1})]

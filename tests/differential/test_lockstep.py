@@ -28,7 +28,7 @@ from replay.differential.minimising.minimiser import probe
 from replay.differential.model import Finding, Verdict
 from replay.differential.trail import walk
 from replay.fuzzing.plan import Profile
-from replay.streams.model import Segment, Start, Step, Stream, segments_of
+from replay.streams.model import Document, Segment, Start, Step, Stream, segments_of
 from replay.targets.base import Failure, FailureKind, Reply, StepResult, Target, Work, is_refusal
 from replay.targets.compact import blank, state_document
 from replay.targets.executable.handshake import open_executable
@@ -203,7 +203,7 @@ def test_a_finding_behind_an_unreadable_start_can_be_run_again(tmp_path: Path) -
     steps = (Step((1, 1.0)), Step((1, 2.0), {"state": document}), Step(fill, None, 3))
     one = Stream(Start(None, None, "x"), (*steps, Step(fill)))
     assert findings(ours(), faulty(tmp_path, "regime"), one) == []
-    good = {"config": {}, "order_size_usd": 5}
+    good: dict[str, Document] = {"config": {}, "order_size_usd": 5}
     one = Stream(Start(None, None, "x"), (*steps[:2], Step(fill, good, 3)))
     shadow = faulty(tmp_path / "again", "regime")
     for size in (1, 2, 10):

@@ -37,7 +37,7 @@ from replay.differential.minimising.shrinkers import (
 )
 from replay.differential.model import Finding, Signature
 from replay.fuzzing.plan import Profile
-from replay.streams.model import Start, Step, Stream
+from replay.streams.model import Document, Start, Step, Stream
 from replay.streams.packed import pack
 from replay.targets.base import Target
 from replay.targets.executable.handshake import open_executable
@@ -116,7 +116,8 @@ def test_what_the_bug_does_not_need_is_taken_away(tmp_path: Path) -> None:
     case = smallest(found, shadow).finding.case
     state: Any = case.start.state
     assert state.keys() == {"orders"}
-    assert [order["local_id"] for order in state["orders"]] == [case.steps[0].call[1]]
+    filled: Any = case.steps[0].call
+    assert [order["local_id"] for order in state["orders"]] == [filled[1]]
     assert case.start.config == {}
     assert case.start.order_sizes is None
     assert case.steps[0].changes is None
@@ -133,7 +134,11 @@ def test_origin_and_line_are_those_of_the_step_that_was_found(tmp_path: Path) ->
 
 def test_what_was_set_just_before_the_step_goes_into_the_start(tmp_path: Path) -> None:
     entry = order(7, "sell", "entry", regime_at_entry=1)
-    changes = {"patch": {"orders": [entry]}, "config": {"profit_pct": 2.0}, "order_sizes": None}
+    changes: dict[str, Document] = {
+        "patch": {"orders": [entry]},
+        "config": {"profit_pct": 2.0},
+        "order_sizes": None,
+    }
     fill = Step((2, 7, "X", "sell", 0.2, 25.0, 0.01, 1002.0), changes)
     shadow = faulty(tmp_path, "regime")
     (found,) = findings(ours(), shadow, stream((1, 1001.0), fill))
@@ -191,7 +196,7 @@ def test_it_stops_when_its_time_is_up(tmp_path: Path) -> None:
 
 
 def test_a_core_that_remembers_keeps_the_steps_it_takes(tmp_path: Path) -> None:
-    calls = []
+    calls: list[tuple[float, ...]] = []
     for place in range(20):
         calls += [(0, 0.2, 1001.0 + place), (0, 0.2, 1001.1 + place)]
     calls[31:31] = [(1, 1500.0), (0, 0.2, 1501.0), (1, 1502.0)]
@@ -199,7 +204,8 @@ def test_a_core_that_remembers_keeps_the_steps_it_takes(tmp_path: Path) -> None:
     found = findings(ours(), shadow, stream(*calls))
     assert {f.signature.field for f in found} == {"state.total_fees"}
     minimised = smallest(found[0], shadow)
-    assert [step.call[0] for step in minimised.finding.case.steps] == [1, 0, 1]
+    kept: list[Any] = [step.call for step in minimised.finding.case.steps]
+    assert [call[0] for call in kept] == [1, 0, 1]
     # From a core that has seen none of the attempts.
     fresh = probe(ours(), remembering(tmp_path / "fresh"), minimised.finding.case, 1)
     assert [f.signature for f in fresh] == [found[0].signature]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from differential_makers import ours, two_entries
+from support.executables.refusing import STYLES
 
 from replay.differential.lockstep import Lockstep, run_stream
 from replay.differential.model import Finding, Verdict, said_in
@@ -22,8 +23,6 @@ from replay.targets.executable.handshake import open_executable
 from replay.targets.executable.supervisor import Limits
 
 EXECUTABLES = Path(__file__).parents[1] / "support" / "executables"
-sys.path.insert(0, str(EXECUTABLES))
-from refusing import STYLES  # noqa: E402
 
 UNITS = 12
 PATIENT = Limits(storm_in_a_row=10**6, storm_total=10**6)

@@ -103,7 +103,7 @@ def found(shadow: Target, routing: Routing = NO_ROUTING) -> tuple[list[Finding],
 
 def fee(finding: Finding) -> float:
     """The fee of the event; -1 where it has none, of which the condition cannot be told."""
-    call = finding.case.steps[-1].call
+    call: Any = finding.case.steps[-1].call
     return float(call[6]) if finding.event == "FillEvent" else -1.0
 
 
@@ -135,7 +135,7 @@ def test_lockstep_gives_each_occurrence_to_its_part(tmp_path: Path, plain: list[
 
 
 def test_occurrences_that_are_only_counted_are_routed_too(tmp_path: Path) -> None:
-    calls = [(2, 1, "X", "buy", 0.2, 25.0, 0.01, 1001.0)]
+    calls: list[tuple[object, ...]] = [(2, 1, "X", "buy", 0.2, 25.0, 0.01, 1001.0)]
     calls += [(0, 0.2 + place * 1e-9, 1002.0 + place) for place in range(150)]
     shadow = Noting(ours())
     bug = run_stream(Lockstep(ours(), shadow), segments_of(stream(*calls), 1))[0].signature
@@ -193,12 +193,12 @@ TICKS = [(0, 0.2, 1001.0 + place) for place in range(6)]
 @pytest.mark.parametrize("how", ["shadow", "incident", "authority"])
 def test_failures_are_routed_too(how: str) -> None:
     failing = FailingAt(ours(), {4}, incident=how == "incident")
-    pair = (failing, ours()) if how == "authority" else (ours(), failing)
+    pair: tuple[Target, Target] = (failing, ours()) if how == "authority" else (ours(), failing)
     (plain,) = run_stream(Lockstep(*pair), segments_of(stream(*TICKS), 1))
     assert plain.id.startswith("f-")
     late = Condition.parse("call.timestamp == 1005 and kinds == []")
     routing = Routing({plain.id: (("late", late),)})
-    (routed,) = run_stream(Lockstep(*pair, routing), segments_of(stream(*TICKS), 2))
+    (routed,) = run_stream(Lockstep(*pair, routing=routing), segments_of(stream(*TICKS), 2))
     assert routed.signature == part_of(plain.signature, "late")
     assert routed.id.startswith("f-")
 

@@ -11,7 +11,7 @@ from replay.differential.model import Signature
 from replay.differential.signature import rules, signature
 from replay.differential.signature.rules import place_in_contract
 from replay.differential.signature.signature import rule_at_work
-from replay.streams.model import EVENT_FIELDS, EVENT_NAMES, call_name
+from replay.streams.model import EVENT_FIELDS, EVENT_NAMES, Document, call_name
 from replay.targets.compact import read_state
 
 CONTRACT = (Path(__file__).parents[2] / "docs" / "contract" / "reducer.md").read_text("utf-8")
@@ -48,12 +48,16 @@ def test_every_rule_that_the_code_signs_with_has_a_place() -> None:
     assert [rule for rule in signed if of(rule) == rules.CONTRACT] == []
 
 
-ENTRY = {"local_id": 1, "side": "buy", "role": "entry", "price": 1.0, "volume": 1.0,
-         "trade_id": "B", "cycle": 1}  # fmt: skip
-SELL_EXIT = {**ENTRY, "local_id": 2, "side": "sell", "role": "exit"}
-BUY_EXIT = {**SELL_EXIT, "local_id": 3, "side": "buy"}
-RECOVERY = {"recovery_id": 1, "side": "buy", "price": 1.0, "volume": 1.0, "trade_id": "B",
-            "cycle": 1, "entry_price": 1.0, "orphaned_at": 1.0}  # fmt: skip
+ENTRY: dict[str, Document] = {
+    "local_id": 1, "side": "buy", "role": "entry", "price": 1.0, "volume": 1.0,
+    "trade_id": "B", "cycle": 1,
+}  # fmt: skip
+SELL_EXIT: dict[str, Document] = {**ENTRY, "local_id": 2, "side": "sell", "role": "exit"}
+BUY_EXIT: dict[str, Document] = {**SELL_EXIT, "local_id": 3, "side": "buy"}
+RECOVERY: dict[str, Document] = {
+    "recovery_id": 1, "side": "buy", "price": 1.0, "volume": 1.0, "trade_id": "B",
+    "cycle": 1, "entry_price": 1.0, "orphaned_at": 1.0,
+}  # fmt: skip
 
 
 def test_every_rule_that_events_meet_has_a_place() -> None:

@@ -16,12 +16,19 @@ from replay.targets.open import open_target
 from replay.targets.python.module import open_python_target
 
 LOOSE = str(Path(__file__).parents[1] / "support" / "authorities" / "reads_loosely.py")
-ORDER = {"local_id": 1, "side": "buy", "role": "entry", "price": 0.2, "volume": 25.0,
-         "trade_id": "B", "cycle": 1}  # fmt: skip
-STATE = {"market_price": 0.2, "now": NOW, "orders": [ORDER], "next_order_id": 2}
-OTHER = {**STATE, "cycle_a": 7, "orders": [{**ORDER, "volume": 30.0}]}
+ORDER: dict[str, Document] = {
+    "local_id": 1, "side": "buy", "role": "entry", "price": 0.2, "volume": 25.0,
+    "trade_id": "B", "cycle": 1,
+}  # fmt: skip
+STATE: dict[str, Document] = {
+    "market_price": 0.2,
+    "now": NOW,
+    "orders": [ORDER],
+    "next_order_id": 2,
+}
+OTHER: dict[str, Document] = {**STATE, "cycle_a": 7, "orders": [{**ORDER, "volume": 30.0}]}
 START = Start(STATE, CONFIG, 5.0, None)
-BAD_EVENT = {"price": [], "timestamp": NOW}
+BAD_EVENT: dict[str, Document] = {"price": [], "timestamp": NOW}
 TICKS = tuple(Step((0, 0.2, NOW + at)) for at in range(1, 9))
 SHADOWS = ("python", "part 1", "part 2")
 
@@ -107,7 +114,7 @@ def test_settings_that_only_the_authority_takes_are_one_row_until_others_come(
 
 @pytest.mark.parametrize("kind", SHADOWS)
 def test_a_state_that_the_shadow_can_never_read_is_one_row(core_exe: str, kind: str) -> None:
-    held = {**STATE, "s2_entered_at": "noon"}
+    held: dict[str, Document] = {**STATE, "s2_entered_at": "noon"}
     steps = (Step((6,), {"state": held}), *(Step((6,)) for _ in range(20)),
              Step((6,), {"state": STATE}), *TICKS)  # fmt: skip
     lockstep = run(open_target(LOOSE), shadow(kind, core_exe), *steps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,9 @@ def test_ids_are_the_same_on_every_machine_and_in_every_version() -> None:
 def test_every_part_of_a_signature_is_part_of_its_id() -> None:
     parts = ("a", "b", "c", "d")
     ids = {Signature(*parts).id, Signature(*parts, failure=True).id}
-    for place in range(4):
-        ids.add(Signature(*("x" if at == place else part for at, part in enumerate(parts))).id)
+    for name in ("event", "rule", "field", "kind"):
+        other: Any = {name: "x"}
+        ids.add(replace(Signature(*parts), **other).id)
     ids.add(Signature("ab", "", "c", "d").id)
     assert len(ids) == 7
 
@@ -422,6 +424,7 @@ def test_two_places_in_a_module_that_overflow_are_two_bugs() -> None:
 
 @pytest.mark.parametrize("role", ["NaN", "exit\n fill", {"a": 1}, ["entry"], 5, "Entry", True])
 def test_no_rule_is_named_after_a_foreign_value(role: Any) -> None:
+    assert S0 is not None
     before = [*S0]
     before[2] = [[1, "buy", role, 0.2, 25.0, "B", 1, "", 0.0, 0.0, 0.0, 0.0, None]]
     assert rule_at_work((2, 1, "X", "buy", 0.2, 25.0, 0.01, NOW), before) == "other fill"

@@ -29,7 +29,7 @@ from replay.fuzzing.generate import run_source
 from replay.runs.collector import Collector
 from replay.runs.report import FindingLine
 from replay.streams.corpus import Corpus
-from replay.streams.model import Segment, Start, Step, Stream, segments_of
+from replay.streams.model import Document, Segment, Start, Step, Stream, segments_of
 from replay.targets.base import Reply, Target, Work
 from replay.targets.executable.handshake import open_executable
 from replay.targets.pair import PairSpec
@@ -88,21 +88,21 @@ def marked(place: int) -> Stream:
     """Recoveries are cancelled while the S2 mark stands outside S2, as after a restart from an old
     snapshot."""
     now = 1_000.0 + place
-    entries = [
+    entries: list[Document] = [
         {
             "local_id": n, "side": side, "role": "entry", "price": 0.2, "volume": 25.0,
             "trade_id": trade, "cycle": 1,
         }
         for n, side, trade in ((1, "sell", "A"), (2, "buy", "B"))
     ]  # fmt: skip
-    recoveries = [
+    recoveries: list[Document] = [
         {
             "recovery_id": n, "side": "buy", "price": 0.2, "volume": 25.0, "trade_id": "A",
             "cycle": 1, "entry_price": 0.2, "orphaned_at": 1.0,
         }
         for n in range(3)
     ]  # fmt: skip
-    state = {
+    state: dict[str, Document] = {
         "market_price": 0.2, "now": now, "orders": entries, "recovery_orders": recoveries,
         "s2_entered_at": 900.0,
     }  # fmt: skip

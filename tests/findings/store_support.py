@@ -56,13 +56,14 @@ def child(code: str, *arguments: object, **options: object) -> subprocess.Popen[
         "from store_support import *; from replay.findings.store.store import *; import sys\n"
     )
     paths = [Path(replay.__file__).parent.parent, Path(__file__).parent]
-    return subprocess.Popen(
+    process: subprocess.Popen[str] = subprocess.Popen(
         [sys.executable, "-c", preamble + code, *map(str, arguments)],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))},
         **options,  # type: ignore[call-overload]
     )
+    return process
 
 
 def finish(process: subprocess.Popen[str]) -> str:

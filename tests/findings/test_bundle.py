@@ -33,7 +33,7 @@ from replay.findings.bundle import Bundle, Reports, bundle_bytes, is_bundle, rea
 from replay.findings.lifecycle import Status
 from replay.findings.store import encoding
 from replay.findings.store.store import Store, StoredFinding
-from replay.streams.model import EVENT_FIELDS, CallCode, Start, Step, Stream
+from replay.streams.model import EVENT_FIELDS, Call, CallCode, Start, Step, Stream
 from replay.targets.base import MISSING
 
 REPORTS = Reports("# a finding\n", "a finding\n")
@@ -378,7 +378,7 @@ def test_a_failure_is_bundled_like_a_divergence(tmp_path: Path) -> None:
 
 
 def test_every_kind_of_call_can_be_in_a_case(tmp_path: Path) -> None:
-    calls = [(int(code), *["x"] * len(fields)) for code, fields in EVENT_FIELDS.items()]
+    calls: list[Call] = [(int(code), *["x"] * len(fields)) for code, fields in EVENT_FIELDS.items()]
     calls += [(int(CallCode.APPLY_REGIME), 1, None), (int(CallCode.CHECK_INVARIANTS),)]
     steps = tuple(Step(call) for call in [*calls, {"timestamp": 1.0}])
     one = finding(case=Stream(Start({}, {}, 1.0), steps))

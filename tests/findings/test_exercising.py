@@ -20,13 +20,13 @@ from replay.fuzzing.generate import run_source
 from replay.runs.coverage import MAX_ACTIONS, OTHERS, Exercised, call_name_of
 from replay.runs.coverage_counter import Exercising
 from replay.streams.corpus import Corpus
-from replay.streams.model import CallCode, Segment, Start, Step, Stream, code_of_document
+from replay.streams.model import CallCode, Document, Segment, Start, Step, Stream, code_of_document
 from replay.targets.base import Work, is_refusal
 from replay.targets.compact import apply_delta, blank
 from replay.targets.python.module import open_python_target
 
 SHIPPED = Corpus(Path(__file__).parents[2] / "corpus")
-STATE = {
+STATE: dict[str, Document] = {
     "market_price": 0.19, "now": 1000.0, "next_order_id": 3,
     "orders": [
         {"local_id": 1, "side": "buy", "role": "entry", "price": 0.19, "volume": 20.0,

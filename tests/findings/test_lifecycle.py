@@ -26,7 +26,7 @@ FIXED, REGRESSED, FLAKY, TOOL_FAILURE = (
     *(Status.FIXED, Status.REGRESSED, Status.FLAKY, Status.TOOL_FAILURE),
 )
 BUILDS = {"authority": {"sha256": "aa"}, "shadow": {"sha256": "bb"}}
-GOOD = {
+GOOD: dict[Status, dict[str, object]] = {
     FIXED: {"replays": 2, **BUILDS},
     FLAKY: {"asked": 20, "shown": 3},
     EXPLAINED: {"explanation": "rounds by scaling"},

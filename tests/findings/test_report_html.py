@@ -13,6 +13,7 @@ from replay.explaining.claims.claim import Claim
 from replay.reports.details import AnswerRow, FindingDetail
 from replay.reports.html_page import html_page
 from replay.reports.html_pieces import Markup, element, join, void
+from replay.runs.report import Report
 
 VOID = {"meta"}
 TAGS = {
@@ -81,9 +82,9 @@ CLASSES = {
 }  # fmt: skip
 
 
-def page_of(report: object = None, **fields: object) -> Page:
+def page_of(report: Report | None = None, **fields: object) -> Page:
     report = full_report(**fields) if report is None else report
-    return Page(html_page(report, [detail(one.id) for one in report.findings]))  # type: ignore[attr-defined]
+    return Page(html_page(report, [detail(one.id) for one in report.findings]))
 
 
 def test_it_needs_nothing_else_and_allows_nothing_else() -> None:

@@ -96,7 +96,7 @@ def test_the_headline_names_what_is_wrong_and_then_what_is_explained() -> None:
         "1 explanation that does not hold, 4 divergences, 1 flaky finding, 1 expectation missed, "
         "1 way in which a core failed, 2 explained"
     )
-    quiet = {"findings": [], "claims": [], "misses": []}
+    quiet: dict[str, list[object]] = {"findings": [], "claims": [], "misses": []}
     assert headline(full_report(**quiet)) == "no divergence"
     explained = [line(1, explained_by="known")]
     assert (

@@ -101,7 +101,7 @@ def test_an_unknown_object_is_stored_by_the_name_of_its_class() -> None:
     class Peculiar:
         pass
 
-    (only, *_), _ = encoding.unpack_result(encoding.pack_result([[Peculiar()], {1, 2}]))  # type: ignore[misc,list-item]
+    (only, *_), _ = encoding.unpack_result(encoding.pack_result([[Peculiar()], {1, 2}]))  # type: ignore[misc]
     assert only == Marker("Peculiar")
     assert repr(only) == "(Peculiar)"
 

@@ -19,7 +19,7 @@ from replay.findings.store.store import Store
 from replay.runs.collector import KEPT_CASES, Collector
 from replay.runs.replay import replay_all
 from replay.runs.report import Report
-from replay.streams.model import Segment, Start, Step
+from replay.streams.model import Document, Segment, Start, Step
 from replay.targets.base import CoreIdentity, Outcome, Reply, Target, Work
 from replay.targets.executable.batch_wire import checked_outcomes, guide_bytes
 from replay.targets.python.module import open_python_target
@@ -74,8 +74,14 @@ def one_or_the_other(place: int, outcome: Outcome) -> Outcome:
 
 def ticks(steps: int, cycles: int = 0) -> Iterator[Segment]:
     """A stream of price and timer ticks in turn, on a state that has booked some cycles."""
-    entry = {"local_id": 1, "role": "entry", "volume": 25.0, "cycle": 1, "txid": "T"}
-    state = {
+    entry: dict[str, Document] = {
+        "local_id": 1,
+        "role": "entry",
+        "volume": 25.0,
+        "cycle": 1,
+        "txid": "T",
+    }
+    state: dict[str, Document] = {
         "market_price": 0.2,
         "now": 0.0,
         "orders": [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
+from typing import Any
 
 import pytest
 from wrong_formulas import WRONG, Wrong, found_after, wrong_core
@@ -52,7 +53,7 @@ def test_live_knows_what_bots_send() -> None:
 
 def test_live_draws_every_figure_of_every_setting_within_some_hundred_streams() -> None:
     """Hypothesis alone would leave some out for as long: it goes back to what it has drawn."""
-    starts = [open_plan(plan)[0] for plan in islice(plans(Profile.LIVE, SEED), 900)]
+    starts: list[Any] = [open_plan(plan)[0] for plan in islice(plans(Profile.LIVE, SEED), 900)]
     for name, pool in {**LIVE_SETTINGS, **LIVE_POOLS}.items():
         drawn = {start.config[name] for start in starts}
         assert drawn == {*pool}, name

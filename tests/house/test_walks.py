@@ -66,7 +66,8 @@ def function(name: str) -> Callable[..., Any]:
     found: Any = importlib.import_module(module)
     for part in name.removeprefix(f"{module}.").split("."):
         found = getattr(found, part)
-    return inspect.unwrap(found)
+    unwrapped: Callable[..., Any] = inspect.unwrap(found)
+    return unwrapped
 
 
 @contextmanager

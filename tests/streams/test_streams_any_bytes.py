@@ -21,7 +21,7 @@ from replay.streams.lines import Line, read_lines
 from replay.streams.log_files import Wanted, find_files
 
 GOOD = as_bytes([*journal(4), {"ts": "2026-11-22T10:00:00Z", "state_machine_shadow": {}}])
-PACKERS = (bytes, gzip.compress, bz2.compress, lzma.compress,
+PACKERS: tuple[Callable[[bytes], bytes], ...] = (bytes, gzip.compress, bz2.compress, lzma.compress,
            zstandard.ZstdCompressor(write_checksum=True).compress)  # fmt: skip
 SEVERAL = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from replay.streams.events import UnusableError
-from replay.streams.model import EVENT_FIELDS, CallCode, Start, Step, Stream
+from replay.streams.model import EVENT_FIELDS, CallCode, Document, Start, Step, Stream
 from replay.streams.packed import pack_canonical
 from replay.streams.parity_cases import parity_case_document, read_case
 from replay.streams.validity import MAX_DEPTH, check_stream
@@ -28,7 +28,13 @@ def nested(depth: int) -> Any:
 def test_every_call_that_there_is_passes() -> None:
     calls: list[Any] = [(int(code), *["odd"] * len(names)) for code, names in EVENT_FIELDS.items()]
     calls += [(int(CallCode.APPLY_REGIME), None, 1.5), (int(CallCode.CHECK_INVARIANTS),), {"a": 1}]
-    changes = {"state": None, "patch": {}, "config": 1, "order_size_usd": "x", "order_sizes": []}
+    changes: dict[str, Document] = {
+        "state": None,
+        "patch": {},
+        "config": 1,
+        "order_size_usd": "x",
+        "order_sizes": [],
+    }
     stream = of(*(Step(call, changes) for call in calls))
     assert check_stream(stream) is stream
     assert check_stream(of())

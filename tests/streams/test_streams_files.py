@@ -17,7 +17,7 @@ from replay.streams.content import Kind, content_of
 from replay.streams.file_names import Rotation, log_name
 from replay.streams.inputs import open_input, read_files
 from replay.streams.log_files import Wanted, find_files
-from replay.streams.model import Rejected
+from replay.streams.model import Rejected, Segment
 
 JOURNAL = journal(12, slots=1, full_every=100)
 SAMPLE = {"ts": "2026-11-22T10:00:00Z", "state_machine_shadow": {"enabled": True}}
@@ -96,7 +96,7 @@ def test_a_rotated_journal_goes_on_from_file_to_file(
 def test_what_a_line_came_from_is_told_in_every_file_of_a_rotation(tmp_path: Path) -> None:
     first, second = (write(tmp_path / name, part) for name, part in
                      (("e.jsonl.1", JOURNAL[:5]), ("e.jsonl", JOURNAL[5:])))  # fmt: skip
-    seen = {}
+    seen: dict[str, list[int]] = {}
     for item in read_files([first, second]):
         assert not isinstance(item, Rejected)
         for step in item.steps:
@@ -204,7 +204,7 @@ def test_a_file_that_becomes_shorter_while_it_is_read_is_told(tmp_path: Path) ->
     lines = JOURNAL * 400
     path = write(tmp_path / "a.jsonl", lines)
     assert path.stat().st_size > 600_000
-    items = []
+    items: list[Segment | Rejected] = []
     for item in open_input(path):
         if not items:
             os.truncate(path, 0)

@@ -6,6 +6,7 @@ import gzip
 import random
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -168,6 +169,7 @@ def test_lines_do_not_depend_on_how_the_file_is_read(parts: list[bytes], size: i
         if isinstance(line, Line):
             assert line.data == text
         else:
+            assert isinstance(line, lines_module._TooLong)
             assert line.length > 6
 
 
@@ -273,7 +275,12 @@ def test_millions_of_blank_lines_are_passed_over_at_once(
 ) -> None:
     made: list[object] = []
     real = lines_module._line
-    monkeypatch.setattr(lines_module, "_line", lambda *a, **k: made.append(a) or real(*a, **k))
+
+    def counted(*arguments: Any, **named: Any) -> Any:
+        made.append(arguments)
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(lines_module, "_line", counted)
     path = tmp_path / "a.gz"
     path.write_bytes(gzip.compress(b"one\n" + b"\r\n \t\n" * 2_000_000 + b"two\n"))
     assert list(read_lines(path)) == [Line(1, b"one", True), Line(4_000_002, b"two", True)]

@@ -156,7 +156,7 @@ class Fake:
 
     def replay(self, number: int, body: bytes) -> bytes:
         _, session, last, start, *guided, steps = msgpack.unpackb(body, strict_map_key=True)
-        guide = list(decode_outcomes(guided[0])) if guided else None
+        guide: Any = list(decode_outcomes(guided[0])) if guided else None
         made = [
             Step(
                 tuple(step[0]) if isinstance(step[0], list) else step[0],
@@ -166,7 +166,7 @@ class Fake:
         ]
         assert self.core is not None
         self.core.submit(Work(session, None if start is None else Start(*start), made, last, guide))
-        results = self.core.collect().results
+        results: Any = self.core.collect().results
         if self.mode == "count_less" and self.tick_in(body):
             del results[-1]
         if self.mode == "count_more" and self.tick_in(body):

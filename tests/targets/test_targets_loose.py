@@ -16,7 +16,7 @@ from replay.differential.model import Verdict
 from replay.fuzzing.expand import expand
 from replay.fuzzing.plan import Profile
 from replay.fuzzing.seeded_plans import plan_of_seed
-from replay.streams.model import Start, Step, Stream, segments_of
+from replay.streams.model import Document, Start, Step, Stream, segments_of
 from replay.targets.base import (
     Outcome,
     RefusalKind,
@@ -31,9 +31,11 @@ AUTHORITIES = Path(__file__).parents[1] / "support" / "authorities"
 DRESSED = ("named_tuples", "slots_and_lists", "enums_and_decimals", "own_numbers")
 LOOSE = ("reads_loosely", "raises_its_own")
 NOW = 1000.0
-ORDER = {"local_id": 1, "side": "buy", "role": "entry", "price": 0.2, "volume": 25.0,
-         "trade_id": "B", "cycle": 1}  # fmt: skip
-STATE = {"market_price": 0.2, "now": NOW, "orders": [ORDER]}
+ORDER: dict[str, Document] = {
+    "local_id": 1, "side": "buy", "role": "entry", "price": 0.2, "volume": 25.0,
+    "trade_id": "B", "cycle": 1,
+}  # fmt: skip
+STATE: dict[str, Document] = {"market_price": 0.2, "now": NOW, "orders": [ORDER]}
 START = Start(STATE, {}, 5.0, None)
 TICK = Step((0, 0.2, NOW + 1.0))
 
@@ -81,8 +83,10 @@ def apply_order_regime_at_entry(state, local_id, regime):
 
 
 def test_events_settings_and_sizes_come_as_they_are(tmp_path: Path) -> None:
-    event = {"order_local_id": "7", "txid": None, "side": "Sell", "price": [], "volume": True,
-             "fee": {}, "timestamp": "NaN", "venue": "kraken"}  # fmt: skip
+    event: dict[str, Document] = {
+        "order_local_id": "7", "txid": None, "side": "Sell", "price": [], "volume": True,
+        "fee": {}, "timestamp": "NaN", "venue": "kraken",
+    }  # fmt: skip
     config = {"sticky_mode_enabled": 1, "max_consecutive_refreshes": 2.5, "unknown": 0}
     start = Start(STATE, config, "2", {"a": 1, "A": None})
     (told,) = answers(spy(tmp_path, TELLING), start, Step(event))

@@ -18,14 +18,14 @@ from replay.errors import TargetError, UsageError
 from replay.fuzzing.expand import expand
 from replay.fuzzing.plan import Profile
 from replay.fuzzing.seeded_plans import plan_of_seed
-from replay.streams.model import Start, Step, Stream, segments_of
+from replay.streams.model import Document, Start, Step, Stream, segments_of
 from replay.targets.base import Outcome, Target, Work, is_refusal
 from replay.targets.open import open_target as open_any_target
 from replay.targets.python.module import open_python_target
 
 CORE = Path(replay.core.__file__).parent
 NOW = 1000.0
-STATE = {
+STATE: dict[str, Document] = {
     "market_price": 0.2,
     "now": NOW,
     "orders": [
@@ -397,7 +397,11 @@ def test_inputs_are_never_changed(tmp_path: Path) -> None:
         "    state = _from_dict(dict(data))\n"
         "    return state\n"
     )
-    changes = {"patch": {"cycle_a": 2}, "config": {"entry_pct": 0.3}, "order_sizes": {"A": 3.0}}
+    changes: dict[str, Document] = {
+        "patch": {"cycle_a": 2},
+        "config": {"entry_pct": 0.3},
+        "order_sizes": {"A": 3.0},
+    }
     steps = [*STEPS, Step({"timestamp": 5.0}, changes), Step((5, 1, " bullish "))]
     before = copy.deepcopy((START, steps, EXPECTED))
     for target in (open_target("python"), open_target(checkout(tmp_path, extra=extra))):

@@ -25,7 +25,7 @@ from misbehaving import (
 )
 
 from replay.errors import UsageError
-from replay.streams.model import Start, Step
+from replay.streams.model import Document, Start, Step
 from replay.targets.base import MISSING, Failure, Target, Work, is_refusal
 from replay.targets.executable.batch import BatchTarget
 from replay.targets.executable.handshake import open_executable
@@ -82,8 +82,8 @@ def hostile_stream() -> tuple[Start, list[Step]]:
         Step(tick, {"patch": 5}),
         Step(tick, {"config": {"entry_pct": None}, "order_sizes": {"B": 3.0}}),
         Step({"price": 1.0}),
-        Step(5),
-        Step(None),
+        Step(5),  # type: ignore[arg-type]
+        Step(None),  # type: ignore[arg-type]
         Step({}, {"state": None}),
         Step((5, 1, None), {"patch": {"mode_source": " BALANCE "}}),
         Step((5, 1.5, 1)),
@@ -179,7 +179,7 @@ def test_a_stream_that_was_never_started_is_the_callers_error(tmp_path: Path, pa
 
 
 def _with_history(records: int) -> Start:
-    record = {
+    record: dict[str, Document] = {
         "trade_id": "A", "cycle": 1, "entry_price": 0.2, "exit_price": 0.19, "volume": 25.0,
         "gross_profit": 0.25, "fees": 0.0, "net_profit": 0.25,
     }  # fmt: skip
