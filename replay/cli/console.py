@@ -30,6 +30,9 @@ GAP = 2
 MIN_COLUMN = 10
 """A column of texts is not folded narrower than that."""
 
+A_LINE_SECONDS = 60.0
+"""Between two lines of progress where there is no terminal."""
+
 WIDTH = 120
 """Columns where the output is no terminal: nothing is cut off in a log."""
 
@@ -186,15 +189,17 @@ def progress(label: str, *, quiet: bool) -> Iterator[Callable[[Tally], None]]:
 
 
 class Progress:
-    """One line on standard error that is kept up to date, where that is a terminal.
+    """One line on standard error that is kept up to date, where that is a terminal; elsewhere, as
+    in a CI's log, a line a minute.
 
     Nothing is shown in the first two seconds: what is over by then needs no progress.
     """
 
     def __init__(self, label: str, quiet: bool = False) -> None:
         self._label = label
-        self._shown = not quiet and sys.stderr.isatty()
-        self._next = time.monotonic() + 2.0
+        self._shown = not quiet
+        self._terminal = sys.stderr.isatty()
+        self._next = time.monotonic() + (2.0 if self._terminal else A_LINE_SECONDS)
         self._began = time.monotonic()
         self._written = False
 
@@ -203,9 +208,13 @@ class Progress:
         now = time.monotonic()
         if not self._shown or now < self._next:
             return
-        self._next = now + 0.2
         rate = done / (now - self._began)
         line = f"{self._label}: {done:,} {what}, {rate:,.0f}/s"
+        if not self._terminal:
+            self._next = now + A_LINE_SECONDS
+            note(f"{line}, {(now - self._began) / 60:.0f} min")
+            return
+        self._next = now + 0.2
         sys.stderr.write(f"\r\x1b[K{line}")
         sys.stderr.flush()
         self._written = True

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from replay.cli.common import core_options, corpus_option
-from replay.cli.console import say, say_json, say_table
+from replay.cli.console import Progress, say, say_json, say_table
 from replay.cli.run_report import say_unread
 from replay.errors import ExitCode, InputError, UsageError
 from replay.runs.distillation import smallest_cover, weighed
@@ -54,7 +54,11 @@ def import_command(
     """
     directory = settings.corpus[-1]
     rejected: list[Rejected] = []
-    count = Corpus(directory).import_inputs(inputs, on_rejected=rejected.append)
+    progress = Progress("corpus import", quiet=as_json)
+    count = Corpus(directory).import_inputs(
+        inputs, on_rejected=rejected.append, on_steps=lambda steps: progress.update(steps, "steps")
+    )
+    progress.end()
     if as_json:
         say_json(
             {

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from replay.cli.common import core_options, explanations_option
-from replay.cli.console import say, say_json, say_marked
+from replay.cli.console import Progress, say, say_json, say_marked
 from replay.errors import InputError
 from replay.explaining.claims.explanations import NO_EXPLANATIONS, Explanations, read_explanations
 from replay.gate.journals import Replayed, replay_journals
@@ -72,7 +72,7 @@ def gate(
     if as_json and as_markdown:
         raise click.UsageError("--json and --markdown do not go together")
     read = read_telemetry(telemetry, rehearsal=rehearsal)
-    verdict = judge(read, _replayed(settings, journals) if journals else None)
+    verdict = judge(read, _replayed(settings, journals, as_json) if journals else None)
     if as_json:
         say_json(verdict.document())
     elif as_markdown:
@@ -84,14 +84,18 @@ def gate(
     return int(verdict.exit_code)
 
 
-def _replayed(settings: Settings, journals: tuple[str, ...]) -> Replayed:
-    return replay_journals(
+def _replayed(settings: Settings, journals: tuple[str, ...], quiet: bool) -> Replayed:
+    progress = Progress("gate", quiet)
+    replayed = replay_journals(
         journals,
         pair_of(settings),
         explanations_of(settings),
         existing_database(settings),
         today=datetime.now(UTC).date(),
+        on_steps=lambda steps: progress.update(steps, "lines of the journal"),
     )
+    progress.end()
+    return replayed
 
 
 def explanations_of(settings: Settings) -> Explanations:

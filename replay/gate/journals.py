@@ -134,9 +134,11 @@ def replay_journals(
     *,
     today: datetime.date,
     on_done: Callable[[Store, int, Replayed], None] = lambda store, run, replayed: None,
+    on_steps: Callable[[int], None] = lambda steps: None,
 ) -> Replayed:
     """Replays journals. `db` is read, never written; None where there is none. `on_done` is told at
-    the end, while the copy of the database is there, with the number of this run in it.
+    the end, while the copy of the database is there, with the number of this run in it; `on_steps`
+    meanwhile, how many steps were run.
 
     Raises InputError for a path that is not there, TargetError where a core cannot run.
     """
@@ -146,7 +148,7 @@ def replay_journals(
         if db is not None:
             _copy(db, scratch)
         with Store.open(scratch) as store:
-            return _Replaying(store, cores, explanations, on_done).replay(found, today)
+            return _Replaying(store, cores, explanations, on_done, on_steps).replay(found, today)
 
 
 def _copy(db: Path, scratch: Path) -> None:
@@ -171,8 +173,10 @@ class _Replaying:
         cores: PairSpec,
         explanations: Explanations,
         on_done: Callable[[Store, int, Replayed], None],
+        on_steps: Callable[[int], None],
     ) -> None:
         self._store = store
+        self._on_steps = on_steps
         self._on_done = on_done
         self._cores = cores
         self._explanations = explanations
@@ -240,6 +244,7 @@ class _Replaying:
                 continue
             for finding in lockstep.feed(item):
                 collector.take(finding)
+            self._on_steps(lockstep.tally.transitions)
             collector.count_all(lockstep.repeats)
         for finding in lockstep.finish():
             collector.take(finding)

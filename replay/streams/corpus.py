@@ -204,12 +204,14 @@ class Corpus:
         paths: Iterable[str | os.PathLike[str]],
         bound: int = BOUND,
         on_rejected: Callable[[Rejected], None] | None = None,
+        on_steps: Callable[[int], None] = lambda steps: None,
     ) -> ImportCount:
         """Keeps all streams of files and directories. The second time nothing is new.
 
         Long journals become streams of about `bound` steps (see `open_input`). `on_rejected` is
-        called for each line that cannot be used. What a parity case expects is not kept. Raises
-        InputError for a path that does not exist, EnvironmentFailure where it cannot write.
+        called for each line that cannot be used, `on_steps` with how many steps were read so far.
+        What a parity case expects is not kept. Raises InputError for a path that does not exist,
+        EnvironmentFailure where it cannot write.
         """
         found = find_files(paths, Wanted.IMPORTED)
         count = ImportCount(unread=found.unread)
@@ -219,10 +221,10 @@ class Corpus:
             reader = InputReader(bound=bound)
             for file in found.files:
                 steps, rejected = count.steps, count.rejected
-                self._take(reader.read(file), writers, count, on_rejected)
+                self._take(reader.read(file), writers, count, on_rejected, on_steps)
                 took = FileCount(str(file), count.steps - steps, count.rejected - rejected)
                 count.files.append(took)
-            self._take(reader.end(), writers, count, on_rejected)
+            self._take(reader.end(), writers, count, on_rejected, on_steps)
         return count
 
     def _take(
@@ -231,6 +233,7 @@ class Corpus:
         writers: dict[int, StreamWriter],
         count: ImportCount,
         on_rejected: Callable[[Rejected], None] | None,
+        on_steps: Callable[[int], None],
     ) -> None:
         for item in items:
             if isinstance(item, Rejected):
@@ -243,6 +246,7 @@ class Corpus:
             for step in item.steps:
                 writers[item.key].add(step)
             count.steps += len(item.steps)
+            on_steps(count.steps)
             if item.last:
                 _, is_new = writers[item.key].finish()
                 del writers[item.key]

@@ -12,7 +12,7 @@ import pytest
 from cli_support import doge, environment
 from hostile_support import here
 
-from replay.cli.console import columns_that_fit, table_lines
+from replay.cli.console import Progress, columns_that_fit, table_lines
 
 ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = ("id", "status", "severity", "event", "rule", "field", "kind", "times", "steps", "runs")
@@ -85,3 +85,20 @@ def test_a_script_reads_values_with_tabs_between_them(folder: Path) -> None:
 def test_a_column_that_there_is_not_is_2(folder: Path) -> None:
     assert "there is no column 'colour'" in here(folder, "list", "--columns", "id,colour").line
     assert here(folder, "list", "--json", "--tsv").code == 2
+
+
+def test_progress_without_a_terminal_is_a_line_a_minute(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("replay.cli.console.time.monotonic", lambda: now[0])
+    progress, quiet = Progress("gate"), Progress("gate", quiet=True)
+    for second in range(1, 150):
+        now[0] = 1000.0 + second
+        progress.update(second * 1_000, "steps")
+        quiet.update(second * 1_000, "steps")
+    progress.end()
+    assert capsys.readouterr().err.splitlines() == [
+        "gate: 60,000 steps, 1,000/s, 1 min",
+        "gate: 120,000 steps, 1,000/s, 2 min",
+    ]
