@@ -35,6 +35,7 @@ def test_it_has_everything_that_section_7_asks_for(packed: Packed) -> None:
     assert [Path(name).suffix for name in live] == [".log", ".zip"]
     assert sorted(set(packed.members) - set(live)) == sorted([
         *(f"cases/{one}.{kind}" for one in BUCKETS for kind in ("zip", "log")),
+        "cases.json",
         *("charts/course.png", "charts/course.svg", "counts.json", "explanations.toml"),
         *("index.html", "manifest.json", "replay.json", "triage.md", "verdict.json", "verdict.md"),
         "telemetry/state_machine_shadow_20260126T000000Z.jsonl",

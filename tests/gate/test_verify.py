@@ -310,3 +310,24 @@ def test_a_bomb_is_refused_by_what_it_says_and_bounded_where_it_lies(
     lying = whole.replace((64 << 20).to_bytes(4, "little"), (9).to_bytes(4, "little"))
     path.write_bytes(lying)
     assert not verify_package(path).is_sound
+
+
+@pytest.mark.parametrize(
+    "name", ["index.html", "triage.md", "charts/course.png", "charts/course.svg"]
+)
+def test_pages_notes_and_charts_are_made_again(packed: Packed, tmp_path: Path, name: str) -> None:
+    member = name.replace("/", "__").replace(".", "_dot_")
+    changed = packed.members[name].replace(b"d-b96bf98f", b"d-b96bf98e") + b" "
+    result = resealed(packed, tmp_path, **{member: changed})
+    assert result.problems == [f"{name} does not say what judging again comes to"]
+
+
+def test_what_the_notes_say_of_a_case_is_what_the_pages_are_made_of(
+    packed: Packed, tmp_path: Path
+) -> None:
+    cases = json.loads(packed.members["cases.json"])
+    cases[0]["owner"] = "somebody else"
+    result = resealed(packed, tmp_path, cases_dot_json=json_bytes(cases))
+    assert "triage.md does not say what judging again comes to" in result.problems
+    result = resealed(packed, tmp_path, cases_dot_json=json_bytes([{"id": 7}]))
+    assert result.problems == ["cannot be judged again: cases.json has another form"]

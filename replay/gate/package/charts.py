@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import io
+import platform
 import re
 from collections.abc import Sequence
 from itertools import pairwise
@@ -34,6 +35,13 @@ _STYLE: dict[str, Any] = {
     "agg.path.chunksize": 0,
 }
 _BLUE, _RED, _AMBER, _GREY = "#2f5f8f", "#b3261e", "#9a6700", "#8a94a3"
+
+
+def drawn_by() -> str:
+    """What draws the charts: another version of it draws other bytes."""
+    import matplotlib
+
+    return f"matplotlib {matplotlib.__version__}, {platform.machine()}"
 
 
 def course_png(timeline: Timeline) -> bytes:

@@ -23,16 +23,12 @@ from replay.explaining.claims.explanations import Explanations
 from replay.findings.store.store import Store
 from replay.gate.criteria.same_cores import Given
 from replay.gate.journals import Replayed, replay_journals
-from replay.gate.package.charts import course_png, course_svg
-from replay.gate.package.notes import case_file, log_file, notes_markdown, notes_of
-from replay.gate.package.package import FORMAT, MANIFEST, VERSION, checksum, json_bytes, sealed
-from replay.gate.package.page import evidence_page
-from replay.gate.package.record import record_document
+from replay.gate.package.charts import drawn_by
+from replay.gate.package.members import members_of
+from replay.gate.package.package import FORMAT, MANIFEST, VERSION, checksum, sealed
 from replay.gate.package.rerun import Case, Texts, cases_of, failure_cases
-from replay.gate.telemetry.counts import SUMMARISED, counts_document, counts_of
 from replay.gate.telemetry.samples import read_named
 from replay.gate.verdict import GateVerdict, judge
-from replay.gate.verdict_text import markdown
 from replay.streams.log_files import Wanted, find_files
 from replay.streams.model import Unread
 from replay.streams.opening import is_readable_once, open_once
@@ -90,7 +86,7 @@ def collect_evidence(request: Request, texts: Texts) -> Evidence:
     cores = _cores(request, replayed)
     verdict = judge(telemetry, replayed, executable=Given(cores[1].path, cores[1].sha256))
     manifest = _manifest(request, verdict, cores, copies, origins)
-    members = {**copies, **_members(verdict, cases, manifest)}
+    members = {**copies, **members_of(verdict, cases, manifest)}
     if request.explained_in is not None:
         members["explanations.toml"] = request.explained_in.read_bytes()
     return Evidence(verdict, sealed(manifest, members))
@@ -189,6 +185,7 @@ def _manifest(
         "format": FORMAT,
         "version": VERSION,
         "made_by": __version__,
+        "drawn_by": drawn_by(),
         "verdict": str(verdict.verdict),
         "exit": int(verdict.exit_code),
         "rehearsal": verdict.rehearsal or None,
@@ -225,28 +222,3 @@ def _file_checksum(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
         return {"sha256": digest.hexdigest(), "bytes": file.tell()}
-
-
-def _members(
-    verdict: GateVerdict, cases: Sequence[Case], manifest: dict[str, Any]
-) -> dict[str, bytes]:
-    timeline, notes = verdict.timeline, notes_of(verdict, cases)
-    counts = counts_of(timeline)
-    picture = course_png(timeline)
-    summary = {name: counts[name].all for name in SUMMARISED}
-    page = evidence_page(verdict, counts, notes, manifest, picture)
-    members = {
-        "index.html": page.encode("utf-8", "backslashreplace"),
-        "counts.json": json_bytes(counts_document(timeline)),
-        "verdict.json": json_bytes(verdict.document()),
-        "verdict.md": markdown(verdict).encode("utf-8", "backslashreplace"),
-        "triage.md": notes_markdown(notes, summary).encode("utf-8", "backslashreplace"),
-        "charts/course.png": picture,
-        "charts/course.svg": course_svg(timeline),
-    }
-    if verdict.replayed is not None:
-        members["replay.json"] = json_bytes(record_document(verdict.replayed), indent=None)
-    for case in cases:
-        members[case_file(case.id)] = case.bundle
-        members[log_file(case.id)] = case.log.encode("utf-8", "backslashreplace")
-    return members

@@ -1,10 +1,10 @@
 """Checking an evidence package anywhere: without the cores, the journals or the database.
 
 Every file against the manifest, nothing missing and nothing more; the manifest against its own
-fingerprint; what was counted, and the verdict, made anew from the telemetry in the package and from
-the record of the replay. That record, and the cases, are believed as they are: only the cores could
-say more. Checksums tell what was changed since; who wants to be sure that the whole package was not
-exchanged keeps its fingerprint elsewhere.
+fingerprint; what was counted, the verdict, pages, notes and charts made anew from the telemetry in
+the package and from the record of the replay. That record, and the cases, are believed as they are:
+only the cores could say more. Checksums tell what was changed since; who wants to be sure that the
+whole package was not exchanged keeps its fingerprint elsewhere.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from replay.errors import InputError
 from replay.findings.bundle import read_bundle
 from replay.gate.criteria.same_cores import Given
 from replay.gate.journals import Replayed
+from replay.gate.package.charts import drawn_by
+from replay.gate.package.members import CASES, cases_in, members_of
 from replay.gate.package.notes import case_file, log_file
 from replay.gate.package.package import (
     FORMAT,
@@ -42,6 +44,7 @@ from replay.streams.strict_json import JsonError, parse
 MAX_MANIFEST = 16 << 20
 _NEEDED = ("index.html", "counts.json", "verdict.json", "verdict.md", "triage.md",
            "charts/course.png", "charts/course.svg")  # fmt: skip
+_CHARTS = ("charts/course.png", "charts/course.svg")
 _COMPARED = ("verdict", "exit", "rehearsal", "criteria", "needed", "totals", "lifetimes",
              "exercised", "divergences", "divergence_count", "problems")  # fmt: skip
 """What of the verdict is compared with what comes of judging again."""
@@ -214,6 +217,8 @@ class _Check:
                 self._compare(verdict)
                 if replayed is not None:
                     self._check_cases(replayed, Path(folder))
+                if self._manifest["made_by"] == __version__ and not self._result.problems:
+                    self._make_again(verdict)
         except InputError as error:
             self._wrong(error.message)
         except (JsonError, AttributeError, *UNREADABLE) as error:
@@ -257,11 +262,30 @@ class _Check:
         different = [name for name in _COMPARED if said.get(name) != now.get(name)]
         if different:
             self._wrong(f"verdict.json is not what judging again comes to: {', '.join(different)}")
-        same_program = self._manifest["made_by"] == __version__
-        if same_program and "verdict.md" in self._good:
-            text = markdown(verdict).encode("utf-8", "backslashreplace")
-            if self._read("verdict.md", MAX_BYTES) != text:
-                self._wrong("verdict.md does not say what judging again comes to")
+
+    def _make_again(self, verdict: GateVerdict) -> None:
+        """Pages, notes and charts, where this is what they were made by."""
+        if CASES not in self._manifest["files"]:
+            self._result.notes.append(f"pages, notes and charts not made again: it has no {CASES}")
+            made = {"verdict.md": markdown(verdict).encode("utf-8", "backslashreplace")}
+        else:
+            document = parse(self._read(CASES, MAX_BYTES))
+            if not isinstance(document, list):
+                raise ValueError(f"{CASES} is no list")
+            made = members_of(
+                verdict,
+                cases_in(document, lambda name: self._read(name, MAX_BYTES)),
+                self._manifest,
+            )
+        drawn_alike = self._manifest.get("drawn_by") == drawn_by()
+        if CASES in made and not drawn_alike:
+            self._result.notes.append("charts not drawn again: another program drew them")
+        for name in ("index.html", "triage.md", "verdict.md", *_CHARTS):
+            # The page has a chart in it.
+            if name not in made or (not drawn_alike and name in ("index.html", *_CHARTS)):
+                continue
+            if name in self._good and self._read(name, MAX_BYTES) != made[name]:
+                self._wrong(f"{name} does not say what judging again comes to")
 
     def _check_cases(self, replayed: Replayed, folder: Path) -> None:
         """Every bucket has its case and its log, and the case is that bucket's."""
