@@ -114,7 +114,10 @@ def full(
     calls = {"bare": bot.transition, "shadowed": adapter.transition}
     measure(calls, 1, 0.0)
     adapter.drain(60.0)
-    process = adapter.__shadow__._feeder._connection.pid
+    feeder = adapter.__shadow__._feeder
+    assert feeder is not None
+    assert feeder._connection is not None
+    process = feeder._connection.pid
     os.kill(process, signal.SIGSTOP)
     try:
         until = time.monotonic() + 120.0
