@@ -30,6 +30,7 @@ from replay.settings import Settings
 from replay.streams.model import Stream
 from replay.targets.base import CoreIdentity, is_refusal
 from replay.targets.pair import MINIMISING_TIMEOUT, PairSpec
+from replay.targets.python.unheard import unheard
 
 SECONDS = 60.0
 CASES = 4
@@ -112,6 +113,7 @@ def record(settings: Settings, listing: Listing) -> None:
             store.record_account(account)
 
 
+@unheard()
 def listing_of(
     settings: Settings, store: Store, seconds: float, generate: int, *, quiet: bool
 ) -> Listing:

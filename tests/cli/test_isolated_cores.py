@@ -54,6 +54,24 @@ def test_what_a_core_prints_or_changes_is_not_felt(where: Path, name: str) -> No
     assert "debug" not in ran.err
 
 
+def test_what_a_core_prints_does_not_get_into_the_output_of_commands_that_edit_it(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path / "j.jsonl", journal(60, slots=2))
+    text = (CORES / "prints.py").read_text()
+    bias = "core.transition(state, event, config, order_size_usd + 1.0, order_sizes)"
+    call = "core.transition(state, event, config, order_size_usd, order_sizes)"
+    assert text.count(call) == 1
+    (tmp_path / "other.py").write_text(text.replace(call, bias))
+    pair = ("--authority", CORES / "prints.py", "--shadow", tmp_path / "other.py", "--db", "d.db")
+    assert doge(tmp_path, "run", "j.jsonl", *pair).code == 1
+    [*findings] = doge(tmp_path, "list", "--db", "d.db", "--json").json
+    explained = doge(tmp_path, "explain", findings[0]["id"], *pair, "--json")
+    assert explained.json["id"] == findings[0]["id"]
+    causes = doge(tmp_path, "causes", "--seconds", 2, "--generate", 100, *pair, "--json")
+    assert causes.json["kept"] >= 1
+
+
 @pytest.mark.parametrize("name", STARTING)
 def test_a_core_that_starts_a_process_while_it_answers_is_refused_by_name(
     where: Path, name: str

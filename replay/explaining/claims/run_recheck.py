@@ -32,6 +32,7 @@ from replay.fuzzing.plan import Profile
 from replay.streams.model import Stream
 from replay.targets.base import Target
 from replay.targets.pair import PairSpec
+from replay.targets.python.unheard import unheard
 
 MAX_OCCURRENCES = 300
 """Occurrences of one bucket that are looked at; what a run keeps is far less."""
@@ -65,6 +66,7 @@ class Recheck:
     complete: bool = True
 
 
+@unheard()
 def recheck_run(
     explanations: Explanations,
     seen: Seen,

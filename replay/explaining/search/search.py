@@ -48,6 +48,7 @@ from replay.fuzzing.plan import Profile
 from replay.streams.model import Stream, call_name
 from replay.targets.base import Target
 from replay.targets.pair import MINIMISING_TIMEOUT, PairSpec
+from replay.targets.python.unheard import unheard
 
 EditsOf = Callable[[EditableCore, Collection[Line], Collection[str]], Iterable[Edit]]
 
@@ -97,6 +98,7 @@ class Means:
     on_progress: Callable[[int, str], None] = lambda done, what: None
 
 
+@unheard()
 def explain(subject: Subject, means: Means) -> Diagnosis:
     """Finds the cause of a finding. Raises UsageError and TargetError where the authority cannot be
     opened, and FailureStorm where it fails again and again."""
