@@ -17,7 +17,7 @@ from replay.explaining.causes.corrected import CorrectedCore
 from replay.explaining.causes.edit_search import EditSearch
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.reading_search import ReadingSearch
-from replay.explaining.causes.statement import CauseKind, Reading, Statement, cause_id
+from replay.explaining.causes.statement import CauseKind, Edited, Reading, Statement, cause_id
 from replay.explaining.editing.editable import Edit, EditableCore
 from replay.explaining.edits import edits_of
 from replay.explaining.search.contest import Clock
@@ -296,11 +296,10 @@ class Inquiry:
     def _conclude(self, account: Account) -> Account:
         pool = self._pool
         self._drop_unneeded()
+        self._drop_doubled()
         wrong = pool.unexplained
         for cause in pool.causes:
-            others = [one for one in pool.causes if one is not cause]
-            right = [s for s in pool.steps if not pool.left[s] and pool.matters(cause, s)]
-            needs = pool.wrong(others, right)
+            others, needs = self._needed_by(cause)
             doubtful = sum(
                 self._changes(cause, others, step) for step in wrong if not step.has_ended
             )
@@ -322,6 +321,22 @@ class Inquiry:
         if self._asking.storm:
             account.notes.append(f"asking was given up: {self._asking.storm}")
         return account
+
+    def _needed_by(self, cause: Statement) -> tuple[list[Statement], list[Answered]]:
+        """The other causes, and the steps that are wrong with these alone."""
+        pool = self._pool
+        others = [one for one in pool.causes if one is not cause]
+        right = [s for s in pool.steps if not pool.left[s] and pool.matters(cause, s)]
+        return others, pool.wrong(others, right)
+
+    def _drop_doubled(self) -> None:
+        """Takes out causes that no step needs, one after the other, whatever time is left: of two
+        that say the same one stays, which is then needed. Edits go first: a statement about values
+        says more."""
+        for cause in sorted(self._pool.causes, key=lambda one: not isinstance(one, Edited)):
+            others, needs = self._needed_by(cause)
+            if not needs:
+                self._pool.use(others)
 
     def _drop_unneeded(self) -> None:
         """Takes out causes without which everything is explained just as well: what a better one

@@ -80,9 +80,7 @@ class ReadingSearch:
             return self._condition(step, ended) or self._in_isolation(step)
         found = self._reading(step, only_odd)
         if not isinstance(answer, Failure) and not is_refusal(answer):
-            if only_odd and found is None:
-                return None
-            return self._better(found, self._writing(step, answer), step)
+            return self._better(found, self._writing(step, answer, only_odd), step)
         return found or self._in_isolation(step)
 
     def _better(self, one: Rule | None, other: Rule | None, step: Answered) -> Rule | None:
@@ -256,12 +254,14 @@ class ReadingSearch:
 
     # --- Writings -------------------------------------------------------------------------------
 
-    def _writing(self, step: Answered, answer: StepResult) -> Rule | None:
+    def _writing(self, step: Answered, answer: StepResult, only_odd: bool) -> Rule | None:
         assert not isinstance(answer, Failure)
         if isinstance(step.shadow, Failure):
             return None
         candidates: list[Rule] = []
         for field, value in values_written(answer):
+            if only_odd and not _ODD_SORTS & set(sorts_of(value)):
+                continue
             for taking in VALUES:
                 try:
                     taken(taking, value, field)
