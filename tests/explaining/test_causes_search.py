@@ -183,9 +183,3 @@ def test_a_search_whose_budget_is_spent_still_concludes(tmp_path: Path) -> None:
 def test_a_condition_is_still_called_one(tmp_path: Path) -> None:
     account = _account(tmp_path, ("nan-is-refused",), [_case((1, 5.0), total_fees=math.nan)])
     assert [one.kind for one in account.causes] == [CauseKind.CONDITION]
-
-
-def test_a_choice_made_from_the_other_side_is_among_the_edits() -> None:
-    """The same but for ties and NaN, as a port has it that compares the second with the first."""
-    changes = [place.new for edit in edits_of(CORE) for place in edit.places]
-    assert "sell if sell_distance > buy_distance else buy" in changes

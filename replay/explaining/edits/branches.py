@@ -10,7 +10,6 @@ from replay.explaining.editing.source_map import Function
 from replay.explaining.edits.model import Change, Unit, tests_of
 
 _DECIDING = (ast.BoolOp, ast.Compare, ast.UnaryOp, ast.Name, ast.Attribute, ast.Call)
-_ORDERED = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 _MOST_RETURNS = 12
 
 
@@ -26,7 +25,6 @@ def branches(unit: Unit, node: ast.AST) -> Iterator[Change]:
             for part in (body, other):
                 yield Change(EditKind.BRANCH, unit.span(node), unit.instead(node, part))
             yield Change(EditKind.BRANCH, unit.span(node), _other_way_round(unit, node))
-            yield from _from_the_other_side(unit, node)
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             yield Change(EditKind.BRANCH, unit.span(node), unit.instead(node, operand))
         case ast.Continue() | ast.Break():
@@ -51,19 +49,6 @@ def _negated(unit: Unit, test: ast.expr) -> Iterator[Change]:
 def _other_way_round(unit: Unit, node: ast.IfExp) -> str:
     body, other = unit.operand(node.orelse, 2), unit.operand(node.body, 2)
     return f"{body} if {unit.text(node.test)} else {other}"
-
-
-def _from_the_other_side(unit: Unit, node: ast.IfExp) -> Iterator[Change]:
-    """`b if y > x else a` for `a if x > y else b`: another choice where both are equal, or NaN."""
-    match node.test:
-        case ast.Compare(left=left, ops=[operator], comparators=[right]):
-            sign = _ORDERED.get(type(operator))
-            if sign is None:
-                return
-            test = f"{unit.operand(right, 6)} {sign} {unit.operand(left, 6)}"
-            body, other = unit.operand(node.orelse, 2), unit.operand(node.body, 2)
-            new = f"{body} if {test} else {other}"
-            yield Change(EditKind.BRANCH, unit.span(node), new, "from the other side")
 
 
 def _decided(unit: Unit, node: ast.expr) -> Iterator[Change]:
