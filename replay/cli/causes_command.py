@@ -115,14 +115,22 @@ def record(settings: Settings, listing: Listing) -> None:
 
 @unheard()
 def listing_of(
-    settings: Settings, store: Store, seconds: float, generate: int, *, quiet: bool
+    settings: Settings,
+    store: Store,
+    seconds: float,
+    generate: int,
+    *,
+    steps: int | None = None,
+    quiet: bool,
+    isolated: bool = False,
 ) -> Listing:
-    """Searches for the causes of all that a database holds, with progress."""
+    """Searches for the causes of all that a database holds, with progress. `isolated` for a caller
+    that may not end with a core."""
     progress = Progress("causes", quiet=quiet)
     findings = {finding.id: finding for finding in store.findings()}
     streams = {one.id: _cases(one, store) for one in findings.values()}
     timeout = min(settings.timeout, MINIMISING_TIMEOUT)
-    cores = PairSpec(settings.authority, settings.needed_shadow, timeout, isolated=False)
+    cores = PairSpec(settings.authority, settings.needed_shadow, timeout, isolated=isolated)
     authority, shadow = cores.open()
     with closing(authority), closing(shadow):
         is_model = authority.identity.kind not in ("python", "module")
@@ -134,6 +142,7 @@ def listing_of(
             streams,
             seconds,
             generate=generate,
+            steps=steps,
             is_model=is_model,
             on_progress=lambda what: progress.update(0, what),
         )

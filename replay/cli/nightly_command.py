@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from replay.cli.causes_command import listing_of, record
+from replay.cli.causes_command import Listing, listing_of, record
 from replay.cli.common import (
     Duration,
     core_options,
@@ -22,6 +22,8 @@ from replay.cli.extras import need
 from replay.cli.fuzz_command import new_seed
 from replay.cli.power_command import EDITS
 from replay.cli.run_report import announce, finish
+from replay.differential.model import Verdict
+from replay.errors import ReplayError, internal_fault
 from replay.explaining.causes.inquiry import GENERATED
 from replay.findings.store.store import RunKind
 from replay.fuzzing.campaign_units import Mix
@@ -30,6 +32,7 @@ from replay.reports.run_details import details_of
 from replay.runs.campaign import Budget
 from replay.runs.nightly import Night, run_night
 from replay.runs.power_share import LEAST_SECONDS, TRANSITIONS, PowerShare
+from replay.runs.report import Report
 from replay.runs.run import running
 from replay.safe_text import clean, json_safe
 from replay.settings import Settings
@@ -39,6 +42,16 @@ DEFAULT_POWER = 5.0
 
 MOST_EDITS = 1000
 """Edits drawn in a night at most: the bound hardly gets better by more."""
+
+OF_THE_NIGHT = 0.1
+"""Which share of the night is given to the search for causes, after it."""
+
+LEAST_FOR_CAUSES = 5.0
+"""Seconds that are given to it at least."""
+
+STEPS_A_SECOND = 3_000
+"""What stands for a second in a night that is to be the same each time: steps that a core with
+causes in force answers."""
 
 
 @click.command(
@@ -67,9 +80,10 @@ Examples:
 @click.option(
     "--causes",
     "causes_seconds",
-    type=Duration(min=0.1),
+    type=Duration(min=0),
     metavar="S",
-    help="End with the list of causes (`doge-replay causes`), with S seconds of processor time.",
+    help="How much processor time to look for causes in the end, where a divergence has no "
+    "explanation; default a tenth of the minutes (or transitions), 0 for not at all.",
 )
 @click.option(
     "--power",
@@ -106,6 +120,9 @@ def nightly(
     the time. Streams that reach something new join the corpus. The last twentieth of the time says
     what such a night would find (`doge-replay power`). The report directory gets
     report.md, report.html, junit.xml and report.json.
+
+    Where a divergence has no explanation, the night ends with the list of causes (`doge-replay
+    causes`): one row for each, then what is not accounted for.
     """
     need("nightly", "fuzz")
     power = _power_share(minutes, max_transitions, power_percent)
@@ -121,19 +138,23 @@ def nightly(
         RunKind.NIGHTLY, settings, details, announce, seed=chosen_seed, profile=mix.value
     ) as under_way:
         run_night(under_way, night, partial(progress, quiet=as_json))
-    report = under_way.report
-    listing = None
+    report, directory = under_way.report, report_dir or settings.report_dir
     with reading(settings) as store:
         cases = details_of(store, report)
-        if causes_seconds is not None and report.storm is None and store.findings():
-            listing = listing_of(settings, store, causes_seconds, GENERATED, quiet=True)
-            report.account = listing.account
-    written = write_reports(report, report_dir or settings.report_dir, json_safe, cases)
+    # Before causes are looked for: whatever becomes of that, there are reports.
+    written = write_reports(report, directory, json_safe, cases)
+    listing = None
+    if causes_seconds != 0 and looks_for_causes(report):
+        budget_of_search = budget_for_causes(causes_seconds, minutes, max_transitions)
+        listing = listing_of_night(settings, *budget_of_search)
     if listing is not None:
+        report.account = listing.account
+        write_reports(report, directory, json_safe, cases)
         record(settings, listing)
     note(f"report: {clean(written, 1000)}")
     code = finish(report, as_json)
     if listing is not None and not as_json:
+        say()
         for line in listing.lines():
             say(line)
     return code
@@ -147,3 +168,42 @@ def _power_share(
         return PowerShare(None, EDITS, min(transitions, TRANSITIONS)) if percent else None
     seconds = minutes * 60.0 * (DEFAULT_POWER if percent is None else percent) / 100.0
     return PowerShare(seconds, MOST_EDITS) if seconds >= LEAST_SECONDS else None
+
+
+def listing_of_night(settings: Settings, seconds: float, steps: int | None) -> Listing | None:
+    """The causes of all that is stored; None where the cores cannot be asked, which does not spoil
+    what the night has found."""
+    try:
+        with reading(settings) as store:
+            return listing_of(
+                settings, store, seconds, GENERATED, steps=steps, quiet=True, isolated=True
+            )
+    except ReplayError as raised:
+        error = raised
+    except Exception as raised:
+        error = internal_fault(raised)
+    note(f"causes were not looked for: {clean(error.message, 1000)}")
+    return None
+
+
+def looks_for_causes(report: Report) -> bool:
+    """Whether there is anything to look for: not in a green night, nor in one that was ended, nor
+    where the authority fails, which is run with edits in this very process, nor where answers are
+    not the same each time."""
+    if report.storm is not None or report.interrupted is not None or report.control.ok is False:
+        return False
+    if report.tally.verdicts[Verdict.AUTHORITY_FAILED]:
+        return False
+    steady = [line for line in report.unexplained if not line.is_flaky]
+    return bool(steady or report.failures)
+
+
+def budget_for_causes(
+    seconds: float | None, minutes: float, transitions: int | None
+) -> tuple[float, int | None]:
+    """The seconds for the search, and its steps where it is to be the same each time."""
+    if transitions is None:
+        return seconds or max(LEAST_FOR_CAUSES, OF_THE_NIGHT * minutes * 60.0), None
+    least = round((seconds or LEAST_FOR_CAUSES) * STEPS_A_SECOND)
+    steps = least if seconds else max(least, round(OF_THE_NIGHT * transitions))
+    return max(seconds or LEAST_FOR_CAUSES, minutes * 60.0), steps

@@ -9,12 +9,14 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 from replay.explaining.claims.claim import Claim
+from replay.findings.account import StoredCause
 from replay.reports.texts import xml_text
 from replay.reports.wording import (
     INDEPENDENT,
     REMARKS,
     bound_words,
     canary_words,
+    cause_words,
     claim_words,
     control_words,
     core_words,
@@ -37,6 +39,8 @@ def junit(report: Report) -> str:
     suite = ET.Element("testsuite", name=_short(f"doge-replay {report.kind}"))
     _add_properties(suite, report)
     _add_claims(suite, report.claims)
+    for cause in () if report.account is None else report.account.causes:
+        _add_cause(suite, cause, report)
     for group in Group:
         for line in report.group(group):
             _add_finding(suite, line, group)
@@ -85,6 +89,26 @@ def _add_claims(suite: ET.Element, claims: list[Claim]) -> None:
         else:
             failure = ET.SubElement(case, "failure", message=_short(claim.why), type="explanation")
             failure.text = xml_text(f"{claim.why} ({claim_words(claim)})")
+
+
+def _add_cause(suite: ET.Element, cause: StoredCause, report: Report) -> None:
+    """A cause, with what differs in its buckets; a failure where one of these makes the run red."""
+    case = _case(suite, "causes", f"{cause.id} {cause.kind}: {cause.says}")
+    lines = [line for line in report.findings if line.id in cause.findings]
+    red = {line.id for line in report.unexplained}
+    text = "\n".join(
+        [
+            cause_words(cause),
+            f"needed at {cause.needed_at:,} steps",
+            *(f"{line.id}: {', '.join(line.fields[:MAX_FIELDS]) or line.what}" for line in lines),
+            *([cause.block] if cause.block else []),
+        ]
+    )
+    if red.intersection(cause.findings):
+        failure = ET.SubElement(case, "failure", message=_short(cause_words(cause)), type="cause")
+        failure.text = xml_text(text)
+    else:
+        _say(case, text)
 
 
 def _add_finding(suite: ET.Element, line: FindingLine, group: Group) -> None:

@@ -107,13 +107,23 @@ def test_a_cause_is_triaged_fixed_and_comes_back(accounted: Path, tmp_path: Path
 def test_a_night_with_causes_has_them_in_every_report(found: Path, tmp_path: Path) -> None:
     shutil.copytree(found, tmp_path / "f")
     ran = _causes(tmp_path / "f", "nightly", "--minutes", 30, "--max-transitions", 300, "--profile",
-                  "live", "--jobs", 1, "--report-dir", "reports", "--causes", 100,
-                  "--json")  # fmt: skip
+                  "live", "--jobs", 1, "--report-dir", "reports", "--json")  # fmt: skip
     causes = ran.json["account"]["causes"]
     assert causes
-    for name in ("report.md", "report.html", "report.json"):
+    assert doge(tmp_path / "f", "list", "--json").json[0]["causes"] == [causes[0]["id"]]
+    for name in ("report.md", "report.html", "report.json", "junit.xml"):
         text = (tmp_path / "f" / "reports" / name).read_text("utf-8")
         assert all(cause["id"] in text for cause in causes)
+
+
+def test_a_green_night_and_one_without_causes_spend_nothing_on_them(
+    found: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(found, tmp_path / "f")
+    night = ("nightly", "--minutes", 30, "--max-transitions", 300, "--profile", "live", "--jobs", 1)
+    assert _causes(tmp_path / "f", *night, "--causes", 0, "--json").json["account"] is None
+    good = ("--shadow", executable(tmp_path / "good", ()))
+    assert doge(tmp_path / "f", *night, *good, "--json").json["account"] is None
 
 
 def test_an_old_file_is_not_written_over(found: Path) -> None:

@@ -124,7 +124,7 @@ def test_fuzz_and_nightly_go_by_it(found: Found, tmp_path: Path) -> None:
                   "--jobs", 2, *cores).json  # fmt: skip
     ids = {one["id"] for one in fuzzed["divergences"]}
     assert {part, found.id} & ids
-    nightly = doge(folder, "nightly", "--minutes", 0.01, *cores).json
+    nightly = doge(folder, "nightly", "--causes", 0, "--minutes", 0.01, *cores).json
     assert {part, found.id} <= {one["id"] for one in nightly["divergences"]}
 
 

@@ -82,6 +82,7 @@ class CorrectedCore:
         self._reads_next = reads_next
         self._forces: Newest[frozenset[Edit], Force] = Newest(64)
         self._readers: frozenset[str] | None = None
+        self.answered = 0
 
     def learn_readers(self, steps: Sequence[Answered]) -> None:
         """Learns which functions read documents from some steps: as long as no edit touches those,
@@ -110,6 +111,7 @@ class CorrectedCore:
         each step which functions' code ran, None where that is not known."""
         if not steps:
             return []
+        self.answered += len(steps)
         edits = frozenset(one.edit for one in causes if isinstance(one, Edited))
         rules = tuple(one for one in causes if isinstance(one, Reading))
         writings = tuple(one for one in causes if isinstance(one, Writing))

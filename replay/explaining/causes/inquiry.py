@@ -20,7 +20,7 @@ from replay.explaining.causes.reading_search import ReadingSearch
 from replay.explaining.causes.statement import CauseKind, Edited, Reading, Statement, cause_id
 from replay.explaining.editing.editable import Edit, EditableCore
 from replay.explaining.edits import edits_of
-from replay.explaining.search.contest import Clock
+from replay.explaining.search.contest import Clock, StepClock
 from replay.fuzzing.expand import expand
 from replay.fuzzing.plan import Profile
 from replay.fuzzing.seeded_plans import plan_of_seed
@@ -101,6 +101,9 @@ class Inquiry:
     on_progress: Callable[[str], None] = lambda what: None
     generate: int = GENERATED
     """How many steps to generate that nobody has seen, once nothing else is left."""
+    steps: int | None = None
+    """How many steps the corrected core may answer in all: then what is found does not depend on
+    the machine, as long as four times `seconds` suffice."""
     is_model: bool = False
     """Whether the core only stands for the authority: what it answers otherwise is set aside."""
     edits_of: Callable[[EditableCore], Sequence[Edit]] = field(
@@ -113,6 +116,8 @@ class Inquiry:
         identity = self.shadow.identity
         reads_next = identity.kind == "executable" and "replay" not in identity.methods
         self._corrected = CorrectedCore(self.core, reads_next=reads_next)
+        if self.steps is not None:
+            self._clock = StepClock(self.seconds, steps=self.steps, answered=self._answered)
         self._pool = Pool(self._corrected)
         self._asking = Asking(self.authority, self.shadow, self._as_the_authority)
         self._readings = ReadingSearch(self._pool, self._asking, self._clock)
@@ -131,6 +136,9 @@ class Inquiry:
             account.notes.append("interrupted: what was found until then is kept")
             account.complete = False
         return self._conclude(account)
+
+    def _answered(self) -> int:
+        return self._corrected.answered
 
     # --- Evidence -------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ step of it that counts.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -51,6 +51,20 @@ class Clock:
     def beyond(self, share: float) -> bool:
         """Whether so much of the budget is spent; 1.0 is all of it."""
         return self.spent >= share * self.seconds
+
+
+@dataclass(slots=True)
+class StepClock(Clock):
+    """A budget in steps that were answered, so that what is found is the same each time, as long as
+    PATIENCE times the seconds suffice."""
+
+    steps: int = 0
+    answered: Callable[[], int] = int
+
+    def beyond(self, share: float) -> bool:
+        """Whether so much of the budget is spent; 1.0 is all of it."""
+        passed = time.monotonic() - self._began
+        return self.answered() >= share * self.steps or passed >= PATIENCE * self.seconds
 
 
 @contextmanager
