@@ -120,9 +120,10 @@ def test_new_streams_join_the_last_corpus_and_the_next_night_sees_them(night: Ni
 def test_a_night_with_a_fault(tmp_path: Path, faulty: Faulty) -> None:
     some_of_the_corpus(tmp_path / "shipped")
     faulty.copy(tmp_path)
-    # Each bucket is minimised, which takes a while.
+    # Each bucket is minimised, which takes a while. With this seed the core, which is as loose as
+    # bots are, raises at no setting.
     ran = doge(tmp_path, *NIGHT, *CORPORA, "--shadow", faulty.shadow, "--max-transitions", 1500,
-               "--causes", 0)  # fmt: skip
+               "--seed", 7, "--causes", 0)  # fmt: skip
     found = ran.json
     assert ran.code == found["exit"] == 1
     assert found["resolved"] == []

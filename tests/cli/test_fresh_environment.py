@@ -113,7 +113,8 @@ def test_exports_fail_and_pass_as_they_should_where_only_doge_replay_is_installe
 def test_the_bare_installation_is_small(installed: tuple[Path, Bare]) -> None:
     bare = installed[1]
     assert len(bare.packages) <= 10, bare.packages
-    assert bare.size <= 45 * 2**20
+    # Half of it is zstandard, which brings each of its two ways to be called, with symbols.
+    assert bare.size <= 48 * 2**20
 
 
 def test_the_shadow_the_recorder_and_a_replay_work_in_it(
