@@ -26,7 +26,7 @@ def db() -> None:
     "merge",
     epilog="""\b
 Example:
-  doge-replay db merge artifacts/*/divergences.db -o divergences.db""",
+  doge-replay db merge night-1.db night-2.db -o divergences.db""",
 )
 @click.argument(
     "databases", nargs=-1, required=True, metavar="DB...", type=click.Path(path_type=Path)
