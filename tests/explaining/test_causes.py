@@ -8,48 +8,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cause_support import CORE, ENTRY, answers_of, edited, one_step
 from support.ports.making import executable
 
-from replay.explaining.causes.answered import Answered, Asking
 from replay.explaining.causes.corrected import CorrectedCore
 from replay.explaining.causes.inquiry import Account, Inquiry
 from replay.explaining.causes.leaves import ABSENT, Field, Pattern, changed, leaves_of
 from replay.explaining.causes.statement import (
     CauseKind,
-    Edited,
     Reading,
     Statement,
     Writing,
-    canonical_edit,
     cause_id,
 )
 from replay.explaining.causes.takings import Inapplicable, Sort, Taking, taken
-from replay.explaining.claims.deviations import Deviation
 from replay.explaining.editing.editable import Edit, EditableCore
 from replay.explaining.edits import edits_of
-from replay.streams.model import Start, Step, Stream
+from replay.streams.model import Stream
 from replay.targets.open import open_target
 
-CORE = EditableCore.open("python")
 SECONDS = 400.0
 """More than any search here needs, so that no result depends on how busy the machine is."""
 
-ENTRY = {"local_id": 1, "side": "buy", "role": "entry", "price": 0.1, "volume": 20.0,
-         "trade_id": "B", "cycle": 1}  # fmt: skip
 EXIT = {**ENTRY, "side": "sell", "role": "exit", "entry_price": 0.1, "entry_fee": 0.001}
-
-
-def _case(call: tuple[Any, ...], config: Any = None, sizes: Any = None, **state: Any) -> Stream:
-    start = Start({"market_price": 0.1, "now": 0.0, **state}, config or {}, 2.0, sizes)
-    return Stream(start, (Step(call),), "test")
-
-
-def _asked(folder: Path, switches: Iterable[str], *cases: Stream) -> list[Answered]:
-    cores = open_target("python"), open_target(str(executable(folder, switches)))
-    answered = Asking(*cores).ask(cases)
-    for core in cores:
-        core.close()
-    return answered
 
 
 def _edits(core: EditableCore) -> list[Edit]:
@@ -66,32 +47,27 @@ def _account(folder: Path, switches: Iterable[str], **cases: Stream) -> Account:
     return account
 
 
-def _edit(**values: Any) -> Edited:
-    edit = Deviation.read(values).edit(CORE)
-    return Edited(edit, canonical_edit(edit))
-
-
 def test_several_causes_in_the_same_and_in_other_functions_are_in_force_at_once(
     tmp_path: Path,
 ) -> None:
     even = (2, 1, "T", "sell", 0.1, 20.0, 0.0, 5.0)
     order = (2, 1, "T", "sell", 0.13, 20.0, 0.1, 5.0)
-    steps = _asked(
+    steps = answers_of(
         tmp_path,
         ("break-even-is-a-loss", "net-in-another-order", "fees-booked-twice"),
-        _case(even, orders=[{**EXIT, "entry_fee": 0.0}], total_fees=1.0),
-        _case(order, orders=[{**EXIT, "entry_fee": 0.7}], total_fees=1.0),
+        one_step(even, orders=[{**EXIT, "entry_fee": 0.0}], total_fees=1.0),
+        one_step(order, orders=[{**EXIT, "entry_fee": 0.7}], total_fees=1.0),
     )
     causes: list[Statement] = [
-        _edit(**{"in": ["count_loss"], "replace": "net < 0", "with": "net <= 0"}),
-        _edit(
+        edited(**{"in": ["count_loss"], "replace": "net < 0", "with": "net <= 0"}),
+        edited(
             **{
                 "in": ["booking._book"],
                 "replace": "net = gross - fees",
                 "with": "net = gross - closed.entry_fee - fee",
             }
         ),
-        _edit(
+        edited(
             **{
                 "in": ["booking._book"],
                 "replace": "state.total_fees + fee",
@@ -107,7 +83,7 @@ def test_several_causes_in_the_same_and_in_other_functions_are_in_force_at_once(
 
 
 def test_a_reading_is_what_is_made_of_a_document_before_the_core_reads_it(tmp_path: Path) -> None:
-    (step,) = _asked(tmp_path, ("null-is-missing",), _case((1, 5.0), cycle_a=None))
+    (step,) = answers_of(tmp_path, ("null-is-missing",), one_step((1, 5.0), cycle_a=None))
     corrected = CorrectedCore(CORE, reads_next=False)
     null = Reading(Pattern("state", "", "cycle_a"), Sort.NULL, Taking.MISSING)
     other = Reading(Pattern("state", "", "cycle_b"), Sort.NULL, Taking.MISSING)
@@ -116,11 +92,11 @@ def test_a_reading_is_what_is_made_of_a_document_before_the_core_reads_it(tmp_pa
 
 
 def test_a_condition_refuses_and_a_writing_changes_the_answer(tmp_path: Path) -> None:
-    refused, null = _asked(
+    refused, null = answers_of(
         tmp_path,
         ("nan-is-refused", "infinities-written-as-null"),
-        _case((1, 5.0), total_fees=math.nan),
-        _case((1, 5.0), total_fees=math.inf),
+        one_step((1, 5.0), total_fees=math.nan),
+        one_step((1, 5.0), total_fees=math.inf),
     )
     corrected = CorrectedCore(CORE, reads_next=False)
     condition = Reading(Pattern(kind="d"), Sort.NAN, Taking.REFUSED)
@@ -132,8 +108,8 @@ def test_a_condition_refuses_and_a_writing_changes_the_answer(tmp_path: Path) ->
 
 
 def test_an_edit_that_only_makes_the_core_raise_is_no_cause_of_a_refusal(tmp_path: Path) -> None:
-    (step,) = _asked(tmp_path, ("nan-is-refused",), _case((1, 5.0), total_fees=math.nan))
-    raising = _edit(
+    (step,) = answers_of(tmp_path, ("nan-is-refused",), one_step((1, 5.0), total_fees=math.nan))
+    raising = edited(
         **{"in": ["reducer._timer_tick"], "replace": "config.sticky_mode_enabled", "with": "1 / 0"}
     )
     corrected = CorrectedCore(CORE, reads_next=False)
@@ -148,7 +124,7 @@ def test_a_cause_has_the_same_id_everywhere_and_another_statement_has_another() 
 
 
 def test_documents_come_apart_and_together_again() -> None:
-    stream = _case((0, 0.2, 1.0), orders=[ENTRY, None])
+    stream = one_step((0, 0.2, 1.0), orders=[ENTRY, None])
     by_path = {leaf.path: leaf for leaf in leaves_of(stream)}
     assert by_path["state", "orders", 0, "side"].field == Field("state", "orders", "side", "e")
     assert by_path["state", "cycle_a"].value is ABSENT
@@ -179,7 +155,7 @@ def test_what_a_reader_makes_of_a_value(taking: Taking, value: Any, kind: str, m
 
 
 def test_the_search_names_a_reading_as_wide_as_both_cores_confirm(tmp_path: Path) -> None:
-    account = _account(tmp_path, ("null-is-missing",), one=_case((1, 5.0), cycle_a=None))
+    account = _account(tmp_path, ("null-is-missing",), one=one_step((1, 5.0), cycle_a=None))
     (cause,) = account.causes
     assert isinstance(cause.statement, Reading)
     assert (cause.statement.sort, cause.statement.taking) == (Sort.NULL, Taking.DEFAULT)
@@ -195,7 +171,7 @@ def test_the_search_tells_two_edits_in_one_step_apart(tmp_path: Path) -> None:
     account = _account(
         tmp_path,
         ("net-in-another-order", "fees-booked-twice"),
-        both=_case(call, orders=[{**EXIT, "entry_fee": 0.7}], total_fees=1.0),
+        both=one_step(call, orders=[{**EXIT, "entry_fee": 0.7}], total_fees=1.0),
     )
     assert len(account.causes) == 2
     assert all(cause.is_verified for cause in account.causes)

@@ -7,47 +7,25 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from cause_support import CORE, ENTRY, answers_of, edited, one_step
 from support.ports.making import executable
 
-from replay.explaining.causes.answered import Answered, Asking
 from replay.explaining.causes.corrected import CorrectedCore
 from replay.explaining.causes.inquiry import Account, Inquiry
 from replay.explaining.causes.leaves import Field, Leaf, Pattern, leaves_of
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.probes import alone, isolated
 from replay.explaining.causes.remembered import Remembered
-from replay.explaining.causes.statement import CauseKind, Edited, Reading, Statement, canonical_edit
+from replay.explaining.causes.statement import CauseKind, Edited, Reading, Statement
 from replay.explaining.causes.takings import Sort, Taking
-from replay.explaining.claims.deviations import Deviation
 from replay.explaining.editing.editable import Edit, EditableCore
 from replay.explaining.edits import edits_of
-from replay.streams.model import Start, Step, Stream
+from replay.streams.model import Stream
 from replay.targets.open import open_target
 
-CORE = EditableCore.open("python")
-ENTRY = {"local_id": 1, "side": "buy", "role": "entry", "price": 0.1, "volume": 20.0,
-         "trade_id": "B", "cycle": 1}  # fmt: skip
 EXIT = {**ENTRY, "side": "sell", "role": "exit", "entry_price": 0.1, "entry_fee": 0.0}
 FILL = (2, 1, "T", "sell", 0.1, 20.0, 0.0, 5.0)
 BREAK_EVEN = {"in": ["count_loss"], "replace": "net < 0", "with": "net <= 0"}
-
-
-def _case(call: tuple[Any, ...], config: Any = None, **state: Any) -> Stream:
-    start = Start({"market_price": 0.1, "now": 0.0, **state}, config or {}, 2.0, None)
-    return Stream(start, (Step(call),), "test")
-
-
-def _asked(folder: Path, switches: Iterable[str], *cases: Stream) -> list[Answered]:
-    cores = open_target("python"), open_target(str(executable(folder, switches)))
-    answered = Asking(*cores).ask(cases)
-    for core in cores:
-        core.close()
-    return answered
-
-
-def _edit(**values: Any) -> Edited:
-    edit = Deviation.read(values).edit(CORE)
-    return Edited(edit, canonical_edit(edit))
 
 
 def _edits(core: EditableCore) -> list[Edit]:
@@ -76,7 +54,7 @@ def _said(account: Account) -> list[tuple[str, str, str]]:
 def test_a_field_that_a_port_does_not_know_is_one_cause_whatever_value_it_has(
     tmp_path: Path,
 ) -> None:
-    cases = [_case((1, 5.0), profit_pct=value) for value in (3.0, "x", None, True)]
+    cases = [one_step((1, 5.0), profit_pct=value) for value in (3.0, "x", None, True)]
     account = _account(tmp_path, ("old-profit-name-unknown",), cases)
     (cause,) = account.causes
     assert cause.statement.says == "any value in profit_pct everywhere were taken for missing"
@@ -85,7 +63,7 @@ def test_a_field_that_a_port_does_not_know_is_one_cause_whatever_value_it_has(
 
 
 def test_two_readings_in_one_step_are_found_where_each_stands_alone(tmp_path: Path) -> None:
-    both = _case((1, 5.0), orders=[{**ENTRY, "side": " buy"}], cycle_a="2")
+    both = one_step((1, 5.0), orders=[{**ENTRY, "side": " buy"}], cycle_a="2")
     account = _account(tmp_path, ("texts-are-trimmed", "texts-are-numbers"), [both])
     said = _said(account)
     assert len(said) == len(account.causes) == 2
@@ -95,7 +73,7 @@ def test_two_readings_in_one_step_are_found_where_each_stands_alone(tmp_path: Pa
 
 def test_a_cause_that_spoils_a_step_at_which_the_cores_agree_is_taken_out(tmp_path: Path) -> None:
     wrong = Reading(Pattern("state", kind="d"), Sort.NUMBER, Taking.REFUSED)
-    cases = [_case((1, 5.0), total_fees=math.nan), _case((1, 5.0), total_fees=2.0)]
+    cases = [one_step((1, 5.0), total_fees=math.nan), one_step((1, 5.0), total_fees=2.0)]
     cores = open_target("python"), open_target(str(executable(tmp_path, ("nan-is-refused",))))
     inquiry = Inquiry(CORE, *cores, {"one": cases[:1]}, 400.0, generate=0, edits_of=_edits)
     inquiry.run()
@@ -114,18 +92,18 @@ def test_what_only_raises_somewhere_is_no_condition_on_the_value_that_made_it_ra
     """The port refuses three recoveries; that the config holds a NaN there says nothing."""
     (leaf,) = [
         one
-        for one in leaves_of(_case((1, 5.0), {"entry_pct_a": math.nan}))
+        for one in leaves_of(one_step((1, 5.0), {"entry_pct_a": math.nan}))
         if one.path == ("config", "entry_pct_a")
     ]
-    asked = _asked(tmp_path, ("own-distance-or-base",), *alone(leaf))
+    asked = answers_of(tmp_path, ("own-distance-or-base",), *alone(leaf))
     condition = Reading(Pattern(name="entry_pct_a"), Sort.NAN, Taking.REFUSED)
     assert len(asked) == 2
     assert all(step.meets(condition) and not step.has_ended for step in asked)
 
 
 def test_odd_values_are_put_apart_one_in_each_step(tmp_path: Path) -> None:
-    case = _case((1, 5.0), orders=[{**ENTRY, "side": " buy"}], cycle_a="2", now=1.0)
-    (step,) = _asked(tmp_path, (), case)
+    case = one_step((1, 5.0), orders=[{**ENTRY, "side": " buy"}], cycle_a="2", now=1.0)
+    (step,) = answers_of(tmp_path, (), case)
     odd = [one for one in step.leaves if one.value in (" buy", "2")]
     states: list[Any] = [stream.start.state for stream in isolated(step, odd)]
     values = [(state["orders"][0]["side"], state["cycle_a"]) for state in states]
@@ -140,7 +118,9 @@ def test_only_what_a_field_has_under_its_old_name_is_spoken_of_as_any_value() ->
 
 
 def test_a_step_that_a_cause_cannot_touch_is_not_run_again(tmp_path: Path) -> None:
-    tick, fill = _asked(tmp_path, (), _case((1, 5.0)), _case(FILL, orders=[EXIT], total_fees=1.0))
+    tick, fill = answers_of(
+        tmp_path, (), one_step((1, 5.0)), one_step(FILL, orders=[EXIT], total_fees=1.0)
+    )
     asked: list[int] = []
 
     class Counting(CorrectedCore):
@@ -151,7 +131,7 @@ def test_a_step_that_a_cause_cannot_touch_is_not_run_again(tmp_path: Path) -> No
     corrected = Counting(CORE, reads_next=False)
     corrected.learn_readers([tick, fill])
     remembered = Remembered(corrected)
-    causes: list[Statement] = [_edit(**BREAK_EVEN)]
+    causes: list[Statement] = [edited(**BREAK_EVEN)]
     for some in ([], causes, [], causes):
         found = remembered.left(some, [tick, fill])
         assert found == corrected.left(some, [tick, fill])
@@ -160,10 +140,10 @@ def test_a_step_that_a_cause_cannot_touch_is_not_run_again(tmp_path: Path) -> No
 
 
 def test_an_edit_in_force_may_raise_where_the_shadow_refuses(tmp_path: Path) -> None:
-    raising = _edit(
+    raising = edited(
         **{"in": ["reducer._timer_tick"], "replace": "config.sticky_mode_enabled", "with": "1 / 0"}
     )
-    (step,) = _asked(tmp_path, ("nan-is-refused",), _case((1, 5.0), total_fees=math.nan))
+    (step,) = answers_of(tmp_path, ("nan-is-refused",), one_step((1, 5.0), total_fees=math.nan))
     corrected = CorrectedCore(CORE, reads_next=False)
     corrected.learn_readers([step])
     pool = Pool(corrected)
@@ -174,12 +154,12 @@ def test_an_edit_in_force_may_raise_where_the_shadow_refuses(tmp_path: Path) -> 
 
 
 def test_a_search_whose_budget_is_spent_still_concludes(tmp_path: Path) -> None:
-    cases = [_case((1, 5.0), total_fees=math.nan), _case(FILL, orders=[EXIT], total_fees=1.0)]
+    cases = [one_step((1, 5.0), total_fees=math.nan), one_step(FILL, orders=[EXIT], total_fees=1.0)]
     account = _account(tmp_path, ("nan-is-refused", "break-even-is-a-loss"), cases, 0.001)
     assert account.kept == 2
     assert sum(map(len, account.left.values())) >= 1
 
 
 def test_a_condition_is_still_called_one(tmp_path: Path) -> None:
-    account = _account(tmp_path, ("nan-is-refused",), [_case((1, 5.0), total_fees=math.nan)])
+    account = _account(tmp_path, ("nan-is-refused",), [one_step((1, 5.0), total_fees=math.nan)])
     assert [one.kind for one in account.causes] == [CauseKind.CONDITION]
