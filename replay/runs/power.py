@@ -32,6 +32,7 @@ from replay.streams.corpus import Corpus
 from replay.streams.model import Segment, Stream
 from replay.targets.base import Target
 from replay.targets.open import CoreKind, kind_of, open_target
+from replay.targets.python.unheard import unheard
 
 WARMING_UNITS = 40
 """Generated streams that are looked at, besides the corpus, to see what is run at all."""
@@ -182,6 +183,7 @@ class Plan:
         return replace(self, again=dict(islice(sorted(survivors.items()), self.edits)))
 
 
+@unheard()
 def measure_power(
     plan: Plan, on_progress: Callable[[int, int], None] = lambda done, of: None
 ) -> Power:
@@ -226,10 +228,12 @@ class _Hunt:
 
     def run(self, on_progress: Callable[[int, int], None]) -> Power:
         plan = self._plan
-        run, never_run = self._functions()
+        edits = list(edits_of(self._core))
+        run = self._core.functions_run(self._unseen.streams)
+        never_run = tuple(sorted({edit.function for edit in edits if edit.function} - run))
         offered = [
             edit
-            for edit in edits_of(self._core)
+            for edit in edits
             if edit.kind is not EditKind.DEVIATION and (not edit.function or edit.function in run)
         ]
         again = [
@@ -254,12 +258,6 @@ class _Hunt:
             plan.seed, plan.max_transitions, len(offered), tuple(fates), tuple(again), unloadable,
             never_run,
         )  # fmt: skip
-
-    def _functions(self) -> tuple[frozenset[str], tuple[str, ...]]:
-        """The functions that streams run through, and the others that have edits."""
-        run = self._core.functions_run(self._unseen.streams)
-        there = {edit.function for edit in edits_of(self._core) if edit.function}
-        return run, tuple(sorted(there - run))
 
     def _readable(self) -> Iterator[tuple[str, Stream]]:
         for name, corpus in sorted(self._where.items()):
