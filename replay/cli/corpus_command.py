@@ -10,15 +10,12 @@ from replay.cli.common import core_options, corpus_option
 from replay.cli.console import Progress, say, say_json, say_table
 from replay.cli.run_report import say_unread
 from replay.errors import ExitCode, InputError, UsageError
-from replay.runs.distillation import smallest_cover, weighed
-from replay.runs.power_memory import memory_file, read_memory
 from replay.runs.report import unread_document
 from replay.safe_text import clean
 from replay.settings import Settings
 from replay.streams.content import why_not_taken
 from replay.streams.corpus import Corpus, Entry, FileCount
 from replay.streams.model import Rejected
-from replay.targets.open import open_target
 
 MAX_REJECTED_SHOWN = 20
 
@@ -220,6 +217,11 @@ def minimise_corpus(output: Path, settings: Settings, as_json: bool) -> int:
     the edits that the stream was the first to show. The corpus itself stays as it is. Exits 2
     where there is no stream.
     """
+    # Only here: what edits a core takes a while to load, and no other of these commands needs it.
+    from replay.runs.distillation import smallest_cover, weighed
+    from replay.runs.power_memory import memory_file, read_memory
+    from replay.targets.open import open_target
+
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UsageError(f"{output} is there already and not empty; minimising writes a new corpus")
     where = {stream: Corpus(d) for d in existing(settings.corpus) for stream in Corpus(d).streams()}
