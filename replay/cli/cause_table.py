@@ -10,7 +10,13 @@ from replay.findings.store.store import StoredFinding
 from replay.reports.wording import counted
 
 CAUSE_COLUMNS = (
-    *("cause", "status", "kind", "severity", "times", "buckets", "the shadow answers as if"),
+    "cause",
+    "status",
+    "kind",
+    "severity",
+    "times",
+    "buckets",
+    "the shadow answers as if",
 )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from replay.cli.common import core_options, corpus_option, explanations_option, strict_option
-from replay.cli.console import Progress, note
+from replay.cli.console import note, progress
 from replay.cli.run_report import announce, finish
 from replay.errors import ExitCode, InputError
 from replay.findings.store.store import RunKind
@@ -55,22 +55,21 @@ def run(
     items, unread = stream_items(settings, inputs, expectations, drawn)
     with running(RunKind.RUN, settings, {"inputs": list(inputs)}, announce) as under_way:
         report = under_way.report
-        progress = Progress("run", quiet=as_json)
         report.misses = expectations.misses
         report.unread = unread
-        replay_all(
-            items,
-            under_way.authority,
-            under_way.shadow,
-            under_way.collector,
-            under_way.open_minimisers,
-            report,
-            expectations,
-            lambda tally: progress.update(tally.transitions),
-            on_idle=report.reject,
-            drawn=drawn,
-        )
-        progress.end()
+        with progress("run", quiet=as_json) as on_progress:
+            replay_all(
+                items,
+                under_way.authority,
+                under_way.shadow,
+                under_way.collector,
+                under_way.open_minimisers,
+                report,
+                expectations,
+                on_progress,
+                on_idle=report.reject,
+                drawn=drawn,
+            )
         if report.tally.transitions:
             under_way.check()
     code = finish(report, as_json)
