@@ -14,7 +14,6 @@ from replay.differential.conditions.condition import Condition
 from replay.errors import ExitCode, ReplayError, UsageError
 from replay.findings.store.routes import Split
 from replay.findings.store.splits import (
-    OpenPair,
     SplitPreview,
     Tried,
     counted,
@@ -27,6 +26,7 @@ from replay.runs.cores import pair_of
 from replay.safe_text import clean
 from replay.settings import Settings
 from replay.targets.base import Target
+from replay.targets.pair import OpenPair
 
 MAX_NAMED = 10
 """Cases that could not be decided on and are named."""

@@ -8,8 +8,10 @@ from replay.differential.lockstep import Lockstep, Tally, run_stream
 from replay.differential.model import Finding, Signature
 from replay.differential.routing_table import NO_ROUTING, Routing
 from replay.differential.uncompared import settles
+from replay.errors import FailureStorm
 from replay.streams.model import Stream, segments_of
 from replay.targets.base import Target
+from replay.targets.pair import OpenPair, fresh_pair
 
 
 class Probed(NamedTuple):
@@ -38,6 +40,15 @@ def probe_case(
     found = run_stream(lockstep, segments_of(case, session))
     uncompared = lockstep.last_uncompared if case.steps else NO_STEPS
     return Probed(found, uncompared, lockstep.tally)
+
+
+def probe_afresh(open_pair: OpenPair, case: Stream) -> Probed | None:
+    """Runs a case on cores that have seen nothing else; None where one fails again and again."""
+    with fresh_pair(open_pair) as (authority, shadow):
+        try:
+            return probe_case(authority, shadow, case)
+        except FailureStorm:
+            return None
 
 
 NO_STEPS = "the case has no steps"

@@ -9,7 +9,6 @@ not.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from replay.differential.compare import equal
@@ -19,9 +18,8 @@ from replay.differential.routing_table import NO_ROUTING, Routing
 from replay.differential.uncompared import settles
 from replay.errors import FailureStorm
 from replay.streams.model import Segment, Stream, segments_of
-from replay.targets.base import Failure, StepResult, Target
-
-OpenPair = Callable[[], tuple[Target, Target]]
+from replay.targets.base import Failure, StepResult
+from replay.targets.pair import OpenPair, fresh_pair
 
 TIMES = 20
 SECONDS = 5.0
@@ -93,21 +91,18 @@ class _Once:
 
 def _ask(case: Stream, signature: Signature, open_pair: OpenPair, routing: Routing) -> _Once | None:
     """One run of a case; None where a core failed in a way that was not asked about."""
-    authority, shadow = open_pair()
-    try:
+    last: list[StepResult] = []
+
+    def answered(segment: Segment, outcomes: list[StepResult]) -> None:
+        last[:] = outcomes[-1:]
+
+    with fresh_pair(open_pair) as (authority, shadow):
         lockstep = Lockstep(authority, shadow, routing)
-        last: list[StepResult] = []
-
-        def answered(segment: Segment, outcomes: list[StepResult]) -> None:
-            last[:] = outcomes[-1:]
-
         lockstep.on_answered = answered  # type: ignore[assignment]
-        found = run_stream(lockstep, segments_of(case, 0))
-    except FailureStorm:
-        return None
-    finally:
-        authority.close()
-        shadow.close()
+        try:
+            found = run_stream(lockstep, segments_of(case, 0))
+        except FailureStorm:
+            return None
     wanted = [finding for finding in found if finding.signature == signature]
     if not wanted and any(finding.verdict is not Verdict.DIVERGE for finding in found):
         return None

@@ -11,14 +11,15 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from replay.differential.probing import Probed, probe_case
+from replay.differential.probing import Probed, probe_afresh, probe_case
 from replay.errors import FailureStorm
 from replay.findings.account import CauseCase, StoredCause
 from replay.findings.lifecycle import MIN_REPLAYS, Status, once_seen
 from replay.findings.store.store import Store
-from replay.runs.collector import Collector, OpenPair
+from replay.runs.collector import Collector
 from replay.runs.report import Report
 from replay.targets.base import Target
+from replay.targets.pair import OpenPair
 
 
 def causes_to_ask(store: Store) -> tuple[StoredCause, ...]:
@@ -110,15 +111,8 @@ class CauseCases:
     def _agrees_afresh(self, case: CauseCase) -> bool:
         """One replay on cores that have seen nothing else. False where a core failed, or both
         refuse what they were to be compared on."""
-        authority, shadow = self.open_pair()
-        try:
-            probed = probe_case(authority, shadow, case.stream)
-        except FailureStorm:
-            return False
-        finally:
-            authority.close()
-            shadow.close()
-        return not probed.found and _settles(case, probed)
+        probed = probe_afresh(self.open_pair, case.stream)
+        return probed is not None and not probed.found and _settles(case, probed)
 
     def _write(self, cause: StoredCause, status: Status, why: str) -> None:
         evidence = {

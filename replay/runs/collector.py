@@ -16,9 +16,9 @@ from replay.differential.routing_table import NO_ROUTING, Routing
 from replay.findings.lifecycle import word_when_seen
 from replay.findings.store.store import FailureCount, Store
 from replay.runs.report import FindingLine
-from replay.targets.base import Failure, FailureKind, Target
+from replay.targets.base import Failure, FailureKind
+from replay.targets.pair import OpenPair, fresh_pair
 
-OpenPair = Callable[[], tuple[Target, Target]]
 """Opens an authority and a shadow that are used for nothing but minimising."""
 
 FLUSH_SECONDS = 2.0
@@ -137,17 +137,13 @@ class Collector:
         """Minimises the first occurrences of buckets, with a pair of cores of their own."""
         if not findings:
             return
-        authority, shadow = open_pair()
-        try:
+        with fresh_pair(open_pair) as (authority, shadow):
             for finding in findings[:MAX_MINIMISED]:
                 smaller = minimise(finding, authority, shadow, routing=self.routing)
                 if smaller is not None and shows_afresh(
                     smaller.finding, open_pair, routing=self.routing
                 ):
                     self.take_minimised(smaller)
-        finally:
-            authority.close()
-            shadow.close()
 
     def _count_failure(self, finding: Finding, times: int) -> None:
         for role, result in (("authority", finding.authority), ("shadow", finding.shadow)):

@@ -16,23 +16,20 @@ from __future__ import annotations
 import datetime
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from replay.differential.probing import probe_case
+from replay.differential.probing import probe_afresh
 from replay.differential.routing_table import Routing
 from replay.differential.steadiness import TIMES, Asked, ask_again
-from replay.errors import FailureStorm
 from replay.explaining.claims.outdated import why_set_aside
 from replay.explaining.claims.recheck import Explained
 from replay.findings.lifecycle import HistoryEntry, Status, first_status, once_agreed, once_seen
 from replay.findings.store.store import CorePair, Store, StoredFinding
 from replay.runs.report import FindingLine, Report
 from replay.streams.model import Stream
-from replay.targets.base import Target
-
-OpenPair = Callable[[], tuple[Target, Target]]
+from replay.targets.pair import OpenPair
 
 REPLAYS = 2
 """How often the exact case has to agree before a finding counts as fixed."""
@@ -204,14 +201,8 @@ class Conclusion:
     def _is_gone(self, finding: StoredFinding, case: Stream) -> bool:
         """One replay on cores that have seen nothing else. False where a core failed, or both
         refuse what they were to be compared on."""
-        authority, shadow = self.open_pair()
-        try:
-            return probe_case(authority, shadow, case).is_gone(finding.signature)
-        except FailureStorm:
-            return False
-        finally:
-            authority.close()
-            shadow.close()
+        probed = probe_afresh(self.open_pair, case)
+        return probed is not None and probed.is_gone(finding.signature)
 
     # What is written
 

@@ -18,13 +18,14 @@ from replay.differential.uncompared import all_refused_words
 from replay.errors import FailureStorm
 from replay.findings.store.store import StoredFinding
 from replay.fuzzing.features import Features
-from replay.runs.collector import Collector, OpenPair
+from replay.runs.collector import Collector
 from replay.runs.coverage_counter import Drawn, Exercising
 from replay.runs.report import Report
 from replay.streams.model import Rejected, Segment
 from replay.streams.parity_cases import ParityCase, expected_misses
 from replay.targets.base import Outcome, Target, is_refusal
 from replay.targets.compact import Plain, state_document
+from replay.targets.pair import OpenPair
 
 FIRST_STEPS = 16
 """Steps by which two streams are told apart."""

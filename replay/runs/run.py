@@ -21,7 +21,7 @@ from replay.runs.orphans import ending_orphans
 from replay.runs.report import NOT_MADE, Report
 from replay.settings import Settings
 from replay.targets.base import Target
-from replay.targets.pair import PairSpec
+from replay.targets.pair import PairSpec, fresh_pair
 
 
 class Running:
@@ -126,7 +126,7 @@ def running(
     if settings.explanations is not None:
         explanations = read_explanations(settings.explanations)
     cores = pair_of(settings)
-    with ending_orphans(), _opened(cores) as targets, Store.open(settings.db) as store:
+    with ending_orphans(), fresh_pair(cores.open) as targets, Store.open(settings.db) as store:
         report = Report(
             str(kind), targets[0].identity, targets[1].identity, seed=seed, profile=profile
         )
@@ -165,17 +165,6 @@ def running(
             raise error or raised from None
         if error is not None:
             raise error
-
-
-@contextmanager
-def _opened(cores: PairSpec) -> Iterator[tuple[Target, Target]]:
-    """Both cores, closed in the end."""
-    targets = cores.open()
-    try:
-        yield targets
-    finally:
-        for target in targets:
-            target.close()
 
 
 def _totals(report: Report) -> RunTotals:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
 from replay.targets.base import Target
 from replay.targets.executable.supervisor import Limits
 from replay.targets.open import open_target
+
+OpenPair = Callable[[], tuple[Target, Target]]
+"""Opens an authority and a shadow that have seen nothing yet."""
 
 MINIMISING_TIMEOUT = 1.0
 """Seconds: the minimiser makes many attempts, and a core that hangs would cost the whole deadline
@@ -59,3 +64,14 @@ class PairSpec:
             storm_in_a_row=sys.maxsize,
             storm_total=sys.maxsize,
         )
+
+
+@contextmanager
+def fresh_pair(open_pair: OpenPair) -> Iterator[tuple[Target, Target]]:
+    """A pair of cores of one's own, closed in the end."""
+    authority, shadow = open_pair()
+    try:
+        yield authority, shadow
+    finally:
+        authority.close()
+        shadow.close()

@@ -13,7 +13,7 @@ by one.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,7 @@ from replay.streams.model import CallCode, Start, Step, Stream, segments_of
 from replay.targets.base import Failure, Target, Work, is_refusal
 from replay.targets.compact import state_document
 from replay.targets.cursor import settings_after
+from replay.targets.pair import OpenPair, fresh_pair
 from replay.targets.readers import readers_of
 
 MAX_ATTEMPTS = 2000
@@ -94,7 +95,7 @@ def minimise(
 
 def shows_afresh(
     finding: Finding,
-    open_pair: Callable[[], tuple[Target, Target]],
+    open_pair: OpenPair,
     *,
     routing: Routing = NO_ROUTING,
 ) -> bool:
@@ -103,14 +104,11 @@ def shows_afresh(
     A core that remembers may have been led astray by the attempts before; what it shows only
     then is no case to hand to anybody.
     """
-    authority, shadow = open_pair()
-    try:
-        found = probe(authority, shadow, finding.case, 0, routing=routing)
-    except FailureStorm:
-        return False
-    finally:
-        authority.close()
-        shadow.close()
+    with fresh_pair(open_pair) as (authority, shadow):
+        try:
+            found = probe(authority, shadow, finding.case, 0, routing=routing)
+        except FailureStorm:
+            return False
     return any(one.signature == finding.signature for one in found)
 
 

@@ -7,7 +7,7 @@ decided on and stays where it is, as do the many occurrences that were only coun
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from replay.differential.conditions.condition import Condition, ConditionError
@@ -20,8 +20,7 @@ from replay.findings.store.routes import Split, check_name
 from replay.findings.store.store import KeptStream, Store, StoredFinding
 from replay.streams.model import Stream
 from replay.targets.base import Failure, Target
-
-OpenPair = Callable[[], tuple[Target, Target]]
+from replay.targets.pair import OpenPair, fresh_pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,12 +183,8 @@ def minimise_parts(store: Store, run: int, split: Split, open_pair: OpenPair) ->
         stored = store.finding(finding.id)
         if stored.minimised:
             continue
-        authority, shadow = open_pair()
-        try:
+        with fresh_pair(open_pair) as (authority, shadow):
             smaller = minimise(finding, authority, shadow, routing=routing)
-        finally:
-            authority.close()
-            shadow.close()
         if smaller is not None and shows_afresh(smaller.finding, open_pair, routing=routing):
             store.store_minimised(
                 run, finding.id, smaller.finding, smaller.attempts, smaller.seconds
