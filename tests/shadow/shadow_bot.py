@@ -33,14 +33,14 @@ PATIENCE = 90.0
 class Bot:
     """One slot. `machine` is an adapter, a module, or a drop-in."""
 
-    def __init__(self, machine: Any, seed: int = 1, config: Any = None) -> None:
+    def __init__(self, machine: Any, seed: int = 1, config: Any = None, price: float = 0.2) -> None:
         self.machine = machine
         self.config = config or machine.EngineConfig(
             entry_pct=0.1, profit_pct=0.5, maker_fee_pct=0.05, s1_orphan_after_sec=float("inf")
         )
         self.random = random.Random(seed)
         self.sizes = {"A": 5.0, "B": 6.0}
-        self.price, self.now = 0.2, 1_750_000_000.0
+        self.price, self.now = price, 1_750_000_000.0
         state, _, orders = machine.bootstrap_orders(
             machine.PairState(self.price, self.now, profit_pct_runtime=0.5), self.config, 5.0
         )

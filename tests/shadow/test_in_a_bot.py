@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import subprocess
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +71,42 @@ def test_six_slots_are_six_chains_whether_they_are_named_or_not(
     assert metrics["total_divergences"] == metrics["shadow_failures"] == 0
     chains = sorted(map(len, slots_of(tmp_path).values()))
     assert chains == sorted(bot.calls for bot in bots)
+
+
+def independent_steps(folder: Path, core_exe: str) -> dict[str, int]:
+    """What a run over a journal counts as independent, by event."""
+    (journal,) = folder.iterdir()
+    command = ["run", str(journal), "--shadow", core_exe, "--db", str(folder / "a.db"), "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "replay", *command], capture_output=True, text=True, check=True
+    )
+    bounds = json.loads(done.stdout)["bounds"]
+    return {bound["event"]: bound["independent"] for bound in bounds}
+
+
+def test_slots_that_nobody_names_cost_neither_bounds_nor_journal(
+    core_exe: str, tmp_path: Path
+) -> None:
+    sizes: dict[bool, int] = {}
+    counts: dict[bool, dict[str, int]] = {}
+    for is_named in (True, False):
+        folder = tmp_path / str(is_named)
+        adapter = wrap(core, ShadowOptions(shadow=True, executable=core_exe, journal=folder))
+        bots = [Bot(adapter, seed, price=0.2 + seed / 100) for seed in range(6)]
+        for _ in range(60):
+            for number, bot in enumerate(bots):
+                with adapter.slot(number) if is_named else nullcontext():
+                    bot.step()
+        assert adapter.drain(60)
+        adapter.close()
+        (journal,) = folder.iterdir()
+        sizes[is_named] = journal.stat().st_size
+        counts[is_named] = independent_steps(folder, core_exe)
+    assert "FillEvent" in counts[True]
+    assert counts[False].keys() == counts[True].keys()
+    for event, independent in counts[True].items():
+        assert counts[False][event] == pytest.approx(independent, rel=0.05), event
+    assert sizes[False] <= 1.3 * sizes[True]
 
 
 def test_a_backtest_that_waits_drops_nothing(core_exe: str) -> None:
