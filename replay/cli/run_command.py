@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from replay.runs.replay import Expectations, FirstTimes, replay_all
 from replay.runs.run import running
 from replay.settings import Settings
 from replay.streams.corpus import Corpus, segments_of
-from replay.streams.inputs import Hooks, read_files
+from replay.streams.inputs import Hooks, RecordedCores, read_files
 from replay.streams.log_files import Wanted, find_files
 from replay.streams.model import Rejected, Segment, Unread
 from replay.streams.opening import path_of
@@ -52,11 +53,13 @@ def run(
     or a directory of these; `-` is standard input. Without any, the whole corpus is replayed.
     """
     expectations, drawn = Expectations(), FirstTimes()
-    items, unread = stream_items(settings, inputs, expectations, drawn)
+    recorded: Counter[RecordedCores] = Counter()
+    items, unread = stream_items(settings, inputs, expectations, drawn, recorded)
     with running(RunKind.RUN, settings, {"inputs": list(inputs)}, announce) as under_way:
         report = under_way.report
         report.misses = expectations.misses
         report.unread = unread
+        report.recorded_cores = recorded
         with progress("run", quiet=as_json) as on_progress:
             replay_all(
                 items,
@@ -79,7 +82,11 @@ def run(
 
 
 def stream_items(
-    settings: Settings, inputs: tuple[str, ...], expectations: Expectations, drawn: FirstTimes
+    settings: Settings,
+    inputs: tuple[str, ...],
+    expectations: Expectations,
+    drawn: FirstTimes,
+    recorded: Counter[RecordedCores],
 ) -> tuple[Iterator[Segment | Rejected], tuple[Unread, ...]]:
     """The segments of all inputs, or of the whole corpus, and what of the inputs is not read.
     Raises InputError for an input that is neither a path nor the ID of a corpus stream, before
@@ -102,7 +109,10 @@ def stream_items(
         expectations.add(key, case)
         drawn.leave_out(key)
 
-    hooks = Hooks(on_case=on_case, on_stream=drawn.leave_out)
+    def on_cores(cores: RecordedCores) -> None:
+        recorded[cores] += 1
+
+    hooks = Hooks(on_case=on_case, on_stream=drawn.leave_out, on_cores=on_cores)
     return read_files(found.files, hooks=hooks), found.unread
 
 

@@ -23,6 +23,7 @@ from replay.reports.wording import (
     nothing_drawn,
     percent,
     phases_words,
+    recorded_words,
     set_aside_words,
     severity_words,
     status_words,
@@ -86,6 +87,8 @@ def _say_run(report: Report) -> None:
     ):
         if check.ok is not None:
             say(f"  {name:10} {clean(words(check))}")
+    for recorded in recorded_words(report):
+        say(f"  recorded   {clean(recorded)}")
     if report.claims:
         holding = sum(claim.ok for claim in report.claims)
         say(f"  explained  {holding} of {counted(len(report.claims), 'explanation')} hold")

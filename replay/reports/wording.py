@@ -17,6 +17,7 @@ from replay.reports.texts import plain
 from replay.runs.coverage import PHASES, Bound, Exercised, call_name_of
 from replay.runs.report import Check, FindingLine, Group, Report
 from replay.runs.slot_phase import UNKNOWN_PHASE
+from replay.streams.inputs import RecordedCores
 from replay.streams.model import Unread
 from replay.targets.base import CoreIdentity
 
@@ -48,6 +49,7 @@ INDEPENDENT = (
 """What a bound is about."""
 
 MAX_REJECTED, MAX_IDS = 200, 10
+SHORT_HASH = 12
 
 WEAKER = "by a signed note; nothing was run"
 
@@ -244,6 +246,23 @@ def unread_words(unread: Sequence[Unread]) -> list[str]:
     return [
         f"{plain(one.file)}: {plain(one.reason)}" + (" (MAY BE A LOG)" if one.is_doubtful else "")
         for one in unread[:MAX_REJECTED]
+    ]
+
+
+def recorded_words(report: Report) -> list[str]:
+    """With which other cores the journals were recorded. Nothing where these were the same: what
+    is replayed on other cores says nothing of those that ran."""
+    own = report.own_cores
+    return [
+        f"with {' and '.join(others)} ({counted(lines, 'full line')})"
+        for cores, lines in sorted(report.recorded_cores.items())
+        if (
+            others := [
+                f"another {side} ({ran[:SHORT_HASH]}, here {here[:SHORT_HASH]})"
+                for side, ran, here in zip(RecordedCores._fields, cores, own, strict=True)
+                if ran not in ("", here)
+            ]
+        )
     ]
 
 

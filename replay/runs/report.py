@@ -6,6 +6,7 @@ all of them say); here is what they all show, and the JSON that scripts read.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -21,6 +22,7 @@ from replay.findings.severity import Severity, rank
 from replay.findings.store.stored import RunKind
 from replay.runs.commands import Commands
 from replay.runs.coverage import Bound, Exercised
+from replay.streams.inputs import RecordedCores
 from replay.streams.model import CALL_NAMES, CallCode, Rejected, Unread
 from replay.targets.base import CoreIdentity
 
@@ -173,7 +175,8 @@ class Report:
     could not be told: their case shows something else, or both cores refuse it; `regressed` and
     `fixed` the IDs that became so in this run, those of causes among them. `features` is what the
     authority was seen to do, `exercised` what was compared there; `new_streams` how many streams
-    joined the corpus; `unread` is what lay in directories that were given and was not read.
+    joined the corpus; `unread` is what lay in directories that were given and was not read;
+    `recorded_cores` are those that the journals name, with how many lines name each pair.
     `fault` says in what doge-replay itself failed where that ended the run, and `set_aside` are the
     units in which it did. With `strict` nothing counts as explained. `commands` makes those that
     ask the same cores again. `account` has the causes, where they were looked for, and `power`
@@ -188,6 +191,7 @@ class Report:
     rejected: list[Rejected] = field(default_factory=list)
     rejected_count: int = 0
     unread: tuple[Unread, ...] = ()
+    recorded_cores: Counter[RecordedCores] = field(default_factory=Counter)
     findings: list[FindingLine] = field(default_factory=list)
     misses: list[str] = field(default_factory=list)
     canary: Check = NOT_MADE
@@ -285,6 +289,11 @@ class Report:
             return ExitCode.PROVES_NOTHING
         return ExitCode.CLEAN
 
+    @property
+    def own_cores(self) -> RecordedCores:
+        """The cores of this run, as a journal would name them."""
+        return RecordedCores(self.authority.sha256, self.shadow.sha256)
+
     def calls(self) -> dict[str, int]:
         """How many steps of each kind were compared."""
         named = {
@@ -315,6 +324,10 @@ class Report:
             "rejected": [one._asdict() for one in self.rejected],
             "rejected_count": self.rejected_count,
             **unread_document(self.unread),
+            "recorded_cores": [
+                {**cores._asdict(), "lines": lines, "are_these": cores == self.own_cores}
+                for cores, lines in sorted(self.recorded_cores.items())
+            ],
             "failures": [
                 {"class": str(kind), "count": count}
                 for kind, count in sorted(self.tally.failures.items())

@@ -6,56 +6,36 @@ running is what the file was when it was started, and a file that changes is not
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from replay.targets.python.source_files import SourceFiles, single_file, source_files
+
 LOOK_EVERY = 5.0
 """Seconds between two looks at the files."""
+
+Finder = Callable[[Path], SourceFiles]
 
 Seen = dict[str, Any]
 """What is known of a core: `path`; `sha256` of what runs, `on_disk` of what its file has by now
 (empty where it cannot be read); `version`; how many `changes` of the file were noticed."""
 
 
-def python_sources(module: object) -> list[str]:
-    """The files of a module's own code: all of its folder where it is a package."""
-    file = getattr(module, "__file__", None)
-    if not isinstance(file, str):
-        return []
-    path = Path(file)
-    return sorted(map(str, path.parent.glob("*.py"))) if path.name == "__init__.py" else [file]
-
-
-def hash_of(files: list[str]) -> str:
-    """The SHA-256 of a file; of several, over their names and contents. Empty where one cannot be
-    read."""
-    try:
-        if len(files) == 1:
-            with open(files[0], "rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
-        digest = hashlib.sha256()
-        for name in files:
-            content = Path(name).read_bytes()
-            digest.update(f"{Path(name).name}\0{len(content)}\0".encode() + content)
-        return digest.hexdigest() if files else ""
-    except OSError:
-        return ""
-
-
 class CoreFiles:
     """The files of one core, and what is known of them."""
 
-    def __init__(self, path: str, files: list[str], version: str, former: Seen | None) -> None:
-        """`former` is what a process before this one has seen of the same core."""
-        self._files = files
+    def __init__(self, path: str, files: Finder, version: str, former: Seen | None) -> None:
+        """`files` finds those of a core at its path; an empty path has none. `former` is what a
+        process before this one has seen of the same core."""
+        self._path, self._find = path, files
+        self._files: tuple[Path, ...] = ()
+        now = self._hash()
         self._marks = self._stat()
-        now = hash_of(files)
         self.seen: Seen = {
             "path": path,
             "sha256": now,
@@ -72,7 +52,7 @@ class CoreFiles:
         if marks == self._marks:
             return False
         self._marks = marks
-        return self._is_now(hash_of(self._files))
+        return self._is_now(self._hash())
 
     def started(self) -> None:
         """What is on the disk runs from now on."""
@@ -84,6 +64,17 @@ class CoreFiles:
         self.seen["on_disk"] = digest
         self.seen["changes"] += 1
         return True
+
+    def _hash(self) -> str:
+        """The SHA-256 of the core's files as they are now; empty where one cannot be read."""
+        if not self._path:
+            return ""
+        found = self._find(Path(self._path))
+        self._files = found.files
+        try:
+            return found.sha256()
+        except OSError:
+            return ""
 
     def _stat(self) -> list[tuple[int, ...]]:
         marks: list[tuple[int, ...]] = []
@@ -99,17 +90,17 @@ class CoresSeen:
 
     def __init__(
         self,
-        authority: tuple[str, list[str], str],
+        authority: tuple[str, str],
         executable: str,
         former: Mapping[str, Seen] | None = None,
     ) -> None:
-        """`authority` has the path, the files and the version of the bot's module."""
+        """`authority` has the path and the version of the bot's module."""
         former = former or {}
-        path, files, version = authority
-        self._authority = CoreFiles(path, files, version, former.get("authority"))
+        path, version = authority
+        self._authority = CoreFiles(path, source_files, version, former.get("authority"))
         found = os.path.abspath(shutil.which(executable) or executable)
         shadow = former.get("shadow")
-        self._shadow = CoreFiles(found, [found], "unknown", dict(shadow) if shadow else None)
+        self._shadow = CoreFiles(found, single_file, "unknown", dict(shadow) if shadow else None)
         # This process starts the executable anew, whatever ran before it.
         self._shadow.started()
         self._children: set[int] = set()

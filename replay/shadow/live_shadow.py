@@ -23,7 +23,6 @@ from typing import Any
 from replay.shadow.answering import Executable, HaskellBackend
 from replay.shadow.arguments import CHECK, REGIME, TRANSITION
 from replay.shadow.call_deltas import Compactor
-from replay.shadow.cores_seen import python_sources
 from replay.shadow.feeder import Feeder
 from replay.shadow.metrics import Counter, Counts, Latency, Tally, telemetry
 from replay.shadow.options import Backend, ShadowOptions
@@ -377,9 +376,8 @@ def _answers(options: ShadowOptions) -> Backend:
     return Backend.HASKELL if is_haskell else Backend.PYTHON
 
 
-def _authority_of(module: Any) -> tuple[str, list[str], str]:
-    """The path, the files and the version of a bot's module."""
+def _authority_of(module: Any) -> tuple[str, str]:
+    """The path and the version of a bot's module."""
     path = getattr(module, "__file__", None)
-    files = [os.path.abspath(one) for one in python_sources(module)]
     version = str(getattr(module, "__version__", "unknown"))[:100]
-    return os.path.abspath(path) if isinstance(path, str) else "", files, version
+    return os.path.abspath(path) if isinstance(path, str) else "", version

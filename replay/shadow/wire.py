@@ -30,8 +30,8 @@ class Settings:
     max_bytes: int = 32 << 20
     full_every: int = 256
     compress: bool = True
-    authority: tuple[str, list[str], str] = ("", [], "unknown")
-    """The path, the files and the version of the bot's module."""
+    authority: tuple[str, str] = ("", "unknown")
+    """The path and the version of the bot's module."""
     cores: dict[str, Any] = field(default_factory=dict)
     """What a process before has seen of both cores."""
 

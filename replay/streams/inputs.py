@@ -29,6 +29,16 @@ from replay.streams.requests import RequestReader
 from replay.streams.stream_file import MAGIC, SUFFIX, read_segments
 from replay.streams.strict_json import CutOffError, JsonError, parse
 
+MAX_HASH = 64
+"""Hexadecimal digits of a SHA-256."""
+
+
+class RecordedCores(NamedTuple):
+    """The SHA-256 of both cores that ran while a journal was written, "" where it is not told."""
+
+    authority: str
+    shadow: str
+
 
 class ShadowMark(NamedTuple):
     """What a journal's line says about the live shadow: whether it agreed, and its error. `seq` and
@@ -46,12 +56,13 @@ class ShadowMark(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Hooks:
     """Who is told while files are read: of a parity case with its stream's key before its first
-    segment, of a corpus stream's key likewise, and of each journal line that the live shadow
-    marked, before its step."""
+    segment, of a corpus stream's key likewise, of each journal line that the live shadow
+    marked, before its step, and of the cores that a full line says it was recorded with."""
 
     on_case: Callable[[int, ParityCase], None] = lambda key, case: None
     on_stream: Callable[[int], None] = lambda key: None
     on_shadow: Callable[[ShadowMark], None] = lambda mark: None
+    on_cores: Callable[[RecordedCores], None] = lambda cores: None
 
 
 NO_HOOKS = Hooks()
@@ -222,6 +233,8 @@ class _Router:
             reason: str | None = "is JSON, but no object"
         elif "v" in document and not _is_snapshot(document):
             reason = self._journal.feed(document, line.number, data)
+            if (cores := _cores_of(document.get("cores"))) is not None:
+                self._hooks.on_cores(cores)
             if isinstance(document.get("shadow"), dict):
                 self._hooks.on_shadow(self._mark(document, line.number))
         elif "method" in document:
@@ -262,6 +275,16 @@ class _Router:
         key = next(self._keys)
         self._hooks.on_case(key, case)
         yield from segments_of(case.stream, key, SEGMENT_STEPS)
+
+
+def _cores_of(value: Any) -> RecordedCores | None:
+    """The cores that a full line names; None where it names none, or nobody could read them."""
+    if not isinstance(value, dict):
+        return None
+    authority, shadow = value.get("authority", ""), value.get("shadow", "")
+    if not (isinstance(authority, str) and isinstance(shadow, str) and authority + shadow):
+        return None
+    return RecordedCores(authority[:MAX_HASH], shadow[:MAX_HASH])
 
 
 _ROW_KEYS = frozenset(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
 import shutil
@@ -10,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from runbook_support import doge
 from shadow_bot import Bot, Journal, wait_for
 
 from replay import core
 from replay.shadow import ShadowOptions, cores_seen, wrap
 from replay.shadow.cores_seen import CoreFiles
 from replay.streams.lines import Line, read_lines
+from replay.targets.python.source_files import single_file, source_files
 
 
 def sha(path: Path) -> str:
@@ -26,7 +29,7 @@ def test_a_file_that_changes_is_told_from_what_runs(tmp_path: Path) -> None:
     file = tmp_path / "core"
     file.write_text("one")
     first = sha(file)
-    files = CoreFiles(str(file), [str(file)], "1", None)
+    files = CoreFiles(str(file), single_file, "1", None)
     assert not files.look()
     (tmp_path / "other").write_text("two")
     os.replace(tmp_path / "other", file)
@@ -34,7 +37,7 @@ def test_a_file_that_changes_is_told_from_what_runs(tmp_path: Path) -> None:
     assert files.seen == {"path": str(file), "sha256": first, "on_disk": sha(file),
                           "version": "1", "changes": 1}  # fmt: skip
     # A process that is started later than the change knows what the one before it has seen.
-    later = CoreFiles(str(file), [str(file)], "1", files.seen)
+    later = CoreFiles(str(file), single_file, "1", files.seen)
     assert later.seen == files.seen
     later.started()
     assert later.seen["sha256"] == sha(file)
@@ -88,12 +91,51 @@ def test_an_executable_exchanged_under_a_running_bot_is_noticed(
     assert cores_seen.LOOK_EVERY < 60.0
 
 
-@pytest.mark.parametrize("kind", ["module", "package"])
-def test_a_module_is_its_file_and_a_package_all_of_its_files(tmp_path: Path, kind: str) -> None:
-    class Module:
-        __file__ = str(tmp_path / ("one.py" if kind == "module" else "__init__.py"))
+def test_a_helper_exchanged_under_a_running_bot_is_another_authority(
+    core_exe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "their_sizes.py").write_text("LEAST = 5.0\n")
+    machine = tmp_path / "their_machine.py"
+    machine.write_text("from replay.core import *\nfrom their_sizes import LEAST\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    adapter = wrap(
+        importlib.import_module("their_machine"), ShadowOptions(shadow=True, executable=core_exe)
+    )
+    bot = Bot(adapter)
+    bot.run(3)
+    assert adapter.drain(60)
+    assert authority_of(adapter)["sha256"] == source_files(machine).sha256() != sha(machine)
+    (tmp_path / "their_sizes.py").write_text("LEAST = 6.0\n")
+    wait_for(lambda: bool(authority_of(adapter)["changes"]), "the change")
+    seen = authority_of(adapter)
+    adapter.close()
+    assert (seen["on_disk"], seen["changes"]) == (source_files(machine).sha256(), 1)
 
-    for name in ("one.py", "two.py", "__init__.py"):
-        (tmp_path / name).touch()
-    count = len(cores_seen.python_sources(Module()))
-    assert count == (1 if kind == "module" else 3)
+
+def authority_of(adapter: Any) -> dict[str, Any]:
+    seen: dict[str, Any] = adapter.get_shadow_metrics()["adapter"]["cores"]["authority"]
+    return seen
+
+
+def test_a_run_says_that_its_journal_was_recorded_with_other_cores(
+    core_exe: str, tmp_path: Path
+) -> None:
+    logs = tmp_path / "logs"
+    adapter = wrap(core, ShadowOptions(shadow=True, executable=core_exe, journal=logs))
+    Bot(adapter).run(5)
+    assert adapter.drain(60)
+    adapter.close()
+    other = tmp_path / "doge-core-exe"
+    other.write_bytes(Path(core_exe).read_bytes() + b"\0")
+    other.chmod(0o755)
+    given = ("run", logs, "--db", tmp_path / "a.db", "--json", "--shadow")
+    code, out, _ = doge(tmp_path, *given, core_exe)
+    (same,) = json.loads(out)["recorded_cores"]
+    assert (code, same["are_these"]) == (0, True)
+    assert same["lines"] >= 1
+    code, out, _ = doge(tmp_path, *given, other)
+    (another,) = json.loads(out)["recorded_cores"]
+    assert (code, another) == (0, {**same, "are_these": False})
+    _, out, _ = doge(tmp_path, *given[:-2], *given[-1:], other)
+    words = f"with another shadow ({sha(Path(core_exe))[:12]}, here {sha(other)[:12]})"
+    assert f"recorded   {words}" in out

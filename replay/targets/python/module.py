@@ -6,12 +6,10 @@ what kind of classes its records are is its own business, as long as they have i
 
 from __future__ import annotations
 
-import hashlib
-import os
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -45,6 +43,7 @@ from replay.targets.python.own_records import ANYTHING, field_names
 from replay.targets.python.private_import import Checkout, locate
 from replay.targets.python.raised import RAISED, told
 from replay.targets.python.session import PythonSession
+from replay.targets.python.source_files import source_files
 from replay.targets.readers import OURS, Readers
 
 _RECORDS: Mapping[str, Sequence[str]] = {
@@ -141,7 +140,7 @@ def open_python_target(spec: str) -> PythonTarget:
         identity = CoreIdentity(
             kind="python",
             path="python",
-            sha256=_digest(folder, folder.glob("*.py")),
+            sha256=source_files(Path(replay.core.__file__)).sha256(),
             version=replay.core.CORE_VERSION,
             revision=_revision(folder),
         )
@@ -160,11 +159,10 @@ def open_python_target(spec: str) -> PythonTarget:
     odd = [name for name, fields in _RECORDS.items() if not _is_record(module, name, fields)]
     if odd:
         raise TargetError(f"{spec} has as {', '.join(odd)} no record", spec=spec, odd=odd)
-    sources = [Path(m.__file__) for m in checkout.modules.values() if m.__file__ is not None]
     identity = CoreIdentity(
         kind="module",
         path=spec,
-        sha256=_digest(checkout.root, sources),
+        sha256=_sha256_of(module, spec),
         version=_version(module),
         revision=_revision(root),
     )
@@ -185,6 +183,16 @@ def locate_core(spec: str) -> tuple[Path, str]:
         why = "there is no such file" if is_file else "no file and no module of that name is there"
         raise UsageError(f"no such Python core: {spec} ({why})", spec=spec)
     return found
+
+
+def _sha256_of(module: ModuleType, spec: str) -> str:
+    file = module.__file__
+    if file is None:
+        raise TargetError(f"{spec} has no file", spec=spec)
+    try:
+        return source_files(Path(file)).sha256()
+    except OSError as error:
+        raise TargetError(f"cannot read the files of {spec}: {error}", spec=spec) from error
 
 
 def _version(module: ModuleType) -> str:
@@ -235,17 +243,6 @@ def _is_record(module: ModuleType, name: str, fields: Sequence[str]) -> bool:
     """Whether a module has as this record a class that is made with some of its fields."""
     known = field_names(getattr(module, name))
     return ANYTHING in known or not set(fields).isdisjoint(known)
-
-
-def _digest(root: Path, sources: Iterable[Path]) -> str:
-    """SHA-256 over the names and contents of source files, in the order of their names."""
-    digest = hashlib.sha256()
-    for source in sorted(set(sources)):
-        content = source.read_bytes()
-        name = os.fsencode(source.relative_to(root))  # which may be no UTF-8
-        digest.update(b"%b\0%d\0" % (name, len(content)))
-        digest.update(content)
-    return digest.hexdigest()
 
 
 def _revision(folder: Path) -> str:
