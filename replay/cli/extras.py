@@ -10,22 +10,23 @@ from importlib.util import find_spec
 
 from replay.errors import EnvironmentFailure
 
-EXTRAS: Mapping[str, str] = {
-    "hypothesis": "fuzz",
-    "matplotlib": "evidence",
-    "starlette": "web",
-    "uvicorn": "web",
+EXTRAS: Mapping[str, tuple[str, ...]] = {
+    "hypothesis": ("fuzz",),
+    "jinja2": ("web", "fuzz", "evidence"),
+    "matplotlib": ("evidence",),
+    "starlette": ("web",),
+    "uvicorn": ("web",),
 }
-"""The extra that each library comes with."""
+"""The extras that each library comes with."""
 
 
 def need(command: str, extra: str) -> None:
     """Raises EnvironmentFailure where a command cannot work, since an extra is not installed."""
-    lacking = [name for name, its in EXTRAS.items() if its == extra and find_spec(name) is None]
+    lacking = [name for name, its in EXTRAS.items() if extra in its and find_spec(name) is None]
     if lacking:
         raise EnvironmentFailure(
             f"{command} needs {' and '.join(lacking)}, which the bare installation does not have: "
-            f"{command_for(lacking[0])}",
+            f"{_command_for(extra)}",
             extra=extra,
             missing=lacking,
         )
@@ -33,4 +34,8 @@ def need(command: str, extra: str) -> None:
 
 def command_for(library: str) -> str:
     """How to install what a library comes with."""
-    return f'pip install "doge-replay[{EXTRAS[library]}]"' if library in EXTRAS else "reinstall"
+    return _command_for(EXTRAS[library][0]) if library in EXTRAS else "reinstall"
+
+
+def _command_for(extra: str) -> str:
+    return f'pip install "doge-replay[{extra}]"'

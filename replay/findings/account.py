@@ -5,9 +5,9 @@ An account is of one search. The newest says what is known; older ones stay.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from replay.findings.lifecycle import HistoryEntry, Status, status_of
 from replay.findings.severity import Severity
@@ -15,6 +15,17 @@ from replay.streams.model import Stream
 from replay.targets.base import CoreIdentity
 
 T = TypeVar("T")
+
+
+class Identified(Protocol):
+    """What has the ID of a bucket."""
+
+    @property
+    def id(self) -> str:
+        """The ID."""
+
+
+B = TypeVar("B", bound=Identified)
 
 
 class CauseCase(NamedTuple):
@@ -128,3 +139,37 @@ class CauseAccount:
         """Whether all that was asked of a bucket is explained by verified causes."""
         causes = self.causes_of(finding)
         return bool(causes) and finding not in self.left and all(one.is_verified for one in causes)
+
+
+@dataclass(frozen=True, slots=True)
+class CauseGroup(Generic[B]):
+    """Buckets of one cause, None for those that no cause has part in."""
+
+    cause: StoredCause | None
+    buckets: tuple[B, ...]
+
+
+def grouped_by_cause(account: CauseAccount | None, buckets: Iterable[B]) -> list[CauseGroup[B]]:
+    """Buckets by cause, each under the worst that has part in it and in the order given; what no
+    cause has part in comes last. Causes without a bucket among them are left out."""
+    of_cause: dict[str, list[B]] = {}
+    causes = () if account is None else account.causes
+    first = {finding: cause.id for cause in reversed(causes) for finding in cause.findings}
+    for bucket in buckets:
+        of_cause.setdefault(first.get(bucket.id, ""), []).append(bucket)
+    groups: list[CauseGroup[B]] = [
+        CauseGroup(cause, tuple(of_cause[cause.id])) for cause in causes if cause.id in of_cause
+    ]
+    return groups + ([CauseGroup(None, tuple(of_cause[""]))] if "" in of_cause else [])
+
+
+GENERATORS = ("live", "edge", "hostile")
+
+
+def met_in(origins: Iterable[str]) -> tuple[str, ...]:
+    """Where something was met, by the origins of its occurrences: what a bot logged, or was kept,
+    comes before what was generated, and that from what can be to what cannot."""
+    words = [set(origin.split()) for origin in origins]
+    generated = [name for name in GENERATORS if any(name in one for one in words)]
+    logged = any(one.isdisjoint(GENERATORS) for one in words)
+    return (*(("journals and corpora",) if logged else ()), *generated)

@@ -19,7 +19,7 @@ def detail_of(finding: StoredFinding, *, everything: bool = False) -> FindingDet
     return FindingDetail(
         id=finding.id,
         contract=place_in_contract(finding.signature),
-        case=tuple(_case(shown.stream)),
+        case=tuple(case_texts(shown.stream)),
         answers=tuple(AnswerRow(*row) for row in both.rows),
         left_out=both.left_out,
         history=tuple(
@@ -29,7 +29,8 @@ def detail_of(finding: StoredFinding, *, everything: bool = False) -> FindingDet
     )
 
 
-def _case(case: Stream) -> list[tuple[str, str]]:
+def case_texts(case: Stream) -> list[tuple[str, str]]:
+    """A case as labels and texts, from what it starts to its last step."""
     rows = [("from", case.origin or "no file")]
     rows += [
         (name, value_text(value))

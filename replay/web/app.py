@@ -25,12 +25,17 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from replay.errors import ReplayError
-from replay.reports.html_pieces import Markup
+from replay.gate.course_charts import Chart, charts
+from replay.gate.telemetry.course import Course, course_of
 from replay.runs.commands import Commands
 from replay.safe_text import clean, json_safe
 from replay.web.bot_source import StatusSource
-from replay.web.chart import charts
-from replay.web.course import Course, course_of
+from replay.web.cause_page import (
+    cause_document,
+    cause_list_page,
+    cause_page,
+    causes_document,
+)
 from replay.web.dashboard import DEFAULT_SPAN, SPANS, Seen, dashboard, last_block
 from replay.web.database_view import Findings, NotThere
 from replay.web.finding_list import Query, list_page
@@ -66,6 +71,10 @@ def create_app(
         routes=[
             Route("/", pages.dashboard),
             Route("/api/status", pages.status),
+            Route("/api/causes", pages.causes_data),
+            Route("/api/causes/{id}", pages.cause_data),
+            Route("/causes", pages.causes),
+            Route("/causes/{id}", pages.cause),
             Route("/divergences", pages.divergences),
             Route("/divergences/{id}", pages.divergence),
             Route("/favicon.ico", pages.icon),
@@ -99,7 +108,7 @@ class _Pages:
         self._last = LastDivergence(self._findings, logs)
         self._commands = commands
         self._course: tuple[Telemetry, Course] = (Telemetry(), Course())
-        self._drawn: dict[str, tuple[Course, Markup]] = {}
+        self._drawn: dict[str, tuple[Course, tuple[Chart, ...]]] = {}
         self._lock = threading.Lock()
 
     def status(self, request: Request) -> Response:
@@ -141,7 +150,35 @@ class _Pages:
         with self._findings.finding(request.path_params["id"]) as (asked, finding):
             everything = request.query_params.get("all") == "1"
             commands = self._commands.of_finding(finding)
-            return HTMLResponse(finding_page(finding, asked, commands, everything=everything))
+            listing = self._findings.listing()
+            return HTMLResponse(
+                finding_page(finding, asked, commands, listing, everything=everything)
+            )
+
+    def causes(self, request: Request) -> Response:
+        """All causes."""
+        everything = request.query_params.get("all") == "1"
+        return HTMLResponse(cause_list_page(self._findings.listing(), everything=everything))
+
+    def cause(self, request: Request) -> Response:
+        """One of them, with the worst finding that shows it."""
+        line = self._findings.cause(request.path_params["id"])
+        listing = self._findings.listing()
+        if not line.lines:
+            return HTMLResponse(cause_page(line, None, self._commands, listing))
+        with self._findings.finding(line.lines[0].id) as (_, worst):
+            return HTMLResponse(cause_page(line, worst, self._commands, listing))
+
+    def causes_data(self, request: Request) -> Response:
+        """All causes for scripts."""
+        listing = self._findings.listing()
+        if listing.problem:
+            return _json({"error": clean(listing.problem, 600)}, 503)
+        return _json(causes_document(listing))
+
+    def cause_data(self, request: Request) -> Response:
+        """One of them."""
+        return _json(cause_document(self._findings.cause(request.path_params["id"])))
 
     def asset(self, request: Request) -> Response:
         """What pages load."""
@@ -163,7 +200,7 @@ class _Pages:
             return None, f"the bot's status failed: {type(error).__name__}: {clean(error, 200)}"
         return document, "" if document is not None else "the bot has nothing to tell yet"
 
-    def _course_of(self, telemetry: Telemetry, span: str) -> tuple[Course, Markup]:
+    def _course_of(self, telemetry: Telemetry, span: str) -> tuple[Course, tuple[Chart, ...]]:
         """The course and its charts, made once for each new sample: pages are asked for every few
         seconds, in the process of a bot that has better to do."""
         with self._lock:

@@ -12,19 +12,25 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from replay.differential.signature.signature import ANY_EVENT
 from replay.errors import InputError, ReplayError, UsageError
+from replay.findings.account import CauseAccount, StoredCause, met_in
 from replay.findings.lifecycle import Status
 from replay.findings.selection import worst_first
 from replay.findings.severity import Severity
+from replay.findings.store.identities import identity_meant
 from replay.findings.store.store import Store, StoredFinding
 from replay.streams.model import call_name
 
 SETTLED = 2.0
 """Seconds after which a file that has not changed is believed to be what its times say: clocks of
 file systems are coarse, and two changes may bear one time."""
+
+
+MAX_BUCKETS = 20
+"""Buckets of a cause of which it is asked where they were met."""
 
 
 class Line(NamedTuple):
@@ -47,19 +53,64 @@ class Line(NamedTuple):
     first_run: int
     last_run: int
     minimised: bool
+    rank: int
+
+
+class CauseLine(NamedTuple):
+    """One cause as the pages have it: `lines` are its buckets that are stored, the worst first,
+    `met` where these were met. `is_current` where the newest account has it."""
+
+    cause: StoredCause
+    lines: tuple[Line, ...]
+    met: tuple[str, ...]
+    is_current: bool
+
+    @property
+    def severity(self) -> Severity | None:
+        """How bad it is: what a person said, else what its buckets tell, None where it has none."""
+        return self.cause.severity or (self.lines[0].severity if self.lines else None)
+
+    @property
+    def hot(self) -> bool:
+        """Whether it is met on the hot path."""
+        return any(line.hot for line in self.lines)
+
+    @property
+    def occurrences(self) -> int:
+        """How often its buckets were seen."""
+        return sum(line.occurrences for line in self.lines)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still there to be looked at."""
+        return self.is_current and self.cause.status is not Status.FIXED
+
+    def document(self) -> dict[str, Any]:
+        """As `/api/causes` has it."""
+        return {
+            **self.cause.document(),
+            "severity": None if self.severity is None else str(self.severity),
+            "hot": self.hot,
+            "occurrences": self.occurrences,
+            "met": list(self.met),
+            "current": self.is_current,
+        }
 
 
 class Listing(NamedTuple):
-    """All findings, the worst first. Where they cannot be read `problem` says why; `absent` where
-    that is only because nothing was stored yet."""
+    """All findings, the worst first, and all causes as `doge-replay causes` had them, those of the
+    newest `account` first. Where they cannot be read `problem` says why; `absent` where that is
+    only because nothing was stored yet."""
 
     lines: tuple[Line, ...] = ()
+    causes: tuple[CauseLine, ...] = ()
+    account: CauseAccount | None = None
     problem: str = ""
     absent: bool = False
 
 
 class NotThere(Exception):
-    """There is no finding of that ID; the text says which are near."""
+    """There is no finding or cause of that ID; the text says which are near."""
 
 
 class Findings:
@@ -109,6 +160,18 @@ class Findings:
         except UsageError as error:
             raise NotThere(error.message) from error
 
+    def cause(self, identity: str) -> CauseLine:
+        """A cause by its ID or the beginning of one. Raises NotThere, and InputError where the
+        database cannot be read."""
+        listing = self.listing()
+        if listing.problem:
+            raise InputError(listing.problem)
+        known = {line.cause.id: line for line in listing.causes}
+        try:
+            return known[identity_meant(identity, sorted(known), "cause")]
+        except UsageError as error:
+            raise NotThere(error.message) from error
+
     @contextmanager
     def opened(self) -> Iterator[Store]:
         """The database, for one look."""
@@ -124,12 +187,14 @@ class Findings:
             if not self.path.exists() or (self.path.is_file() and self.path.stat().st_size == 0):
                 return Listing(problem=f"there is no database {self.path} yet", absent=True)
             with self.opened() as store:
-                stored = sorted(store.findings(), key=worst_first)
+                lines = tuple(map(_line, sorted(store.findings(), key=worst_first)))
+                account = store.account()
+                causes = tuple(_cause_lines(store, lines, account))
         except ReplayError as error:
             return Listing(problem=error.message)
         except OSError as error:
             return Listing(problem=f"cannot read {self.path}: {error.strerror}")
-        return Listing(tuple(map(_line, stored)))
+        return Listing(lines, causes, account)
 
     def _state(self) -> tuple[int, ...] | None:
         """What changes with each change of the file; None where it is not there."""
@@ -162,4 +227,16 @@ def _line(finding: StoredFinding) -> Line:
         first_run=finding.first_run,
         last_run=finding.last_run,
         minimised=finding.minimised,
+        rank=finding.rank,
     )
+
+
+def _cause_lines(
+    store: Store, lines: Sequence[Line], account: CauseAccount | None
+) -> Iterator[CauseLine]:
+    newest = {cause.id for cause in account.causes} if account is not None else set()
+    for cause in store.causes():
+        own = tuple(line for line in lines if line.id in cause.findings)
+        places = (place for line in own[:MAX_BUCKETS] for place in store.places_of(line.id))
+        met = met_in(place.origin for place in places)
+        yield CauseLine(cause, own, met, cause.id in newest)

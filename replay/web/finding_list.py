@@ -1,35 +1,27 @@
-"""The list of divergences: what is asked for in the address, what fits it, and the page."""
+"""The list of divergences: what is asked for in the address, what fits it, and the page.
+
+By cause, then by bucket, once causes are known; what is fixed is hidden until it is asked for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import urlencode
 
+from replay.findings.account import CauseGroup, grouped_by_cause
 from replay.findings.lifecycle import Status
 from replay.findings.selection import EVENTS
 from replay.findings.severity import Severity
-from replay.reports.html_pieces import Markup, code, element, join, void
-from replay.reports.texts import plain
 from replay.reports.wording import counted
 from replay.web.database_view import Findings, Line, Listing
-from replay.web.shell import page, remark, section, tag
+from replay.web.shell import page
 
 PER_PAGE = 50
 MAX_TEXT = 200
 """Characters of a text that is looked for, and of an owner."""
-
-TONES: Mapping[Status, str] = {
-    Status.NEW: "bad",
-    Status.TRIAGED: "warn",
-    Status.EXPLAINED: "good",
-    Status.FIXED: "good",
-    Status.REGRESSED: "bad",
-    Status.FLAKY: "warn",
-    Status.TOOL_FAILURE: "warn",
-}
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -51,8 +43,9 @@ _ORDERS: Mapping[Order, tuple[str, Callable[[Line], tuple[int, ...]] | None]] = 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What the list is asked for, as `doge-replay list` takes it. `owner` None is any. `ignored`
-    are values that there are not."""
+    """What the list is asked for, as `doge-replay list` takes it. `owner` None is any. With `fixed`
+    what is fixed is shown, too; with `buckets` there are no groups by cause. `ignored` are values
+    that there are not."""
 
     statuses: tuple[Status, ...] = ()
     severities: tuple[Severity, ...] = ()
@@ -60,6 +53,8 @@ class Query:
     owner: str | None = None
     hot: bool = False
     text: str = ""
+    fixed: bool = False
+    buckets: bool = False
     order: Order = Order.WORST
     page: int = 1
     ignored: tuple[str, ...] = ()
@@ -95,6 +90,8 @@ class Query:
             owner=next((owner.strip()[:MAX_TEXT] for owner in values.get("owner", ())
                         if owner.strip()), None),
             hot="hot" in values,
+            fixed="fixed" in values,
+            buckets="buckets" in values,
             text=next(iter(values.get("q", ())), "").strip()[:MAX_TEXT],
             order=order[0] if order else Order.WORST,
             page=int(number) if number.isascii() and number.isdigit() and len(number) < 7 else 1,
@@ -107,7 +104,8 @@ class Query:
         pairs += [("severity", str(severity)) for severity in self.severities]
         pairs += [(name, value) for name, value in (
             ("event", self.event), ("owner", self.owner), ("q", self.text),
-            ("hot", "1" if self.hot else ""),
+            ("hot", "1" if self.hot else ""), ("fixed", "1" if self.fixed else ""),
+            ("buckets", "1" if self.buckets else ""),
             ("order", "" if self.order is Order.WORST else str(self.order)),
             ("page", str(page) if page > 1 else ""),
         ) if value]  # fmt: skip
@@ -117,7 +115,7 @@ class Query:
 
     @property
     def is_open(self) -> bool:
-        """Whether nothing is asked: all findings fit."""
+        """Whether nothing is asked: all findings fit, but those that are fixed."""
         return not (self.statuses or self.severities or self.event or self.owner or self.hot
                     or self.text)  # fmt: skip
 
@@ -129,7 +127,7 @@ def chosen(findings: Findings, listing: Listing, query: Query) -> list[Line]:
     lines = [
         line
         for line in listing.lines
-        if (not query.statuses or line.status in query.statuses)
+        if (line.status in query.statuses if query.statuses else not _hides(query, line))
         and (not query.severities or line.severity in query.severities)
         and (owner is None or line.owner == owner)
         and (not query.hot or line.hot)
@@ -140,6 +138,10 @@ def chosen(findings: Findings, listing: Listing, query: Query) -> list[Line]:
         lines = [line for line in lines if query.event in (line.event, events[line.id])]
     key = _ORDERS[query.order][1]
     return lines if key is None else sorted(lines, key=key)
+
+
+def _hides(query: Query, line: Line) -> bool:
+    return line.status is Status.FIXED and not query.fixed
 
 
 def _searched(line: Line) -> str:
@@ -156,230 +158,64 @@ def list_page(findings: Findings, query: Query) -> str:
     """The list as a page; what is wrong with the database stands in its place. Raises ReplayError
     where a case cannot be read."""
     listing = findings.listing()
-    if listing.problem:
-        return page("Divergences", element("h1", "Divergences"), trouble(listing),
-                    here="/divergences")  # fmt: skip
-    lines = chosen(findings, listing, query)
-    pages = max(1, -(-len(lines) // PER_PAGE))
+    lines = [] if listing.problem else chosen(findings, listing, query)
+    groups = _groups(listing, query, lines)
+    ordered = [line for group in groups for line in group.buckets]
+    pages = max(1, -(-len(ordered) // PER_PAGE))
     number = min(max(query.page, 1), pages)
-    shown = lines[(number - 1) * PER_PAGE : number * PER_PAGE]
+    shown = ordered[(number - 1) * PER_PAGE : number * PER_PAGE]
     return page(
+        "finding_list.html",
         "Divergences",
-        element("h1", "Divergences"),
-        _filters(query),
-        *_ignored(query),
-        remark(_how_many(len(lines), len(listing.lines), query)),
-        finding_table(shown) if shown else Markup(""),
-        _paging(query, number, pages),
         here="/divergences",
+        listing=listing,
+        query=query,
+        found=_found(listing, lines, query),
+        hidden=_hidden(listing, query),
+        with_fixed=replace(query, fixed=True).address(),
+        groups=_groups(listing, query, shown),
+        number=number,
+        pages_of_list=pages,
+        near=sorted({1, number - 1, number, number + 1, pages} & set(range(1, pages + 1))),
+        statuses=Status,
+        severities=Severity,
+        events=EVENTS,
+        orders={str(order): said for order, (said, _) in _ORDERS.items()},
+        most=MAX_TEXT,
     )
 
 
-def trouble(listing: Listing) -> Markup:
-    """What stands where the findings of a database cannot be shown."""
-    if listing.absent:
-        said = element(
-            "p",
-            "A run makes it: ",
-            code("doge-replay run logs/"),
-            " or ",
-            code("doge-replay fuzz"),
-            ".",
-        )
-    else:
-        said = element("p", "It is left untouched. ", code("doge-replay doctor"), " looks closer.")
-    return element(
-        "div",
-        element("p", element("strong", plain(listing.problem, 600))),
-        said,
-        class_="card" if listing.absent else "card bad",
-        id="trouble",
-    )
+def _groups(listing: Listing, query: Query, lines: Sequence[Line]) -> list[CauseGroup[Line]]:
+    """By cause, in the order of the causes or, where another was asked for, of their first rows."""
+    if query.buckets or listing.account is None:
+        return [CauseGroup(None, tuple(lines))] if lines else []
+    groups = grouped_by_cause(listing.account, lines)
+    if query.order is not Order.WORST:
+        place = {line.id: number for number, line in enumerate(lines)}
+        groups.sort(key=lambda group: place[group.buckets[0].id])
+    return groups
 
 
-def _how_many(found: int, of: int, query: Query) -> str:
-    if not of:
-        return "Nothing is stored: no divergence and no failure so far."
-    if not found:
-        return f"None of the {of:,} stored findings is like that."
-    how_many = f"All {counted(of, 'finding')}" if query.is_open else f"{found:,} of {of:,} findings"
-    return f"{how_many}, {_ORDERS[query.order][0]}."
+def _found(listing: Listing, lines: Sequence[Line], query: Query) -> str:
+    """How many there are of those that were asked for."""
+    every = len(listing.lines)
+    if not every:
+        return ""
+    order = _ORDERS[query.order][0]
+    if query.is_open and len(lines) == every:
+        return f"All {counted(every, 'finding')}, {order}."
+    if not lines:
+        return f"None of the {every:,} stored findings is like that."
+    return f"{len(lines):,} of {counted(every, 'finding')}, {order}."
 
 
-def _ignored(query: Query) -> list[Markup]:
-    if not query.ignored:
-        return []
-    said = ", ".join(plain(one, 60) for one in query.ignored)
-    return [element("p", tag("not known", "warn"), f" {said}", class_="remark")]
-
-
-def finding_table(lines: Sequence[Line]) -> Markup:
-    """Findings as a table; on a phone each is a card."""
-    names = ("id", "status", "severity", "event and rule", "differs in", "times", "steps", "runs")
-    head = element(
-        "tr",
-        *(
-            element("th", name, scope="col", class_="number" if place > 4 else None)
-            for place, name in enumerate(names)
-        ),
-    )
-    rows = [
-        element(
-            "tr",
-            *(
-                element("td", value, data_of=name, class_="number" if place > 4 else None)
-                for place, (name, value) in enumerate(zip(names, _cells(line), strict=True))
-            ),
-        )
-        for line in lines
-    ]
-    return element(
-        "table",
-        element("thead", head),
-        element("tbody", *rows),
-        class_="stacked findings",
-    )
-
-
-def _cells(line: Line) -> tuple[object, ...]:
-    rule = f"{line.rule} [{line.part}]" if line.part else line.rule
-    owner = (element("span", plain(line.owner, 40), class_="dim"),) if line.owner else ()
-    return (
-        element("a", code(line.id, 40), href=address_of(line.id)),
-        join((status_tag(line.status), " ", *owner)),
-        severity_tags(line.severity, line.hot),
-        plain(f"{line.event}, {rule}", 120),
-        join((code(line.field, 120), f" {plain(line.kind, 60)}") if line.field
-             else (plain(line.kind, 60),)),
-        f"{line.occurrences:,}",
-        f"{line.steps:,}",
-        f"{line.first_run}" if line.first_run == line.last_run
-        else f"{line.first_run}-{line.last_run}",
-    )  # fmt: skip
+def _hidden(listing: Listing, query: Query) -> int:
+    """How many are not shown only since they are fixed."""
+    if query.statuses:
+        return 0
+    return sum(_hides(query, line) for line in listing.lines)
 
 
 def address_of(identity: str) -> str:
     """Where a finding has its page."""
     return f"/divergences/{identity}"
-
-
-def status_tag(status: Status) -> Markup:
-    """A status in its colour."""
-    return tag(str(status), TONES[status])
-
-
-def severity_tags(severity: Severity, hot: bool) -> Markup:
-    """What a finding would touch, and whether on the hot path."""
-    touched = tag(str(severity), "bad" if severity in (Severity.ORDERS, Severity.MONEY) else "")
-    return join((touched, " ", tag("hot", "warn")) if hot else (touched,))
-
-
-def _filters(query: Query) -> Markup:
-    def boxes(name: str, every: Iterable[StrEnum], chosen: Sequence[StrEnum]) -> Markup:
-        return element(
-            "fieldset",
-            element("legend", name),
-            *(
-                element(
-                    "label",
-                    void(
-                        "input",
-                        type="checkbox",
-                        name=name,
-                        value=str(one),
-                        checked=one in chosen,
-                    ),
-                    f" {one}",
-                )
-                for one in every
-            ),
-        )
-
-    hot = element(
-        "label", void("input", type="checkbox", name="hot", value="1", checked=query.hot), " hot"
-    )
-    fields = element(
-        "div",
-        _labelled("text", void("input", type="search", name="q", value=query.text or None,
-                               maxlength=MAX_TEXT)),
-        _labelled("event", _select("event", [("", "any"), *((one, one) for one in EVENTS)],
-                                   query.event)),
-        _labelled("owner", void("input", type="text", name="owner", value=query.owner or None,
-                                maxlength=MAX_TEXT)),
-        _labelled("order", _select("order", [(str(order), said)
-                                             for order, (said, _) in _ORDERS.items()],
-                                   str(query.order))),
-        class_="fields",
-    )  # fmt: skip
-    return element(
-        "form",
-        fields,
-        boxes("status", Status, query.statuses),
-        boxes("severity", Severity, query.severities),
-        element("div", hot, element("button", "Show"), element("a", "all", href="/divergences"),
-                class_="actions"),
-        method="get",
-        action="/divergences",
-        class_="card filters",
-    )  # fmt: skip
-
-
-def _labelled(name: str, field: Markup) -> Markup:
-    return element("label", element("span", name), field)
-
-
-def _select(name: str, options: Iterable[tuple[str, str]], chosen: str) -> Markup:
-    return element(
-        "select",
-        *(
-            element("option", said, value=value, selected=value == chosen)
-            for value, said in options
-        ),
-        name=name,
-    )
-
-
-def _paging(query: Query, number: int, pages: int) -> Markup:
-    if pages == 1:
-        return Markup("")
-    near = sorted({1, number - 1, number, number + 1, pages} & set(range(1, pages + 1)))
-    links: list[Markup] = []
-    for place, one in enumerate(near):
-        if place and one - near[place - 1] > 1:
-            links.append(element("span", "...", class_="dim"))
-        links.append(
-            element("a", f"{one:,}", href=query.address(one),
-                    aria_current="page" if one == number else None)
-        )  # fmt: skip
-    if number > 1:
-        links.insert(0, element("a", "back", href=query.address(number - 1), rel="prev"))
-    if number < pages:
-        links.append(element("a", "next", href=query.address(number + 1), rel="next"))
-    return element("nav", *links, class_="paging", aria_label="pages of the list")
-
-
-def summary_part(listing: Listing, worst: int = 5) -> Markup:
-    """What the dashboard says of the database: how many of each status, and the worst."""
-    if listing.problem:
-        return section("Divergences", trouble(listing), id="findings", live=True)
-    counts = {status: sum(line.status is status for line in listing.lines) for status in Status}
-    tags = [
-        element(
-            "a",
-            f"{status} {number:,}",
-            href=Query(statuses=(status,)).address(),
-            class_=f"tag {TONES[status]}",
-        )
-        for status, number in counts.items()
-        if number
-    ]
-    still = [line for line in listing.lines if TONES[line.status] != "good"]
-    return section(
-        "Divergences",
-        element("nav", *tags, element("a", "all", href="/divergences"), aria_label="by status")
-        if tags
-        else remark("Nothing is stored: no divergence and no failure so far."),
-        finding_table(still[:worst]) if still else Markup(""),
-        id="findings",
-        live=True,
-    )

@@ -8,8 +8,6 @@ from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import Scope
 
-from replay.reports.html_pieces import element
-from replay.reports.texts import plain
 from replay.web.shell import page
 
 TITLES = {
@@ -29,10 +27,4 @@ def problem(scope: Scope, status: int, why: str) -> Response:
         return Response(f"{text}\n", status, media_type="application/json")
     if "text/html" not in Headers(scope=scope).get("accept", ""):
         return PlainTextResponse(f"{title}: {why}\n", status)
-    content = (
-        element("h1", f"{title} ({status})"),
-        element("p", plain(why, 600), class_="lead"),
-        element("p", element("a", "the dashboard", href="/"), ", ",
-                element("a", "all divergences", href="/divergences")),
-    )  # fmt: skip
-    return HTMLResponse(page(title, *content), status)
+    return HTMLResponse(page("problem.html", title, status=status, why=why), status)

@@ -1,4 +1,5 @@
-"""The frame of every page, and what all of them load: one style, one script, one picture.
+"""What every page is made with: the templates, and what pages load: one style, one script, one
+picture.
 
 What a page loads is named after its content, so a browser may keep it for good and still never
 shows a new page with an old style. Pages themselves are never kept.
@@ -13,11 +14,30 @@ from functools import cache
 from importlib.resources import files
 
 from replay import __version__
-from replay.reports.html_pieces import Markup, element, void
-from replay.reports.html_style import STYLE
+from replay.reports.html_templates import Templates, style
+from replay.reports.sides import value_text
 from replay.reports.texts import plain
+from replay.web.words import is_time, moment, words
 
-PAGES = (("/", "Shadow"), ("/divergences", "Divergences"))
+PAGES = (("/", "Shadow"), ("/causes", "Causes"), ("/divergences", "Divergences"))
+
+MAX_BLOCK = 20_000
+MAX_LINE = 2_000
+"""Characters of a text of several lines, and of one of them."""
+
+
+def _evidence(value: Mapping[str, object]) -> str:
+    return value_text(dict(value))
+
+
+def _lines(text: str) -> list[str]:
+    """A text of several lines: none of them can be anything but text."""
+    return [plain(line, MAX_LINE) for line in text[:MAX_BLOCK].split("\n")]
+
+
+_TEMPLATES = Templates(
+    "replay.web", words=words, moment=moment, is_time=is_time, value=_evidence, lines=_lines
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +53,7 @@ class Asset:
 def assets() -> Mapping[str, Asset]:
     """All of them, by the names that the pages know them by."""
     made = {
-        "style.css": ("text/css", STYLE.encode() + _file("style.css")),
+        "style.css": ("text/css", style().encode() + _file("style.css")),
         "refresh.js": ("text/javascript", _file("refresh.js")),
         "icon.svg": ("image/svg+xml", _file("icon.svg")),
     }
@@ -47,60 +67,16 @@ def _file(name: str) -> bytes:
     return files(__package__).joinpath("static", name).read_bytes()
 
 
-def page(title: str, *content: Markup, here: str = "", refresh: int = 0) -> str:
+def page(template: str, title: str, *, here: str = "", refresh: int = 0, **values: object) -> str:
     """A whole page. `here` is which of PAGES it is; parts that are marked for it are renewed every
     `refresh` seconds, where scripts are allowed."""
-    links = [
-        element("a", name, href=path, aria_current="page" if path == here else None)
-        for path, name in PAGES
-    ]
-    head = element(
-        "head",
-        void("meta", charset="utf-8"),
-        void("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        void("meta", name="color-scheme", content="light dark"),
-        element("title", plain(f"{title} - doge-replay", 200)),
-        void("link", rel="icon", href=assets()["icon.svg"].path, type="image/svg+xml"),
-        void("link", rel="stylesheet", href=assets()["style.css"].path),
-        element("script", src=assets()["refresh.js"].path, defer=True),
+    return _TEMPLATES.render(
+        template,
+        page_title=title,
+        here=here,
+        refresh=refresh,
+        pages=PAGES,
+        version=__version__,
+        assets=assets(),
+        **values,
     )
-    body = element(
-        "body",
-        element("a", "to the content", href="#content", class_="skip"),
-        element(
-            "header",
-            element("a", "doge-replay", href="/", class_="brand"),
-            element("nav", *links, aria_label="pages"),
-            class_="top",
-        ),
-        element("main", *content, id="content"),
-        element(
-            "footer",
-            f"doge-replay {__version__}. Nothing can be changed from here. ",
-            element("span", class_="live", id="live", role="status"),
-        ),
-        data_refresh=refresh or None,
-    )
-    return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
-
-
-def tag(said: object, tone: str = "") -> Markup:
-    """A word on colour; the word says it too."""
-    return element("span", plain(said, 120), class_=f"tag {tone}".rstrip())
-
-
-def section(title: str, *content: Markup, id: str, live: bool = False) -> Markup:
-    """A part of a page with its heading; with `live` it is renewed by itself."""
-    return element(
-        "section", element("h2", title), *content, id=id, class_="live-part" if live else None
-    )
-
-
-def nothing(id: str) -> Markup:
-    """A part that is not there now, and may be at the next look."""
-    return element("section", id=id, class_="live-part", hidden=True)
-
-
-def remark(*said: object) -> Markup:
-    """A sentence beside the point."""
-    return element("p", *said, class_="remark")

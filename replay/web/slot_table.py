@@ -3,89 +3,79 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from replay.reports.html_pieces import Markup, element, join
 from replay.reports.sides import value_text
-from replay.reports.texts import plain
-from replay.web.shell import tag
 from replay.web.words import NOTHING, mapping, number, words
 
 MAX_SLOTS = 100
 MAX_ORDERS = 40
-NAMES = ("slot", "phase", "price", "orders", "recoveries", "cycles", "profit", "fees", "mode")
+MAX_FLAGS = 20
 
 
-def slots_part(document: Mapping[str, Any]) -> Markup:
-    """A table of them; on a phone each is a card."""
+class Slot(NamedTuple):
+    """A row. `orders` are lines, of which there are `more`; where a bot tells of something else,
+    `odd` has it."""
+
+    slot: str
+    phase: str
+    price: str
+    orders: tuple[str, ...]
+    more: int
+    odd: str
+    recoveries: str
+    cycles: str
+    profit: str
+    fees: str
+    mode: tuple[str, ...]
+
+
+class SlotTable(NamedTuple):
+    """The first rows, and how many more there are."""
+
+    rows: tuple[Slot, ...] = ()
+    more: int = 0
+
+
+def slot_table(document: Mapping[str, Any]) -> SlotTable:
+    """All slots of a status document."""
     slots = document.get("slots")
-    if not isinstance(slots, Sequence) or isinstance(slots, str) or not slots:
-        return element("p", "This bot tells of no slots.", class_="dim")
-    rows = [_row(mapping(slot)) for slot in slots[:MAX_SLOTS]]
-    more = len(slots) - len(rows)
-    head = element(
-        "tr",
-        *(
-            element("th", name, scope="col", class_="number" if name in _NUMBERS else None)
-            for name in NAMES
-        ),
-    )
-    return join(
-        (
-            element(
-                "table", element("thead", head), element("tbody", *rows), class_="stacked slots"
-            ),
-            *((element("p", f"and {more:,} more", class_="dim"),) if more > 0 else ()),
-        )
-    )
+    if not isinstance(slots, Sequence) or isinstance(slots, str):
+        return SlotTable()
+    rows = tuple(_row(mapping(slot)) for slot in slots[:MAX_SLOTS])
+    return SlotTable(rows, len(slots) - len(rows))
 
 
-def _row(slot: Mapping[str, Any]) -> Markup:
-    values = (
-        plain(words(slot.get("slot")), 20),
-        tag(plain(words(slot.get("phase")), 20)),
+def _row(slot: Mapping[str, Any]) -> Slot:
+    listed = slot.get("orders")
+    is_list = isinstance(listed, Sequence) and not isinstance(listed, str)
+    orders = listed if is_list and listed is not None else ()
+    flags = slot.get("mode_flags")
+    return Slot(
+        words(slot.get("slot")),
+        words(slot.get("phase")),
         _price(slot.get("price")),
-        _orders(slot.get("orders")),
-        plain(words(slot.get("recoveries")), 30),
-        plain(words(slot.get("cycles")), 30),
+        tuple(map(_order, orders[:MAX_ORDERS])),
+        max(0, len(orders) - MAX_ORDERS),
+        "" if orders else NOTHING if is_list else words(listed),
+        words(slot.get("recoveries")),
+        words(slot.get("cycles")),
         _money(slot.get("profit")),
         _money(slot.get("fees")),
-        _flags(slot.get("mode_flags")),
+        tuple(words(flag) for flag in flags[:MAX_FLAGS])
+        if isinstance(flags, Sequence) and not isinstance(flags, str)
+        else (),
     )
-    return element(
-        "tr",
-        *(
-            element("td", value, data_of=name, class_="number" if name in _NUMBERS else None)
-            for name, value in zip(NAMES, values, strict=True)
-        ),
-    )
-
-
-_NUMBERS = ("price", "recoveries", "cycles", "profit", "fees")
 
 
 def _price(value: object) -> str:
     price = number(value)
-    return plain(words(value), 40) if price is None else f"{price:.8g}"
+    return words(value) if price is None else f"{price:.8g}"
 
 
 def _money(value: object) -> str:
     money = number(value)
-    return plain(words(value), 40) if money is None else f"{money:,.4f}"
-
-
-def _flags(value: object) -> Markup | str:
-    flags = value if isinstance(value, Sequence) and not isinstance(value, str) else ()
-    return join(tag(words(flag), "warn") for flag in flags[:20]) if flags else NOTHING
-
-
-def _orders(value: object) -> Markup | str:
-    if not isinstance(value, Sequence) or isinstance(value, str) or not value:
-        return NOTHING if value in (None, [], ()) else plain(words(value), 60)
-    items = [element("li", plain(_order(order), 200)) for order in value[:MAX_ORDERS]]
-    more = len(value) - len(items)
-    items += [element("li", f"and {more:,} more")] if more > 0 else []
-    return element("details", element("summary", f"{len(value):,}"), element("ul", *items))
+    return words(value) if money is None else f"{money:,.4f}"
 
 
 def _order(order: object) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from replay.errors import ReplayError
+from replay.gate.telemetry.course import time_of
 from replay.gate.telemetry.json_objects import objects_in, read_objects
 from replay.gate.telemetry.samples import Sample, SetAside, sample_of
 from replay.streams.compression import is_compressed
@@ -38,13 +39,6 @@ class Telemetry(NamedTuple):
     files: tuple[str, ...] = ()
     set_aside: int = 0
     problems: tuple[str, ...] = ()
-
-
-def time_of(sample: Sample) -> float:
-    """When a sample was taken, by its host's clock where that has one: in a rehearsal only this
-    says what happened before what."""
-    clock = None if sample.adapter is None else sample.adapter.clock
-    return sample.at if clock is None or clock.now is None else clock.now
 
 
 @dataclass(slots=True)

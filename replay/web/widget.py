@@ -9,13 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from replay.gate.course_charts import microseconds
 from replay.gate.criteria.impact import SLOWER
-from replay.reports.html_detail import terms
-from replay.reports.html_pieces import Markup, code, element, join, table
-from replay.reports.texts import plain
-from replay.web.chart import microseconds
-from replay.web.shell import tag
-from replay.web.words import NOTHING, count, mapping, number, time_words, words
+from replay.web.words import NOTHING, count, mapping, moment, number, words
 
 CHECKS = ("transition_checks", "invariant_checks")
 DIVERGENCES = ("transition_divergences", "invariant_divergences", "total_divergences")
@@ -23,7 +19,6 @@ LAST = (
     *("last_divergence_ts", "last_divergence_kind", "last_divergence_event"),
     "last_shadow_error",
 )
-MAX_ERROR = 600
 
 
 class State(NamedTuple):
@@ -61,9 +56,21 @@ def state_of(block: Mapping[str, Any] | None) -> State:
     return State("good", f"No divergence and no failure in {checks:,} checks")
 
 
-def counters(block: Mapping[str, Any]) -> Markup:
+class Cell(NamedTuple):
+    """One counter: its value, and what that is called in a word on colour, "" for nothing.
+    `is_idle` where there is nothing to see."""
+
+    name: str
+    value: object
+    said: str = ""
+    tone: str = ""
+    is_idle: bool = False
+    is_wide: bool = False
+
+
+def counters(block: Mapping[str, Any]) -> list[Cell]:
     """All twelve counters."""
-    cells = [
+    return [
         _flag("enabled", block, "on", "off", ""),
         _flag("executable_available", block, "available", "missing", "warn"),
         *(_count(name, block, "", "counting") for name in CHECKS),
@@ -71,118 +78,105 @@ def counters(block: Mapping[str, Any]) -> Markup:
         _count("shadow_failures", block, "warn", "failing"),
         *(_last(name, block) for name in LAST),
     ]
-    return element("div", *cells, class_="cells")
 
 
-def _cell(name: str, value: object, *tags: Markup, wide: bool = False) -> Markup:
-    return element(
-        "div",
-        element("span", name, class_="name"),
-        element("span", value, class_="figure", data_counter=name),
-        *tags,
-        class_="cell wide" if wide else "cell",
-    )
-
-
-def _flag(name: str, block: Mapping[str, Any], yes: str, no: str, tone: str) -> Markup:
+def _flag(name: str, block: Mapping[str, Any], yes: str, no: str, tone: str) -> Cell:
     value = block.get(name)
     if not isinstance(value, bool):
         return _odd(name, value)
-    return _cell(name, words(value), tag(yes, "good") if value else tag(no, tone))
+    return Cell(name, value, yes, "good") if value else Cell(name, value, no, tone)
 
 
-def _count(name: str, block: Mapping[str, Any], tone: str, said: str) -> Markup:
+def _count(name: str, block: Mapping[str, Any], tone: str, said: str) -> Cell:
     value = count(block.get(name))
     if value is None:
         return _odd(name, block.get(name))
-    return _cell(name, f"{value:,}", tag(said, tone) if value else tag("none", tone and "good"))
+    if value:
+        return Cell(name, value, said, tone)
+    return Cell(name, value, "none", tone and "good", is_idle=name not in CHECKS)
 
 
-def _odd(name: str, value: object) -> Markup:
-    return _cell(name, plain(words(value), 60), tag("not a value that it can have", "warn"))
+def _odd(name: str, value: object) -> Cell:
+    return Cell(name, value, "not a value that it can have", "warn")
 
 
-def _last(name: str, block: Mapping[str, Any]) -> Markup:
+def _last(name: str, block: Mapping[str, Any]) -> Cell:
     value = block.get(name)
-    said = time_words(value) if name == "last_divergence_ts" else plain(words(value), MAX_ERROR)
-    return _cell(name, said, wide=True)
+    shown = moment(value) if name == "last_divergence_ts" else None
+    return Cell(name, shown or value, is_idle=value in (None, ""), is_wide=True)
 
 
 # --- What our own adapter adds ------------------------------------------------------------------
 
 
-def adapter_part(block: Mapping[str, Any]) -> Markup:
-    """Queue, latency and recorder of the adapter; nothing where the counters are another's."""
+class Figure(NamedTuple):
+    """A value under its name, with what it is called in a word on colour, "" for nothing."""
+
+    name: str
+    value: object
+    said: str = ""
+    tone: str = "warn"
+
+
+class Adapter(NamedTuple):
+    """Queue, latency and recorder of the adapter; no `journal` where none is written."""
+
+    queue: list[Figure]
+    latency: list[tuple[str, str, str, Figure]]
+    journal: list[Figure]
+
+
+def adapter_of(block: Mapping[str, Any]) -> Adapter | None:
+    """What the adapter tells; None where the counters are another's."""
     adapter = mapping(block.get("adapter"))
     if not adapter:
-        return Markup("")
-    return element(
-        "div",
-        element("div", element("h3", "Queue"), _queue(adapter), class_="card"),
-        element("div", element("h3", "Authoritative call"), _latency(adapter), class_="card"),
-        element("div", element("h3", "Journal"), _recorder(adapter), class_="card"),
-        class_="cards",
-    )
+        return None
+    return Adapter(_queue(adapter), _latency(adapter), _journal(adapter))
 
 
-def _queue(adapter: Mapping[str, Any]) -> Markup:
+def _queue(adapter: Mapping[str, Any]) -> list[Figure]:
     limit = adapter.get("queue_limit")
     waiting = f"{words(adapter.get('queue'))} of {words(limit)}"
     dropped, failed = adapter.get("dropped"), adapter.get("failed")
-    rows: list[tuple[str, object]] = [
-        ("offered", words(adapter.get("offered"))),
-        ("compared", words(adapter.get("compared"))),
-        ("dropped", join((words(dropped), *((" ", tag("lost", "warn")) if dropped else ())))),
-        ("failed", join((words(failed), *((" ", tag("failing", "warn")) if failed else ())))),
-        ("waiting", f"{waiting}, at most {words(adapter.get('queue_max'))} so far"),
-        ("backend", plain(words(adapter.get("backend")))),
-        ("fallbacks", words(adapter.get("fallbacks"))),
-        ("restarts", words(adapter.get("restarts"))),
-        ("started", time_words(adapter.get("started"))),
+    return [
+        Figure("offered", adapter.get("offered")),
+        Figure("compared", adapter.get("compared")),
+        Figure("dropped", dropped, "lost" if dropped else ""),
+        Figure("failed", failed, "failing" if failed else ""),
+        Figure("waiting", f"{waiting}, at most {words(adapter.get('queue_max'))} so far"),
+        *(Figure(name, adapter.get(name)) for name in ("backend", "fallbacks", "restarts")),
+        Figure("started", moment(adapter.get("started")) or adapter.get("started")),
     ]
-    return terms(rows)
 
 
-def _latency(adapter: Mapping[str, Any]) -> Markup:
+def _latency(adapter: Mapping[str, Any]) -> list[tuple[str, str, str, Figure]]:
     latency = mapping(adapter.get("latency"))
     bare, whole = mapping(latency.get("bare")), mapping(latency.get("whole"))
-    rows = [
+    return [
         (name, _duration(bare.get(key)), _duration(whole.get(key)), _ratio(bare, whole, key))
         for name, key in (("median", "p50"), ("99 %", "p99"), ("longest", "max"))
     ]
-    return element(
-        "div",
-        table(("", "bare", "with shadow", "times"), rows, label="time of an authoritative call"),
-        class_="scroll",
-    )
 
 
 def _duration(value: object) -> str:
     seconds = number(value)
-    return plain(words(value), 40) if seconds is None else microseconds(seconds)
+    return words(value) if seconds is None else microseconds(seconds)
 
 
-def _ratio(bare: Mapping[str, Any], whole: Mapping[str, Any], key: str) -> Markup | str:
+def _ratio(bare: Mapping[str, Any], whole: Mapping[str, Any], key: str) -> Figure:
     one, other = number(bare.get(key)), number(whole.get(key))
     if one is None or other is None or one <= 0.0:
-        return NOTHING
+        return Figure(key, NOTHING)
     ratio = other / one
-    said = f"{ratio:,.2f}"
-    return tag(f"{said}, slow", "warn") if key == "p50" and ratio > SLOWER else said
+    return Figure(key, f"{ratio:,.2f}", "slow" if key == "p50" and ratio > SLOWER else "")
 
 
-def _recorder(adapter: Mapping[str, Any]) -> Markup:
-    recorder = adapter.get("recorder")
-    if recorder is None:
-        return element("p", "No journal is written.", class_="dim")
-    recorder = mapping(recorder)
+def _journal(adapter: Mapping[str, Any]) -> list[Figure]:
+    if adapter.get("recorder") is None:
+        return []
+    recorder = mapping(adapter.get("recorder"))
     errors = recorder.get("errors")
-    return terms(
-        [
-            ("file", code(words(recorder.get("file")), 200)),
-            ("lines", words(recorder.get("lines"))),
-            ("bytes", words(recorder.get("bytes"))),
-            ("errors", join((words(errors), *((" ", tag("not all is kept", "warn")) if errors
-                                              else ())))),
-        ]
-    )  # fmt: skip
+    return [
+        *(Figure(name, recorder.get(name)) for name in ("file", "lines", "bytes")),
+        Figure("errors", errors, "not all is kept" if errors else ""),
+    ]

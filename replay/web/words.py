@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from replay.reports.html_pieces import Markup, element
 from replay.reports.sides import value_text
 
 NOTHING = "–"
@@ -50,30 +49,20 @@ def words(value: object) -> str:
     return value_text(value)
 
 
-def _moment(at: float) -> datetime | None:
+def moment(value: object) -> datetime | None:
+    """Epoch seconds as a time, None where they are none."""
+    if isinstance(value, datetime):
+        return value
+    at = number(value)
     try:
-        return datetime.fromtimestamp(at, UTC)
+        return None if at is None else datetime.fromtimestamp(at, UTC)
     except (ValueError, OverflowError, OSError):
         return None
 
 
-def time_words(value: object) -> Markup | str:
-    """Epoch seconds as a time."""
-    at = number(value)
-    moment = None if at is None else _moment(at)
-    if moment is None:
-        return words(value)
-    return element(
-        "time",
-        f"{moment:%Y-%m-%d %H:%M:%S} UTC",
-        datetime=moment.isoformat(timespec="milliseconds"),
-    )
-
-
-def short_time(at: float) -> str:
-    """Epoch seconds as they stand below a chart."""
-    moment = _moment(at)
-    return words(at) if moment is None else f"{moment:%b %d %H:%M} UTC"
+def is_time(value: object) -> bool:
+    """Whether a value is a time, and not seconds that may be anything."""
+    return isinstance(value, datetime)
 
 
 def ago(seconds: float) -> str:

@@ -153,11 +153,19 @@ def test_the_shadow_the_recorder_and_a_replay_work_in_it(
 
 
 NEED_MORE = {
-    "fuzz": (("fuzz",), "hypothesis"),
-    "nightly": (("nightly", "--minutes", "1"), "hypothesis"),
-    "serve": (("serve",), "starlette and uvicorn"),
-    "paper": (("paper", "--hours", "1", "--speed", "max"), "starlette and uvicorn"),
-    "evidence": (("evidence", "telemetry.jsonl", "--out", "package"), "matplotlib"),
+    "fuzz": (("fuzz",), "hypothesis and jinja2", "fuzz"),
+    "nightly": (("nightly", "--minutes", "1"), "hypothesis and jinja2", "fuzz"),
+    "serve": (("serve",), "jinja2 and starlette and uvicorn", "web"),
+    "paper": (
+        ("paper", "--hours", "1", "--speed", "max"),
+        "jinja2 and starlette and uvicorn",
+        "web",
+    ),
+    "evidence": (
+        ("evidence", "telemetry.jsonl", "--out", "package"),
+        "jinja2 and matplotlib",
+        "evidence",
+    ),
 }
 
 
@@ -165,12 +173,11 @@ NEED_MORE = {
 def test_a_command_whose_extra_is_missing_says_which(
     fresh: Path, tmp_path: Path, command: str
 ) -> None:
-    arguments, library = NEED_MORE[command]
+    arguments, libraries, extra = NEED_MORE[command]
     (tmp_path / "telemetry.jsonl").write_text("{}\n")
     ran = there(tmp_path, fresh / "doge-replay", *arguments)
     assert ran.code == 3, ran
-    extra = {"hypothesis": "fuzz", "matplotlib": "evidence"}.get(library, "web")
-    line = f"needs {library}, which the bare installation does not have"
+    line = f"needs {libraries}, which the bare installation does not have"
     assert line in ran.line
     assert ran.line.endswith(f': pip install "doge-replay[{extra}]"')
     assert ran.out == ""

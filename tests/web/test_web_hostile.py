@@ -30,7 +30,7 @@ TAGS = {
     *("section", "div", "h1", "h2", "h3", "p", "span", "a", "code", "pre", "strong", "time"),
     *("dl", "dt", "dd", "ul", "ol", "li", "table", "thead", "tbody", "tr", "th", "td"),
     *("details", "summary", "form", "fieldset", "legend", "label", "input", "select", "option"),
-    *("button", "figure", "figcaption", "svg", "path", "rect"),
+    *("button", "figure", "figcaption", "svg", "path", "rect", "text"),
 }
 """All that our pages are made of."""
 

@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def test_it_serves_files_until_it_is_ended(tmp_path: Path, number: int, code: in
         assert "All 4 findings" in listed
         identity = listed.partition("/divergences/")[2].partition('"')[0]
         one = site.ask(f"/divergences/{identity}").text
-        assert f"doge-replay repro {identity} --db &#x27;my own.db&#x27;" in one
+        assert f"doge-replay repro {identity} --db 'my own.db'" in unescape(one)
         assert site.ask("/api/status").code == 503
         ran = ended(process, number)
     assert ran.code == code

@@ -14,8 +14,8 @@ import zstandard
 from telemetry_makers import BEGIN, Bot, compact, pretty, write
 from web_support import Site
 
+from replay.gate.telemetry.course import course_of
 from replay.gate.telemetry.samples import read_telemetry
-from replay.web.course import course_of
 from replay.web.telemetry_cache import TelemetryReader
 
 Serve = Callable[..., Site]

@@ -27,6 +27,7 @@ sys.path[:0] = [str(TESTS / name) for name in ("findings", "gate", "cli")]
 from store_support import HASKELL, PYTHON, finding, stream  # noqa: E402
 
 from replay.cli.main import run_cli  # noqa: E402
+from replay.findings.account import CauseAccount, CauseCase, StoredCause  # noqa: E402
 from replay.findings.store.store import Store  # noqa: E402
 
 ROOT = TESTS.parent
@@ -152,6 +153,29 @@ def many_findings(path: Path, number: int, **signature: Any) -> list[str]:
             store.record(run, finding(f"rule {n}", case=stream(2), failed=n % 10 == 9)).id
             for n in range(number)
         ]
+
+
+def cause(identity: str, *findings: str, **changes: Any) -> StoredCause:
+    """A cause that is behind some findings."""
+    known: dict[str, Any] = {
+        "id": identity,
+        "kind": "edit",
+        "says": "entries.py line 122 rounds by scaling",
+        "canonical": f"edit|{identity}",
+        "rule": 'reducer.md, "Exit price"',
+        "is_verified": True,
+        "needed_at": 373,
+        "doubtful": 0,
+        "findings": findings,
+        "cases": (CauseCase(stream(1), False),),
+    }
+    return StoredCause(**{**known, **changes})
+
+
+def account_for(path: Path, *causes: StoredCause, **changes: Any) -> None:
+    """What a search for causes leaves in a database."""
+    with Store.open(path) as store:
+        store.record_account(CauseAccount(causes, kept=9, kept_right=9, **changes))
 
 
 def touched(*folders: Path) -> dict[str, tuple[int, int, bytes]]:
@@ -327,6 +351,14 @@ class Browser:
 
     def click(self, selector: str) -> None:
         self._with(By.CSS_SELECTOR, selector, WebElement.click)
+
+    def ask_for(self, box: str) -> None:
+        """Ticks a box of the filter, and asks. By the page itself: on a desk the folded filter is
+        unfolded by style alone, which the driver takes for hidden."""
+        visible = "return document.querySelector(arguments[0]).checkVisibility()"
+        assert self.run(visible, f".filters {box}") is True
+        for selector in (f".filters {box}", ".filters button"):
+            self.run("document.querySelector(arguments[0]).click()", selector)
 
     def _with(self, by: str, selector: str, use: Callable[[WebElement], Any]) -> Any:
         """Uses an element; once more, where another page took its place between the two steps."""

@@ -11,7 +11,7 @@
   const opened = (part) =>
     [...part.querySelectorAll("details")].map((details) => details.open);
 
-  const reached = (part) => [...part.querySelectorAll("a, summary, button")];
+  const reached = (part) => [...part.querySelectorAll("a, summary, button, [tabindex]")];
 
   function renew(fresh) {
     for (const old of document.querySelectorAll(".live-part[id]")) {
@@ -73,6 +73,55 @@
     setTimeout(looking, seconds * 1000);
     document.addEventListener("visibilitychange", look);
   }
+
+  // A point of a chart shows its value: under the pointer, and with the arrow keys.
+  const said = (line, column) => {
+    let value = "";
+    for (const reading of line.dataset.readings.split(";")) {
+      const at = reading.indexOf("=");
+      if (Number(reading.slice(0, at)) > column) break;
+      value = reading.slice(at + 1);
+    }
+    return value && `${line.dataset.name}: ${value}`;
+  };
+
+  function read(figure, column) {
+    const { begin, end, columns } = figure.dataset;
+    const share = Math.min(Math.max(column / columns, 0), 1);
+    const time = new Date((Number(begin) + share * (end - begin)) * 1000);
+    const values = [...figure.querySelectorAll("path[data-readings]")]
+      .map((line) => said(line, share * columns)).filter(Boolean);
+    figure.dataset.column = share * columns;
+    const shown = figure.querySelector(".read");
+    shown.textContent = `${time.toISOString().slice(0, 16).replace("T", " ")} UTC: ${values.join(", ")}`;
+    const mark = figure.querySelector(".reading");
+    mark.setAttribute("transform", `translate(${share * 720} 0)`);
+    mark.removeAttribute("hidden");
+  }
+
+  function unread(figure) {
+    figure.querySelector(".read").textContent = "";
+    figure.querySelector(".reading").setAttribute("hidden", "");
+  }
+
+  const chartOf = (event) => event.target.closest?.("svg.plot")?.closest("figure");
+  document.addEventListener("pointermove", (event) => {
+    const figure = chartOf(event);
+    if (!figure) return;
+    const box = figure.querySelector("svg.plot").getBoundingClientRect();
+    read(figure, ((event.clientX - box.left) / box.width) * figure.dataset.columns);
+  });
+  document.addEventListener("pointerout", (event) => {
+    const figure = chartOf(event);
+    if (figure && figure.querySelector("svg.plot") !== document.activeElement) unread(figure);
+  });
+  document.addEventListener("keydown", (event) => {
+    const figure = chartOf(event);
+    const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -12, PageDown: 12 }[event.key];
+    if (!figure || !step) return;
+    event.preventDefault();
+    read(figure, Number(figure.dataset.column ?? figure.dataset.columns) + step);
+  });
 
   // A button to copy a command; without it the command can be marked with one click.
   for (const command of document.querySelectorAll("pre.command")) {

@@ -1,4 +1,4 @@
-"""The course of the counters over time, made of telemetry: what the charts draw.
+"""The course of the counters over time, made of telemetry: what charts draw.
 
 Counters begin at zero with each process. A process tells itself by when it started; without that a
 counter that falls does. Totals go on across processes and never fall.
@@ -6,13 +6,12 @@ counter that falls does. Totals go on across processes and never fall.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
 from replay.gate.telemetry.samples import Counters, Sample
-from replay.web.telemetry_cache import time_of
 
 LONGEST_STEP = 90.0
 """Seconds between two samples of a loop that takes one a minute; more is a gap."""
@@ -22,6 +21,13 @@ SHORTEST_RATE = 30.0
 
 GAP_FACTOR = 3.0
 """As many times the usual step is a gap, where samples are further apart than that."""
+
+
+def time_of(sample: Sample) -> float:
+    """When a sample was taken, by its host's clock where that has one: in a rehearsal only this
+    says what happened before what."""
+    clock = None if sample.adapter is None else sample.adapter.clock
+    return sample.at if clock is None or clock.now is None else clock.now
 
 
 class Point(NamedTuple):
@@ -76,15 +82,31 @@ class Course(NamedTuple):
         return self.points[-1].at
 
 
-def course_of(samples: Sequence[Sample]) -> Course:
-    """The course of samples that are sorted by time."""
-    usual = _longest_step(samples)
+def is_other_process(old: Sample, new: Sample) -> bool:
+    """Whether counting began anew between two samples. Of two loops on one process one may write a
+    little late, so where a process says when it started only that tells."""
+    before = None if old.adapter is None else old.adapter.started
+    after = None if new.adapter is None else new.adapter.started
+    if before is not None and after is not None:
+        return abs(before - after) > 1.0
+    return not new.counters.covers(old.counters)
+
+
+def course_of(
+    samples: Sequence[Sample],
+    *,
+    longest: float | None = None,
+    is_new: Callable[[Sample, Sample], bool] = is_other_process,
+) -> Course:
+    """The course of samples that are sorted by time. More than `longest` seconds between two are a
+    gap, by default what is much more than usual; `is_new` tells where another process began."""
+    usual = _longest_step(samples) if longest is None else longest
     points: list[Point] = []
     gone, reached = Counters(), Counters()
     before: Sample | None = None
     measured = 0.0, 0
     for sample in samples:
-        restart = before is not None and _is_new(before, sample)
+        restart = before is not None and is_new(before, sample)
         if restart:
             gone, reached = gone.plus(reached), Counters()
         # Of two loops on one process one may write a little late what it read before the other.
@@ -121,11 +143,3 @@ def _longest_step(samples: Sequence[Sample]) -> float:
     steps = [time_of(new) - time_of(old) for old, new in pairwise(samples)]
     steps = [step for step in steps if step > 0.0]
     return max(LONGEST_STEP, GAP_FACTOR * median(steps)) if steps else LONGEST_STEP
-
-
-def _is_new(old: Sample, new: Sample) -> bool:
-    before = None if old.adapter is None else old.adapter.started
-    after = None if new.adapter is None else new.adapter.started
-    if before is not None and after is not None:
-        return abs(before - after) > 1.0
-    return not new.counters.covers(old.counters)
