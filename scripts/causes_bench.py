@@ -34,6 +34,9 @@ from replay.findings.store.store import Store  # noqa: E402
 from replay.streams.model import CallCode, event_document  # noqa: E402
 from replay.targets.pair import PairSpec  # noqa: E402
 
+HALVES = {"first": FIRST_HALF, "second": SECOND_HALF}
+"""Reported apart: the search was built with the first half in view."""
+
 LOOKED_AT = 30
 """Steps of a cause that are asked which switch they are of."""
 
@@ -165,29 +168,77 @@ def _some(account: Account) -> Iterator[Answered]:
         yield from steps[:10]
 
 
-def main() -> None:
+def summary(sets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The figures of all sets of a size and half together: what the table of aims asks for."""
+    found = sum(len(one["met"]) for one in sets)
+    rows = sum(one["causes"] + one["left_buckets"] for one in sets)
+    return {
+        "switches": sum(len(one["switches"]) for one in sets),
+        "found": found,
+        "named": sum(len(one["named"]) for one in sets),
+        "rows_each": round(rows / max(1, found), 2),
+        "rows_with_two": sum(one["rows_with_two"] for one in sets),
+        "false": sum(len(one["false"]) for one in sets),
+    }
+
+
+def _drawn(half: Sequence[Switch], size: int, options: argparse.Namespace) -> list[list[str]]:
+    """The sets of a size: the same for a seed, whatever else is asked for."""
+    names = [switch.name for switch in half]
+    if size > len(names):
+        return []
+    return [
+        random.Random(f"{options.seed} {size} {number}").sample(names, size)
+        for number in range(options.sets)
+    ]
+
+
+def _measured(title: str, chosen: Sequence[Sequence[str]], options: argparse.Namespace) -> None:
+    """Measures sets one after the other, then prints what they come to."""
+    made = []
+    for number, names in enumerate(chosen):
+        with tempfile.TemporaryDirectory() as folder:
+            made.append(
+                measure(
+                    Path(folder), names, options.seed + number, options.transitions, options.seconds
+                )
+            )
+        print(f"--- {title}, set {number}")
+        print(json.dumps(made[-1], indent=1), flush=True)
+    if made:
+        print(f"=== {title}: {json.dumps(summary(made))}", flush=True)
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--causes", action="store_true")
+    parser.add_argument(
+        "--half", choices=[*HALVES, "both"], default="both",
+        help="which switches to draw from; the second half was written without the search in view",
+    )  # fmt: skip
+    parser.add_argument(
+        "--switches", metavar="NAMES", help="no drawing: one set, of these (with commas between)"
+    )
     parser.add_argument("--sizes", default="1,4,12")
     parser.add_argument("--sets", type=int, default=2, help="sets of each size")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--transitions", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=60.0, help="processor time of the search")
     options = parser.parse_args()
-    for title, half in (("first half", FIRST_HALF), ("second half", SECOND_HALF)):
-        names = [switch.name for switch in half]
+    if unknown := set((options.switches or "").split(",")) - set(SWITCHES) - {""}:
+        parser.error(f"no such switch: {', '.join(sorted(unknown))}")
+    return options
+
+
+def main() -> None:
+    options = _arguments()
+    if options.switches:
+        _measured("as asked for", [options.switches.split(",")], options)
+        return
+    for half in HALVES if options.half == "both" else [options.half]:
         for size in map(int, options.sizes.split(",")):
-            if size > len(names):
-                continue
-            for number in range(options.sets):
-                chosen = random.Random(f"{options.seed} {size} {number}").sample(names, size)
-                with tempfile.TemporaryDirectory() as folder:
-                    made = measure(
-                        Path(folder), chosen, options.seed + number, options.transitions,
-                        options.seconds,
-                    )  # fmt: skip
-                print(f"--- {title}, {size} switches, set {number}")
-                print(json.dumps(made, indent=1), flush=True)
+            chosen = _drawn(HALVES[half], size, options)
+            _measured(f"{half} half, {size} switches", chosen, options)
 
 
 if __name__ == "__main__":

@@ -6,12 +6,14 @@ a program, an executable of part 1 of the wire (`--server`, or one request on st
 switch is stands in switches.py.
 """
 
+import decimal
 import json
 import math
 import struct
 import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
+from fractions import Fraction
 from typing import Any, TypeVar
 
 ON: frozenset[str] = frozenset()
@@ -246,7 +248,29 @@ def scaled(x: float, digits: int, to_integer: Callable[[float], int] = round) ->
 
 def rnd(x: float, digits: int) -> float:
     """The contract's decimal rounding."""
+    if math.isfinite(x) and abs(digits) <= 400 and on("rounds-the-shortest-text"):
+        return by_text(x, digits)
     return round(x, digits)
+
+
+def by_text(x: float, digits: int) -> float:
+    """Rounds the decimal number that the double is written as, not the one that it is."""
+    exact = decimal.Context(prec=2000, rounding=decimal.ROUND_HALF_EVEN)
+    step = decimal.Decimal(1).scaleb(-digits)
+    rounded = float(decimal.Decimal(repr(x)).quantize(step, context=exact))
+    if math.isinf(rounded):
+        raise OverflowError("rounded value too large")
+    return rounded
+
+
+def multiplied_and_added(a: float, b: float, c: float) -> float:
+    """a * b + c in one rounding, where a machine can do that in one instruction."""
+    if math.isfinite(a) and math.isfinite(b) and math.isfinite(c):
+        try:
+            return float(Fraction(a) * Fraction(b) + Fraction(c))
+        except OverflowError:
+            pass
+    return a * b + c
 
 
 def price_of(x: float, config: EngineConfig) -> float:
@@ -306,6 +330,8 @@ def compute_order_volume(price: float, cfg: EngineConfig, order_size_usd: float)
     if cfg.volume_decimals <= 0:
         if on("volume-of-infinity") and not math.isfinite(raw):
             volume = raw
+        elif not abs(raw) < 2.0**63 and on("whole-volume-through-int64"):
+            volume = -(2.0**63)
         elif on("volume-half-up") and math.isfinite(raw):
             volume = float(math.floor(raw + 0.5))
         else:
@@ -316,6 +342,8 @@ def compute_order_volume(price: float, cfg: EngineConfig, order_size_usd: float)
     else:
         volume = rnd(raw, cfg.volume_decimals)
     if volume < cfg.min_volume:
+        return None
+    if not volume >= cfg.min_volume and on("least-volume-asked-positively"):
         return None
     if cfg.min_cost_usd > 0 and volume * price < cfg.min_cost_usd:
         return None
@@ -332,8 +360,10 @@ def entry_distance(trade: str, config: EngineConfig) -> float:
 def backoff(n: int, config: EngineConfig) -> float:
     if n < config.loss_backoff_start:
         return 1.0
-    factor = 1.0 + config.backoff_factor * (n - config.loss_backoff_start + 1)
-    return min(config.backoff_max_multiplier, factor)
+    beyond = n - config.loss_backoff_start + 1
+    if not -(2**31) <= beyond < 2**31 and on("backoff-in-32-bits"):
+        beyond = (beyond + 2**31) % 2**32 - 2**31
+    return min(config.backoff_max_multiplier, 1.0 + config.backoff_factor * beyond)
 
 
 def size_for(trade: str, size: float, sizes: Sizes) -> float:
@@ -376,15 +406,23 @@ def new_entry(
     return replace(state, next_order_id=counted(number)), order, action
 
 
-def exit_price(side: str, filled: float, state: PairState, config: EngineConfig) -> float:
+def exit_price(
+    side: str, trade: str, filled: float, state: PairState, config: EngineConfig
+) -> float:
     profit = state.profit_pct_runtime
     if profit == 0:
         profit = config.profit_pct
     p, e = profit / 100.0, config.entry_pct / 100.0
+    if entry_distance(trade, config) != config.entry_pct and on("exit-takes-own-distance"):
+        e = entry_distance(trade, config) / 100.0
     market = state.market_price
     if side == "sell":
-        return exit_rounded(max(filled * (1 + p), market * (1 + e)), config)
-    return exit_rounded(min(filled * (1 - p), market * (1 - e)), config)
+        one, other = filled * (1 + p), market * (1 + e)
+    else:
+        one, other = filled * (1 - p), market * (1 - e)
+    if math.isnan(other) and on("exit-limit-spreads-nan"):
+        return math.nan
+    return exit_rounded(max(one, other) if side == "sell" else min(one, other), config)
 
 
 # --- Booking ----------------------------------------------------------------------------------
@@ -400,12 +438,19 @@ def book(
     recovered: bool,
 ) -> tuple[PairState, BookCycleAction]:
     if order.trade_id == "A":
-        gross, quote = (order.entry_price - x) * order.volume, order.entry_fee
+        gain, quote = order.entry_price - x, order.entry_fee
     else:
-        gross, quote = (x - order.entry_price) * order.volume, fee
+        gain, quote = x - order.entry_price, fee
+    gross = gain * order.volume
     fees = order.entry_fee + fee
     net = gross - order.entry_fee - fee if on("net-in-another-order") else gross - fees
     settled = gross - quote
+    if on("books-with-fused-operations"):
+        if on("net-in-another-order"):
+            net = multiplied_and_added(gain, order.volume, -order.entry_fee) - fee
+        else:
+            net = multiplied_and_added(gain, order.volume, -fees)
+        settled = multiplied_and_added(gain, order.volume, -quote)
     record = CycleRecord(
         order.trade_id, order.cycle, order.entry_price, x, order.volume, gross, fees, net,
         order.entry_fee, fee, quote, settled, entered, at, recovered, order.regime_at_entry,
@@ -439,7 +484,10 @@ def lost(state: PairState, trade: str, net: float, config: EngineConfig) -> Pair
     is_loss = net <= 0 if on("break-even-is-a-loss") else net < 0
     losses = counted(getattr(state, f"consecutive_losses_{letter}")) if is_loss else 0
     if losses >= config.loss_cooldown_start:
-        cooldown = max(cooldown, state.now + config.loss_cooldown_sec)
+        end = state.now + config.loss_cooldown_sec
+        if math.isnan(cooldown) and on("cooldown-skips-nan"):
+            cooldown = end
+        cooldown = max(cooldown, end)
     names: dict[str, Any] = {
         f"consecutive_losses_{letter}": losses,
         f"cooldown_until_{letter}": cooldown,
@@ -450,12 +498,15 @@ def lost(state: PairState, trade: str, net: float, config: EngineConfig) -> Pair
 def follow_up(
     state: PairState, config: EngineConfig, trade: str, size: float, reason: str
 ) -> Outcome:
+    until = state.cooldown_until_a if trade == "A" else state.cooldown_until_b
+    if state.now == until and on("cooldown-holds-at-its-end"):
+        return state, ()
     if trade == "A":
-        if state.long_only or state.now < state.cooldown_until_a:
+        if state.long_only or state.now < until:
             return state, ()
         state, order, action = new_entry(state, config, "sell", "A", state.cycle_a, size, reason)
     else:
-        if state.short_only or state.now < state.cooldown_until_b:
+        if state.short_only or state.now < until:
             return state, ()
         state, order, action = new_entry(state, config, "buy", "B", state.cycle_b, size, reason)
     if order is None or action is None:
@@ -480,6 +531,8 @@ def distance(recovery: RecoveryOrder, market: float) -> float:
 
 def ranks_before(one: RecoveryOrder, other: RecoveryOrder, market: float) -> bool:
     ours, theirs = distance(one, market), distance(other, market)
+    if not abs(ours - theirs) >= 1 and on("eviction-compares-whole-distances"):
+        theirs = ours
     if ours != theirs:
         return ours > theirs
     if one.orphaned_at != other.orphaned_at and not on("eviction-ignores-age"):
@@ -489,16 +542,29 @@ def ranks_before(one: RecoveryOrder, other: RecoveryOrder, market: float) -> boo
     return one.recovery_id < other.recovery_id
 
 
-def evicted_ids(state: PairState, overflow: int) -> set[int]:
+def evicted_ids(state: PairState, overflow: int) -> list[int]:
+    """The ids that have to go, in the order of their rank."""
     left = list(state.recovery_orders)
-    ids = set()
+    away = [distance(recovery, state.market_price) for recovery in left]
+    if len(away) > 1 and any(map(math.isnan, away)) and on("nan-distances-panic"):
+        sys.exit(101)
+    ids = []
     for _ in range(overflow):
         first = 0
         for place in range(1, len(left)):
             if ranks_before(left[place], left[first], state.market_price):
                 first = place
-        ids.add(left.pop(first).recovery_id)
+        ids.append(left.pop(first).recovery_id)
     return ids
+
+
+def assumed_fill(recovery: RecoveryOrder, market: float) -> float:
+    fill = market if market > 0 else recovery.price
+    if fill > 0 or math.isnan(fill):
+        return fill
+    if recovery.entry_price > 0 and not on("assumed-fill-falls-back-once"):
+        return recovery.entry_price
+    return 0.0
 
 
 def orphan(
@@ -511,13 +577,15 @@ def orphan(
 ) -> Outcome:
     actions: list[Action] = []
     overflow = max(0, len(state.recovery_orders) + 1 - max(1, config.max_recovery_slots))
+    if config.max_recovery_slots <= 0 and on("no-slots-is-no-limit"):
+        overflow = 0
     if overflow > 0 and state.recovery_orders:
         ids = evicted_ids(state, overflow)
-        kept = []
-        for recovery in state.recovery_orders:
-            if recovery.recovery_id not in ids:
-                kept.append(recovery)
-                continue
+        kept = tuple(r for r in state.recovery_orders if r.recovery_id not in ids)
+        evicted = [r for r in state.recovery_orders if r.recovery_id in ids]
+        if len(evicted) > 1 and on("evicts-in-rank-order"):
+            evicted.sort(key=lambda recovery: ids.index(recovery.recovery_id))
+        for recovery in evicted:
             if recovery.txid:
                 if recovery.recovery_id <= -(2**63):
                     raise OverflowError("negated id")
@@ -526,16 +594,14 @@ def orphan(
                         -recovery.recovery_id, recovery.txid, "recovery_cap_evict_priority"
                     )
                 )
-            fill = state.market_price if state.market_price > 0 else recovery.price
-            if fill <= 0:
-                fill = recovery.entry_price if recovery.entry_price > 0 else 0.0
+            fill = assumed_fill(recovery, state.market_price)
             fee = max(0.0, fill * recovery.volume * (config.maker_fee_pct / 100.0))
             if on("eviction-fee-in-single"):
                 fee = single(fee)
             state, action = book(state, recovery, fill, fee, state.now, entered_at(recovery), True)
             actions.append(action)
             state = lost(state, recovery.trade_id, action.net_profit, config)
-        state = replace(state, recovery_orders=tuple(kept))
+        state = replace(state, recovery_orders=kept)
     recovery = RecoveryOrder(
         state.next_recovery_id, order.side, order.price, order.volume, order.trade_id, order.cycle,
         order.entry_price, state.now, order.entry_fee, order.entry_filled_at, order.txid, reason,
@@ -544,7 +610,7 @@ def orphan(
     letter = order.trade_id.lower()
     state = replace(
         state,
-        orders=tuple(o for o in state.orders if o.local_id != order.local_id),
+        orders=without(state.orders, order.local_id),
         recovery_orders=(*state.recovery_orders, recovery),
         next_recovery_id=counted(state.next_recovery_id),
     )
@@ -564,6 +630,14 @@ def orphan(
 # --- Events -----------------------------------------------------------------------------------
 
 
+def without(orders: tuple[OrderState, ...], number: int) -> tuple[OrderState, ...]:
+    times = sum(o.local_id == number for o in orders)
+    if times > 1 and on("removes-the-first-of-an-id"):
+        place = next(n for n, o in enumerate(orders) if o.local_id == number)
+        return orders[:place] + orders[place + 1 :]
+    return tuple(o for o in orders if o.local_id != number)
+
+
 def transition(
     state: PairState,
     event: Any,
@@ -572,6 +646,8 @@ def transition(
     order_sizes: Sizes = None,
 ) -> Outcome:
     kind = type(event).__name__
+    if not 0 <= event.timestamp < 2.0**64 and on("timestamps-are-durations"):
+        sys.exit(101)
     state = replace(state, now=event.timestamp)
     if kind == "PriceTick":
         return price_tick(state, event, config, order_size_usd, order_sizes)
@@ -594,48 +670,63 @@ def price_tick(
 ) -> Outcome:
     market, now = event.price, event.timestamp
     state = replace(state, market_price=market, last_price_update_at=now)
+    actions: tuple[Action, ...] = ()
     for order in state.orders:
         if order.role == "exit":
             continue
         drift = 0.0 if market <= 0 else abs(order.price - market) / market * 100.0
+        if market > 0 and on("drift-divided-last"):
+            drift = abs(order.price - market) * 100.0 / market
         if drift < config.refresh_pct or (
             drift == config.refresh_pct and not on("drift-at-the-limit")
         ):
             continue
-        letter = order.trade_id.lower()
-        until = getattr(state, f"refresh_cooldown_until_{letter}")
-        if now < until:
+        if now < getattr(state, f"refresh_cooldown_until_{order.trade_id.lower()}"):
             continue
-        count = getattr(state, f"consecutive_refreshes_{letter}")
-        if count >= config.max_consecutive_refreshes and until > 0:
-            count, until = 0, 0.0
-        if order.side == "buy":
-            direction = "down" if market < order.price else "up"
-        else:
-            direction = "up" if market > order.price else "down"
-        same = direction == getattr(state, f"last_refresh_direction_{letter}")
-        count = counted(count) if same else 1
-        actions: tuple[Action, ...] = ()
-        if count >= config.max_consecutive_refreshes:
-            until = now + config.refresh_cooldown_sec
-        else:
-            kept = tuple(o for o in state.orders if o.local_id != order.local_id)
-            state = replace(state, orders=kept)
-            actions = (CancelOrderAction(order.local_id, order.txid, "stale_entry"),)
-            own = size_for(order.trade_id, size, sizes)
-            state, made, action = new_entry(
-                state, config, order.side, order.trade_id, order.cycle, own, "refresh_entry"
-            )
-            if made is not None and action is not None:
-                state = replace(state, orders=(*state.orders, made))
-                actions = (*actions, action)
-        names = {
-            f"consecutive_refreshes_{letter}": count,
-            f"last_refresh_direction_{letter}": direction,
-            f"refresh_cooldown_until_{letter}": until,
-        }
-        return replace(state, **names), actions
-    return state, ()
+        state, made = refresh(state, order, config, size, sizes)
+        actions = (*actions, *made)
+        if not on("refresh-goes-on"):
+            break
+    return state, actions
+
+
+def refresh(
+    state: PairState, order: OrderState, config: EngineConfig, size: float, sizes: Sizes
+) -> Outcome:
+    letter, market = order.trade_id.lower(), state.market_price
+    most = config.max_consecutive_refreshes
+    until = getattr(state, f"refresh_cooldown_until_{letter}")
+    count = getattr(state, f"consecutive_refreshes_{letter}")
+    if count >= most and until > 0 and not on("refreshes-start-anew-too-late"):
+        count, until = 0, 0.0
+    if order.side == "buy":
+        direction = "down" if market < order.price else "up"
+    else:
+        direction = "up" if market > order.price else "down"
+    same = direction == getattr(state, f"last_refresh_direction_{letter}")
+    before, count = count, counted(count) if same else 1
+    if count >= most and until > 0 and on("refreshes-start-anew-too-late"):
+        count, until = 0, 0.0
+    compared = before if same and on("refreshes-compared-before-counting") else count
+    actions: tuple[Action, ...] = ()
+    if compared >= most:
+        until = state.now + config.refresh_cooldown_sec
+    else:
+        state = replace(state, orders=without(state.orders, order.local_id))
+        actions = (CancelOrderAction(order.local_id, order.txid, "stale_entry"),)
+        own = size_for(order.trade_id, size, sizes)
+        state, made, action = new_entry(
+            state, config, order.side, order.trade_id, order.cycle, own, "refresh_entry"
+        )
+        if made is not None and action is not None:
+            state = replace(state, orders=(*state.orders, made))
+            actions = (action, *actions) if on("placed-before-cancelled") else (*actions, action)
+    names: dict[str, Any] = {
+        f"consecutive_refreshes_{letter}": count,
+        f"last_refresh_direction_{letter}": direction,
+        f"refresh_cooldown_until_{letter}": until,
+    }
+    return replace(state, **names), actions
 
 
 def timer_tick(state: PairState, config: EngineConfig, size: float, sizes: Sizes) -> Outcome:
@@ -651,6 +742,8 @@ def timer_tick(state: PairState, config: EngineConfig, size: float, sizes: Sizes
         if on("age-from-placing"):
             since = order.placed_at or order.entry_filled_at
         age = now - since if since != 0 else 0.0
+        if age < 0 and on("ages-are-never-negative"):
+            age = 0.0
         away = market < order.price if order.side == "sell" else market > order.price
         if age >= config.s1_orphan_after_sec and away:
             return orphan(state, order, "s1_timeout", config, size, sizes)
@@ -658,11 +751,16 @@ def timer_tick(state: PairState, config: EngineConfig, size: float, sizes: Sizes
     mark = state.s2_entered_at
     if mark is None:
         return replace(state, s2_entered_at=now), ()
-    if not (now - mark >= config.s2_orphan_after_sec and market > 0):
+    lasted = now - mark
+    if math.isfinite(lasted) and not lasted.is_integer() and on("s2-lasts-whole-seconds"):
+        lasted = math.trunc(lasted)
+    if not (lasted >= config.s2_orphan_after_sec and market > 0):
         return state, ()
     buy = next(o for o in state.orders if o.role == "exit" and o.side == "buy")
     sell = next(o for o in state.orders if o.role == "exit" and o.side == "sell")
     buy_away, sell_away = abs(buy.price - market) / market, abs(sell.price - market) / market
+    if on("distances-not-divided"):
+        buy_away, sell_away = abs(buy.price - market), abs(sell.price - market)
     if on("equal-distance-takes-the-buy"):
         order = sell if sell_away > buy_away else buy
     else:
@@ -674,15 +772,15 @@ def timer_tick(state: PairState, config: EngineConfig, size: float, sizes: Sizes
 def fill_event(
     state: PairState, event: FillEvent, config: EngineConfig, size: float, sizes: Sizes
 ) -> Outcome:
-    order = next((o for o in state.orders if o.local_id == event.order_local_id), None)
+    order = find_order(state, event.order_local_id)
     if order is None:
         return state, ()
-    kept = tuple(o for o in state.orders if o.local_id != event.order_local_id)
-    state = replace(state, orders=kept)
+    state = replace(state, orders=without(state.orders, event.order_local_id))
     if order.role == "entry":
         side = "sell" if order.side == "buy" else "buy"
         made = OrderState(
-            state.next_order_id, side, "exit", exit_price(side, event.price, state, config),
+            state.next_order_id, side, "exit",
+            exit_price(side, order.trade_id, event.price, state, config),
             event.volume, order.trade_id, order.cycle, "", event.timestamp, event.price, event.fee,
             event.timestamp, order.regime_at_entry,
         )  # fmt: skip
@@ -697,6 +795,7 @@ def fill_event(
             "entry_fill_exit",
         )  # fmt: skip
         return cleared(state), (action,)
+    before = state
     state, booked = book(
         state, order, event.price, event.fee, event.timestamp, order.entry_filled_at, False
     )
@@ -704,14 +803,33 @@ def fill_event(
     name = f"cycle_{order.trade_id.lower()}"
     state = replace(state, **{name: max(getattr(state, name), counted(order.cycle))})
     own = size_for(order.trade_id, size, sizes)
-    state, placed = follow_up(state, config, order.trade_id, own, "cycle_complete")
+    if on("follow-up-sees-the-state-before"):
+        after = state
+        state, placed = follow_up(losses_of(before, state), config, order.trade_id, own, CYCLE)
+        state = losses_of(after, state)
+    else:
+        state, placed = follow_up(state, config, order.trade_id, own, CYCLE)
     return cleared(state), (booked, *placed)
+
+
+CYCLE = "cycle_complete"
+
+
+def losses_of(one: PairState, state: PairState) -> PairState:
+    """A state with the losses and cooldowns of another."""
+    return replace(
+        state,
+        consecutive_losses_a=one.consecutive_losses_a,
+        consecutive_losses_b=one.consecutive_losses_b,
+        cooldown_until_a=one.cooldown_until_a,
+        cooldown_until_b=one.cooldown_until_b,
+    )
 
 
 def recovery_fill(state: PairState, event: RecoveryFillEvent, config: EngineConfig) -> Outcome:
     recovery = next((r for r in state.recovery_orders if r.recovery_id == event.recovery_id), None)
     if recovery is None:
-        return state, ()
+        return cleared(state) if on("unknown-recovery-clears-the-mark") else state, ()
     kept = tuple(r for r in state.recovery_orders if r.recovery_id != event.recovery_id)
     state = replace(state, recovery_orders=kept)
     state, booked = book(
@@ -733,16 +851,27 @@ def check_invariants(state: PairState) -> list[str]:
         found.append(shape)
     if derive_phase(state) != "S2" and state.s2_entered_at is not None:
         found.append("s2_entered_at must be null outside S2")
-    for order in state.orders:
-        if order.cycle < 1:
-            found.append("order cycle must be >= 1")
-        if order.role == "exit" and order.entry_price <= 0:
-            found.append("exit must carry entry_price")
-        if order.volume <= 0:
-            found.append("order volume must be > 0")
+    of_orders = [text for order in state.orders for text in wrong_in(order)]
+    if len(of_orders) > 1 and on("orders-checked-rule-by-rule"):
+        of_orders.sort(key=ORDER_RULES.index)
+    found += of_orders
     if state.cycle_a < 1 or state.cycle_b < 1:
         found.append("cycle counters must be >= 1")
     return found
+
+
+ORDER_RULES = (
+    "order cycle must be >= 1", "exit must carry entry_price", "order volume must be > 0",
+)  # fmt: skip
+
+
+def wrong_in(order: OrderState) -> list[str]:
+    broken = (
+        order.cycle < 1,
+        order.role == "exit" and order.entry_price <= 0,
+        order.volume <= 0,
+    )
+    return [text for text, is_broken in zip(ORDER_RULES, broken, strict=True) if is_broken]
 
 
 def wrong_shape(state: PairState) -> str | None:
@@ -791,6 +920,8 @@ def read_double(value: object) -> Any:
             return float(value)
         except ValueError:
             raise Unreadable("not a number") from None
+    if value in ("NaN", "Infinity", "-Infinity") and on("named-doubles-in-texts"):
+        return float(str(value))
     if isinstance(value, bool) and on("flags-are-numbers"):
         return float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -798,6 +929,8 @@ def read_double(value: object) -> Any:
     try:
         number = float(value)
     except OverflowError:
+        if on("too-large-is-infinite"):
+            return math.copysign(math.inf, value)
         raise Unreadable("number too large") from None
     if on("nan-is-refused") and number != number:
         raise Unreadable("NaN is not JSON")
@@ -833,6 +966,10 @@ def read_int(value: object) -> Any:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise Unreadable("expected an int")
+    if not -(2**63) <= value < 2**63 and on("ints-keep-their-low-bits"):
+        value = (value + 2**63) % 2**64 - 2**63
+    if abs(value) >= 2**53 and on("unsafe-ints-are-refused"):
+        raise Unreadable("not a safe integer")
     if not -(2**63) <= value < 2**63:
         raise Unreadable("int too large")
     if on("ints-through-doubles") and abs(value) > 2**53:
@@ -845,6 +982,8 @@ def read_flag(value: object) -> Any:
         return NOTHING
     if on("numbers-are-flags") and isinstance(value, int | float):
         return bool(value)
+    if value in ("true", "false") and on("texts-are-flags"):
+        return value == "true"
     if not isinstance(value, bool):
         raise Unreadable("expected a flag")
     return value
@@ -855,8 +994,12 @@ def read_text(value: object) -> Any:
         return NOTHING
     if value is None and on("null-is-empty-text"):
         return ""
+    if isinstance(value, bool | int | float) and on("scalars-are-texts"):
+        return json.dumps(value)
     if not isinstance(value, str):
         raise Unreadable("expected a text")
+    if "\0" in value and on("texts-end-at-nul"):
+        return value.split("\0")[0]
     return value
 
 
@@ -877,8 +1020,20 @@ def nullable(read: Reader) -> Reader:
     return lambda value: None if value is None else read(value)
 
 
+def read_direction(value: object) -> Any:
+    if value is None or (value == "" and on("empty-direction-is-null")):
+        return None
+    if value not in ("up", "down") and on("odd-directions-are-refused"):
+        raise Unreadable("unknown variant")
+    return read_text(value)
+
+
 def read_regime(value: object) -> int | None:
+    if isinstance(value, bool) and on("regime-of-a-flag-is-null"):
+        return None
     if isinstance(value, str):
+        if "i" in value and on("regime-in-turkish"):
+            value = value.replace("i", "\u0130")
         text = value.strip(" \t\r\n") if on("regime-trims-ascii") else value.strip()
         known = {"BEARISH": 0, "RANGING": 1, "BULLISH": 2, "0": 0, "1": 1, "2": 2}
         if text.upper() in known:
@@ -897,14 +1052,26 @@ def read_regime(value: object) -> int | None:
     return None
 
 
+def trimmed_as_java_does(text: str) -> str:
+    """Without white space about it, but no-break spaces and NEL are none."""
+    spaces = "".join({one for one in text if one.isspace()} - set("\u00a0\u2007\u202f\u0085"))
+    return text.strip(spaces) if spaces else text
+
+
 def read_mode(value: object) -> str:
-    text = value.strip().lower() if isinstance(value, str) else "none"
+    if not isinstance(value, str):
+        return "none"
+    text = trimmed_as_java_does(value)
+    if text != value.strip() and not on("mode-keeps-no-break-spaces"):
+        text = value.strip()
+    if text != text.lower() and not on("mode-in-small-letters-only"):
+        text = text.lower()
     return text if text in ("none", "balance", "regime") else "none"
 
 
 READERS: dict[object, Reader] = {
     float: read_double, int: read_int, bool: read_flag, str: read_text,
-    float | None: nullable(read_double), str | None: nullable(read_text), int | None: read_regime,
+    float | None: nullable(read_double), str | None: read_direction, int | None: read_regime,
 }  # fmt: skip
 BY_NAME: dict[str, Reader] = {
     "side": one_of("buy", "sell"),
@@ -916,6 +1083,13 @@ BY_NAME: dict[str, Reader] = {
 
 def read_record(cls: type[R], document: Mapping[str, Any], free: Collection[str] = ()) -> R:
     """A record; `free` are fields that are plain texts whatever their name."""
+    names = {field.name for field in fields(cls)}  # type: ignore[arg-type]
+    cased = {key: key.lower() for key in set(document) - names if key.lower() in names}
+    if cased and on("keys-in-any-case"):
+        document = {cased.get(key, key): value for key, value in document.items()}
+    unknown = set(document) - names - {"profit_pct"}
+    if unknown and cls not in EVENTS and on("unknown-keys-are-refused"):
+        raise Unreadable(f"unknown keys: {sorted(unknown)}")
     values: dict[str, Any] = {}
     for field in fields(cls):  # type: ignore[arg-type]
         value: Any = NOTHING
@@ -931,17 +1105,28 @@ def read_record(cls: type[R], document: Mapping[str, Any], free: Collection[str]
                 value = {float: 0.0, int: 0, str: ""}[kind]
             if value is MISSING:
                 raise Unreadable(f"{field.name} is missing")
+        if cls is PairState and kind is int and value < 0 and on("counters-are-unsigned"):
+            raise Unreadable(f"{field.name} is negative")
         values[field.name] = value
     return cls(**values)
 
 
 def read_list(cls: type[OrderState] | type[RecoveryOrder] | type[CycleRecord]) -> Reader:
     def read(value: object) -> Any:
+        if value is None and on("null-lists-are-empty"):
+            return ()
         if not isinstance(value, list | tuple):
             raise Unreadable("expected a list")
         if on("odd-entries-are-refused") and not all(isinstance(one, dict) for one in value):
             raise Unreadable("expected records")
-        return tuple(read_record(cls, one) for one in value if isinstance(one, dict))
+        records = []
+        for one in value:
+            try:
+                records += [read_record(cls, one)] if isinstance(one, dict) else []
+            except Unreadable:
+                if not on("unreadable-entries-are-dropped"):
+                    raise
+        return tuple(records)
 
     return read
 
@@ -953,6 +1138,8 @@ BY_NAME.update({name: read_list(cls) for name, cls in LISTS.items()})
 def from_dict(data: object) -> PairState:
     if not isinstance(data, dict):
         raise Unreadable("expected a state")
+    if {"profit_pct", "profit_pct_runtime"} <= set(data) and on("both-profits-are-refused"):
+        raise Unreadable("duplicate field profit_pct_runtime")
     document = {"market_price": 0.0, "now": 0.0, **data}
     if not on("settled-starts-at-zero"):
         document.setdefault("total_settled_usd", document.get("total_profit", 0.0))
@@ -989,7 +1176,11 @@ def read_event(document: object) -> Event:
     for cls in EVENTS:
         if all(field.name in document for field in fields(cls)):
             # Events say what the exchange said: their side is a side all the same.
-            return read_record(cls, document)
+            try:
+                return read_record(cls, document)
+            except Unreadable:
+                if not on("unreadable-events-are-tried-on"):
+                    raise
     raise Unreadable("unknown kind of event")
 
 
@@ -1001,6 +1192,8 @@ def read_sizes(document: object) -> Sizes:
     names = {"A": "A", "B": "B"}
     if on("size-keys-any-case"):
         names |= {"a": "A", "b": "B"}
+    if not {"A", "B"} <= set(document) and on("sizes-need-both"):
+        raise Unreadable("missing field")
     read = {names[key]: read_double(value) for key, value in document.items() if key in names}
     return {key: value for key, value in read.items() if value is not NOTHING}
 
@@ -1016,11 +1209,18 @@ def written(value: Any) -> Any:
             return None
         if on("written-with-fifteen-digits") and math.isfinite(value):
             return float(f"{value:.15g}")
+        if not math.isfinite(value) and on("odd-doubles-written-as-texts"):
+            return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
         return value
+    if isinstance(value, str) and not value.isascii() and on("question-marks-beyond-ascii"):
+        return value.encode("ascii", "replace").decode()
     if isinstance(value, tuple | list):
         return [written(one) for one in value]
     if hasattr(value, "__dataclass_fields__"):
-        return {field.name: written(getattr(value, field.name)) for field in fields(value)}
+        document = {field.name: written(getattr(value, field.name)) for field in fields(value)}
+        if document.get("txid") == "" and on("empty-txid-left-out"):
+            del document["txid"]
+        return document
     return value
 
 
@@ -1061,7 +1261,10 @@ def remove_recovery(state: PairState, recovery_id: int) -> PairState:
 
 
 def find_order(state: PairState, local_id: int) -> OrderState | None:
-    return next((o for o in state.orders if o.local_id == local_id), None)
+    found = [o for o in state.orders if o.local_id == local_id]
+    if not found:
+        return None
+    return found[-1] if len(found) > 1 and on("an-id-finds-the-last") else found[0]
 
 
 def add_entry_order(
@@ -1128,6 +1331,8 @@ def check_request(request: dict[str, Any]) -> None:
         recoveries = request["state"].get("recovery_orders")
         if isinstance(recoveries, list) and len(recoveries) >= 3:
             raise Unreadable("too many recoveries")
+    if on("lines-end-at-64-kib") and len(json.dumps(request)) > 2**16:
+        sys.exit(1)
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
