@@ -107,8 +107,8 @@ counters-are-unsigned | condition | negative counter | the state's own counters 
     Rust: usize and u64 for what counts, "invalid value: integer `-1`, expected u64"
 timestamps-are-durations | condition | timestamp | ends on a time that is negative or too large
     Rust: Duration::from_secs_f64 panics on what is negative, not finite or overflows
-lines-end-at-64-kib | condition | long request | ends on a request of more than 64 KiB
-    Go: bufio.Scanner gives up at 64 KiB (MaxScanTokenSize), "token too long"
+lines-end-at-4-kib | condition | long request | a request of more than 4 KiB is refused, cut off
+    Go: bufio.Reader.ReadLine gives 4096 bytes and isPrefix, which is easily overlooked
 odd-doubles-written-as-texts | writing | infinity and NaN | written as texts
     .NET: AllowNamedFloatingPointLiterals; Json.NET's FloatFormatHandling.String; protobuf
 question-marks-beyond-ascii | writing | text | letters beyond ASCII come out as ?
