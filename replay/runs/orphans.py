@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from pathlib import Path
 
+from replay.targets.executable.watched import our_watcher
+
 _SET_CHILD_SUBREAPER, _GET_CHILD_SUBREAPER = 36, 37
 _PASSES = 20
 """A daemon's children become ours when it is killed, and then theirs."""
@@ -32,8 +34,9 @@ def ending_orphans() -> Iterator[None]:
     try:
         yield
     finally:
-        # What Python keeps may have been started meanwhile.
-        kept = before | {getattr(resource_tracker._resource_tracker, "_pid", None)}
+        # What Python keeps, and our watcher, may have been started meanwhile.
+        tracker = getattr(resource_tracker._resource_tracker, "_pid", None)
+        kept = before | {tracker, our_watcher().pid}
         for _ in range(_PASSES):
             orphans = [pid for pid in _children() if pid not in kept]
             if not orphans:

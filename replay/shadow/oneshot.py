@@ -24,6 +24,7 @@ from replay.targets.executable.recovery import AskAgain
 from replay.targets.executable.request_texts import Ask, Asker
 from replay.targets.executable.state_text import invariants_request, json_text
 from replay.targets.executable.supervisor import Limits, Supervisor
+from replay.targets.executable.watched import watched
 from replay.targets.executable.windows import outcome_of
 
 _READ = 1 << 16
@@ -100,9 +101,11 @@ def ask_once(command: Sequence[str], request: bytes, limits: Limits) -> bytes:
 
     Raises ChildFault.
     """
+    watch = watched()
     try:
         process = subprocess.Popen(
             command,
+            env=watch.marked(os.environ),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -112,6 +115,7 @@ def ask_once(command: Sequence[str], request: bytes, limits: Limits) -> bytes:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ChildFault(FailureKind.UNSTARTABLE, f"cannot be started: {reason}") from error
+    watch.begin(process.pid)
     try:
         answer, said = _exchange(process, request, limits)
     finally:
@@ -122,6 +126,7 @@ def ask_once(command: Sequence[str], request: bytes, limits: Limits) -> bytes:
                 with contextlib.suppress(OSError):
                     stream.close()
         process.wait()
+        watch.end()
     code = process.returncode
     if code == 0:
         return answer.strip()

@@ -7,11 +7,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import click
 import pytest
-from cli_support import PROGRAM, doge, environment, living
+from cli_support import PROGRAM, assert_gone, doge, environment, living, script, start
 from stream_makers import journal, write
 
 from replay.cli.command_table import COMMANDS
@@ -150,6 +151,30 @@ def test_a_daemon_that_a_core_starts_dies_with_the_run(
     for arguments in (("run", where / "j.jsonl"), ("fuzz", "--max-transitions", 300, "--jobs", 2)):
         assert doge(tmp_path, *arguments, "--shadow", shadow).code == 0
         assert living([mark]) == []
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_a_hanging_core_forked_and_its_daemon_die_when_the_run_is_killed(
+    tmp_path: Path, core_exe: str, jobs: int
+) -> None:
+    """With SIGKILL, so that the run itself can end nothing."""
+    mark = f"98766.{os.getpid()}{jobs}"
+    shadow = script(
+        tmp_path / "hangs",
+        f"sleep {mark} </dev/null >/dev/null 2>&1 &",
+        f"setsid sleep {mark}1 </dev/null >/dev/null 2>&1 &",
+        f"setsid sh -c 'setsid sleep {mark}2 & exit' </dev/null >/dev/null 2>&1 &",
+        "read line",
+        f"sleep {mark}3",
+    )
+    process = start(tmp_path, "fuzz", "--seconds", 300, "--jobs", jobs, "--shadow", shadow)
+    until = time.monotonic() + 120.0
+    while len(living([f"{mark}{end}" for end in range(1, 4)])) < 3:
+        assert time.monotonic() < until, "the core was never started"
+        time.sleep(0.05)
+    process.kill()
+    process.communicate()
+    assert_gone(process.pid, mark)
 
 
 def test_an_error_stream_that_is_full_changes_no_exit_code(where: Path) -> None:

@@ -36,6 +36,9 @@ from replay.targets.base import Work, decode_outcomes, encode_outcomes
 from replay.targets.python.module import open_python_target
 
 BAD_PRICE = 0.666
+MOST_AT_ONCE = 8
+MOST_IN_ALL = 200
+KEPT_OF_A_STEP = 20_000
 
 
 class Fake:
@@ -43,6 +46,8 @@ class Fake:
         self.mode, self.when, self.folder, self.part2 = mode, when, folder, part2
         self.buffer = b""
         self.ticks = 0
+        self.steps = 0
+        self.kept: list[bytes] = []
         self.held: bytes | None = None
         self.core = open_python_target("python") if part2 else None
 
@@ -89,6 +94,7 @@ class Fake:
             os.write(2, b"x" * 300_000)
         request = json.loads(line)
         body = self.body(request["bytes"]) if request["method"] == "replay" else None
+        self.use_memory(1 if body is None else len(msgpack.unpackb(body, strict_map_key=True)[-1]))
         if body is None:
             answer = json.dumps(self.answer(request)).encode() + b"\n"
         else:
@@ -97,6 +103,15 @@ class Fake:
             self.misbehave(answer)
         else:
             self.say(answer)
+
+    def use_memory(self, steps: int) -> None:
+        """Ends as GHC's runtime does where a request is large, or after some steps; or grows."""
+        self.steps += steps
+        is_full = self.mode == "holds_requests" and steps > MOST_AT_ONCE
+        if is_full or (self.mode == "keeps_steps" and self.steps > MOST_IN_ALL):
+            os._exit(251)
+        if self.mode == "grows":
+            self.kept.append(b"x" * (KEPT_OF_A_STEP * steps))
 
     def say(self, answer: bytes) -> None:
         if self.held is not None:

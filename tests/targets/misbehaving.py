@@ -16,6 +16,7 @@ from replay.streams.model import Start, Step
 from replay.targets.base import Failure, Outcome, StepResult, Target, Work, is_refusal
 from replay.targets.executable.handshake import open_executable
 from replay.targets.executable.supervisor import Limits
+from replay.targets.executable.watched import our_watcher
 from replay.targets.python.module import open_python_target
 
 HERE = Path(__file__).parent
@@ -132,13 +133,15 @@ def run_fake(
     guided: bool = True,
     steps: Sequence[Step] | None = None,
     limits: Limits | None = None,
+    size: int = 8,
 ) -> Ran:
     """Runs ticks through a misbehaving executable and sees that nothing is left of it."""
+    our_watcher()  # There is one as long as we are there.
     before = len(os.listdir("/proc/self/fd"))
     limits = limits or Limits(timeout=TIMEOUT)
     target = open_executable(make_fake(folder, mode, when, part2=part2), limits=limits)
     try:
-        return run(target, steps or ticks(20), guided=guided)
+        return run(target, steps or ticks(20), guided=guided, size=size)
     finally:
         target.close()
         target.close()

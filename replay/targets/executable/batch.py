@@ -38,6 +38,7 @@ from replay.targets.executable.batch_wire import (
 )
 from replay.targets.executable.child import Child
 from replay.targets.executable.frames import ChildFault
+from replay.targets.executable.portions import portions_of
 from replay.targets.executable.recovery import AskAgain
 from replay.targets.executable.supervisor import Supervisor, Wire
 from replay.targets.readers import OURS
@@ -51,10 +52,11 @@ _LOOK = Step((int(CallCode.CHECK_INVARIANTS),))
 
 @dataclass(slots=True)
 class _Pending:
-    """A work that is not collected yet. `id` is None while it is not sent; `fault` says why."""
+    """A work that is not collected yet. It has no `ids` of requests while it is not sent; `fault`
+    says why."""
 
     work: Work
-    id: int | None = None
+    ids: tuple[int, ...] = ()
     fault: ChildFault | None = None
 
 
@@ -79,8 +81,6 @@ class BatchTarget:
         self._expected: deque[int] = deque()
         """Ids of what was sent to the child and not answered."""
         self._ids = count(1)
-        self._steps_asked = 0
-        """Of this child."""
 
     # --- The Target protocol ------------------------------------------------------------------
 
@@ -102,18 +102,18 @@ class BatchTarget:
         work = pending.work
         if work.start is not None:
             self._standings[work.session] = Standing(work.start, self.readers)
-        if pending.id is None:
+        if not pending.ids:
             reply = self._ask_one_by_one(work, pending.fault)
         else:
             try:
-                reply = self._whole_reply(work, pending.id)
+                reply = self._whole_reply(work, pending.ids)
             except ChildFault as fault:
                 reply = self._ask_one_by_one(work, fault)
         self._pending.popleft()
         if work.last:
             self._standings.pop(work.session, None)
         for later in self._pending:
-            if later.id is None:
+            if not later.ids:
                 self._send_work(later)
         return reply
 
@@ -132,6 +132,9 @@ class BatchTarget:
         work = pending.work
         pending.fault = None
         try:
+            if self._is_used_up() and self._is_under_way():
+                # What is on its way comes first; then the next child gets this work.
+                return
             child = self._running()
             if not self._expected:
                 child.expect_silence()
@@ -145,22 +148,22 @@ class BatchTarget:
             if standing is None or standing.due or first is not pending:
                 return
             self._send_opening(child, work.session, standing.as_start())
-        guide = work.guide_blob
-        if guide is None and work.guide is not None:
-            guide = guide_bytes(work.guide)
-        body = request_body(work.session, work.last, work.start, work.steps, guide)
-        if len(body) > MAX_BODY:
+        portions = portions_of(work, self._supervisor.portions.at_once)
+        bodies = [_body_of(portion) for portion in portions]
+        if any(len(body) > MAX_BODY for body in bodies):
             self._open.pop(work.session, None)
             return
         self._make_room(child, work.session)
-        pending.id = self._send(child, body)
-        self._steps_asked += len(work.steps)
+        pending.ids = tuple(
+            self._send(child, body, len(portion.steps))
+            for body, portion in zip(bodies, portions, strict=True)
+        )
         self._open.pop(work.session, None)
         if not work.last:
             self._open[work.session] = None
 
-    def _whole_reply(self, work: Work, request: int) -> Reply:
-        blob = self._answer(request)
+    def _whole_reply(self, work: Work, requests: Sequence[int]) -> Reply:
+        blob = b"".join(map(self._answer, requests))
         # The authority's own answer, byte for byte, has as many outcomes as it has.
         outcomes = len(work.steps) if blob == work.guide_blob else count_outcomes(blob)
         if outcomes != len(work.steps):
@@ -216,12 +219,12 @@ class BatchTarget:
             self._stop(fault)
         for pending in self._pending:
             # Its answer died with the child, or would come in between.
-            pending.id = None
+            pending.ids = ()
         standing = self._standings[work.session]
         again = AskAgain(
             self._supervisor,
             lambda index: self._ask_alone(work, index, standing),
-            lambda: self._child is None or self._steps_asked == 0,
+            lambda: self._child is None or self._child.requests == 0,
             self._stop,
         )
         results: list[StepResult] = []
@@ -251,8 +254,7 @@ class BatchTarget:
         if len(body) > MAX_BODY:
             return Failure(FailureKind.OVERSIZE, f"the request would have {len(body)} bytes")
         self._make_room(child, session)
-        request = self._send(child, body)
-        self._steps_asked += 1
+        request = self._send(child, body, 1)
         try:
             blob = self._answer(request)
         except ChildFault as fault:
@@ -301,11 +303,13 @@ class BatchTarget:
     # --- The child ----------------------------------------------------------------------------
 
     def _running(self) -> Child:
+        """The child, a new one where it has ended or had its share and nothing is on its way."""
+        if self._child is not None and not self._is_under_way() and self._is_used_up():
+            self._stop(None)
         if self._child is None:
             self._child = self._supervisor.start(Wire.FRAMES)
             self._open.clear()
             self._expected.clear()
-            self._steps_asked = 0
         return self._child
 
     def _stop(self, fault: ChildFault | None) -> None:
@@ -314,12 +318,17 @@ class BatchTarget:
             self._child = None
         self._open.clear()
         self._expected.clear()
-        self._steps_asked = 0
 
-    def _send(self, child: Child, body: bytes) -> int:
+    def _is_under_way(self) -> bool:
+        return any(pending.ids for pending in self._pending)
+
+    def _is_used_up(self) -> bool:
+        return self._child is not None and self._supervisor.portions.is_used_up(self._child)
+
+    def _send(self, child: Child, body: bytes, steps: int = 0) -> int:
         request = next(self._ids)
         self._expected.append(request)
-        child.send(frame(request, body))
+        child.send(frame(request, body), steps)
         return request
 
     def _send_opening(self, child: Child, session: int, start: Start) -> int:
@@ -338,6 +347,13 @@ class BatchTarget:
         if idle is not None:
             del self._open[idle]
             self._send(child, request_body(idle, True, None, [], None))
+
+
+def _body_of(work: Work) -> bytes:
+    guide = work.guide_blob
+    if guide is None and work.guide is not None:
+        guide = guide_bytes(work.guide)
+    return request_body(work.session, work.last, work.start, work.steps, guide)
 
 
 def _is_refusal(result: StepResult) -> bool:

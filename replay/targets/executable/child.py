@@ -13,13 +13,17 @@ import fcntl
 import os
 import select
 import signal
+import struct
 import subprocess
+import termios
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from replay.targets.base import FailureKind
+from replay.targets.executable.endings import ending_of
 from replay.targets.executable.frames import ChildFault, Framing, Message, one_line
+from replay.targets.executable.watched import watched
 
 PIPE_SIZE = 1 << 20
 """A whole window of requests or answers fits, so that nobody waits for the other's scheduling."""
@@ -28,9 +32,6 @@ READ_SIZE = 1 << 17
 STDERR_TAIL = 2048
 EXIT_GRACE = 0.25
 """Between the end of a child's output and its exit, in seconds."""
-
-HEAP_EXHAUSTED = 251
-"""What GHC's runtime exits with where its heap is used up."""
 
 
 class Pump:
@@ -87,19 +88,23 @@ class Child:
         are taken from the pipe before they are received. `env` is its environment, ours by default.
         """
         self.requests = 0
-        """How many requests were written to it."""
+        """How many steps it was asked for."""
+        self.most_at_once = 0
+        """The most of them that were written to it together."""
         self._pump = pump
         self._framing = framing
         self._timeout = timeout
         self._stderr_limit = stderr_limit
         self._hold_limit = hold_limit
         self._outbox: deque[memoryview] = deque()
+        self._written = 0
         self._held = 0
         self._paused = False
         self._fault: ChildFault | None = None
         self._output_ended = self._input_broken = self._exited = self._killed = False
         self._stderr_tail = b""
         self._stderr_since = 0
+        self._watch = watched()
         self._process = subprocess.Popen(
             argv,
             stdin=subprocess.PIPE,
@@ -107,9 +112,10 @@ class Child:
             stderr=subprocess.PIPE,
             bufsize=0,
             start_new_session=True,
-            env=env,
+            env=self._watch.marked(os.environ if env is None else env),
         )
         self.pid = self._process.pid
+        self._watch.begin(self.pid)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         assert self._process.stderr is not None
@@ -137,6 +143,7 @@ class Child:
     def send(self, data: bytes, requests: int = 1) -> None:
         """Writes requests, without ever waiting for the child; a rest follows while receiving."""
         self.requests += requests
+        self.most_at_once = max(self.most_at_once, requests)
         self._outbox.append(memoryview(data))
         if len(self._outbox) == 1:
             self._flush()
@@ -174,6 +181,14 @@ class Child:
             lines.append(self._framing.ready.popleft().line)
         return lines
 
+    def has_read_nothing(self) -> bool:
+        """Whether all that was ever written to it is still in its pipe."""
+        try:
+            unread = fcntl.ioctl(self._stdin, termios.FIONREAD, bytes(struct.calcsize("i")))
+        except OSError:
+            return False
+        return bool(struct.unpack("i", unread)[0] == self._written)
+
     def expect_silence(self) -> None:
         """Raises ChildFault TOO_MUCH where something is there that nobody asked for."""
         self._pump.wait(0)
@@ -209,28 +224,21 @@ class Child:
 
     def _ended(self) -> ChildFault:
         """The fault of a child that exited or closed its output."""
-        how = self._how_it_ended()
+        ending = ending_of(self._exit(), self._stderr_tail)
+        how, kind = ending.words, FailureKind.EXITED
         if self._framing.pending:
-            return ChildFault(
-                FailureKind.TRUNCATED,
-                f"{how} in the middle of an answer ({self._framing.pending} bytes of it came)"
-                f"{self._said()}",
-            )
-        return ChildFault(FailureKind.EXITED, f"{how}{self._said()}")
+            kind = FailureKind.TRUNCATED
+            how += f" in the middle of an answer ({self._framing.pending} bytes of it came)"
+        return ChildFault(kind, f"{how}{self._said()}", out_of_memory=ending.out_of_memory)
 
-    def _how_it_ended(self) -> str:
+    def _exit(self) -> os.waitid_result | None:
         """Waits a moment for the exit without reaping: its group can still be killed safely."""
         until = time.monotonic() + EXIT_GRACE
         while True:
             info = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
-            if info is not None:
-                break
-            if time.monotonic() >= until:
-                return "closed its standard output but lives on"
+            if info is not None or time.monotonic() >= until:
+                return info
             self._pump.wait(0.005)
-        if info.si_code == os.CLD_EXITED:
-            return exit_words(info.si_status)
-        return f"exited with {signal_words(info.si_status)}"
 
     def _said(self) -> str:
         """The end of the standard error, for a `detail`."""
@@ -245,6 +253,7 @@ class Child:
         try:
             while outbox:
                 written = os.write(self._stdin, outbox[0])
+                self._written += written
                 if written < len(outbox[0]):
                     outbox[0] = outbox[0][written:]
                     continue
@@ -344,19 +353,4 @@ class Child:
             os.close(self._pidfd)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=5.0)
-
-
-def exit_words(code: int) -> str:
-    """How a child ended that chose its exit code."""
-    return f"exited with code {code}" + (" (out of memory)" if code == HEAP_EXHAUSTED else "")
-
-
-def signal_words(number: int) -> str:
-    """A signal by its number and name."""
-    try:
-        name = signal.Signals(number).name
-    except ValueError:
-        name = "unknown"
-    # Where the memory of the machine runs out, the kernel kills with this one.
-    said = f"{name}, perhaps out of memory" if number == signal.SIGKILL else name
-    return f"signal {number} ({said})"
+        self._watch.end()

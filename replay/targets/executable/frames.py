@@ -17,12 +17,15 @@ DETAIL_LIMIT = 300
 
 
 class ChildFault(Exception):
-    """A child gave no usable answer; it is out of step from now on and must be killed."""
+    """A child gave no usable answer; it is out of step from now on and must be killed.
 
-    def __init__(self, kind: FailureKind, detail: str) -> None:
+    `out_of_memory` where it ended for want of memory."""
+
+    def __init__(self, kind: FailureKind, detail: str, *, out_of_memory: bool = False) -> None:
         super().__init__(detail)
         self.kind = kind
         self.detail = one_line(detail)
+        self.out_of_memory = out_of_memory
 
     @property
     def failure(self) -> Failure:

@@ -19,7 +19,7 @@ from replay.targets.executable.batch_wire import ENCODING
 from replay.targets.executable.child import Child
 from replay.targets.executable.frames import ChildFault, one_line
 from replay.targets.executable.single import SingleTarget
-from replay.targets.executable.supervisor import Limits, Supervisor, Wire, dies_unasked
+from replay.targets.executable.supervisor import Limits, Supervisor, Wire
 
 PART_1_METHODS = ("transition", "check_invariants", "apply_order_regime_at_entry")
 DEFAULT_LIMITS = Limits()
@@ -47,9 +47,9 @@ def open_executable(
         try:
             offered = _capabilities(child)
         except ChildFault as fault:
-            supervisor.discard(child)
-            if fault.kind is FailureKind.EXITED:
+            if _ended_unasked(child, fault):
                 _check_it_can_run(path, supervisor)
+            supervisor.discard(child)
             # An older one may do anything when asked something it does not know.
             child, offered = None, {}
     except ChildFault as fault:
@@ -79,15 +79,26 @@ def open_executable(
     return SingleTarget(identity, supervisor)
 
 
+def _ended_unasked(child: Child, fault: ChildFault) -> bool:
+    """Whether it ended without having looked at its input: it would do so whatever it was asked."""
+    return fault.kind is FailureKind.EXITED and child.has_read_nothing()
+
+
 def _check_it_can_run(path: str, supervisor: Supervisor) -> None:
-    """Raises TargetError for an executable that ends before it is asked anything."""
-    how = dies_unasked(supervisor.command, supervisor.limits.timeout)
-    if how is not None:
-        raise TargetError(
-            f"{path} cannot run: {how} before it was asked anything; is the file whole, and was it "
-            "built for this machine?",
-            path=path,
-        )
+    """Raises TargetError where an executable ends once more before it has read what it is asked, as
+    one does that was cut off or lacks something. Once may be an accident."""
+    child = supervisor.start(Wire.FRAMES)
+    try:
+        _capabilities(child)
+    except ChildFault as fault:
+        if _ended_unasked(child, fault):
+            raise TargetError(
+                f"{path} cannot run: before it read what it was asked it {fault.detail}; is the "
+                "file whole, and was it built for this machine?",
+                path=path,
+            ) from fault
+    finally:
+        supervisor.discard(child)
 
 
 def _capabilities(child: Child) -> dict[str, Any]:

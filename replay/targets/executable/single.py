@@ -143,6 +143,10 @@ class SingleTarget:
                 self._fence_works = self._try_fence()
             if not self._fence_works:
                 return
+            if lane.child is not None and self._supervisor.portions.is_used_up(lane.child):
+                if lane.works:
+                    return
+                self._stop_lane(lane, None)
             if lane.child is None:
                 lane.child = self._supervisor.start(Wire.LINES)
             if not lane.works:
@@ -153,6 +157,8 @@ class SingleTarget:
             return
         window.fence = next(self._fences)
         requests = [request for _, request in window.requests()]
+        if len(requests) > self._supervisor.portions.lifetime:
+            return
         requests.append(fence_request(window.fence))
         lane.child.send(b"".join(requests), len(requests))
         lane.works += 1
@@ -330,6 +336,8 @@ class SingleTarget:
         return outcome_of(ask, first, self._ask(request, fenced=fenced))
 
     def _ask(self, request: bytes, *, fenced: bool) -> bytes:
+        if self._sound is not None and self._supervisor.portions.is_used_up(self._sound):
+            self._stop_sound(None)
         if self._sound is None:
             self._sound = self._supervisor.start(Wire.LINES)
         child = self._sound

@@ -20,8 +20,9 @@ from time import sleep
 
 from replay.errors import FailureStorm, TargetError
 from replay.targets.base import Failure, FailureKind
-from replay.targets.executable.child import Child, Pump, exit_words, signal_words
+from replay.targets.executable.child import Child, Pump
 from replay.targets.executable.frames import ChildFault, FrameFraming, LineFraming
+from replay.targets.executable.portions import Portions
 
 FIRST_PAUSE = 0.01
 LONGEST_PAUSE = 1.0
@@ -44,7 +45,8 @@ class Limits:
     `timeout` seconds for each answer, from when its request is the oldest unanswered one;
     `answer_bytes` for one answer; `stderr_bytes` on standard error between two answers;
     `storm_in_a_row` failures without one usable answer between them and `storm_total` failures in
-    all are a FailureStorm.
+    all are a FailureStorm; a process is started anew after `lifetime_steps`, or where it has grown
+    to `lifetime_bytes`.
     """
 
     timeout: float = 5.0
@@ -52,6 +54,8 @@ class Limits:
     stderr_bytes: int = 8 << 20
     storm_in_a_row: int = 8
     storm_total: int = 200
+    lifetime_steps: int = 1_000_000
+    lifetime_bytes: int = 1 << 30
 
 
 class Supervisor:
@@ -76,6 +80,7 @@ class Supervisor:
         self._argv = _argv(path, arguments) if command is None else list(command)
         self._env = env
         self.pump = Pump()
+        self.portions = Portions(limits.lifetime_steps, limits.lifetime_bytes)
         self._children: list[Child] = []
         self._pause = 0.0
         self._in_a_row = self._total = 0
@@ -114,9 +119,12 @@ class Supervisor:
     def discard(self, child: Child, fault: ChildFault | None = None) -> None:
         """Kills a child. With its fault, the next start waits a little longer than the last."""
         child.kill()
+        self.portions.forget(child)
         if child in self._children:
             self._children.remove(child)
         if fault is not None:
+            if fault.out_of_memory:
+                self.portions.died(child)
             self._pause = min(max(2 * self._pause, FIRST_PAUSE), LONGEST_PAUSE)
 
     def answered(self) -> None:
@@ -183,44 +191,16 @@ def dying_with_us(command: Sequence[str]) -> list[str]:
     return [*([wrapper, "--pdeathsig", "KILL", "--"] if wrapper else []), *command]
 
 
-def dies_unasked(command: Sequence[str], seconds: float) -> str | None:
-    """How a program ends that is asked for nothing at all, where it ends as no program does that
-    can run: killed by a signal, or by what loads it (126, 127). None for every other one.
-
-    One that was cut off or lacks a library does so, whatever it would have been asked.
-    """
-    try:
-        process = _started_unheard(command)
-    except OSError as error:
-        return f"cannot be started: {error.strerror or type(error).__name__}"
-    code: int | None = None
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        code = process.wait(timeout=seconds)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    if code is None or (code >= 0 and code not in (126, 127)):
-        return None
-    if code > 0:
-        return exit_words(code)
-    return f"exited with {signal_words(-code)}"
-
-
-def _started_unheard(command: Sequence[str]) -> subprocess.Popen[bytes]:
-    """A program that is asked nothing and not listened to, in a session of its own."""
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-
-
 def _try_to_run(path: str, command: Sequence[str]) -> None:
     """Starts it once without the wrapper: only so the system says itself why it cannot be."""
     try:
-        process = _started_unheard(command)
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise TargetError(f"{path} cannot be started: {reason}", path=path) from error

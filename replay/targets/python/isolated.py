@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import weakref
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,7 @@ from replay.targets.executable.batch import BatchTarget
 from replay.targets.executable.batch_wire import values_bytes
 from replay.targets.executable.child import Child
 from replay.targets.executable.frames import ChildFault
+from replay.targets.executable.portions import ANY_NUMBER
 from replay.targets.executable.supervisor import Limits, Supervisor, Wire, dying_with_us
 from replay.targets.python.guard import switch_shadow_off
 from replay.targets.python.module import locate_core
@@ -27,8 +29,6 @@ from replay.targets.readers import Readers
 
 START_SECONDS = 120.0
 """How long loading a bot's modules may take: they may import half of the world."""
-
-ANY_NUMBER = sys.maxsize
 
 
 class IsolatedTarget(BatchTarget):
@@ -46,6 +46,8 @@ class IsolatedTarget(BatchTarget):
         environment["PYTHONPATH"] = os.pathsep.join(entry for entry in sys.path if entry)
         self._spec = spec
         command = [sys.executable, "-P", "-m", "replay.targets.python.served", spec]
+        # Loading a bot's modules may take long, so only one that grows is loaded anew.
+        limits = replace(limits, lifetime_steps=ANY_NUMBER)
         start = partial(Supervisor, spec, limits, command=dying_with_us(command), env=environment)
         supervisor, for_readers = start(), start()
         # Who opens a module for a moment, as a core in this process, may forget to close it.
