@@ -293,7 +293,7 @@ def test_a_shadow_process_that_hangs_is_killed_and_started_again(
     (pid,) = shadow_pids()
     os.kill(pid, signal.SIGSTOP)
     bot.step()
-    wait_for(lambda: adapter.get_shadow_metrics()["adapter"]["restarts"] == 1, "a restart")
+    wait_for(lambda: adapter.get_shadow_metrics()["adapter"]["restarts"] >= 1, "a restart")
     bot.step()
     assert adapter.drain(PATIENCE)
     metrics = adapter.get_shadow_metrics()

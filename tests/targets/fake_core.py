@@ -279,7 +279,7 @@ class Fake:
                     self.hang()
                 os._exit(4)
             case "late":
-                time.sleep(2.6)
+                time.sleep(6.0)
                 self.say(answer)
             case _:
                 self.say(answer)
@@ -287,7 +287,7 @@ class Fake:
     @staticmethod
     def hang() -> None:
         while True:
-            time.sleep(60)
+            time.sleep(600)
 
 
 def main(mode: str, when: str, folder: str, part2: bool) -> None:

@@ -21,7 +21,11 @@ from replay.targets.python.module import open_python_target
 
 HERE = Path(__file__).parent
 BAD_STEP = 10
-TIMEOUT = 2.0
+TIMEOUT, PATIENCE = 5.0, 90.0
+"""Seconds for an answer: where none ever comes, and where one does, however busy the machine."""
+
+NEVER_ANSWER = frozenset({"hang", "ignore_term", "late", "nothing", "half_hang", "length_more"})
+"""The modes in which a limit has to run out."""
 
 ORDER = {
     "role": "entry", "price": 0.2, "volume": 25.0, "cycle": 1, "txid": "T", "placed_at": 0.0,
@@ -124,6 +128,14 @@ def run(
     return ran
 
 
+def limits_for(mode: str, *, storm_total: int = Limits().storm_total) -> Limits:
+    """Limits that only what is planted can reach."""
+    timeout = TIMEOUT if mode in NEVER_ANSWER else PATIENCE
+    return Limits(
+        timeout=timeout, stderr_bytes=2 << 20, answer_bytes=4 << 20, storm_total=storm_total
+    )
+
+
 def run_fake(
     folder: Path,
     mode: str,
@@ -138,7 +150,7 @@ def run_fake(
     """Runs ticks through a misbehaving executable and sees that nothing is left of it."""
     our_watcher()  # There is one as long as we are there.
     before = len(os.listdir("/proc/self/fd"))
-    limits = limits or Limits(timeout=TIMEOUT)
+    limits = limits or limits_for(mode)
     target = open_executable(make_fake(folder, mode, when, part2=part2), limits=limits)
     try:
         return run(target, steps or ticks(20), guided=guided, size=size)
@@ -151,7 +163,7 @@ def run_fake(
 
 def assert_nothing_left(folder: Path) -> None:
     """No process that the executable started is alive."""
-    until = time.monotonic() + 2.0
+    until = time.monotonic() + PATIENCE
     while alive := [p.name for p in folder.glob("pid-*") if _lives(int(p.name[4:]))]:
         assert time.monotonic() < until, f"still alive: {alive}"
         time.sleep(0.01)

@@ -9,28 +9,25 @@ from typing import Any
 
 import pytest
 from fake_core import BAD_PRICE
-from misbehaving import BAD_STEP, Ran, refused, run_fake, ticks
+from misbehaving import BAD_STEP, Ran, limits_for, refused, run_fake, ticks
 
 from replay.errors import FailureStorm, TargetError
 from replay.streams.model import Step
 from replay.targets.base import FailureKind as Kind
 from replay.targets.executable.handshake import open_executable
-from replay.targets.executable.supervisor import Limits
-
-QUICK = Limits(timeout=2.0, stderr_bytes=2 << 20, answer_bytes=4 << 20)
 
 COMMON = [
     ("exit", Kind.EXITED, "exited with code 3; standard error: something \\x1b[31mbad"),
     ("signal", Kind.EXITED, "exited with signal 11 (SIGSEGV)"),
-    ("hang", Kind.TIMEOUT, "no answer within 2 s"),
-    ("ignore_term", Kind.TIMEOUT, "no answer within 2 s"),
-    ("late", Kind.TIMEOUT, "no answer within 2 s"),
-    ("nothing", Kind.TIMEOUT, "no answer within 2 s"),
+    ("hang", Kind.TIMEOUT, "no answer within 5 s"),
+    ("ignore_term", Kind.TIMEOUT, "no answer within 5 s"),
+    ("late", Kind.TIMEOUT, "no answer within 5 s"),
+    ("nothing", Kind.TIMEOUT, "no answer within 5 s"),
     ("flood", Kind.STDERR_FLOOD, "to standard error without an answer"),
     ("garbage", Kind.GARBAGE, "answered hello \\x1b[31m world"),
     ("no_object", Kind.GARBAGE, "answered [1, 2]"),
     ("half_exit", Kind.TRUNCATED, "exited with code 0 in the middle of an answer"),
-    ("half_hang", Kind.TRUNCATED, "did not end it within 2 s"),
+    ("half_hang", Kind.TRUNCATED, "did not end it within 5 s"),
     ("gigabyte", Kind.OVERSIZE, "answered more than 4194304 bytes at once"),
     ("close_output", Kind.EXITED, "closed its standard output but lives on"),
     ("grandchild", Kind.EXITED, "exited with code 4"),
@@ -46,7 +43,7 @@ PART_2 = [
     ("old_id", Kind.TOO_MUCH, "instead of"),
     ("count_less", Kind.TRUNCATED, "answered 0 outcomes to one step"),
     ("count_more", Kind.TOO_MUCH, "answered 2 outcomes to one step"),
-    ("length_more", Kind.TRUNCATED, "did not end it within 2 s"),
+    ("length_more", Kind.TRUNCATED, "did not end it within 5 s"),
     ("length_less", None, ""),
     ("odd_outcome", Kind.GARBAGE, "no outcome: [[99, 1], [], []]"),
 ]
@@ -68,7 +65,7 @@ def _fails_at_the_bad_step(ran: Ran, kind: Kind | None, detail: str) -> None:
 def test_a_failure_in_part_1_is_that_steps_alone(
     tmp_path: Path, mode: str, kind: Kind, detail: str
 ) -> None:
-    ran = run_fake(tmp_path, mode, part2=False, limits=QUICK)
+    ran = run_fake(tmp_path, mode, part2=False)
     _fails_at_the_bad_step(ran, kind, detail)
 
 
@@ -76,7 +73,7 @@ def test_a_failure_in_part_1_is_that_steps_alone(
 def test_a_failure_in_part_2_is_that_steps_alone(
     tmp_path: Path, mode: str, kind: Kind | None, detail: str
 ) -> None:
-    ran = run_fake(tmp_path, mode, part2=True, limits=QUICK)
+    ran = run_fake(tmp_path, mode, part2=True)
     _fails_at_the_bad_step(ran, kind, detail)
 
 
@@ -212,7 +209,7 @@ def test_an_executable_that_exits_at_once_cannot_be_opened(tmp_path: Path, part2
 
 def test_failures_that_add_up_are_a_storm(tmp_path: Path) -> None:
     with pytest.raises(FailureStorm, match="failed 3 times in this run"):
-        run_fake(tmp_path, "exit", "third", part2=False, limits=Limits(timeout=2.0, storm_total=3))
+        run_fake(tmp_path, "exit", "third", part2=False, limits=limits_for("exit", storm_total=3))
 
 
 def test_what_is_no_program_cannot_be_opened(tmp_path: Path) -> None:
