@@ -20,7 +20,7 @@ from replay.explaining.editing.editable import EditableCore
 from replay.explaining.editing.places import Rules
 from replay.explaining.evidence.kept import cases_of
 from replay.explaining.search.proposal import proposal
-from replay.findings.account import CauseAccount, CauseCase, StoredCause
+from replay.findings.account import CauseAccount, CauseCase, StoredCause, met_in
 from replay.findings.severity import Severity, rank
 from replay.findings.store.store import Store, StoredFinding
 from replay.reports.wording import answered_words
@@ -226,9 +226,7 @@ class Listing:
         yield f"  support    {len(cause.explains):,} steps need it{doubt}"
 
     def _met(self, findings: list[StoredFinding]) -> list[str]:
-        origins = " ".join(place.origin for one in findings for place in one.places[:20])
-        names = [name for name in ("live", "edge", "hostile") if f" {name} " in f" {origins} "]
-        return names or ["journals and corpora"]
+        return list(met_in(place.origin for one in findings for place in one.places[:20]))
 
     def _what(self, finding: str) -> str:
         known = self._findings.get(finding)

@@ -1,27 +1,25 @@
 """A report as one HTML page that needs nothing else: no script, no address, no file beside it.
 
-The page stays below MAX_BYTES whatever a run finds: each finding has its line, the worst of them
-are shown in full, and what is left out is told.
+How it looks is `templates/report.html`. The page stays below MAX_BYTES whatever a run finds: each
+finding has its line, the worst of them are shown in full, and what is left out is told.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from replay.errors import ExitCode
 from replay.explaining.claims.claim import Claim
 from replay.reports.details import FindingDetail
-from replay.reports.html_causes import causes_section
-from replay.reports.html_coverage import exercised_section
-from replay.reports.html_detail import detail_pieces, terms
-from replay.reports.html_pieces import Markup, code, element, join, void
-from replay.reports.html_style import STYLE, style_source
-from replay.reports.texts import plain
+from replay.reports.exercised_tables import exercised_tables
+from replay.reports.html_templates import Templates
+from replay.reports.sections import ReportSection, causes_without_buckets, sections_of
 from replay.reports.wording import (
-    REMARKS,
-    TITLES,
+    account_words,
     canary_words,
+    cause_words,
     claim_words,
     control_words,
     core_words,
@@ -30,6 +28,7 @@ from replay.reports.wording import (
     group_counts,
     headline,
     meaning_words,
+    nothing_drawn,
     rejected_words,
     set_aside_words,
     severity_words,
@@ -47,13 +46,11 @@ _FOR_LINES = 1_100_000
 _FOR_LISTS = 60_000
 """Room for each list of other things."""
 
-_FOR_WORDS = 200_000
+_FOR_WORDS = 240_000
 """Room for what is always there: the style, what was exercised, headings, notes."""
 
-_LISTS = 7
+_LISTS = 9
 MAX_SHOWN = 200
-_OPEN = 1
-"""Findings that are open from the start: the worst."""
 
 _ID = re.compile(r"[df]-[0-9a-f]{8}")
 _TONES: Mapping[Group, str] = {
@@ -65,153 +62,98 @@ _TONES: Mapping[Group, str] = {
     Group.EXPLAINED: "",
 }
 
+_TEMPLATES = Templates(
+    "replay.reports",
+    claim_words=claim_words,
+    explained_words=explained_words,
+    severity_words=severity_words,
+    cause_words=cause_words,
+)
+
 
 def html_page(report: Report, details: Iterable[FindingDetail] = ()) -> str:
     """The whole report as a page."""
-    policy = f"default-src 'none'; style-src {style_source()}; base-uri 'none'; form-action 'none'"
-    title = f"doge-replay {report.kind}: {headline(report)}"
-    head = element(
-        "head",
-        void("meta", charset="utf-8"),
-        void("meta", http_equiv="Content-Security-Policy", content=policy),
-        void("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        void("meta", name="color-scheme", content="light dark"),
-        void("meta", name="referrer", content="no-referrer"),
-        element("title", plain(title, 200)),
-        element("style", Markup(STYLE)),
-    )
-    body = element(
-        "body",
-        _header(report),
-        element(
-            "main",
-            _claims(report, ok=False),
-            causes_section(report.account),
-            _groups(report, {one.id: one for one in details}),
-            _list("Missed expectations", report.misses),
-            _list("Causes that came back", report.causes_back),
-            _list("Fixed in this run", report.fixed),
-            _list("Stored findings that agree now", report.resolved),
-            _claims(report, ok=True),
-            exercised_section(report),
-            _list(
-                "Set aside",
-                rejected_words(report),
-                of=report.rejected_count,
-            ),
+    is_clean = report.exit_code is ExitCode.CLEAN
+    tone = "good" if is_clean else "bad" if report.exit_code is ExitCode.DIVERGENCE else "warn"
+    sections = _sections(report, {one.id: one for one in details})
+    anchors = {one.anchor for one in sections}
+    return _TEMPLATES.render(
+        "report.html",
+        report=report,
+        exit=int(report.exit_code),
+        headline=headline(report),
+        tone=tone,
+        facts=list(_facts(report)),
+        links=[
+            (name, count, _tone(name), f"#{name}" if name in anchors or name == "fixed" else "")
+            for name, count in group_counts(report)
+        ],
+        account="" if report.account is None else account_words(report.account),
+        causes=causes_without_buckets(report)[:MAX_SHOWN],
+        sections=sections,
+        claims=[_claims(report, ok=ok) for ok in (False, True)],
+        lists=_lists(report),
+        tables=exercised_tables(report),
+        nothing_drawn="" if report.bounds() else nothing_drawn(report),
+        aside=[
+            _list("Set aside", rejected_words(report), of=report.rejected_count),
             _list("Units set aside", set_aside_words(report), of=len(report.set_aside)),
             _list("Not read", unread_words(report.unread), of=len(report.unread)),
-        ),
-        element("footer", "doge-replay. report.json has all of this for scripts."),
+        ],
     )
-    return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
 
 
-def _header(report: Report) -> Markup:
-    clean = report.exit_code is ExitCode.CLEAN
-    tone = "good" if clean else "bad" if report.exit_code is ExitCode.DIVERGENCE else "warn"
-    tally = report.tally
-    facts = [
-        *((("means", plain(meaning, 1000)),) if (meaning := meaning_words(report)) else ()),
-        ("authority", core_words(report.authority)),
-        ("shadow", core_words(report.shadow)),
-        ("seed", f"{report.seed}, profile {report.profile}"),
-        ("canary", canary_words(report.canary)),
-        ("control", control_words(report.control)),
-        *((("not compared", plain(words, 1000)),) if (words := uncompared_words(report)) else ()),
-        ("corpus", f"{counted(report.new_streams, 'stream')} joined it"),
-    ]
-    links = [
-        element("a", f"{name} {count:,}", href=f"#{name}", class_=_tone(name) or None)
-        for name, count in group_counts(report)
-    ]
-    strict = ". Strict: nothing counts as explained" if report.strict else ""
-    return element(
-        "header",
-        element(
-            "div",
-            element("p", f"doge-replay {report.kind}, exit {int(report.exit_code)}"),
-            element("h1", headline(report)),
-            element(
-                "p",
-                f"{tally.transitions:,} transitions in {counted(tally.streams, 'stream')}, "
-                f"{report.seconds:.1f} s ({report.rate:,.0f}/s){strict}",
-            ),
-            element("nav", *links, element("a", "what was exercised", href="#exercised")),
-            class_=f"verdict {tone}",
-        ),
-        element("div", terms(facts), class_="card"),
-    )
+def _facts(report: Report) -> Iterable[tuple[str, str]]:
+    if meaning := meaning_words(report):
+        yield "means", meaning
+    yield "authority", core_words(report.authority)
+    yield "shadow", core_words(report.shadow)
+    yield "seed", f"{report.seed}, profile {report.profile}"
+    yield "canary", canary_words(report.canary)
+    yield "control", control_words(report.control)
+    if words := uncompared_words(report):
+        yield "not compared", words
+    yield "corpus", f"{counted(report.new_streams, 'stream')} joined it"
 
 
 def _tone(name: str) -> str:
     return "good" if name == "fixed" else _TONES[Group(name)]
 
 
-def _claims(report: Report, *, ok: bool) -> Markup:
-    claims = [claim for claim in report.claims if claim.ok is ok]
-    if not claims:
-        return Markup("")
-    room = _Room(_FOR_LISTS)
-    cards = [card for card in map(_claim, claims[:MAX_SHOWN]) if room.takes(card)]
-    more = len(claims) - len(cards)
-    note = (element("p", f"and {more:,} more: report.json has them", class_="dim"),) if more else ()
-    title = "Explanations that hold" if ok else "Explanations that do not hold"
-    return element("section", element("h2", title, _count(claims)), *cards, *note)
-
-
-def _claim(claim: Claim) -> Markup:
-    tag = element("span", "signed note" if claim.weaker else "deviation", class_="tag")
-    return element(
-        "div",
-        element("p", element("strong", plain(claim.name, 200)), " ", tag),
-        element("p", plain(claim.why, 1000)),
-        element("p", plain(claim_words(claim), 400), class_="dim"),
-        class_="card" if claim.ok else "card bad",
-    )
-
-
 # --- Findings ---------------------------------------------------------------------------------
 
 
-def _groups(report: Report, details: Mapping[str, FindingDetail]) -> Markup:
-    """All groups. First every finding gets its line, as far as there is room, then the worst ones
-    what else there is to show of them."""
-    grouped = {group: report.group(group) for group in Group}
-    room = _Room(_FOR_LINES)
-    lines: dict[str, Line] = {}
-    for group, found in grouped.items():
-        for line in found:
-            shown = _head(line, group), _commands(line)
-            if not room.takes(*shown):
-                break
-            lines[line.id] = shown
-    room = _Room(room.left + MAX_BYTES - _FOR_LINES - _FOR_WORDS - _LISTS * _FOR_LISTS)
-    sections = []
-    is_open = True
-    for group, found in grouped.items():
-        pieces: list[Markup] = []
-        short = 0
-        for line in found:
-            if line.id not in lines:
-                continue
-            head, commands = lines[line.id]
-            rest = _rest(line, details.get(line.id)) if room.left > 0 else Markup("")
-            if not room.takes(rest) or not rest:
-                short += 1
-                rest = Markup("")
-            body = element("div", commands, rest, class_="body")
-            anchor = line.id if _ID.fullmatch(line.id) else None
-            is_open = is_open and group is not Group.EXPLAINED
-            pieces.append(element("details", head, body, class_="finding", id=anchor, open=is_open))
-            is_open = False
-        if found:
-            sections.append(_group(group, found, pieces, short, report.commands("show", "ID")))
-    return join(sections)
+class Shown(NamedTuple):
+    """A finding as the page has it: its line, its commands, and what else there is room for. The
+    pieces are markup that a template made."""
+
+    anchor: str
+    head: str
+    commands: str
+    rest: str
+    is_open: bool
 
 
-Line = tuple[Markup, Markup]
-"""A finding's line and its commands."""
+class ShownSection(NamedTuple):
+    """A section with its findings, and in words what is left out of it."""
+
+    title: str
+    remark: str
+    anchor: str
+    cause: str
+    count: int
+    shown: list[Shown]
+    notes: list[str]
+
+
+class _Pieces(Protocol):
+    """The macros of report_pieces.html."""
+
+    def head(self, line: FindingLine, status: str, tone: str) -> str: ...
+
+    def commands(self, line: FindingLine) -> str: ...
+
+    def rest(self, line: FindingLine, detail: FindingDetail | None) -> str: ...
 
 
 class _Room:
@@ -227,75 +169,109 @@ class _Room:
         return self.left >= 0
 
 
-def _group(
-    group: Group, lines: Sequence[FindingLine], shown: list[Markup], short: int, show: str
-) -> Markup:
+def _sections(report: Report, details: Mapping[str, FindingDetail]) -> list[ShownSection]:
+    """All sections. First every finding gets its line, as far as there is room, then the worst ones
+    what else there is to show of them."""
+    pieces: _Pieces = _TEMPLATES.macros("report_pieces.html")  # type: ignore[assignment]
+    sections = sections_of(report)
+    room = _Room(_FOR_LINES)
+    lines: dict[str, tuple[str, str]] = {}
+    for section in sections:
+        for line, group in section.lines:
+            head = pieces.head(line, status_words(line, group), _TONES[group])
+            if not room.takes(head, commands := pieces.commands(line)):
+                break
+            lines[line.id] = head, commands
+    room = _Room(room.left + MAX_BYTES - _FOR_LINES - _FOR_WORDS - _LISTS * _FOR_LISTS)
+    shown = []
+    for section in sections:
+        # The worst finding is open from the start.
+        opens = not shown and not section.is_settled
+        shown.append(_section(section, lines, details, pieces, room, report, opens=opens))
+    return shown
+
+
+def _section(
+    section: ReportSection,
+    lines: Mapping[str, tuple[str, str]],
+    details: Mapping[str, FindingDetail],
+    pieces: _Pieces,
+    room: _Room,
+    report: Report,
+    *,
+    opens: bool,
+) -> ShownSection:
+    shown: list[Shown] = []
+    short = 0
+    for line, _ in section.lines:
+        if line.id not in lines:
+            continue
+        head, commands = lines[line.id]
+        rest = pieces.rest(line, details.get(line.id)).strip() if room.left > 0 else ""
+        if not room.takes(rest) or not rest:
+            short += 1
+            rest = ""
+        anchor = line.id if _ID.fullmatch(line.id) else ""
+        shown.append(Shown(anchor, head, commands, rest, opens and not shown))
     notes = []
     if short:
-        notes.append(f"{short:,} of them are shown without their case: {plain(show, 600)} has it")
-    if len(shown) < len(lines):
-        notes.append(f"{len(lines) - len(shown):,} more are left out: report.json has them all")
-    return element(
-        "section",
-        element("h2", TITLES[group], _count(lines), id=str(group)),
-        element("p", REMARKS[group], class_="remark"),
-        *shown,
-        *(element("p", note, class_="remark") for note in notes),
-    )
+        show = report.commands("show", "ID")
+        notes.append(f"{short:,} of them are shown without their case: {show} has it")
+    if left := len(section.lines) - len(shown):
+        notes.append(f"{left:,} more are left out: report.json has them all")
+    cause = "" if section.cause is None else section.cause.id
+    anchor = "" if section.group is None else str(section.group)
+    count = len(section.lines)
+    return ShownSection(section.title, section.remark, anchor, cause, count, shown, notes)
 
 
-def _head(line: FindingLine, group: Group) -> Markup:
-    severity = severity_words(line)
-    tags = [element("span", plain(status_words(line, group), 120), class_=f"tag {_TONES[group]}")]
-    if severity:
-        tags.insert(0, element("span", plain(severity, 60), class_="tag"))
-    return element(
-        "summary",
-        code(line.id, 40),
-        element("span", plain(f"{line.event}, {line.rule}", 120), class_="what"),
-        element("span", code(line.what, 200), " ", plain(line.kind, 60), class_="where"),
-        element("span", f"{line.occurrences:,}\u00d7", class_="times"),
-        element("span", *tags, class_="tags"),
-    )
+# --- Lists ------------------------------------------------------------------------------------
 
 
-def _commands(line: FindingLine) -> Markup:
-    commands = (line.command, line.explain_command)
-    return join(element("pre", plain(one, 600)) for one in commands if one)
+class Listed(NamedTuple):
+    """Texts under a heading, and how many more there are."""
+
+    title: str
+    anchor: str
+    of: int
+    items: list[str]
+    more: int
 
 
-def _rest(line: FindingLine, detail: FindingDetail | None) -> Markup:
-    pieces = []
-    if line.explained_by:
-        pieces.append(element("p", plain(explained_words(line), 400)))
-    if line.set_aside:
-        pieces.append(element("p", plain(line.set_aside, 600)))
-    if detail is not None:
-        pieces += detail_pieces(detail)
-    elif line.fields:
-        pieces.append(element("p", "differs in ", code(", ".join(line.fields[:20]), 600)))
-    return join(pieces)
+def _lists(report: Report) -> list[Listed]:
+    return [
+        _list("Missed expectations", report.misses),
+        _list("Causes that came back", report.causes_back),
+        _list("Fixed in this run", report.fixed, anchor="fixed"),
+        _list("Stored findings that agree now", report.resolved),
+    ]
 
 
-# --- Pieces -----------------------------------------------------------------------------------
-
-
-def _list(title: str, texts: Sequence[str], *, of: int | None = None) -> Markup:
+def _list(title: str, texts: Sequence[str], *, of: int | None = None, anchor: str = "") -> Listed:
     of = len(texts) if of is None else of
-    if not of:
-        return Markup("")
     room = _Room(_FOR_LISTS)
-    items = [element("li", code(one, 300)) for one in texts[:MAX_SHOWN]]
-    items = [item for item in items if room.takes(item)]
-    more = of - len(items)
-    note = (element("p", f"and {more:,} more: report.json has them", class_="dim"),) if more else ()
-    anchor = "fixed" if title.startswith("Fixed") else None
-    return element(
-        "section",
-        element("h2", title, element("span", f"{of:,}", class_="count"), id=anchor),
-        element("div", element("ul", *items), *note, class_="card"),
-    )
+    # What is escaped may be six times as long.
+    items = [text for text in (one[:400] for one in texts[:MAX_SHOWN]) if room.takes(text * 3)]
+    return Listed(title, anchor, of, items, of - len(items))
 
 
-def _count(things: Sequence[object]) -> Markup:
-    return element("span", f"{len(things):,}", class_="count")
+class Claims(NamedTuple):
+    """Explanations that hold, or do not, and how many more there are."""
+
+    title: str
+    of: int
+    shown: list[Claim]
+    more: int
+
+
+def _claims(report: Report, *, ok: bool) -> Claims:
+    claims = [claim for claim in report.claims if claim.ok is ok]
+    room = _Room(_FOR_LISTS)
+    shown = [claim for claim in claims[:MAX_SHOWN] if room.takes(*_said_of(claim))]
+    title = "Explanations that hold" if ok else "Explanations that do not hold"
+    return Claims(title, len(claims), shown, len(claims) - len(shown))
+
+
+def _said_of(claim: Claim) -> tuple[str, str, str, str]:
+    """What a claim takes of the room, with what may come of escaping it."""
+    return claim.name[:200], claim.why[:1000], claim_words(claim)[:400], " " * 900

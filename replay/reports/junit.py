@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ET
 
 from replay.explaining.claims.claim import Claim
 from replay.findings.account import StoredCause
+from replay.reports.sections import sections_of
 from replay.reports.texts import xml_text
 from replay.reports.wording import (
     INDEPENDENT,
@@ -41,9 +42,9 @@ def junit(report: Report) -> str:
     _add_claims(suite, report.claims)
     for cause in () if report.account is None else report.account.causes:
         _add_cause(suite, cause, report)
-    for group in Group:
-        for line in report.group(group):
-            _add_finding(suite, line, group)
+    for section in sections_of(report):
+        for line, group in section.lines:
+            _add_finding(suite, line, group, section.cause)
     for finding in report.fixed:
         _say(_case(suite, "findings", f"{finding} fixed"), "fixed in this run")
     for number, miss in enumerate(report.misses, 1):
@@ -111,12 +112,15 @@ def _add_cause(suite: ET.Element, cause: StoredCause, report: Report) -> None:
         _say(case, text)
 
 
-def _add_finding(suite: ET.Element, line: FindingLine, group: Group) -> None:
+def _add_finding(
+    suite: ET.Element, line: FindingLine, group: Group, cause: StoredCause | None
+) -> None:
     case = _case(suite, "findings", f"{line.id} {line.event}")
     what = f", {line.said}" if line.said else ""
     seen = f"{line.rule}: {line.kind}{what}, seen {line.occurrences} times"
+    of_cause = [] if cause is None else [f"{cause.id}: {cause_words(cause)}"]
     if group is Group.EXPLAINED:
-        _say(case, f"{explained_words(line)}\n{seen}\n{line.command}")
+        _say(case, "\n".join([explained_words(line), seen, *of_cause, line.command]))
         return
     tag = "error" if group is Group.FAILURE else "failure"
     message = f"{status_words(line, group)}: {seen}"
@@ -125,6 +129,7 @@ def _add_finding(suite: ET.Element, line: FindingLine, group: Group) -> None:
     problem.text = xml_text(
         "\n".join([
             REMARKS[group],
+            *of_cause,
             *([f"severity {severity}"] if severity else []),
             *([line.set_aside] if line.set_aside else []),
             *(one for one in (line.command, line.explain_command) if one),

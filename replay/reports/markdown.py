@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from replay.explaining.claims.claim import Claim
-from replay.findings.account import CauseAccount
+from replay.reports.sections import ReportSection, causes_without_buckets, sections_of
 from replay.reports.texts import markdown_code, markdown_words, plain
 from replay.reports.wording import (
     INDEPENDENT,
-    REMARKS,
-    TITLES,
     account_words,
     aside_words,
     canary_words,
@@ -63,9 +61,9 @@ def markdown(report: Report) -> str:
     _add_items(page, [_false(claim) for claim in report.false_claims[:MAX_SHOWN]],
                len(report.false_claims))  # fmt: skip
     page.add(*_facts(report))
-    _add_causes(page, report.account)
-    for group in Group:
-        _add_group(page, report, group)
+    _add_causes(page, report)
+    for section in sections_of(report):
+        _add_section(page, section)
     _add_list(page, "Missed expectations", report.misses)
     _add_list(page, "Causes that came back", report.causes_back)
     _add_list(page, "Fixed in this run", report.fixed)
@@ -132,27 +130,31 @@ def _facts(report: Report) -> list[str]:
     return ["", *_table(("", ""), rows)]
 
 
-def _add_causes(page: _Page, account: CauseAccount | None) -> None:
-    """One row for each cause, before the buckets."""
+def _add_causes(page: _Page, report: Report) -> None:
+    """What all causes come to, and those of which this run has no bucket."""
+    account = report.account
     if account is None:
         return
+    words = markdown_words(account_words(account), 1000)
+    page.add("", f"## Causes: {len(account.causes):,}", "", words, "")
     rows = [
-        (markdown_code(cause.id), cause.kind, f"{len(cause.findings):,}",
+        (markdown_code(cause.id), _cell(cause.kind), f"{cause.needed_at:,}",
          _cell(cause_words(cause), 400))
-        for cause in account.causes
+        for cause in causes_without_buckets(report)
     ]  # fmt: skip
-    lines = _table(("cause", "kind", "buckets", ""), rows)
-    page.add("", f"## Causes: {len(rows):,}", "", markdown_words(account_words(account), 1000), "")
-    if page.has_room_for(lines):
+    lines = _table(("cause", "kind", "steps", "of which this run has no bucket"), rows)
+    if rows and page.has_room_for(lines):
         page.add(*lines)
 
 
-def _add_group(page: _Page, report: Report, group: Group) -> None:
-    lines = report.group(group)
-    if not lines:
-        return
-    fold = len(lines) > _UNFOLDED or group is Group.EXPLAINED
-    page.add("", f"## {TITLES[group]}: {len(lines):,}", "", REMARKS[group], "")
+def _add_section(page: _Page, section: ReportSection) -> None:
+    """The buckets of a cause, or of a group that no cause has part in."""
+    lines = [line for line, _ in section.lines]
+    fold = len(lines) > _UNFOLDED or section.is_settled
+    title = section.title
+    if section.cause is not None:
+        title = f"{markdown_code(section.cause.id)} {markdown_words(section.title)}"
+    page.add("", f"## {title}: {len(lines):,}", "", markdown_words(section.remark), "")
     for words in aside_words(lines):
         page.add(f"    {words}", "")
     page.add(*_unfold(f"{counted(len(lines), 'bucket')}", fold))
@@ -160,7 +162,7 @@ def _add_group(page: _Page, report: Report, group: Group) -> None:
         *_table(("id", "severity", "event", "rule", "field", "kind", "times", "steps", ""), ())
     )
     rows, commands = [], []
-    for line in lines:
+    for line, group in section.lines:
         said = [one for one in (line.command, line.explain_command) if one]
         # Nothing in indented code can end it.
         row, copied = _row(line, group), [f"    {plain(one, 1000)}" for one in said]

@@ -12,7 +12,7 @@ from report_makers import EVIL, detail, evil_details, evil_report, full_report, 
 from replay.explaining.claims.claim import Claim
 from replay.reports.details import AnswerRow, FindingDetail
 from replay.reports.html_page import html_page
-from replay.reports.html_pieces import Markup, element, join, void
+from replay.reports.html_templates import Templates
 from replay.runs.report import Report
 
 VOID = {"meta"}
@@ -192,8 +192,10 @@ def test_whatever_is_found_it_stays_below_two_megabytes_and_says_what_is_left_ou
         Page(page).assert_harmless()
 
 
-def test_only_what_elements_make_is_markup() -> None:
-    assert element("p", "<b>", Markup("<i></i>")) == "<p>&lt;b&gt;<i></i></p>"
-    assert join(["a&", 1, None]) == "a&amp;1None"
-    assert void("meta", name='"x"', content=None, open=True) == '<meta name="&quot;x&quot;" open>'
-    assert element("td", data_of="a", class_="b") == '<td data-of="a" class="b"></td>'
+def test_only_what_a_template_makes_is_markup() -> None:
+    macros = Templates("replay.reports").macros("pieces.html")
+    tag = macros.tag("<b>\x1b[31m&", "bad")  # type: ignore[attr-defined]
+    assert tag == '<span class="tag bad">&lt;b&gt; [31m&amp;</span>'
+    terms = macros.terms([("a", tag), ("<i>", '"')])  # type: ignore[attr-defined]
+    assert f"<dd>{tag}</dd>" in terms
+    assert "<dt>&lt;i&gt;</dt><dd>&#34;</dd>" in terms
