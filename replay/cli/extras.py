@@ -13,7 +13,6 @@ from replay.errors import EnvironmentFailure
 EXTRAS: Mapping[str, tuple[str, ...]] = {
     "hypothesis": ("fuzz",),
     "jinja2": ("web", "fuzz", "evidence"),
-    "matplotlib": ("evidence",),
     "starlette": ("web",),
     "uvicorn": ("web",),
 }

@@ -25,7 +25,20 @@ class Identified(Protocol):
         """The ID."""
 
 
+class Behind(Protocol):
+    """What has the ID of a cause, and those of the buckets that it has part in."""
+
+    @property
+    def id(self) -> str:
+        """The ID."""
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """The buckets."""
+
+
 B = TypeVar("B", bound=Identified)
+C = TypeVar("C", bound=Behind)
 
 
 class CauseCase(NamedTuple):
@@ -142,22 +155,21 @@ class CauseAccount:
 
 
 @dataclass(frozen=True, slots=True)
-class CauseGroup(Generic[B]):
+class CauseGroup(Generic[C, B]):
     """Buckets of one cause, None for those that no cause has part in."""
 
-    cause: StoredCause | None
+    cause: C | None
     buckets: tuple[B, ...]
 
 
-def grouped_by_cause(account: CauseAccount | None, buckets: Iterable[B]) -> list[CauseGroup[B]]:
-    """Buckets by cause, each under the worst that has part in it and in the order given; what no
+def grouped_by_cause(causes: Sequence[C], buckets: Iterable[B]) -> list[CauseGroup[C, B]]:
+    """Buckets by cause, each under the first that has part in it and in the order given; what no
     cause has part in comes last. Causes without a bucket among them are left out."""
     of_cause: dict[str, list[B]] = {}
-    causes = () if account is None else account.causes
     first = {finding: cause.id for cause in reversed(causes) for finding in cause.findings}
     for bucket in buckets:
         of_cause.setdefault(first.get(bucket.id, ""), []).append(bucket)
-    groups: list[CauseGroup[B]] = [
+    groups: list[CauseGroup[C, B]] = [
         CauseGroup(cause, tuple(of_cause[cause.id])) for cause in causes if cause.id in of_cause
     ]
     return groups + ([CauseGroup(None, tuple(of_cause[""]))] if "" in of_cause else [])

@@ -18,7 +18,20 @@ COLUMNS = 240
 _TOP = 6
 """Room above the highest value, so that its line is not cut."""
 
-_TICKS = (60, 300, 600, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 86400, 7 * 86400, 28 * 86400)
+_TICKS = (
+    60,
+    300,
+    600,
+    1800,
+    3600,
+    2 * 3600,
+    3 * 3600,
+    6 * 3600,
+    12 * 3600,
+    86400,
+    7 * 86400,
+    28 * 86400,
+)
 """Seconds between two ticks of the time axis: the least that makes no more than so many."""
 
 _MOST_TICKS = 6

@@ -27,6 +27,7 @@ from replay.findings.lifecycle import Status
 from replay.findings.severity import Severity
 from replay.findings.store.store import RunKind, Store
 from replay.findings.store.stored import StoredFinding
+from replay.gate.known_causes import NO_CAUSES, KnownCauses, causes_of
 from replay.runs.canary import check_canary
 from replay.runs.collector import Collector
 from replay.runs.conclusion import Conclusion
@@ -97,7 +98,8 @@ class Replayed:
     agreement are not kept. `doubled` are lines that stand in two files, `rejected` those set aside,
     `unread` what lay beside the files. `uncompared` are steps that both cores refused so that
     nothing was compared: they are in none of the counts, and stand among the rejected. `detects` is
-    false where the replay missed a fault that was planted in it."""
+    false where the replay missed a fault that was planted in it. `known_causes` are what the last
+    search in the database came to; no criterion looks at them."""
 
     files: tuple[str, ...] = ()
     authority: CoreIdentity | None = None
@@ -118,6 +120,7 @@ class Replayed:
     uncompared: int = 0
     detects: bool = True
     unread: tuple[Unread, ...] = ()
+    known_causes: KnownCauses = NO_CAUSES
 
     def reject(self, rejected: Rejected) -> None:
         """Notes a line that could not be replayed."""
@@ -228,6 +231,7 @@ class _Replaying:
         result.buckets = {
             line.id: self._bucket(line.id, report, collector, known) for line in report.findings
         }
+        result.known_causes = causes_of(self._store.account())
         if result.steps:
             canary = check_canary(self._cores.open_authority, self._cores.open_shadow)
             result.detects = canary.ok is True

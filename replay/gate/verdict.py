@@ -293,7 +293,7 @@ def _worst(criteria: Sequence[Criterion]) -> Outcome:
 
 def _replay_document(replayed: Replayed | None) -> dict[str, Any]:
     if replayed is None:
-        return {"journal": None, "buckets": [], "claims": []}
+        return {"journal": None, "buckets": [], "claims": [], "causes": []}
     return {
         "journal": {
             "files": list(replayed.files),
@@ -327,4 +327,5 @@ def _replay_document(replayed: Replayed | None) -> dict[str, Any]:
             for one in replayed.buckets.values()
         ],
         "claims": [claim.document() for claim in replayed.claims],
+        "causes": replayed.known_causes.document()["causes"],
     }

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from replay.findings.account import grouped_by_cause
 from replay.gate.criteria.premises import WANTED
+from replay.gate.journals import Bucket
+from replay.gate.known_causes import KnownCause
 from replay.gate.model import Criterion, counted, hours
 from replay.gate.verdict import Bound, GateVerdict
-from replay.reports.files import markdown_text, plain
+from replay.reports.texts import markdown_text, plain
 from replay.reports.wording import unread_words
 from replay.streams.model import Unread
 
@@ -104,18 +107,33 @@ def _bound(one: Bound) -> str:
 
 
 def _divergences(verdict: GateVerdict) -> list[str]:
-    if verdict.replayed is None:
+    """Each cause with its buckets below it, then those that no cause has part in."""
+    replayed = verdict.replayed
+    if replayed is None:
         return []
+    causes = replayed.known_causes.causes
     rows = []
-    for one in verdict.replayed.buckets.values():
-        note = " (a note)" if one.weaker else ""
-        by = f"explained by {one.explained_by}{note}" if one.explained_by else "not explained"
-        rows.append(
-            f"{one.id}  {one.event}, {one.rule}: {counted(one.occurrences, 'line')}, "
-            f"{one.severity}{', hot path' if one.hot else ''}, {one.status}, "
-            f"{'reproduced' if one.reproduced else 'NOT reproduced'}, {by}"
-        )
+    for group in grouped_by_cause(causes, replayed.buckets.values()):
+        if causes:
+            rows.append(_cause(group.cause, len(group.buckets)))
+        indent = "  " if causes else ""
+        rows += [f"{indent}{_bucket_words(one)}" for one in group.buckets]
     return rows
+
+
+def _cause(cause: KnownCause | None, buckets: int) -> str:
+    counts = counted(buckets, "bucket")
+    return f"no cause known: {counts}" if cause is None else f"{cause.id}  {cause.words}: {counts}"
+
+
+def _bucket_words(one: Bucket) -> str:
+    note = " (a note)" if one.weaker else ""
+    by = f"explained by {one.explained_by}{note}" if one.explained_by else "not explained"
+    return (
+        f"{one.id}  {one.event}, {one.rule}: {counted(one.occurrences, 'line')}, "
+        f"{one.severity}{', hot path' if one.hot else ''}, {one.status}, "
+        f"{'reproduced' if one.reproduced else 'NOT reproduced'}, {by}"
+    )
 
 
 def markdown(verdict: GateVerdict) -> str:

@@ -13,7 +13,6 @@ from replay.reports.details import FindingDetail
 from replay.reports.html_page import html_page
 from replay.reports.junit import junit
 from replay.reports.markdown import markdown
-from replay.reports.texts import markdown_text, plain
 from replay.runs.report import Report
 
 
@@ -46,6 +45,3 @@ def write_reports(
             f"cannot write the report to {directory}: {error.strerror}", path=str(directory)
         ) from error
     return directory / "report.md"
-
-
-__all__ = ["markdown_text", "plain", "write_reports"]

@@ -15,8 +15,8 @@ from replay.findings.bundle import Reports
 from replay.findings.lifecycle import HistoryEntry
 from replay.findings.store.store import StoredFinding
 from replay.reports.case_text import TEXT_WIDTH, answer_lines, case_lines, labelled
-from replay.reports.files import markdown_text
 from replay.reports.sides import answers
+from replay.reports.texts import markdown_text
 from replay.reports.wording import counted
 from replay.safe_text import clean
 from replay.targets.base import CoreIdentity, Failure

@@ -141,7 +141,7 @@ class ShownSection(NamedTuple):
     remark: str
     anchor: str
     cause: str
-    count: int
+    many: int
     shown: list[Shown]
     notes: list[str]
 
@@ -183,7 +183,7 @@ def _sections(report: Report, details: Mapping[str, FindingDetail]) -> list[Show
                 break
             lines[line.id] = head, commands
     room = _Room(room.left + MAX_BYTES - _FOR_LINES - _FOR_WORDS - _LISTS * _FOR_LISTS)
-    shown = []
+    shown: list[ShownSection] = []
     for section in sections:
         # The worst finding is open from the start.
         opens = not shown and not section.is_settled
@@ -221,8 +221,8 @@ def _section(
         notes.append(f"{left:,} more are left out: report.json has them all")
     cause = "" if section.cause is None else section.cause.id
     anchor = "" if section.group is None else str(section.group)
-    count = len(section.lines)
-    return ShownSection(section.title, section.remark, anchor, cause, count, shown, notes)
+    many = len(section.lines)
+    return ShownSection(section.title, section.remark, anchor, cause, many, shown, notes)
 
 
 # --- Lists ------------------------------------------------------------------------------------

@@ -138,7 +138,7 @@ def _add_causes(page: _Page, report: Report) -> None:
     words = markdown_words(account_words(account), 1000)
     page.add("", f"## Causes: {len(account.causes):,}", "", words, "")
     rows = [
-        (markdown_code(cause.id), _cell(cause.kind), f"{cause.needed_at:,}",
+        (_cell(cause.id), _cell(cause.kind), f"{cause.needed_at:,}",
          _cell(cause_words(cause), 400))
         for cause in causes_without_buckets(report)
     ]  # fmt: skip

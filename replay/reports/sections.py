@@ -39,7 +39,8 @@ def sections_of(report: Report) -> list[ReportSection]:
     """All sections of a report."""
     buckets = [_Bucket(line.id, line, group) for group in Group for line in report.group(group)]
     sections: list[ReportSection] = []
-    for grouped in grouped_by_cause(report.account, buckets):
+    causes = () if report.account is None else report.account.causes
+    for grouped in grouped_by_cause(causes, buckets):
         members = [(one.line, one.group) for one in grouped.buckets]
         if grouped.cause is not None:
             sections.append(_of_cause(grouped.cause, members))

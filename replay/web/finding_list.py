@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import urlencode
 
-from replay.findings.account import CauseGroup, grouped_by_cause
+from replay.findings.account import CauseGroup, StoredCause, grouped_by_cause
 from replay.findings.lifecycle import Status
 from replay.findings.selection import EVENTS
 from replay.findings.severity import Severity
@@ -185,11 +185,13 @@ def list_page(findings: Findings, query: Query) -> str:
     )
 
 
-def _groups(listing: Listing, query: Query, lines: Sequence[Line]) -> list[CauseGroup[Line]]:
+def _groups(
+    listing: Listing, query: Query, lines: Sequence[Line]
+) -> list[CauseGroup[StoredCause, Line]]:
     """By cause, in the order of the causes or, where another was asked for, of their first rows."""
     if query.buckets or listing.account is None:
         return [CauseGroup(None, tuple(lines))] if lines else []
-    groups = grouped_by_cause(listing.account, lines)
+    groups = grouped_by_cause(listing.account.causes, lines)
     if query.order is not Order.WORST:
         place = {line.id: number for number, line in enumerate(lines)}
         groups.sort(key=lambda group: place[group.buckets[0].id])

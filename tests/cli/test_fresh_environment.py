@@ -163,7 +163,7 @@ NEED_MORE = {
     ),
     "evidence": (
         ("evidence", "telemetry.jsonl", "--out", "package"),
-        "jinja2 and matplotlib",
+        "jinja2",
         "evidence",
     ),
 }

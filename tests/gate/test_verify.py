@@ -227,7 +227,7 @@ def test_what_is_no_package_is_refused(packed: Packed, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "other.zip").write_bytes(zip_bytes({"a": b"x"}))
     (tmp_path / "foreign.zip").write_bytes(zip_bytes({MANIFEST: b'{"format": "other"}'}))
-    newer = json.loads(packed.members[MANIFEST]) | {"version": 3}
+    newer = json.loads(packed.members[MANIFEST]) | {"version": 4}
     (tmp_path / "newer.zip").write_bytes(zip_bytes({MANIFEST: json_bytes(newer)}))
     for name in ("empty", "text", "other.zip", "foreign.zip", "newer.zip", "none", "/dev/null"):
         with pytest.raises(InputError):
@@ -312,9 +312,7 @@ def test_a_bomb_is_refused_by_what_it_says_and_bounded_where_it_lies(
     assert not verify_package(path).is_sound
 
 
-@pytest.mark.parametrize(
-    "name", ["index.html", "triage.md", "charts/course.png", "charts/course.svg"]
-)
+@pytest.mark.parametrize("name", ["index.html", "triage.md", "charts/course.svg"])
 def test_pages_notes_and_charts_are_made_again(packed: Packed, tmp_path: Path, name: str) -> None:
     member = name.replace("/", "__").replace(".", "_dot_")
     changed = packed.members[name].replace(b"d-b96bf98f", b"d-b96bf98e") + b" "

@@ -23,7 +23,6 @@ from replay.explaining.claims.explanations import Explanations
 from replay.findings.store.store import Store
 from replay.gate.criteria.same_cores import Given
 from replay.gate.journals import Replayed, replay_journals
-from replay.gate.package.charts import drawn_by
 from replay.gate.package.members import members_of
 from replay.gate.package.package import FORMAT, MANIFEST, VERSION, checksum, sealed
 from replay.gate.package.rerun import Case, Texts, cases_of, failure_cases
@@ -185,7 +184,6 @@ def _manifest(
         "format": FORMAT,
         "version": VERSION,
         "made_by": __version__,
-        "drawn_by": drawn_by(),
         "verdict": str(verdict.verdict),
         "exit": int(verdict.exit_code),
         "rehearsal": verdict.rehearsal or None,

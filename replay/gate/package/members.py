@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from replay.gate.package.charts import course_png, course_svg
 from replay.gate.package.notes import case_file, log_file, notes_markdown, notes_of
 from replay.gate.package.package import json_bytes
-from replay.gate.package.page import evidence_page
+from replay.gate.package.page import causes_page, charts_of, course_picture, evidence_page
 from replay.gate.package.record import record_document
 from replay.gate.package.rerun import Case
 from replay.gate.telemetry.counts import SUMMARISED, counts_document, counts_of
@@ -22,6 +21,10 @@ from replay.gate.verdict_text import markdown
 CASES = "cases.json"
 """What the notes say of each case, besides what its bundle and log have."""
 
+CHART = "charts/course.svg"
+CAUSES, CAUSES_PAGE = "causes.json", "causes.html"
+"""What is known of the causes; in a package only where they were looked for."""
+
 
 def members_of(
     verdict: GateVerdict, cases: Sequence[Case], manifest: Mapping[str, Any]
@@ -29,21 +32,26 @@ def members_of(
     """All members but the telemetry, the explanations and the manifest."""
     timeline, notes = verdict.timeline, notes_of(verdict, cases)
     counts = counts_of(timeline)
-    picture = course_png(timeline)
     summary = {name: counts[name].all for name in SUMMARISED}
-    page = evidence_page(verdict, counts, notes, manifest, picture)
+    drawn = charts_of(timeline)
+    page = evidence_page(verdict, counts, notes, manifest, drawn)
     members = {
         "index.html": page.encode("utf-8", "backslashreplace"),
         "counts.json": json_bytes(counts_document(timeline)),
         "verdict.json": json_bytes(verdict.document()),
         "verdict.md": markdown(verdict).encode("utf-8", "backslashreplace"),
         "triage.md": notes_markdown(notes, summary).encode("utf-8", "backslashreplace"),
-        "charts/course.png": picture,
-        "charts/course.svg": course_svg(timeline),
+        CHART: course_picture(drawn).encode("utf-8", "backslashreplace"),
         CASES: json_bytes([_said_of(case) for case in cases]),
     }
     if verdict.replayed is not None:
         members["replay.json"] = json_bytes(record_document(verdict.replayed), indent=None)
+        known = verdict.replayed.known_causes
+        if known.causes:
+            members[CAUSES] = json_bytes(known.document())
+            members[CAUSES_PAGE] = causes_page(known, verdict.replayed.buckets).encode(
+                "utf-8", "backslashreplace"
+            )
     for case in cases:
         members[case_file(case.id)] = case.bundle
         members[log_file(case.id)] = case.log.encode("utf-8", "backslashreplace")

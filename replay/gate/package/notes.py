@@ -16,7 +16,7 @@ from replay.gate.model import counted, hours
 from replay.gate.package.rerun import TIMES, Case
 from replay.gate.telemetry.timeline import Rise
 from replay.gate.verdict import GateVerdict
-from replay.reports.files import markdown_text, plain
+from replay.reports.texts import markdown_text, plain
 
 MAX_PLACES = 1_000
 """Places that a note names; all are counted."""

@@ -28,7 +28,7 @@ from replay.errors import EnvironmentFailure, InputError, UsageError
 from replay.findings.archive import zip_bytes
 
 FORMAT: Final = "doge-replay evidence"
-VERSION: Final = 2
+VERSION: Final = 3
 MANIFEST: Final = "manifest.json"
 MAX_FILES: Final = 10_000
 MAX_BYTES: Final = 512 << 20

@@ -1,24 +1,43 @@
-"""The evidence as one HTML page that loads nothing: the course as a picture in the page itself, the
-verdict, the count summary, the triage notes and what was hashed."""
+"""The pages of a package that load nothing: the evidence, and the causes; and the course by itself.
+
+What they look like is in `templates/`.
+"""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from replay.gate.model import Outcome
+from replay.findings.account import grouped_by_cause
+from replay.gate.course_charts import Chart, charts
+from replay.gate.criteria.premises import WANTED
+from replay.gate.journals import Bucket
+from replay.gate.known_causes import KnownCauses
+from replay.gate.model import Outcome, hours
 from replay.gate.package.notes import Note
 from replay.gate.telemetry.counts import SUMMARISED, Count
+from replay.gate.telemetry.course import course_of
+from replay.gate.telemetry.ordering import is_new_process
+from replay.gate.telemetry.timeline import Timeline
 from replay.gate.verdict import GateVerdict
 from replay.gate.verdict_text import REHEARSAL, headline
-from replay.reports.html_pieces import Markup, code, element, join, table, void
-from replay.reports.html_style import STYLE, style_source
-from replay.reports.texts import plain
+from replay.reports.html_templates import Templates
 
 MAX_NOTES = 200
-MAX_PLACES = 60
-_TONES = {Outcome.PASS: "good", Outcome.FAIL: "bad", Outcome.INCONCLUSIVE: "warn"}
+TONES = {Outcome.PASS: "good", Outcome.FAIL: "bad", Outcome.INCONCLUSIVE: "warn"}
+
+_TEMPLATES = Templates("replay.gate.package")
+
+
+def charts_of(timeline: Timeline) -> tuple[Chart, ...]:
+    """The course as charts, by the processes and gaps that the verdict rests on."""
+    samples = timeline.samples
+    return charts(course_of(samples, longest=timeline.allowed.step, is_new=is_new_process))
+
+
+def course_picture(drawn: Sequence[Chart]) -> str:
+    """The charts as one SVG."""
+    return _TEMPLATES.render("course.svg", charts=drawn)
 
 
 def evidence_page(
@@ -26,126 +45,57 @@ def evidence_page(
     counts: Mapping[str, Count],
     notes: Sequence[Note],
     manifest: Mapping[str, Any],
-    picture: bytes,
+    drawn: Sequence[Chart],
 ) -> str:
-    """The page. `manifest` is what the manifest says, but for the files."""
-    policy = (
-        f"default-src 'none'; img-src data:; style-src {style_source()}; base-uri 'none'; "
-        "form-action 'none'"
-    )
-    head = element(
-        "head",
-        void("meta", charset="utf-8"),
-        Markup(f'<meta http-equiv="Content-Security-Policy" content="{policy}">'),
-        void("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        void("meta", name="color-scheme", content="light dark"),
-        void("meta", name="referrer", content="no-referrer"),
-        element("title", "doge-replay evidence: ", plain(headline(verdict), 200)),
-        element("style", Markup(STYLE)),
-    )
-    body = element(
-        "body",
-        _header(verdict, manifest),
-        element("main", *_sections(verdict, counts, notes, manifest, picture)),
-        element("footer", "doge-replay. `doge-replay evidence verify` checks all of this."),
-    )
-    return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
-
-
-def _header(verdict: GateVerdict, manifest: Mapping[str, Any]) -> Markup:
-    signed = manifest["signed"]
-    lines = [element("p", "evidence of a shadow run")]
-    lines.append(element("h1", headline(verdict)))
-    if verdict.rehearsal:
-        lines.append(element("p", element("strong", REHEARSAL)))
-    if signed is not None:
-        lines.append(element("p", "signed off by ", signed["by"], " at ", signed["at"]))
-    return element("header", element("div", *lines, class_=f"verdict {_TONES[verdict.verdict]}"))
-
-
-def _sections(
-    verdict: GateVerdict,
-    counts: Mapping[str, Count],
-    notes: Sequence[Note],
-    manifest: Mapping[str, Any],
-    picture: bytes,
-) -> Iterable[Markup]:
-    image = base64.b64encode(picture).decode("ascii")
-    yield _section(
-        "Course of the shadow",
-        Markup(
-            f'<img alt="divergences, failures and checks over time" width="100%" '
-            f'src="data:image/png;base64,{image}">'
-        ),
-    )
+    """The evidence. `manifest` is what the manifest says, but for the files."""
     rows = [(name, *counts[name]) for name in counts if name in SUMMARISED]
     rows += [(name, *counts[name]) for name in counts if name not in SUMMARISED]
-    head = ("counter", "max in a sample", "last sample", "over all processes")
-    yield _section("Count summary", table(head, rows, label="counts"))
-    yield _section("Criteria", *map(_criterion, verdict.criteria))
-    if verdict.needed:
-        needs = [element("li", plain(one, 600)) for one in verdict.needed[:MAX_NOTES]]
-        yield _section("For a pass it would have to be true that", element("ul", *needs))
-    cards = [_note(note) for note in notes[:MAX_NOTES]]
-    if len(notes) > MAX_NOTES:
-        cards.append(element("p", f"and {len(notes) - MAX_NOTES:,} more: triage.md has them"))
-    yield element(
-        "section",
-        element("h2", "Triage notes"),
-        *(cards or [element("div", "No divergence and no failure.", class_="card")]),
-    )
-    yield _section("What this rests on", _basis(manifest))
+    replayed = verdict.replayed
+    return _TEMPLATES.render(
+        "evidence.html",
+        verdict=verdict,
+        headline=headline(verdict),
+        rehearsal=REHEARSAL if verdict.rehearsal else "",
+        tones=TONES,
+        figures=_figures(verdict, counts),
+        charts=drawn,
+        counts=[(name, *(f"{value:,}" for value in values)) for name, *values in rows],
+        notes=notes[:MAX_NOTES],
+        more_notes=len(notes) - MAX_NOTES,
+        manifest=manifest,
+        has_causes=replayed is not None and bool(replayed.known_causes.causes),
+        groups=[] if replayed is None else grouped_by_cause(
+            replayed.known_causes.causes, replayed.buckets.values()
+        ),
+    )  # fmt: skip
 
 
-def _section(title: str, *content: object) -> Markup:
-    return element("section", element("h2", title), element("div", *content, class_="card"))
-
-
-def _criterion(one: Any) -> Markup:
-    tag = element("span", str(one.outcome), class_=f"tag {_TONES[one.outcome]}")
-    times = [element("p", "at ", ", ".join(one.times[:5]), class_="dim")] if one.times else []
-    return join(
-        (
-            element("h3", tag, " ", f"{one.key}: {one.name}"),
-            element("p", plain(one.why, 1_200)),
-            *times,
-        )
-    )
-
-
-def _note(note: Note) -> Markup:
-    terms = [
-        join((element("dt", name), element("dd", plain(text, 600)))) for name, text in note.facts
+def _figures(verdict: GateVerdict, counts: Mapping[str, Count]) -> list[tuple[str, str, str, str]]:
+    """What one looks for first: a name, a figure, what it is out of, and its tone."""
+    best, totals = verdict.timeline.longest, verdict.timeline.totals
+    covered = 0.0 if best is None else best.covered
+    divergences, failures = (counts[name].all for name in SUMMARISED)
+    checks = f"in {totals.checks:,} checks, over all processes"
+    return [
+        ("covered", hours(covered), f"of {hours(WANTED)}", "good" if covered >= WANTED else "warn"),
+        ("divergences", f"{divergences:,}", checks, "bad" if divergences else "good"),
+        ("shadow failures", f"{failures:,}", checks, "warn" if failures else "good"),
     ]
-    files = [element("p", element("a", name, href=name)) for name in note.files]
-    places = [element("li", code(place, 400)) for place in note.places[:MAX_PLACES]]
-    more = note.more + max(0, len(note.places) - MAX_PLACES)
-    rest = [element("p", f"and {more:,} more places", class_="dim")] if more else []
-    return element(
-        "div",
-        element("h3", plain(note.title, 300)),
-        element("dl", *terms),
-        *files,
-        element("ul", *places),
-        *rest,
-        class_="card",
+
+
+def causes_page(known: KnownCauses, buckets: Mapping[str, Bucket]) -> str:
+    """All causes, each with its buckets that the journals show."""
+    return _TEMPLATES.render(
+        "causes.html",
+        known=known,
+        shown=[
+            (cause, [buckets[one] for one in cause.findings if one in buckets])
+            for cause in known.causes
+        ],
+        others=[
+            bucket
+            for group in grouped_by_cause(known.causes, buckets.values())
+            if group.cause is None
+            for bucket in group.buckets
+        ],
     )
-
-
-def _basis(manifest: Mapping[str, Any]) -> Markup:
-    rows: list[tuple[str, object]] = []
-    for role in ("authority", "shadow"):
-        core = manifest["cores"][role]
-        said = "not run" if core is None else join(
-            (f"{core['kind']} {core['path']}, version {core['version']}, ", code(core["sha256"]))
-        )  # fmt: skip
-        rows.append((role, said))
-    rows += [
-        ("telemetry", join((element("a", one["file"], href=one["file"]), " ", code(one["sha256"]))))
-        for one in manifest["telemetry"]
-    ]
-    rows += [
-        ("journal", join((f"{one['name']} ", code(one["sha256"])))) for one in manifest["journals"]
-    ]
-    terms = [join((element("dt", name), element("dd", said))) for name, said in rows]
-    return element("dl", *terms)

@@ -15,6 +15,7 @@ from typing import Any
 from replay.explaining.claims.claim import Claim
 from replay.findings.severity import Severity
 from replay.gate.journals import Bucket, Differing, Mark, Replayed
+from replay.gate.known_causes import NO_CAUSES, KnownCause, KnownCauses
 from replay.streams.model import Rejected, Unread
 from replay.targets.base import CoreIdentity
 
@@ -60,6 +61,7 @@ def record_document(replayed: Replayed) -> dict[str, Any]:
         "rejected": [[number(one.file), one.line, one.reason] for one in replayed.rejected],
         "rejected_count": replayed.rejected_count,
         "unread": [list(one) for one in replayed.unread],
+        "known_causes": replayed.known_causes.document(),
     }
     return {**document, "texts": list(number.texts)}
 
@@ -108,6 +110,7 @@ def record_of(document: Mapping[str, Any]) -> Replayed:
         ],
         rejected_count=_of(int, document["rejected_count"]),
         unread=unread_of(document.get("unread", [])),
+        known_causes=_known_causes(document.get("known_causes")),
     )
 
 
@@ -150,6 +153,25 @@ def _bucket(document: Mapping[str, Any]) -> Bucket:
         **{name: _of(bool, document[name]) for name in flags},
         severity=Severity(document["severity"]),
         occurrences=_of(int, document["occurrences"]),
+    )
+
+
+def _known_causes(document: Any) -> KnownCauses:
+    if document is None:
+        return NO_CAUSES
+    texts = ("id", "kind", "says", "rule", "status", "owner", "note")
+    return KnownCauses(
+        tuple(
+            KnownCause(
+                **{name: _of(str, one[name]) for name in texts},
+                **{name: _of(int, one[name]) for name in ("needed_at", "doubtful")},
+                is_verified=_of(bool, one["is_verified"]),
+                findings=tuple(_of(str, finding) for finding in one["findings"]),
+            )
+            for one in document["causes"]
+        ),
+        _of(str, document["accounted"]),
+        _of(str, document["at"]),
     )
 
 

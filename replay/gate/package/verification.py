@@ -21,8 +21,7 @@ from replay.errors import InputError
 from replay.findings.bundle import read_bundle
 from replay.gate.criteria.same_cores import Given
 from replay.gate.journals import Replayed
-from replay.gate.package.charts import drawn_by
-from replay.gate.package.members import CASES, cases_in, members_of
+from replay.gate.package.members import CASES, CAUSES, CAUSES_PAGE, CHART, cases_in, members_of
 from replay.gate.package.notes import case_file, log_file
 from replay.gate.package.package import (
     FORMAT,
@@ -38,13 +37,13 @@ from replay.gate.package.sources import CHUNK, UNREADABLE, Source, open_source
 from replay.gate.telemetry.counts import counts_document
 from replay.gate.telemetry.samples import read_named
 from replay.gate.verdict import GateVerdict, judge
-from replay.gate.verdict_text import markdown
 from replay.streams.strict_json import JsonError, parse
 
 MAX_MANIFEST = 16 << 20
-_NEEDED = ("index.html", "counts.json", "verdict.json", "verdict.md", "triage.md",
-           "charts/course.png", "charts/course.svg")  # fmt: skip
-_CHARTS = ("charts/course.png", "charts/course.svg")
+_NEEDED = ("index.html", "counts.json", "verdict.json", "verdict.md", "triage.md", CHART)
+_MADE = ("index.html", "triage.md", "verdict.md", CHART, CAUSES, CAUSES_PAGE)
+"""What is made again of the rest."""
+
 _COMPARED = ("verdict", "exit", "rehearsal", "criteria", "needed", "totals", "lifetimes",
              "exercised", "divergences", "divergence_count", "problems")  # fmt: skip
 """What of the verdict is compared with what comes of judging again."""
@@ -265,26 +264,17 @@ class _Check:
 
     def _make_again(self, verdict: GateVerdict) -> None:
         """Pages, notes and charts, where this is what they were made by."""
-        if CASES not in self._manifest["files"]:
-            self._result.notes.append(f"pages, notes and charts not made again: it has no {CASES}")
-            made = {"verdict.md": markdown(verdict).encode("utf-8", "backslashreplace")}
-        else:
-            document = parse(self._read(CASES, MAX_BYTES))
-            if not isinstance(document, list):
-                raise ValueError(f"{CASES} is no list")
-            made = members_of(
-                verdict,
-                cases_in(document, lambda name: self._read(name, MAX_BYTES)),
-                self._manifest,
-            )
-        drawn_alike = self._manifest.get("drawn_by") == drawn_by()
-        if CASES in made and not drawn_alike:
-            self._result.notes.append("charts not drawn again: another program drew them")
-        for name in ("index.html", "triage.md", "verdict.md", *_CHARTS):
-            # The page has a chart in it.
-            if name not in made or (not drawn_alike and name in ("index.html", *_CHARTS)):
-                continue
-            if name in self._good and self._read(name, MAX_BYTES) != made[name]:
+        if self._manifest["version"] != VERSION or CASES not in self._manifest["files"]:
+            self._result.notes.append("pages, notes and charts not made again: an older form")
+            return
+        document = parse(self._read(CASES, MAX_BYTES))
+        if not isinstance(document, list):
+            raise ValueError(f"{CASES} is no list")
+        cases = cases_in(document, lambda name: self._read(name, MAX_BYTES))
+        made = members_of(verdict, cases, self._manifest)
+        for name in _MADE:
+            there = name in self._good
+            if there != (name in made) or (there and self._read(name, MAX_BYTES) != made[name]):
                 self._wrong(f"{name} does not say what judging again comes to")
 
     def _check_cases(self, replayed: Replayed, folder: Path) -> None:
