@@ -25,6 +25,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from support.ports.making import executable, module_with  # noqa: E402
 from support.ports.switches import FIRST_HALF, SECOND_HALF, SWITCHES, Switch  # noqa: E402
 
+from replay.errors import ExitCode  # noqa: E402
 from replay.explaining.causes.answered import Answered  # noqa: E402
 from replay.explaining.causes.inquiry import Account, Found, Inquiry  # noqa: E402
 from replay.explaining.causes.statement import Edited  # noqa: E402
@@ -105,21 +106,28 @@ def is_named(switch: Switch, cause: Found) -> bool:
 
 
 def measure(
-    folder: Path, names: Sequence[str], seed: int, transitions: int, seconds: float
+    folder: Path, names: Sequence[str], seed: int, options: argparse.Namespace
 ) -> dict[str, Any]:
     """Hunts with a set of switches on, searches for causes, and counts."""
     shadow = str(executable(folder, names))
     database = folder / "found.db"
-    subprocess.run(
+    hunt = subprocess.run(
         [sys.executable, "-m", "replay", "fuzz", "--shadow", shadow, "--db", str(database),
-         "--max-transitions", str(transitions), "--seed", str(seed), "--jobs", "1", "--json"],
-        cwd=folder, capture_output=True, check=False,
+         "--max-transitions", str(options.transitions), "--seed", str(seed), "--jobs", "1",
+         "--json"],
+        cwd=folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
+    if hunt.returncode not in (ExitCode.CLEAN, ExitCode.DIVERGENCE):
+        sys.exit(f"fuzz exited with {hunt.returncode}: {hunt.stderr}")
     with Store.open(database, readonly=True) as store:
         streams = {one.id: cases_of(one, store)[:4] for one in store.findings()}
     authority, held = PairSpec("python", shadow).open()
     with closing(authority), closing(held):
-        account = Inquiry(EditableCore.open("python"), authority, held, streams, seconds).run()
+        search = Inquiry(
+            EditableCore.open("python"), authority, held, streams, options.seconds,
+            steps=options.steps,
+        )  # fmt: skip
+        account = search.run()
     return figures(account, frozenset(names), len(streams))
 
 
@@ -153,6 +161,7 @@ def figures(account: Account, names: frozenset[str], buckets: int) -> dict[str, 
         "rows_with_two": sum(two for _, two in of_cause.values()),
         "false": wrong,
         "kept": f"{account.kept_right}/{account.kept}",
+        "lost_to_refusals": round(account.afterwards_ended / max(1, account.afterwards), 3),
         "generated": f"{account.afterwards_right}/{account.afterwards}",
         "seconds": round(account.seconds, 1),
         "list": [
@@ -198,11 +207,7 @@ def _measured(title: str, chosen: Sequence[Sequence[str]], options: argparse.Nam
     made = []
     for number, names in enumerate(chosen):
         with tempfile.TemporaryDirectory() as folder:
-            made.append(
-                measure(
-                    Path(folder), names, options.seed + number, options.transitions, options.seconds
-                )
-            )
+            made.append(measure(Path(folder), names, options.seed + number, options))
         print(f"--- {title}, set {number}")
         print(json.dumps(made[-1], indent=1), flush=True)
     if made:
@@ -224,6 +229,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--transitions", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=60.0, help="processor time of the search")
+    parser.add_argument(
+        "--steps", type=int, help="budget of the search in steps, so that it is the same each time"
+    )
     options = parser.parse_args()
     if unknown := set((options.switches or "").split(",")) - set(SWITCHES) - {""}:
         parser.error(f"no such switch: {', '.join(sorted(unknown))}")

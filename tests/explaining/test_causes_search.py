@@ -12,7 +12,9 @@ from support.ports.making import executable
 
 from replay.explaining.causes.corrected import CorrectedCore
 from replay.explaining.causes.inquiry import Account, Inquiry
+from replay.explaining.causes.known_ends import KnownEnds
 from replay.explaining.causes.leaves import Field, Leaf, Pattern, leaves_of
+from replay.explaining.causes.necessity import Necessity
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.probes import alone, isolated
 from replay.explaining.causes.remembered import Remembered
@@ -20,6 +22,7 @@ from replay.explaining.causes.statement import CauseKind, Edited, Reading, State
 from replay.explaining.causes.takings import Sort, Taking
 from replay.explaining.editing.editable import Edit, EditableCore
 from replay.explaining.edits import edits_of
+from replay.explaining.search.contest import Clock
 from replay.streams.model import Stream
 from replay.targets.open import open_target
 
@@ -124,9 +127,9 @@ def test_a_step_that_a_cause_cannot_touch_is_not_run_again(tmp_path: Path) -> No
     asked: list[int] = []
 
     class Counting(CorrectedCore):
-        def answers(self, causes: Any, steps: Any, on_codes: Any = None) -> Any:
+        def answers(self, causes: Any, steps: Any, *more: Any, **named: Any) -> Any:
             asked.append(len(steps))
-            return super().answers(causes, steps, on_codes)
+            return super().answers(causes, steps, *more, **named)
 
     corrected = Counting(CORE, reads_next=False)
     corrected.learn_readers([tick, fill])
@@ -163,3 +166,70 @@ def test_a_search_whose_budget_is_spent_still_concludes(tmp_path: Path) -> None:
 def test_a_condition_is_still_called_one(tmp_path: Path) -> None:
     account = _account(tmp_path, ("nan-is-refused",), [one_step((1, 5.0), total_fees=math.nan)])
     assert [one.kind for one in account.causes] == [CauseKind.CONDITION]
+
+
+def test_what_is_refused_in_more_fields_than_something_else_is_a_cause_of_its_own(
+    tmp_path: Path,
+) -> None:
+    cases = [
+        one_step((1, 5.0), total_fees=math.nan),
+        one_step((1, 5.0), total_fees=math.inf),
+        one_step((1, 5.0), nobody_reads_this=math.inf),
+    ]
+    account = _account(tmp_path, ("nan-is-refused", "any-infinity-is-refused"), cases)
+    assert sorted(sort for _, sort, _ in _said(account)) == ["INFINITY", "NAN"]
+    assert not account.left
+
+
+def test_what_leaves_many_steps_as_wrong_as_they_were_is_not_so(tmp_path: Path) -> None:
+    """A null for the id of an order that is not there is as good as 0; elsewhere it is not."""
+    cases = [
+        one_step((5, None, 1), orders=[ENTRY]),
+        one_step((1, 5.0), cycle_a=None, orders=[ENTRY]),
+        one_step((1, 5.0), profit_pct=None),
+    ]
+    account = _account(tmp_path, ("null-is-missing",), cases)
+    assert ("reading", "NULL", "DEFAULT") in _said(account)
+    assert not account.left
+
+
+def test_of_steps_that_meet_a_known_condition_one_in_ten_is_asked(tmp_path: Path) -> None:
+    pool = Pool(CorrectedCore(CORE, reads_next=False))
+    ends = KnownEnds(pool)
+    met = [one_step((1, 5.0), total_fees=math.nan)] * 30
+    other = [one_step((1, 5.0), total_fees=1.0)] * 5
+    assert len(list(ends.past([*met, *other]))) == 35
+    pool.accept(Reading(Pattern("state", kind="d"), Sort.NAN, Taking.REFUSED))
+    assert len(list(ends.past(met))) == 3
+    assert len(list(ends.past(other))) == 5
+
+
+def test_an_edit_that_makes_a_loop_endless_is_tried_at_one_step_only(tmp_path: Path) -> None:
+    endless = edited(
+        **{
+            "in": ["reducer._timer_tick"],
+            "replace": "config.sticky_mode_enabled",
+            "with": "[one for one in iter(int, 1)]",
+        }
+    )
+    steps = answers_of(tmp_path, (), *[one_step((1, float(n))) for n in range(3)])
+    pool = Pool(CorrectedCore(CORE, reads_next=False))
+    pool.add(steps)
+    assert pool.with_one_more(endless, steps) == [frozenset({"refusal"})] * 3
+    assert pool.is_refuted(endless)
+
+
+def test_a_step_that_a_cause_only_brings_nearer_does_not_speak_against_it(tmp_path: Path) -> None:
+    """Two causes are at work in it: the loss that is counted, and the fees that are booked."""
+    both = one_step(
+        (2, 1, "T", "sell", 2.0, 1.0, 0.5, 5.0),
+        orders=[{**EXIT, "entry_price": 1.0, "price": 2.0, "volume": 1.0, "entry_fee": 0.5}],
+    )
+    right = edited(**BREAK_EVEN)
+    beside = edited(**{"in": ["booking._book"], "replace": "gross - fees", "with": "gross + fees"})
+    for cause, against in ((right, 0), (beside, 1)):
+        steps = answers_of(tmp_path, ("break-even-is-a-loss", "fees-booked-twice"), both)
+        pool = Pool(CorrectedCore(CORE, reads_next=False))
+        pool.add(steps)
+        pool.accept(cause)
+        assert Necessity(pool, Clock(100.0)).contradicted(cause, []) == against

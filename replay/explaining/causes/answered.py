@@ -6,6 +6,7 @@ them, and its call. Cores are pure, so there is nothing more to it.
 
 from __future__ import annotations
 
+import marshal
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,9 @@ from replay.targets.base import Failure, Outcome, StepResult, Target, Work, is_r
 from replay.targets.compact import Plain, state_document
 from replay.targets.cursor import settings_after
 
+_MOST_ANSWERS = 500
+"""Answers of which it is kept, with a step, where they differ."""
+
 REFUSAL = frozenset({"refusal"})
 """What differs where one side gave no answer."""
 
@@ -42,6 +46,8 @@ class Answered:
     finding: str = ""
     cache: dict[Any, Any] = field(default_factory=dict, repr=False)
     known: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    _left_by_answer: dict[bytes | None, frozenset[str]] = field(default_factory=dict, repr=False)
 
     @property
     def origin(self) -> str:
@@ -108,11 +114,29 @@ class Answered:
             return frozenset() if same else REFUSAL
         if is_refusal(answer) and is_refusal(theirs):
             return frozenset() if refusals_agree else REFUSAL
+        # Most of the thousands of edits that a step meets come to one of a few answers.
+        key = _written_down(answer)
+        known = self._left_by_answer.get(key)
+        if known is None:
+            known = self._differing(answer, theirs)
+            if key is not None and len(self._left_by_answer) < _MOST_ANSWERS:
+                self._left_by_answer[key] = known
+        return known
+
+    def _differing(self, answer: Outcome, theirs: Outcome) -> frozenset[str]:
         try:
             found = compare(answer, theirs, self.before, self.decimals)
         except Exception:  # what an edit makes of an answer may be anything
             return frozenset({"garbage"})
         return frozenset(difference.path for difference in found)
+
+
+def _written_down(answer: Outcome) -> bytes | None:
+    """The same for answers that are the same to the last bit, None for what cannot be written."""
+    try:
+        return marshal.dumps(answer, 2)  # no references: these are not the same each time
+    except ValueError:
+        return None
 
 
 def sorted_out(leaves: Sequence[Leaf]) -> Mapping[Sort, tuple[Leaf, ...]]:

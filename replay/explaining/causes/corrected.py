@@ -61,7 +61,9 @@ from replay.targets.python.raised import RAISED
 from replay.targets.python.session import PythonSession
 
 SECONDS_EACH = 0.05
-"""Processor time that one step may take with causes in force; in all at least a second."""
+SECONDS_AT_LEAST = 0.5
+"""Processor time that some steps may take with causes in force: so much each, so much in all at
+least. An unedited step takes a tenth of a millisecond."""
 
 BY_CAUSE = "by a condition"
 """What stands in a refusal that a condition made."""
@@ -106,9 +108,12 @@ class CorrectedCore:
         causes: Sequence[Statement],
         steps: Sequence[Answered],
         on_codes: Callable[[set[CodeType] | None], None] | None = None,
+        *,
+        gives_up: bool = False,
     ) -> list[StepResult]:
         """What the core answers to each step with the causes in force. `on_codes` is told after
-        each step which functions' code ran, None where that is not known."""
+        each step which functions' code ran, None where that is not known. With `gives_up` what
+        takes too long at one step is not asked any other: an edit may make a loop endless."""
         if not steps:
             return []
         self.answered += len(steps)
@@ -136,11 +141,13 @@ class CorrectedCore:
 
         while len(results) < len(steps):
             try:
-                force.run(run, max(1.0, SECONDS_EACH * len(steps)))
+                force.run(run, max(SECONDS_AT_LEAST, SECONDS_EACH * len(steps)))
             except OutOfTime:
-                results.append(Failure(FailureKind.TIMEOUT, "the edited core took too long"))
-                if on_codes is not None:
-                    on_codes(None)
+                lost = len(steps) - len(results) if gives_up else 1
+                too_long = Failure(FailureKind.TIMEOUT, "the edited core took too long")
+                results += [too_long] * lost
+                for _ in range(lost if on_codes is not None else 0):
+                    on_codes(None)  # type: ignore[misc]
         return results
 
     def left(self, causes: Sequence[Statement], steps: Sequence[Answered]) -> list[frozenset[str]]:

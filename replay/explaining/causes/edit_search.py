@@ -7,11 +7,12 @@ shadow's is then held against neighbours of that step that both cores were asked
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, islice
 
 from replay.explaining.causes.answered import Answered, Asking
 from replay.explaining.causes.corrected import CorrectedCore
+from replay.explaining.causes.known_ends import KnownEnds
 from replay.explaining.causes.pool import Pool, Score
 from replay.explaining.causes.statement import Edited, canonical_edit
 from replay.explaining.editing.editable import Edit, EditableCore
@@ -24,10 +25,10 @@ NEIGHBOURS = 300
 """Steps beside one that is to be explained, on which rivals are told apart."""
 
 RIVALS = 80
-TARGETS = 40
-"""Steps that all edits meet in one go."""
-
 GUARDS = 500
+ENOUGH = 0.8
+"""Which share of what an edit accounts for a part of it has to, to be taken instead."""
+
 MIN_SUPPORT = 2
 """Steps that an edit has to account for, kept or generated, to count."""
 
@@ -35,12 +36,20 @@ MIN_SUPPORT = 2
 class EditSearch:
     """Looks for what is computed otherwise."""
 
-    def __init__(self, corrected: CorrectedCore, pool: Pool, asking: Asking, clock: Clock) -> None:
+    def __init__(
+        self,
+        corrected: CorrectedCore,
+        pool: Pool,
+        asking: Asking,
+        clock: Clock,
+        ends: KnownEnds,
+    ) -> None:
         self._corrected = corrected
         self._core = core = corrected.core
         self._pool = pool
         self._asking = asking
         self._clock = clock
+        self._ends = ends
         self._rules = Rules.of(core)
         self._neighbours: dict[Answered, list[Answered]] = {}
         self._edits: list[tuple[Edit, frozenset[tuple[str, int]], bool]] | None = None
@@ -56,9 +65,9 @@ class EditSearch:
         *,
         of_readers: bool,
     ) -> list[Edited]:
-        """The edits that account for the targets, each accepted into the pool when it is found.
+        """The edits that account for the targets, steps that the shadow answered, each accepted
+        into the pool when it is found.
         `of_readers` are those of functions that read documents, all others otherwise."""
-        targets = [step for step in targets if not step.has_ended][:TARGETS]
         fitting = self._fitting(targets, edits_of, share, of_readers)
         found: list[Edited] = []
         for target in targets:
@@ -67,6 +76,7 @@ class EditSearch:
                 if cause is not None:
                     self._pool.accept(cause)
                     found.append(cause)
+                    self._join(cause)
         return found
 
     def _fitting(
@@ -99,8 +109,11 @@ class EditSearch:
             )
             if not touched or edit in in_force or is_of_reader is not of_readers:
                 continue
+            cause = Edited(edit, "")
+            if self._pool.is_refuted(cause):
+                continue
             self.tried += 1
-            after = self._pool.with_one_more(Edited(edit, ""), touched)
+            after = self._pool.with_one_more(cause, touched)
             right = [step for step, left in zip(touched, after, strict=True) if not left]
             counts[edit] = len(right)
             for step in right:
@@ -114,7 +127,7 @@ class EditSearch:
             return None
         ordered = sorted(rivals, key=lambda one: (-rivals[one], self._rank(one)))[:RIVALS]
         beside = self.neighbours(target)
-        best: tuple[int, object, Edit] | None = None
+        scores: dict[Edit, Score] = {}
         # What was explained and agreed must stay so.
         right = [step for step in self._pool.steps if not self._pool.left[step]][::-1]
         wrong = [step for step in self._pool.unexplained if not step.has_ended][::-1]
@@ -136,13 +149,45 @@ class EditSearch:
                 if near is None or score.explained > near[1].explained:
                     self.nearest[target] = edit, score
                 continue
-            worth = score.explained - score.open + score.better
-            ranked = (-worth, self._rank(edit), edit)
-            if score.explained >= MIN_SUPPORT and (best is None or ranked[:2] < best[:2]):
-                best = ranked
-        if best is None:
+            if score.explained >= MIN_SUPPORT:
+                scores[edit] = score
+        if not scores:
             return None
-        return Edited(best[2], canonical_edit(best[2]))
+        best = min(scores, key=lambda one: (-scores[one].worth, self._rank(one)))
+        best = self._part_of(best, scores)
+        return Edited(best, canonical_edit(best))
+
+    def _part_of(self, best: Edit, scores: Mapping[Edit, Score]) -> Edit:
+        """An edit of fewer places that accounts for nearly as much, if there is one: what another
+        of the places adds may be chance, and is found as the next cause where it is not."""
+        enough = ENOUGH * scores[best].explained
+        parts = [one for one in scores if set(one.places) < set(best.places)]
+        parts = [one for one in parts if scores[one].explained >= enough]
+        return min(parts, key=lambda one: (len(one.places), self._rank(one)), default=best)
+
+    def _join(self, newest: Edited) -> None:
+        """Puts one edit in the place of several that it is made of, where it does as well: what is
+        done alike in several functions is one cause."""
+        pool = self._pool
+        own = set(newest.edit.places)
+        for edit, _, _ in self._edits or ():
+            places = set(edit.places)
+            if not own < places or pool.is_refuted(Edited(edit, "")):
+                continue
+            parts = [
+                one
+                for one in pool.causes
+                if isinstance(one, Edited) and set(one.edit.places) < places
+            ]
+            if len(parts) < 2:
+                continue
+            joined = [one for one in pool.causes if one not in parts]
+            joined.append(Edited(edit, canonical_edit(edit)))
+            right = (step for step in pool.steps if not pool.left[step])
+            touched = [s for s in right if any(pool.matters(part, s) for part in parts)]
+            if not pool.wrong(joined, touched):
+                pool.use(joined)
+                return
 
     def neighbours(self, target: Answered) -> list[Answered]:
         """Steps beside a target, asked once, in the pool as well."""
@@ -152,7 +197,7 @@ class EditSearch:
                 islice(single_changes(case), NEIGHBOURS // 2),
                 islice(mixed_changes([case], 1, unreadable=False), NEIGHBOURS // 2),
             )
-            asked = self._asking.ask(list(rows))
+            asked = self._asking.ask(list(self._ends.past(rows)))
             self._pool.add(asked)
             self._neighbours[target] = asked
         return self._neighbours[target]

@@ -8,6 +8,7 @@ is spent.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,9 +16,11 @@ from dataclasses import dataclass, field, replace
 from replay.explaining.causes.answered import Answered, Asking, smallest
 from replay.explaining.causes.corrected import CorrectedCore
 from replay.explaining.causes.edit_search import EditSearch
+from replay.explaining.causes.known_ends import KnownEnds
+from replay.explaining.causes.necessity import Necessity
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.reading_search import ReadingSearch
-from replay.explaining.causes.statement import CauseKind, Edited, Reading, Statement, cause_id
+from replay.explaining.causes.statement import CauseKind, Reading, Statement, cause_id
 from replay.explaining.editing.editable import Edit, EditableCore
 from replay.explaining.edits import edits_of
 from replay.explaining.search.contest import Clock, StepClock
@@ -27,20 +30,26 @@ from replay.fuzzing.seeded_plans import plan_of_seed
 from replay.streams.model import Stream
 from replay.targets.base import Target, is_refusal
 
-SOME = 60
-"""Steps by which it is seen what a cause is needed for, where there are more."""
-
 PLANNED = 60
 """Steps of one generated stream."""
 
 IN_ALL = 24
 """Steps of one bucket that are looked at in one way, however often it changes what is left."""
 
+EDITS_IN_ALL = 6
+"""The same for edits, all of which meet each step."""
+
+TARGETS = 12
+"""Steps that all edits meet in one go."""
+
 OF_A_BUCKET = 4
 """Unexplained steps of one bucket that are looked at in a round."""
 
 GENERATED = 5000
 """Steps that nobody has seen, by which the causes are tried in the end."""
+
+
+_WHICH_RECORD = re.compile(r"\[.*?\]")
 
 
 @dataclass(frozen=True)
@@ -72,8 +81,9 @@ class Found:
 @dataclass
 class Account:
     """What the search came to. `kept` and `kept_right` count the occurrences that were kept,
-    `afterwards` and `afterwards_right` the steps generated; `left` are the steps that are not
-    accounted for, by bucket, `nearest` what comes nearest."""
+    `afterwards` and `afterwards_right` the steps generated, `afterwards_ended` those of them that
+    only the shadow gave no answer to; `left` are the steps that are not accounted for, by bucket,
+    `nearest` what comes nearest."""
 
     causes: list[Found] = field(default_factory=list)
     left: dict[str, list[Answered]] = field(default_factory=dict)
@@ -81,6 +91,7 @@ class Account:
     kept_right: int = 0
     afterwards: int = 0
     afterwards_right: int = 0
+    afterwards_ended: int = 0
     asked: int = 0
     seconds: float = 0.0
     complete: bool = True
@@ -121,7 +132,9 @@ class Inquiry:
         self._pool = Pool(self._corrected)
         self._asking = Asking(self.authority, self.shadow, self._as_the_authority)
         self._readings = ReadingSearch(self._pool, self._asking, self._clock)
-        self._edits = EditSearch(self._corrected, self._pool, self._asking, self._clock)
+        self._necessity = Necessity(self._pool, self._clock)
+        self._ends = KnownEnds(self._pool)
+        self._edits = EditSearch(self._corrected, self._pool, self._asking, self._clock, self._ends)
         self._afterwards: list[Answered] = []
         self._strange = 0
         self._looked_through = 0
@@ -160,7 +173,7 @@ class Inquiry:
                 plan = plan_of_seed(profile, 7_000_000 + seed)
                 stream = expand(plan, f"generated {profile} {seed}")
                 short = Stream(stream.start, stream.steps[:PLANNED], stream.origin)
-                yield from self._asking.ask(self._asking.singles([short]))
+                yield from self._asking.ask(self._ends.past(self._asking.singles([short])))
 
     def _as_the_authority(self, steps: list[Answered]) -> list[Answered]:
         """The steps at which the core gives the authority's answer; all where it is its source."""
@@ -191,7 +204,8 @@ class Inquiry:
                 if self._clock.beyond(0.95):
                     return
             if len(self._pool.causes) != self._looked_through:
-                self._drop_unneeded()
+                self._necessity.drop_unneeded()
+                self._necessity.narrow()
                 self._looked_through = len(self._pool.causes)
             if len(self._afterwards) < self.generate and not self._asking.storm:
                 self._generate(2 + self._plans // 2)
@@ -232,13 +246,15 @@ class Inquiry:
             found = self._readings.find(step, only_odd=only_odd)
             if found is not None and found not in self._pool.causes:
                 self._pool.accept(found)
+                self._necessity.drop_superseded(found)
                 return True
         return False
 
     def _of_edits(self, *, of_readers: bool) -> bool:
         """Looks for edits, those of functions that read documents or all others."""
         kind = f"edit {of_readers}"
-        targets = self._targets(kind, 2)
+        answered = [one for one in self._targets(kind, 1, EDITS_IN_ALL) if not one.has_ended]
+        targets = answered[:TARGETS]
         if not targets:
             return False
         self._note(kind, targets)
@@ -273,24 +289,27 @@ class Inquiry:
             self._looked[kind, self._row(step)] += 1
 
     def _row(self, step: Answered) -> object:
-        return step.finding or tuple(sorted(self._pool.left[step]))
+        """What a step is looked at along with: its bucket, or what differs, whatever the record."""
+        left = self._pool.left[step]
+        return step.finding or frozenset(_WHICH_RECORD.sub("", path) for path in left)
 
-    def _targets(self, kind: str, most: int) -> list[Answered]:
+    def _targets(self, kind: str, most: int, in_all: int = IN_ALL) -> list[Answered]:
         """Unexplained steps that were not looked at in this way with what is in force for them: of
-        each bucket the smallest few, one bucket after the other."""
+        each bucket the smallest few, one bucket after the other, the one with most steps first."""
         rows: dict[object, list[Answered]] = defaultdict(list)
+        counts: Counter[object] = Counter()
         for step in smallest(self._pool.unexplained):
             row = rows[self._row(step)]
+            counts[self._row(step)] += 1
             if (
                 len(row) < most
                 and step.authority_left
-                and self._looked[kind, self._row(step)] < IN_ALL
+                and self._looked[kind, self._row(step)] < in_all
                 and (kind, step, self._pool.version(step)) not in self._tried
             ):
                 row.append(step)
-        return [
-            step for turn in range(most) for row in rows.values() for step in row[turn : turn + 1]
-        ]
+        ordered = [rows[row] for row, _ in counts.most_common()]
+        return [step for turn in range(most) for row in ordered for step in row[turn : turn + 1]]
 
     def _generate(self, plans: int) -> None:
         """Asks steps that nobody has seen, against the corrected authority."""
@@ -303,14 +322,13 @@ class Inquiry:
 
     def _conclude(self, account: Account) -> Account:
         pool = self._pool
-        self._drop_unneeded()
-        self._drop_doubled()
+        self._necessity.drop_unneeded()
+        self._necessity.narrow()
+        self._necessity.drop_doubled()
         wrong = pool.unexplained
         for cause in pool.causes:
-            others, needs = self._needed_by(cause)
-            doubtful = sum(
-                self._changes(cause, others, step) for step in wrong if not step.has_ended
-            )
+            others, needs = self._necessity.needed_by(cause)
+            doubtful = self._necessity.contradicted(cause, others)
             account.causes.append(Found(cause_id(cause), cause, tuple(smallest(needs)), doubtful))
         account.causes.sort(key=lambda one: -len(one.explains))
         for step in wrong:
@@ -319,6 +337,9 @@ class Inquiry:
         account.kept_right = sum(not pool.left[step] for step in self._kept)
         account.afterwards = len(self._afterwards)
         account.afterwards_right = sum(not pool.left[step] for step in self._afterwards)
+        account.afterwards_ended = sum(
+            step.has_ended and not is_refusal(step.authority) for step in self._afterwards
+        )
         account.asked = len(pool.steps)
         account.seconds = self._clock.spent
         if self.is_model:
@@ -329,59 +350,3 @@ class Inquiry:
         if self._asking.storm:
             account.notes.append(f"asking was given up: {self._asking.storm}")
         return account
-
-    def _needed_by(self, cause: Statement) -> tuple[list[Statement], list[Answered]]:
-        """The other causes, and the steps that are wrong with these alone."""
-        pool = self._pool
-        others = [one for one in pool.causes if one is not cause]
-        right = [s for s in pool.steps if not pool.left[s] and pool.matters(cause, s)]
-        return others, pool.wrong(others, right)
-
-    def _drop_doubled(self) -> None:
-        """Takes out causes that no step needs, one after the other, whatever time is left: of two
-        that say the same one stays, which is then needed. Edits go first: a statement about values
-        says more."""
-        for cause in sorted(self._pool.causes, key=lambda one: not isinstance(one, Edited)):
-            others, needs = self._needed_by(cause)
-            if not needs:
-                self._pool.use(others)
-
-    def _drop_unneeded(self) -> None:
-        """Takes out causes without which everything is explained just as well: what a better one
-        made needless, with those that only undo what it does."""
-        for cause in list(self._pool.causes):
-            if self._clock.beyond(1.0):
-                return
-            if cause in self._pool.causes and (fewer := self._without(cause)) is not None:
-                self._pool.use(fewer)
-
-    def _without(self, cause: Statement) -> list[Statement] | None:
-        """The causes without one, and without those that nothing needs then; None where something
-        that is explained would not be."""
-        pool = self._pool
-        explained = [one for one in pool.steps if not pool.left[one]]
-        rest = [one for one in pool.causes if one is not cause]
-        concerned = [one for one in explained if pool.matters(cause, one)]
-        wrong = pool.wrong(rest, concerned)
-        while wrong:
-            if self._clock.beyond(1.0):
-                return None
-            # One that only undoes what the cause does is not needed where the cause is.
-            some = wrong[:SOME]
-            fewer = [[one for one in rest if one is not other] for other in rest]
-            tried = [(len(pool.wrong(one, some)), place) for place, one in enumerate(fewer)]
-            count, place = min(tried, default=(len(some), 0))
-            if count == len(some):
-                return None
-            rest = fewer[place]
-            wrong = pool.wrong(rest, wrong)
-        return None if pool.wrong(rest, explained) else rest
-
-    def _changes(self, cause: Statement, others: Sequence[Statement], step: Answered) -> bool:
-        if not self._pool.matters(cause, step):
-            return False
-        one, other = (
-            self._pool.answer_with([*others, cause], step),
-            self._pool.answer_with(others, step),
-        )
-        return repr(one) != repr(other)

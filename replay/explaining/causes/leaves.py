@@ -7,7 +7,7 @@ kind of value that the contract has there; "*" stands for any.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
 from functools import cache
 from typing import Any, Final, NamedTuple, get_type_hints
@@ -140,6 +140,9 @@ _INTS: Final = ("order_local_id", "recovery_id", "local_id")
 _OLD_NAMES: Final = {("state", "", "profit_pct"): "d"}
 """What old snapshots call a field."""
 
+_NEW_NAMES: Final = {"profit_pct": "profit_pct_runtime"}
+"""What such a field of the state is called now."""
+
 _RECORDS: Final[Mapping[tuple[str, str], Any]] = {
     ("state", ""): PairState,
     ("state", "orders"): OrderState,
@@ -156,7 +159,8 @@ def default_of(field: Field) -> Any:
     if record is None:
         return ABSENT
     defaults = {one.name: one.default for one in fields(record)}
-    default = defaults.get(field.name, MISSING)
+    name = _NEW_NAMES.get(field.name, field.name) if field.is_unknown else field.name
+    default = defaults.get(name, MISSING)
     return ABSENT if default is MISSING else default
 
 
@@ -249,6 +253,12 @@ def leaves_of(stream: Stream) -> tuple[Leaf, ...]:
     return (*found, *missing)
 
 
+def distinct(leaves: Sequence[Leaf]) -> list[Leaf]:
+    """One leaf for each field and value."""
+    seen = {(leaf.field, repr(leaf.value)): leaf for leaf in reversed(leaves)}
+    return list(reversed(seen.values()))
+
+
 _BY_FIELDS: Final = (
     CallCode.FILL, CallCode.RECOVERY_FILL, CallCode.RECOVERY_CANCEL, CallCode.PRICE_TICK,
     CallCode.TIMER_TICK,
@@ -336,5 +346,6 @@ def patterns_of(field: Field) -> tuple[Pattern, ...]:
 
 __all__ = [
     "ABSENT", "ANY", "Document", "Documents", "Field", "Leaf", "Path", "Pattern", "changed",
-    "default_of",    "documents_of", "fields_of", "leaves_of", "patterns_of", "start_and_call",
+    "default_of", "distinct", "documents_of", "fields_of", "leaves_of", "patterns_of",
+    "start_and_call",
 ]  # fmt: skip

@@ -13,10 +13,15 @@ from replay.explaining.causes.remembered import Known, Remembered
 from replay.explaining.causes.statement import Edited, Reading, Statement, Writing
 from replay.explaining.causes.takings import Sort, is_sort
 from replay.explaining.causes.writings import values_written, written
-from replay.targets.base import Failure, StepResult, is_refusal
+from replay.targets.base import Failure, FailureKind, StepResult, is_refusal
 
 SOME = 40
 """Steps that are looked at between two looks at whether a statement is refuted already."""
+
+
+OPEN_WEIGHS = 3
+"""How many steps a statement must explain for each that it changes and leaves just as wrong: there
+another cause may be at work as well, but seldom is at every fourth."""
 
 
 class Score(NamedTuple):
@@ -30,6 +35,11 @@ class Score(NamedTuple):
     spoiled: int = 0
     open: int = 0
     better: int = 0
+
+    @property
+    def worth(self) -> int:
+        """How much speaks for it: what it leaves wrong in another way mostly speaks against it."""
+        return self.explained - OPEN_WEIGHS * (self.open - self.better)
 
     def __add__(self, other: object) -> Score:
         """Both together."""
@@ -102,6 +112,12 @@ class Pool:
         known = self._remembered.known(causes, steps)
         return [step for step, one in zip(steps, known, strict=True) if one.left]
 
+    def left_with(
+        self, causes: Sequence[Statement], steps: Sequence[Answered]
+    ) -> list[frozenset[str]]:
+        """Where each step differs with just these causes in force."""
+        return [one.left for one in self._remembered.known(causes, steps)]
+
     def answer_with(self, causes: Sequence[Statement], step: Answered) -> StepResult:
         """What the core answers to a step with just these causes in force."""
         return self._remembered.known(causes, [step])[0].answer
@@ -126,7 +142,9 @@ class Pool:
     def _left_if_edited(self, cause: Edited, steps: Sequence[Answered]) -> list[frozenset[str]]:
         """An edit that makes the core raise must not pass for a refusal that is open; where the
         refusal is accounted for it changes nothing."""
-        answers = self.corrected.answers([*self.causes, cause], steps)
+        answers = self.corrected.answers([*self.causes, cause], steps, gives_up=True)
+        if any(isinstance(one, Failure) and one.kind is FailureKind.TIMEOUT for one in answers):
+            self.refute(cause)
         return [
             step.left(answer, refusals_agree=not self.left[step] or may_agree(step, answer))
             for step, answer in zip(steps, answers, strict=True)

@@ -7,7 +7,7 @@ statement says that the same becomes of it, and other values of its sort where i
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from random import Random
 from typing import Any, Final
@@ -25,6 +25,8 @@ from replay.explaining.causes.takings import Sort, is_sort
 from replay.streams.model import CallCode, Start, Step, Stream
 
 ORIGIN: Final = "generated to tell causes apart"
+
+_NOBODYS: Final = "not_in_the_contract"
 
 VALUES: Final[tuple[Any, ...]] = (
     None, True, False, "", "1.5", "2", " 2 ", "abc", "BUY", " buy", "Sell ", "EXIT", " A", "b",
@@ -81,6 +83,18 @@ def within(step: Answered, leaf: Leaf, pattern: Pattern, sort: Sort, seed: int) 
         if other.path != leaf.path:
             changes = {leaf.path: _plain(leaf.field), **changes}
         yield _put(step, changes)
+
+
+def where_nobody_reads(
+    step: Answered, leaf: Leaf, pattern: Pattern, sort: Sort
+) -> Iterator[Stream]:
+    """The step with values of a sort in a field that no contract names, where a statement speaks of
+    all fields: what is refused there is refused before anything is read."""
+    for root in ("state", "config"):
+        field = Field(root, "", _NOBODYS, "?")
+        if pattern.has(field) and isinstance(step.documents.get(root), Mapping):
+            for value in of_sort(sort) or [leaf.value]:
+                yield _put(step, {leaf.path: _plain(leaf.field), (root, _NOBODYS): value})
 
 
 def alone(leaf: Leaf) -> Iterator[Stream]:

@@ -1,4 +1,4 @@
-"""Finds readings, conditions and writings: from one step to the most general statement that holds.
+"""Finds readings and writings: from one step to the most general statement that holds.
 
 First what would have to be made of one value for the step to come out as the shadow's; then in how
 wide a sense that is so. Both cores are asked steps made for that, each of which refutes a statement
@@ -7,24 +7,23 @@ or confirms it, until the widest that is left has met what it speaks of in many 
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterator, Mapping
 
 from replay.explaining.causes.answered import Answered, Asking
+from replay.explaining.causes.condition_search import ConditionSearch, end_of
 from replay.explaining.causes.leaves import (
     ABSENT,
     Field,
     Leaf,
     Path,
     Pattern,
+    distinct,
     patterns_of,
 )
 from replay.explaining.causes.pool import Pool, Score
-from replay.explaining.causes.probes import alone, isolated, probes, within
-from replay.explaining.causes.statement import Reading, Writing, readings_of, sorts_at
+from replay.explaining.causes.probes import isolated
+from replay.explaining.causes.statement import Reading, Writing, plainness, readings_of, sorts_at
 from replay.explaining.causes.takings import (
-    ENDS,
     VALUES,
     Inapplicable,
     Sort,
@@ -32,16 +31,13 @@ from replay.explaining.causes.takings import (
     sorts_of,
     taken,
 )
+from replay.explaining.causes.trials import Trials
 from replay.explaining.causes.writings import values_written
 from replay.explaining.search.contest import Clock
-from replay.targets.base import Failure, FailureKind, StepResult, is_refusal
-
-PROBES = 80
-"""Steps asked around one value."""
+from replay.targets.base import Failure, StepResult, is_refusal
 
 ROUNDS = 4
-WITHIN = 60
-"""How often a statement is put to the test, and by how many steps each time."""
+"""How often a statement is put to the test."""
 
 MOST_EFFECTS = 16
 """Ways to take one value that are told apart."""
@@ -62,22 +58,20 @@ class ReadingSearch:
         self._pool = pool
         self._asking = asking
         self._clock = clock
-        self._seed = 0
-        self._answered: dict[Sort, set[Field]] = defaultdict(set)
-        self._looked_through = 0
+        self._trials = Trials(pool, asking)
+        self._conditions = ConditionSearch(pool, self._trials, clock)
         self._isolated: set[Answered] = set()
-        self._probed: set[tuple[Answered, Path]] = set()
 
     def find(self, step: Answered, *, only_odd: bool = False) -> Rule | None:
         """A statement that accounts for a step, and for nothing wrongly; None where there is none.
         Steps that were asked for it are in the pool afterwards. With `only_odd` only values that
         are out of the ordinary are looked at, which is soon done."""
         (answer,) = self._pool.corrected.answers(self._pool.causes, [step])
-        ended = _end_of(step.shadow)
+        ended = end_of(step.shadow)
         if ended is not None:
             if isinstance(answer, Failure) or is_refusal(answer):
                 return None
-            return self._condition(step, ended) or self._in_isolation(step)
+            return self._conditions.find(step, ended) or self._in_isolation(step)
         found = self._reading(step, only_odd)
         if not isinstance(answer, Failure) and not is_refusal(answer):
             return self._better(found, self._writing(step, answer, only_odd), step)
@@ -89,7 +83,7 @@ class ReadingSearch:
         for rule in (one, other):
             score = None if rule is None else self._score(rule, step)
             if rule is not None and score is not None and not score.spoiled:
-                worth = score.explained - score.open + score.better
+                worth = score.worth
                 if best is None or worth > best[0]:
                     best = worth, rule
         return None if best is None else best[1]
@@ -99,7 +93,7 @@ class ReadingSearch:
         value of it stands alone."""
         if step in self._isolated:
             return None
-        odd = [one for one in _distinct(step.leaves) if not _is_ordinary(one)]
+        odd = [one for one in distinct(step.leaves) if not _is_ordinary(one)]
         odd = [one for one in odd if one.value is not ABSENT][:MOST_ODD]
         if len(odd) < 2:
             return None
@@ -113,54 +107,6 @@ class ReadingSearch:
                     return found
         return None
 
-    # --- Conditions -----------------------------------------------------------------------------
-
-    def _condition(self, step: Answered, ended: Taking) -> Rule | None:
-        """When the shadow gives no answer: the statement that covers most of what it did not
-        answer, and nothing that it did."""
-        candidates = [one for leaf in _distinct(step.leaves) for one in readings_of(leaf, ended)]
-        candidates = [one for one in dict.fromkeys(candidates) if not self._pool.is_refuted(one)]
-        tested: set[Rule] = set()
-        for _ in range(ROUNDS):
-            standing = self._standing(candidates, step)
-            if not standing:
-                return None
-            best = standing[0]
-            if best in tested or self._clock.beyond(1.0):
-                return best
-            tested.add(best)
-            leaf = next(one for one in step.leaves if best.meets(one))
-            self._ask(alone(leaf), WITHIN)
-            self._ask(within(step, leaf, best.pattern, best.sort, self._next_seed()), WITHIN)
-            if (step, leaf.path) not in self._probed:
-                self._probed.add((step, leaf.path))
-                self._ask(probes(step, leaf, self._next_seed(), PROBES), PROBES)
-        return standing[0]
-
-    def _standing(self, candidates: list[Reading], step: Answered) -> list[Reading]:
-        """The conditions that hold at no step that was answered, the best first."""
-        for one in self._pool.steps[self._looked_through :]:
-            for sort, leaves in () if one.has_ended else one.by_sort.items():
-                self._answered[sort].update(leaf.field for leaf in leaves)
-        self._looked_through = len(self._pool.steps)
-        left = [
-            one for one in candidates if not any(map(one.pattern.has, self._answered[one.sort]))
-        ]
-        candidates[:] = left
-        ended = [
-            one.by_sort
-            for one in self._pool.unexplained
-            if one.has_ended and _end_of(one.shadow) is not None
-        ]
-        counts = {
-            one: sum(
-                any(one.pattern.has(leaf.field) for leaf in by_sort.get(one.sort, ()))
-                for by_sort in ended
-            )
-            for one in left
-        }
-        return sorted(left, key=lambda one: (-counts[one], *_plainness(one)))
-
     # --- Readings -------------------------------------------------------------------------------
 
     def _reading(self, step: Answered, only_odd: bool) -> Rule | None:
@@ -173,9 +119,7 @@ class ReadingSearch:
         if not found:
             return None
         for leaf, _ in found[:3]:
-            if (step, leaf.path) not in self._probed:
-                self._probed.add((step, leaf.path))
-                self._ask(probes(step, leaf, self._next_seed(), PROBES), PROBES)
+            self._trials.around(step, leaf)
         candidates: list[Rule] = [
             one for leaf, reading in found for one in readings_of(leaf, reading.taking)
         ]
@@ -200,7 +144,7 @@ class ReadingSearch:
         """The values that may be at work: where the authority refuses one, that and what it is
         part of; else those that are out of the ordinary first."""
         (answer,) = self._pool.corrected.answers(self._pool.causes, [step])
-        leaves = _distinct(step.leaves)
+        leaves = distinct(step.leaves)
         if not isinstance(answer, Failure) and is_refusal(answer):
             named = [leaf for leaf in leaves if _is_named(leaf.path, str(answer[1]))]
             if named:
@@ -218,26 +162,23 @@ class ReadingSearch:
             if best is None or best in tested or self._clock.beyond(1.0):
                 return best
             tested.add(best)
-            if isinstance(best, Reading):
-                leaf = next((one for one in step.leaves if best.meets(one)), None)
-                if leaf is None:
-                    return best
-                self._ask(within(step, leaf, best.pattern, best.sort, self._next_seed()), WITHIN)
+            if isinstance(best, Reading) and not self._trials.of(best, step):
+                return best
         return best
 
     def _best(self, candidates: list[Rule], step: Answered) -> Rule | None:
         """The best of some candidates; those that are refuted are taken out. The widest come
         first, so that a narrower one need only be looked at where it may account for as much."""
         best: tuple[int, tuple[object, ...], Rule] | None = None
-        for one in sorted(candidates, key=_plainness):
+        for one in sorted(candidates, key=plainness):
             if self._clock.beyond(1.0):
                 break
             score = None if self._pool.is_refuted(one) else self._score(one, step)
             if score is None or score.spoiled or not score.explained:
                 candidates.remove(one)
                 continue
-            worth = score.explained - score.open + score.better
-            rank = (-worth, _plainness(one))
+            worth = score.worth
+            rank = (-worth, plainness(one))
             if best is None or rank < best[:2]:
                 best = (*rank, one)
         return None if best is None else best[2]
@@ -281,22 +222,6 @@ class ReadingSearch:
             for pattern in patterns_of(Field(*one.pattern))
         ]
         return self._widest(list(dict.fromkeys(wider))[:400], step)
-
-    # --- Asking ---------------------------------------------------------------------------------
-
-    def _ask(self, streams: Iterable[object], count: int) -> None:
-        self._pool.add(self._asking.ask(list(islice(streams, count))))  # type: ignore[arg-type]
-
-    def _next_seed(self) -> int:
-        self._seed += 1
-        return self._seed
-
-
-def _end_of(shadow: StepResult) -> Taking | None:
-    """How the shadow gave no answer, None where it gave one."""
-    if isinstance(shadow, Failure):
-        return Taking.HANG if shadow.kind is FailureKind.TIMEOUT else Taking.CRASH
-    return Taking.REFUSED if is_refusal(shadow) else None
 
 
 _DOUBLES = (
@@ -357,25 +282,3 @@ def _is_ordinary(leaf: Leaf) -> bool:
     if type(value) not in types.get(kind, (str,)) or _ODD_SORTS & set(sorts_of(value)):
         return False
     return kind not in "em" or value == value.lower() or value in ("A", "B")
-
-
-def _distinct(leaves: Sequence[Leaf]) -> list[Leaf]:
-    """One leaf for each field and value."""
-    seen = {(leaf.field, repr(leaf.value)): leaf for leaf in reversed(leaves)}
-    return list(reversed(seen.values()))
-
-
-_WIDTH = {sort: place for place, sort in enumerate(Sort)}
-
-
-def _plainness(rule: Rule) -> tuple[object, ...]:
-    """Wide patterns first, then wide sorts, then plain takings."""
-    return (
-        -rule.pattern.breadth,
-        _WIDTH[rule.sort],
-        list(Taking).index(rule.taking),
-        rule.canonical,
-    )
-
-
-__all__ = ["ENDS", "ReadingSearch"]

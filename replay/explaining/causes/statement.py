@@ -147,6 +147,19 @@ def readings_of(leaf: Leaf, taking: Taking) -> list[Reading]:
 Statement = Reading | Writing | Edited
 
 
+_WIDTH = {sort: place for place, sort in enumerate(Sort)}
+
+
+def plainness(rule: Reading | Writing) -> tuple[object, ...]:
+    """Wide patterns first, then wide sorts, then plain takings."""
+    return (
+        -rule.pattern.breadth,
+        _WIDTH[rule.sort],
+        list(Taking).index(rule.taking),
+        rule.canonical,
+    )
+
+
 def cause_id(statement: Statement) -> str:
     """Short and the same on every machine: `c-3f9a2c1b`."""
     digest = hashlib.sha256(statement.canonical.encode("utf-8", "surrogatepass")).hexdigest()

@@ -70,6 +70,14 @@ class Sort(StrEnum):
     NOT_AN_OBJECT = "what is no object"
 
 
+PARTS: Final[Mapping[Sort, tuple[Sort, ...]]] = {
+    Sort.NOT_FINITE: (Sort.NAN, Sort.INFINITY),
+    Sort.NUMBER: (Sort.DOUBLE, Sort.INT),
+    Sort.INFINITY: (Sort.PLUS_INFINITY, Sort.MINUS_INFINITY),
+}
+"""Sorts that another one is made of: a statement need not speak of what another one says."""
+
+
 def _reads_as_int(value: Any) -> bool:
     if not isinstance(value, str):
         return False

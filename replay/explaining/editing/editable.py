@@ -60,7 +60,7 @@ TIMES_LONGER = 20
 """A changed core has this many times as long as the unchanged one for a case, and for being
 loaded, but at least LEAST_SEC; in work of many steps SECONDS_PER_STEP."""
 
-_KEPT_CODES, _KEPT_COPIES, _KEPT_CASES = 1024, 8, 256
+_KEPT_CODES, _KEPT_COPIES, _KEPT_CASES = 16384, 8, 256
 
 
 class EditKind(StrEnum):

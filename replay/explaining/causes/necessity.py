@@ -1,0 +1,139 @@
+"""What each cause is needed for, on top of all others: which can go, or say less.
+
+A cause that no step needs explains nothing, one of which a part is another's says too much, and one
+that a later one makes needless was a guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from replay.explaining.causes.answered import REFUSAL, Answered
+from replay.explaining.causes.leaves import Pattern
+from replay.explaining.causes.pool import Pool
+from replay.explaining.causes.statement import Edited, Reading, Statement
+from replay.explaining.causes.takings import PARTS
+from replay.explaining.search.contest import Clock
+
+SOME = 60
+"""Steps by which it is seen what a cause is needed for, where there are more."""
+
+
+class Necessity:
+    """Weighs the causes in force against each other."""
+
+    def __init__(self, pool: Pool, clock: Clock) -> None:
+        self._pool = pool
+        self._clock = clock
+
+    def needed_by(self, cause: Statement) -> tuple[list[Statement], list[Answered]]:
+        """The other causes, and the steps that are wrong with these alone."""
+        pool = self._pool
+        others = [one for one in pool.causes if one is not cause]
+        right = [s for s in pool.steps if not pool.left[s] and pool.matters(cause, s)]
+        return others, pool.wrong(others, right)
+
+    def contradicted(self, cause: Statement, others: Sequence[Statement]) -> int:
+        """At how many steps that are not accounted for a cause changes the answer without bringing
+        it nearer to the shadow's. Where it does, the rest may be another cause's."""
+        pool = self._pool
+        met = [s for s in pool.unexplained if not s.has_ended and pool.matters(cause, s)]
+        return sum(
+            repr(pool.answer_with(others, step)) != repr(pool.answer(step))
+            and not _is_nearer(pool.left[step], before)
+            for step, before in zip(met, pool.left_with(others, met), strict=True)
+        )
+
+    # --- What can go ----------------------------------------------------------------------------
+
+    def drop_superseded(self, newest: Statement) -> None:
+        """Takes out readings that speak of the same values as a new one, where with that alone
+        everything is explained just as well: they were guesses from fewer steps."""
+        if not isinstance(newest, Reading):
+            return
+        for cause in list(self._pool.causes):
+            if cause is not newest and isinstance(cause, Reading) and _overlap(cause, newest):
+                rest = [one for one in self._pool.causes if one is not cause]
+                if self._is_as_good(rest, cause):
+                    self._pool.use(rest)
+
+    def drop_doubled(self) -> None:
+        """Takes out causes that no step needs, one after the other, whatever time is left: of two
+        that say the same one stays, which is then needed. Edits go first: a statement about values
+        says more."""
+        for cause in sorted(self._pool.causes, key=lambda one: not isinstance(one, Edited)):
+            others, needs = self.needed_by(cause)
+            if not needs:
+                self._pool.use(others)
+
+    def drop_unneeded(self) -> None:
+        """Takes out causes without which everything is explained just as well: what a better one
+        made needless, with those that only undo what it does."""
+        for cause in list(self._pool.causes):
+            if self._clock.beyond(1.0):
+                return
+            if cause in self._pool.causes and (fewer := self._without(cause)) is not None:
+                self._pool.use(fewer)
+
+    def narrow(self) -> None:
+        """Lets readings say less where another cause says the rest: "an infinity or NaN" is "NaN"
+        beside "an infinity anywhere"."""
+        for cause in list(self._pool.causes):
+            for less in _narrower(cause):
+                if self._clock.beyond(1.0):
+                    return
+                rest = [less if one is cause else one for one in self._pool.causes]
+                if self._is_as_good(rest, cause):
+                    self._pool.use(rest)
+                    break
+
+    def _is_as_good(self, causes: Sequence[Statement], changed: Statement) -> bool:
+        """Whether with other causes in force for one nothing that is explained would not be."""
+        pool = self._pool
+        concerned = (s for s in pool.steps if not pool.left[s] and pool.matters(changed, s))
+        return not pool.wrong(causes, list(concerned))
+
+    def _without(self, cause: Statement) -> list[Statement] | None:
+        """The causes without one, and without those that nothing needs then; None where something
+        that is explained would not be."""
+        pool = self._pool
+        explained = [one for one in pool.steps if not pool.left[one]]
+        rest = [one for one in pool.causes if one is not cause]
+        concerned = [one for one in explained if pool.matters(cause, one)]
+        wrong = pool.wrong(rest, concerned)
+        while wrong:
+            if self._clock.beyond(1.0):
+                return None
+            # One that only undoes what the cause does is not needed where the cause is.
+            some = wrong[:SOME]
+            fewer = [[one for one in rest if one is not other] for other in rest]
+            tried = [(len(pool.wrong(one, some)), place) for place, one in enumerate(fewer)]
+            count, place = min(tried, default=(len(some), 0))
+            if count == len(some):
+                return None
+            rest = fewer[place]
+            wrong = pool.wrong(rest, wrong)
+        return None if pool.wrong(rest, explained) else rest
+
+
+def _is_nearer(after: Iterable[str], before: Iterable[str]) -> bool:
+    """Whether less differs, or an answer is there at all where none was."""
+    after, before = frozenset(after), frozenset(before)
+    return after < before or (before == REFUSAL and after != REFUSAL)
+
+
+def _overlap(one: Reading, other: Reading) -> bool:
+    return _share(one.pattern, other.pattern) and bool(
+        {one.sort, *PARTS.get(one.sort, ())} & {other.sort, *PARTS.get(other.sort, ())}
+    )
+
+
+def _share(one: Pattern, other: Pattern) -> bool:
+    """Whether there may be fields that both patterns have."""
+    return all("*" in (a, b) or a == b for a, b in zip(one[:3], other[:3], strict=True))
+
+
+def _narrower(cause: Statement) -> Iterator[Reading]:
+    if isinstance(cause, Reading):
+        for part in PARTS.get(cause.sort, ()):
+            yield Reading(cause.pattern, part, cause.taking)
