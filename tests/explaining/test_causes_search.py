@@ -13,12 +13,12 @@ from support.ports.making import executable
 from replay.explaining.causes.corrected import CorrectedCore
 from replay.explaining.causes.inquiry import Account, Inquiry
 from replay.explaining.causes.known_ends import KnownEnds
-from replay.explaining.causes.leaves import Field, Leaf, Pattern, leaves_of
+from replay.explaining.causes.leaves import ABSENT, Field, Leaf, Pattern, leaves_of
 from replay.explaining.causes.necessity import Necessity
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.probes import alone, isolated
 from replay.explaining.causes.remembered import Remembered
-from replay.explaining.causes.statement import CauseKind, Edited, Reading, Statement
+from replay.explaining.causes.statement import CauseKind, Edited, Reading, Statement, sorts_at
 from replay.explaining.causes.takings import Sort, Taking
 from replay.explaining.editing.editable import Edit, EditableCore
 from replay.explaining.edits import edits_of
@@ -233,3 +233,47 @@ def test_a_step_that_a_cause_only_brings_nearer_does_not_speak_against_it(tmp_pa
         pool.add(steps)
         pool.accept(cause)
         assert Necessity(pool, Clock(100.0)).contradicted(cause, []) == against
+
+
+LENIENT = """from replay.core import *
+from replay.core import UnreadableError
+from replay.core import from_dict as strictly
+
+
+def from_dict(data):
+    try:
+        return strictly(data)
+    except UnreadableError:
+        return strictly({"now": 0.0})
+"""
+
+
+def test_that_one_reader_takes_whatever_comes_is_one_cause(tmp_path: Path) -> None:
+    file = tmp_path / "lenient_core.py"
+    file.write_text(LENIENT, "utf-8")
+    cases = [
+        one_step((1, 5.0), **odd)
+        for odd in ({"total_fees": "x"}, {"cycle_a": True}, {"long_only": 1}, {"cycle_b": 2.5})
+    ]
+    cores = open_target(str(file)), open_target(str(executable(tmp_path, ())))
+    found = {f"case {number}": [case] for number, case in enumerate(cases)}
+    core = EditableCore.open(str(file))
+    account = Inquiry(core, *cores, found, 400.0, generate=0, edits_of=lambda _: []).run()
+    for one in cores:
+        one.close()
+    assert [(kind, sort) for kind, sort, _ in _said(account)] == [("condition", "UNREADABLE")]
+    assert not account.left
+
+
+def test_what_the_contract_refuses_depends_on_the_field() -> None:
+    def sorts(root: str, name: str, kind: str, value: Any) -> set[Sort]:
+        return set(sorts_at(Leaf((root, name), Field(root, "", name, kind), value)))
+
+    assert Sort.UNREADABLE in sorts("state", "cycle_a", "i", "2")
+    assert Sort.OUT_OF_RANGE in sorts("state", "cycle_a", "i", 2.5)
+    assert Sort.UNREADABLE not in sorts("state", "cycle_a", "i", 2.0)
+    assert Sort.UNREADABLE not in sorts("state", "mode_source", "m", 7)
+    assert Sort.NO_SUCH_TEXT in sorts("event", "side", "e", "BUY")
+    assert sorts("config", "maker_fee_pct", "d", ABSENT) == {Sort.MISSING}
+    order = Leaf(("state", "orders", 0, "price"), Field("state", "orders", "price", "d"), ABSENT)
+    assert set(sorts_at(order)) == {Sort.MISSING, Sort.NEEDED}

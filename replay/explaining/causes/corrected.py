@@ -28,9 +28,9 @@ from replay.explaining.causes.statement import (
     Reading,
     Statement,
     Writing,
-    says_something,
+    is_sort_at,
 )
-from replay.explaining.causes.takings import ENDS, Inapplicable, Sort, Taking, is_sort, taken
+from replay.explaining.causes.takings import ENDS, Inapplicable, Sort, Taking, taken
 from replay.explaining.causes.writings import written
 from replay.explaining.editing.bounded import OutOfTime
 from replay.explaining.editing.codes import with_codes
@@ -326,11 +326,7 @@ def changes_of(leaves: Sequence[Leaf], rules: Sequence[Reading]) -> Mapping[Path
     for leaf in leaves:
         path, field, value = leaf
         for rule in rules:
-            if (
-                rule.pattern.has(field)
-                and is_sort(rule.sort, value)
-                and says_something(rule.sort, field)
-            ):
+            if rule.pattern.has(field) and is_sort_at(rule.sort, Leaf(path, field, value)):
                 try:
                     value = taken(rule.taking, value, field)
                 except Inapplicable:

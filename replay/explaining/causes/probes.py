@@ -21,7 +21,8 @@ from replay.explaining.causes.leaves import (
     changed,
     start_and_call,
 )
-from replay.explaining.causes.takings import Sort, is_sort
+from replay.explaining.causes.statement import is_sort_at
+from replay.explaining.causes.takings import Sort
 from replay.streams.model import CallCode, Start, Step, Stream
 
 ORIGIN: Final = "generated to tell causes apart"
@@ -64,17 +65,17 @@ def instead(step: Answered, leaf: Leaf, values: Iterable[Any] = VALUES) -> Itera
             yield _put(step, {leaf.path: value})
 
 
-def of_sort(sort: Sort) -> list[Any]:
-    """Values of a sort."""
-    return [value for value in VALUES if is_sort(sort, value)]
+def _of_sort_at(sort: Sort, leaf: Leaf, known: Any) -> list[Any]:
+    """Values of a sort for the field of a leaf, with one that is known to be of it elsewhere."""
+    values = {repr(value): value for value in (*VALUES, known)}.values()
+    return [value for value in values if is_sort_at(sort, leaf._replace(value=value))]
 
 
 def within(step: Answered, leaf: Leaf, pattern: Pattern, sort: Sort, seed: int) -> Iterator[Stream]:
     """The step with values of a sort in fields of a pattern: what a statement is about."""
     fields = [one for one in _once(step.leaves) if pattern.has(one.field)]
-    values = of_sort(sort) or [leaf.value]
     random = Random(seed)
-    pairs = [(one, value) for one in fields for value in values]
+    pairs = [(one, value) for one in fields for value in _of_sort_at(sort, one, leaf.value)]
     random.shuffle(pairs)
     for other, value in pairs:
         if value is ABSENT and other.value is ABSENT:
@@ -93,8 +94,9 @@ def where_nobody_reads(
     for root in ("state", "config"):
         field = Field(root, "", _NOBODYS, "?")
         if pattern.has(field) and isinstance(step.documents.get(root), Mapping):
-            for value in of_sort(sort) or [leaf.value]:
-                yield _put(step, {leaf.path: _plain(leaf.field), (root, _NOBODYS): value})
+            nobodys = Leaf((root, _NOBODYS), field, leaf.value)
+            for value in _of_sort_at(sort, nobodys, leaf.value):
+                yield _put(step, {leaf.path: _plain(leaf.field), nobodys.path: value})
 
 
 def alone(leaf: Leaf) -> Iterator[Stream]:

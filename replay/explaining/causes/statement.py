@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
+from replay.explaining.causes.field_sorts import FIELD_SORTS
 from replay.explaining.causes.leaves import ANY, Field, Leaf, Pattern, patterns_of
 from replay.explaining.causes.takings import (
     ENDS,
@@ -58,11 +59,7 @@ class Reading:
 
     def meets(self, leaf: Leaf) -> bool:
         """Whether it has anything to say of a leaf."""
-        return (
-            is_sort(self.sort, leaf.value)
-            and says_something(self.sort, leaf.field)
-            and self.meets_sorted(leaf)
-        )
+        return is_sort_at(self.sort, leaf) and self.meets_sorted(leaf)
 
     def meets_sorted(self, leaf: Leaf) -> bool:
         """The same for a leaf whose value is known to be of the sort."""
@@ -121,7 +118,7 @@ class Edited:
         return self.edit.says
 
 
-def says_something(sort: Sort, field: Field) -> bool:
+def _says_something(sort: Sort, field: Field) -> bool:
     """Whether a sort is worth a statement about a field: that a value is no object says something
     only where an object should be, and "any value" only of what the contract does not name."""
     if sort is Sort.NOT_AN_OBJECT:
@@ -129,9 +126,26 @@ def says_something(sort: Sort, field: Field) -> bool:
     return sort is not Sort.ANY or field.kind == "o" or field.is_unknown
 
 
+def is_sort_at(sort: Sort, leaf: Leaf) -> bool:
+    """Whether the value of a leaf is of a sort that is worth a statement about it."""
+    by_field = FIELD_SORTS.get(sort)
+    if by_field is not None:
+        return by_field(leaf.field, leaf.value)
+    return is_sort(sort, leaf.value) and _says_something(sort, leaf.field)
+
+
 def sorts_at(leaf: Leaf) -> tuple[Sort, ...]:
-    """The sorts that are worth a statement about a leaf."""
-    return tuple(sort for sort in sorts_of(leaf.value) if says_something(sort, leaf.field))
+    """The sorts that are worth a statement about a leaf, those that depend on the field first."""
+    by_field = (sort for sort, has in FIELD_SORTS.items() if has(leaf.field, leaf.value))
+    by_value = (sort for sort in sorts_of(leaf.value) if _says_something(sort, leaf.field))
+    return (*by_field, *by_value)
+
+
+_WHATEVER_IT_IS = frozenset(
+    {*ENDS, Taking.MISSING, Taking.DEFAULT, Taking.ZERO, Taking.NULL, Taking.NAN}
+)
+"""What may be made of values of several types alike; that numbers in texts are read, and flags as
+numbers, are two statements."""
 
 
 def readings_of(leaf: Leaf, taking: Taking) -> list[Reading]:
@@ -140,7 +154,8 @@ def readings_of(leaf: Leaf, taking: Taking) -> list[Reading]:
         Reading(pattern, sort, taking)
         for sort in sorts_at(leaf)
         for pattern in patterns_of(leaf.field)
-        if sort is not Sort.ANY or ANY not in (pattern.name, pattern.kind)
+        if (sort is not Sort.ANY or ANY not in (pattern.name, pattern.kind))
+        and (sort not in FIELD_SORTS or taking in _WHATEVER_IT_IS)
     ]
 
 

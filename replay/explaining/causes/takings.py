@@ -35,7 +35,12 @@ class Sort(StrEnum):
     """Sorts of values, each named as it stands in a sentence."""
 
     ANY = "any value"
+    UNREADABLE = "a value that the contract refuses"
+    OTHER_TYPE = "a value of another type than the field's"
+    NO_SUCH_TEXT = "a text that the field does not have"
+    OUT_OF_RANGE = "no int of 64 bits"
     MISSING = "a missing value"
+    NEEDED = "a missing value without a default"
     NULL = "null"
     FLAG = "a flag"
     TEXT = "a text"
@@ -127,8 +132,10 @@ _IS: Final[Mapping[Sort, Callable[[Any], bool]]] = {
 
 
 def is_sort(sort: Sort, value: Any) -> bool:
-    """Whether a value (or ABSENT) is of a sort. A missing value is of no other sort."""
-    return _IS[sort](value) and (value is not ABSENT or sort is Sort.MISSING)
+    """Whether a value (or ABSENT) is of a sort, whatever field it stands in. A missing value is of
+    no other sort."""
+    is_it = _IS.get(sort)
+    return is_it is not None and is_it(value) and (value is not ABSENT or sort is Sort.MISSING)
 
 
 _SORTS: dict[tuple[type, str], tuple[Sort, ...]] = {}

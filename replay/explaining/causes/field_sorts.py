@@ -1,0 +1,82 @@
+"""Sorts that depend on the field as well as on the value: what the contract refuses there.
+
+The widest statements about two readers are of these: one takes whatever comes, the other refuses
+what is of another type than the field's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from replay.explaining.causes.leaves import ABSENT, Field, default_of
+from replay.explaining.causes.takings import Sort
+
+_TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "side": ("buy", "sell"), "role": ("entry", "exit"), "trade_id": ("A", "B"),
+}  # fmt: skip
+
+_FREE: Final = (("state", "", "market_price"), ("state", "", "now"))
+"""Fields without a default that may be missing all the same."""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_IS_OF_TYPE: Final[Mapping[str, Callable[[Any], bool]]] = {
+    "d": _is_number,
+    "D": lambda value: value is None or _is_number(value),
+    "i": _is_number,
+    "b": lambda value: isinstance(value, bool),
+    "t": lambda value: isinstance(value, str),
+    "T": lambda value: value is None or isinstance(value, str),
+    "e": lambda value: isinstance(value, str),
+    "l": lambda value: isinstance(value, list | tuple),
+}
+"""The types of fields by kind; of all others anything can be read."""
+
+
+def _is_of_another_type(field: Field, value: Any) -> bool:
+    is_of_type = _IS_OF_TYPE.get(field.kind)
+    return value is not ABSENT and is_of_type is not None and not is_of_type(value)
+
+
+def _is_no_such_text(field: Field, value: Any) -> bool:
+    return field.kind == "e" and isinstance(value, str) and value not in _TEXTS.get(field.name, ())
+
+
+def _is_out_of_range(field: Field, value: Any) -> bool:
+    """No int of 64 bits, or none at all."""
+    if field.kind != "i" or not _is_number(value):
+        return False
+    is_whole = isinstance(value, int) or value.is_integer()
+    return not is_whole or not -(2**63) <= value < 2**63
+
+
+def _is_refused(field: Field, value: Any) -> bool:
+    return (
+        _is_of_another_type(field, value)
+        or _is_no_such_text(field, value)
+        or _is_out_of_range(field, value)
+    )
+
+
+def _is_needed(field: Field, value: Any) -> bool:
+    """Missing, where the record has no default for it."""
+    return (
+        value is ABSENT
+        and field.root in ("state", "config")
+        and field.kind not in "ol?"
+        and field[:3] not in _FREE
+        and default_of(field) is ABSENT
+    )
+
+
+FIELD_SORTS: Final[Mapping[Sort, Callable[[Field, Any], bool]]] = {
+    Sort.UNREADABLE: _is_refused,
+    Sort.OTHER_TYPE: _is_of_another_type,
+    Sort.NO_SUCH_TEXT: _is_no_such_text,
+    Sort.OUT_OF_RANGE: _is_out_of_range,
+    Sort.NEEDED: _is_needed,
+}
