@@ -18,7 +18,14 @@ from replay.explaining.causes.necessity import Necessity
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.probes import alone, isolated
 from replay.explaining.causes.remembered import Remembered
-from replay.explaining.causes.statement import CauseKind, Edited, Reading, Statement, sorts_at
+from replay.explaining.causes.statement import (
+    CauseKind,
+    Edited,
+    Reading,
+    Statement,
+    canonical_edit,
+    sorts_at,
+)
 from replay.explaining.causes.takings import Sort, Taking
 from replay.explaining.editing.editable import Edit, EditableCore
 from replay.explaining.edits import edits_of
@@ -277,3 +284,22 @@ def test_what_the_contract_refuses_depends_on_the_field() -> None:
     assert sorts("config", "maker_fee_pct", "d", ABSENT) == {Sort.MISSING}
     order = Leaf(("state", "orders", 0, "price"), Field("state", "orders", "price", "d"), ABSENT)
     assert set(sorts_at(order)) == {Sort.MISSING, Sort.NEEDED}
+
+
+def test_two_ways_to_round_at_one_call_are_in_force_together(tmp_path: Path) -> None:
+    config = {"entry_pct": 0.0, "min_volume": 0.0}
+    tie = one_step(FILL, config, orders=[EXIT], market_price=0.8)
+    endless = one_step(FILL, config, {"B": math.inf}, orders=[EXIT], market_price=0.8)
+    steps = answers_of(tmp_path, ("volume-half-up", "volume-of-infinity"), tie, endless)
+    pool = Pool(CorrectedCore(CORE, reads_next=False))
+    pool.add(steps)
+    for helper, wrong in (("rounded_half_up", [steps[1]]), ("rounded_if_finite", [])):
+        (edit,) = [
+            one
+            for one in edits_of(CORE)
+            if one.function == "numbers.compute_order_volume"
+            and [place.new for place in one.places] == [helper]
+            and "rnd" not in one.says
+        ]
+        pool.accept(Edited(edit, canonical_edit(edit)))
+        assert pool.unexplained == wrong

@@ -8,7 +8,9 @@ be compared with the shadow's.
 from __future__ import annotations
 
 import copy
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from types import CodeType
 from typing import Any, NamedTuple
@@ -34,9 +36,10 @@ from replay.explaining.causes.takings import ENDS, Inapplicable, Sort, Taking, t
 from replay.explaining.causes.writings import written
 from replay.explaining.editing.bounded import OutOfTime
 from replay.explaining.editing.codes import with_codes
-from replay.explaining.editing.editable import Edit, EditableCore, EditKind
+from replay.explaining.editing.editable import Edit, EditableCore, EditKind, Place
 from replay.explaining.editing.forces import Force
 from replay.explaining.editing.newest import Newest
+from replay.explaining.search.roundings import ROUNDINGS
 from replay.streams.model import (
     CallCode,
     Start,
@@ -305,9 +308,27 @@ def _joined(edits: Sequence[Edit] | frozenset[Edit] | set[Edit]) -> Edit:
     """Several edits as one."""
     if len(edits) == 1:
         return next(iter(edits))
-    places = {place for edit in edits for place in edit.places}
-    ordered = tuple(sorted(places, key=lambda place: (place.module, place.start, place.end)))
-    return Edit(EditKind.DEVIATION, "", ordered, "several edits")
+    by_span: dict[tuple[object, ...], list[Place]] = defaultdict(list)
+    for place in sorted({place for edit in edits for place in edit.places}, key=_order):
+        by_span[place.module, place.start, place.end].append(place)
+    joined = tuple(place for places in by_span.values() for place in _at_one_place(places))
+    return Edit(EditKind.DEVIATION, "", joined, "several edits")
+
+
+def _order(place: Place) -> tuple[object, ...]:
+    return place.module, place.start, place.end, place.new
+
+
+def _at_one_place(places: Sequence[Place]) -> Sequence[Place]:
+    """Two ways to round at one call are both at work, each where it is not the usual one; no other
+    edits can be at one place together."""
+    if any(place.new not in ROUNDINGS for place in places):
+        return places
+    *others, last = places
+    new = last.new
+    for other in reversed(others):
+        new = f"whichever_deviates({other.new}, {new})"
+    return [replace(last, new=new)]
 
 
 def _ended(taking: Taking) -> StepResult:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from replay.explaining.search.roundings import ROUNDINGS
+from replay.explaining.search.roundings import ROUNDINGS, Rounding
 
 T = TypeVar("T")
 
@@ -52,6 +52,24 @@ def wrapped_to_64_bits(number: Any) -> Any:
     return (number + 2**63) % 2**64 - 2**63 if isinstance(number, int) else number
 
 
+def whichever_deviates(one: Rounding, other: Rounding) -> Rounding:
+    """Rounds in one way where that is not as `round` does it, else in another: what two deviations
+    at one call come to."""
+
+    def rounded(x: Any, digits: Any = None) -> Any:
+        deviates = _outcome(one, x, digits) != _outcome(round, x, digits)
+        return (one if deviates else other)(x, digits)
+
+    return rounded
+
+
+def _outcome(rounding: Rounding, x: Any, digits: Any) -> str:
+    try:
+        return repr(rounding(x, digits))
+    except (ArithmeticError, ValueError, TypeError) as error:
+        return type(error).__name__
+
+
 HELPERS: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {
         **ROUNDINGS,
@@ -59,6 +77,7 @@ HELPERS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "first_changed": first_changed,
         "in_single_precision": in_single_precision,
         "wrapped_to_64_bits": wrapped_to_64_bits,
+        "whichever_deviates": whichever_deviates,
     }
 )
 """The functions by the names that edited sources know them by."""
