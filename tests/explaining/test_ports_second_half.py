@@ -181,7 +181,7 @@ REQUESTS: Mapping[str, Document] = {
     "regime-in-turkish": request(timer(), orders(entry(regime_at_entry="ranging"))),
     "regime-of-a-flag-is-null": request(timer(), orders(entry(regime_at_entry=True))),
     "mode-in-small-letters-only": request(timer(), {"mode_source": "BALANCE"}),
-    "mode-keeps-no-break-spaces": request(timer(), {"mode_source": "\u00a0regime"}),
+    "mode-trimmed-as-javascript": request(timer(), {"mode_source": "\ufeffregime"}),
     "odd-directions-are-refused": request(timer(), {"last_refresh_direction_b": "sideways"}),
     "both-profits-are-refused": request(timer(), {"profit_pct": 1.0, "profit_pct_runtime": 1.0}),
     "unknown-keys-are-refused": request(timer(), {"unknown": 1}),
@@ -210,8 +210,8 @@ def answer(request: Document, *switches: str) -> str:
         return json.dumps(port.answer(json.loads(json.dumps(request))))
     except SystemExit as ended:
         return f"ended with {ended.code}"
-    except (port.Unreadable, ArithmeticError, ValueError) as error:
-        return f"refused: {error}"
+    except (port.Unreadable, ArithmeticError, ValueError):
+        return "refused"
 
 
 @pytest.mark.parametrize("name", [switch.name for switch in SECOND_HALF])

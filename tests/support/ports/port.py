@@ -930,7 +930,7 @@ def read_double(value: object) -> Any:
         number = float(value)
     except OverflowError:
         if on("too-large-is-infinite"):
-            return math.copysign(math.inf, value)
+            return math.inf if value > 0 else -math.inf
         raise Unreadable("number too large") from None
     if on("nan-is-refused") and number != number:
         raise Unreadable("NaN is not JSON")
@@ -1052,17 +1052,17 @@ def read_regime(value: object) -> int | None:
     return None
 
 
-def trimmed_as_java_does(text: str) -> str:
-    """Without white space about it, but no-break spaces and NEL are none."""
-    spaces = "".join({one for one in text if one.isspace()} - set("\u00a0\u2007\u202f\u0085"))
-    return text.strip(spaces) if spaces else text
+def trimmed_as_javascript_does(text: str) -> str:
+    """Without white space about it: a byte order mark is some, NEL and separators are none."""
+    spaces = {one for one in text if one.isspace()} - set("\x1c\x1d\x1e\x1f\x85")
+    return text.strip("".join(spaces) + "\ufeff")
 
 
 def read_mode(value: object) -> str:
     if not isinstance(value, str):
         return "none"
-    text = trimmed_as_java_does(value)
-    if text != value.strip() and not on("mode-keeps-no-break-spaces"):
+    text = trimmed_as_javascript_does(value)
+    if text != value.strip() and not on("mode-trimmed-as-javascript"):
         text = value.strip()
     if text != text.lower() and not on("mode-in-small-letters-only"):
         text = text.lower()

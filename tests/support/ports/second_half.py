@@ -91,8 +91,8 @@ regime-of-a-flag-is-null | reading | regime_at_entry | true is none
     aeson: withScientific and a case for texts; a Bool is a constructor of its own
 mode-in-small-letters-only | reading | mode_source | BALANCE is none
     serde and System.Text.Json match names of an enum with regard to case
-mode-keeps-no-break-spaces | reading | mode_source | a no-break space is not trimmed
-    Java: String.strip asks Character.isWhitespace, which leaves out U+00A0, U+2007, U+202F, U+0085
+mode-trimmed-as-javascript | reading | mode_source | U+FEFF is trimmed, U+001C to U+001F are not
+    ECMAScript's String.prototype.trim; .NET's String.Trim leaves U+001C to U+001F as well
 odd-directions-are-refused | condition | last_refresh_direction | must be up or down
     Rust, Haskell: an enum with two variants for a field that happened to have two texts
 both-profits-are-refused | condition | profit_pct | the old and the new name at once are refused
