@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from support.ports.making import executable, module_with  # noqa: E402
+from support.ports.second_half import DEEP  # noqa: E402
 from support.ports.switches import FIRST_HALF, SECOND_HALF, SWITCHES, Switch  # noqa: E402
 
 from replay.errors import ExitCode  # noqa: E402
@@ -152,6 +153,7 @@ def figures(account: Account, names: frozenset[str], buckets: int) -> dict[str, 
     return {
         "switches": sorted(names),
         "met": sorted(met),
+        "deep": sorted(names & DEEP),
         "named": sorted(named),
         "not_named": sorted(met - named),
         "rows_each": round(rows / max(1, len(met)), 2),
@@ -184,6 +186,8 @@ def summary(sets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "switches": sum(len(one["switches"]) for one in sets),
         "found": found,
+        "deep": sum(len(one["deep"]) for one in sets),
+        "deep_found": sum(len({*one["deep"]} & {*one["met"]}) for one in sets),
         "named": sum(len(one["named"]) for one in sets),
         "rows_each": round(rows / max(1, found), 2),
         "rows_with_two": sum(one["rows_with_two"] for one in sets),

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from support.ports.making import module_with
-from support.ports.switches import SECOND_HALF
+from support.ports.second_half import DEEP, SECOND_HALF
 
 INF, NAN = math.inf, math.nan
 Document = dict[str, Any]
@@ -157,8 +157,8 @@ EDITS: Mapping[str, Document] = {
     "s2-lasts-whole-seconds": timed_out(
         an_exit(), an_exit(2, "buy", 0.19), after=75.5, since=924.25
     ),
-    "distances-not-divided": timed_out(
-        an_exit(1, "sell", 0.1), an_exit(2, "buy", 0.482), after=1.0, market=0.291
+    "distances-from-the-ratio": timed_out(
+        an_exit(1, "sell", 0.23), an_exit(2, "buy", 0.258), after=1.0, market=0.244
     ),
     "unknown-recovery-clears-the-mark": request(recovered(7), {"s2_entered_at": 5.0}),
     "orders-checked-rule-by-rule": checked(**orders(entry(1, volume=0.0), entry(2, cycle=0))),
@@ -172,7 +172,7 @@ REQUESTS: Mapping[str, Document] = {
     "ints-keep-their-low-bits": request(timer(), {"cycle_a": 2**64 + 3}),
     "texts-are-flags": request(timer(), {"long_only": "true"}),
     "scalars-are-texts": request(timer(), orders(entry(txid=1.5))),
-    "texts-end-at-nul": request(timer(), orders(entry(txid="O\0X"))),
+    "objects-are-lists": request(timer(), {"orders": {"0": entry()}}),
     "empty-direction-is-null": request(timer(), {"last_refresh_direction_a": ""}),
     "null-lists-are-empty": request(timer(), {"orders": None}),
     "unreadable-entries-are-dropped": request(timer(), orders(entry(), entry(2, price="x"))),
@@ -237,3 +237,4 @@ def test_the_second_half_has_what_a_port_has() -> None:
     kinds = [switch.kind for switch in SECOND_HALF]
     assert kinds.count("condition") >= 6
     assert kinds.count("reading") + kinds.count("writing") >= 8
+    assert {switch.name for switch in SECOND_HALF} > DEEP

@@ -529,6 +529,12 @@ def distance(recovery: RecoveryOrder, market: float) -> float:
     return abs(recovery.price - market) / market
 
 
+def panic_on_nan() -> None:
+    """What some languages do who are asked which of two is greater and one is NaN."""
+    if on("nan-distances-panic"):
+        sys.exit(101)
+
+
 def ranks_before(one: RecoveryOrder, other: RecoveryOrder, market: float) -> bool:
     ours, theirs = distance(one, market), distance(other, market)
     if not abs(ours - theirs) >= 1 and on("eviction-compares-whole-distances"):
@@ -546,8 +552,8 @@ def evicted_ids(state: PairState, overflow: int) -> list[int]:
     """The ids that have to go, in the order of their rank."""
     left = list(state.recovery_orders)
     away = [distance(recovery, state.market_price) for recovery in left]
-    if len(away) > 1 and any(map(math.isnan, away)) and on("nan-distances-panic"):
-        sys.exit(101)
+    if len(away) > 1 and any(map(math.isnan, away)):
+        panic_on_nan()
     ids = []
     for _ in range(overflow):
         first = 0
@@ -759,8 +765,10 @@ def timer_tick(state: PairState, config: EngineConfig, size: float, sizes: Sizes
     buy = next(o for o in state.orders if o.role == "exit" and o.side == "buy")
     sell = next(o for o in state.orders if o.role == "exit" and o.side == "sell")
     buy_away, sell_away = abs(buy.price - market) / market, abs(sell.price - market) / market
-    if on("distances-not-divided"):
-        buy_away, sell_away = abs(buy.price - market), abs(sell.price - market)
+    if on("distances-from-the-ratio"):
+        buy_away, sell_away = abs(buy.price / market - 1), abs(sell.price / market - 1)
+    if math.isnan(buy_away) or math.isnan(sell_away):
+        panic_on_nan()
     if on("equal-distance-takes-the-buy"):
         order = sell if sell_away > buy_away else buy
     else:
@@ -998,8 +1006,6 @@ def read_text(value: object) -> Any:
         return json.dumps(value)
     if not isinstance(value, str):
         raise Unreadable("expected a text")
-    if "\0" in value and on("texts-end-at-nul"):
-        return value.split("\0")[0]
     return value
 
 
@@ -1115,6 +1121,8 @@ def read_list(cls: type[OrderState] | type[RecoveryOrder] | type[CycleRecord]) -
     def read(value: object) -> Any:
         if value is None and on("null-lists-are-empty"):
             return ()
+        if isinstance(value, dict) and on("objects-are-lists"):
+            value = list(value.values())
         if not isinstance(value, list | tuple):
             raise Unreadable("expected a list")
         if on("odd-entries-are-refused") and not all(isinstance(one, dict) for one in value):
