@@ -19,8 +19,15 @@ from replay.cli.gate_command import (
 from replay.errors import ExitCode, UsageError
 from replay.gate.model import Outcome
 from replay.gate.package.evidence import Request, collect_evidence
-from replay.gate.package.package import check_free, write_package
+from replay.gate.package.package import MANIFEST, check_free, write_package
 from replay.gate.package.rerun import Texts
+from replay.gate.package.ssh_signing import (
+    check_signature_free,
+    remove_signature,
+    sign,
+    signer_of,
+    write_signature,
+)
 from replay.gate.package.verification import verify_package
 from replay.gate.verdict_text import headline
 from replay.reports.finding_text import finding_lines, reports
@@ -76,6 +83,12 @@ in any case); 2 bad input, 3 a core or the environment failed (nothing is writte
 @click.option("--force", is_flag=True, help="Replace a package that is there (nothing else).")
 @click.option("--signed-by", metavar="TEXT", help="Who signs it off.")
 @click.option("--signed-at", metavar="TIME", help="When, as RFC 3339; default now.")
+@click.option(
+    "--sign",
+    "key",
+    metavar="KEY",
+    help="Sign it with this key of ssh, as DIR.sig (ssh-keygen -Y sign).",
+)
 @rehearsal_option
 @explanations_option
 @core_options
@@ -86,6 +99,7 @@ def pack(
     force: bool,
     signed_by: str | None,
     signed_at: str | None,
+    key: str | None,
     rehearsal: bool,
     settings: Settings,
     as_json: bool,
@@ -101,6 +115,7 @@ def pack(
         raise UsageError(f"{out} is no name for a new directory")
     need("evidence", "evidence")
     check_free(folder, force=force)
+    check_signature_free(folder, force=force)
     request = Request(
         telemetry=telemetry,
         journals=journals,
@@ -113,7 +128,10 @@ def pack(
         today=datetime.now(UTC).date(),
     )
     found = collect_evidence(request, Texts(finding_lines, reports))
+    signature = None if key is None else sign(found.members[MANIFEST], Path(key))
+    remove_signature(folder)
     archive = write_package(folder, found.members, force=force)
+    signed = None if signature is None else write_signature(signature, folder)
     mark = found.fingerprint
     if as_json:
         say_json({
@@ -122,12 +140,15 @@ def pack(
             "directory": str(folder),
             "archive": str(archive),
             "fingerprint": mark,
+            "signature": None if signed is None else str(signed),
             "files": list(found.members),
         })  # fmt: skip
     else:
         say_marked(clean(headline(found.verdict)), found.verdict.verdict is not Outcome.PASS)
         say(f"  {clean(folder / 'index.html')}")
         say(f"  {clean(archive)}")
+        if signed is not None:
+            say(f"  {clean(signed)}")
         say(f"  fingerprint {mark} (keep it apart from the package: `evidence verify --expect`)")
     return int(found.verdict.exit_code)
 
@@ -153,21 +174,30 @@ def _signed(by: str | None, at: str | None) -> tuple[str, str] | None:
 
 @evidence.command(
     epilog="""\b
-Example:
+Examples:
   doge-replay evidence verify logs/evidence-20261124.zip --expect 3f9a2c1b...
+  doge-replay evidence verify logs/evidence-20261124.zip --allowed-signers signers
 
 Exit codes: 0 sound, 1 something is wrong, 2 no evidence package."""
 )
 @click.argument("package", metavar="DIR|ZIP")
 @click.option("--expect", metavar="SHA256", help="The fingerprint that was kept elsewhere.")
+@click.option(
+    "--allowed-signers",
+    metavar="FILE",
+    help="Who may have signed it, as ssh-keygen(1) has it: the package must be signed by one.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Pure JSON on standard output.")
-def verify(package: str, expect: str | None, as_json: bool) -> int:
+def verify(package: str, expect: str | None, allowed_signers: str | None, as_json: bool) -> int:
     """Check an evidence package, on any machine: no core, journal or database is needed.
 
     Every file's hash, nothing missing and nothing more, the manifest itself; what was counted and
     the verdict are made anew from the telemetry in the package.
     """
     result = verify_package(Path(package), expect or "")
+    if allowed_signers is not None:
+        result.signer, problem = signer_of(Path(package), Path(allowed_signers))
+        result.problems += [problem] if problem else []
     if as_json:
         say_json(result.document())
     else:
@@ -188,5 +218,7 @@ def verify(package: str, expect: str | None, as_json: bool) -> int:
             say("  counted and judged again from its telemetry: the same")
         if result.signed:
             say(f"  signed off by {clean(result.signed)}")
+        if result.signer:
+            say(f"  signed with the key of {clean(result.signer)}")
         say(f"  fingerprint {clean(result.fingerprint or '?')}")
     return int(ExitCode.CLEAN if result.is_sound else ExitCode.DIVERGENCE)

@@ -61,6 +61,8 @@ class Verification:
     made_by: str = ""
     fingerprint: str = ""
     signed: str = ""
+    signer: str = ""
+    """Whose key signed it, where somebody asked who may have."""
     rehearsal: str = ""
     rejudged: bool = False
 
@@ -81,6 +83,7 @@ class Verification:
             "rejudged": self.rejudged,
             "made_by": self.made_by,
             "signed": self.signed or None,
+            "signer": self.signer or None,
             "fingerprint": self.fingerprint,
         }
 
