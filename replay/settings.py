@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import replay
 from replay.errors import TargetError, UsageError
 from replay.executable_path import resolved_executable
 from replay.fuzzing.mix import Mix
+from replay.trust import Code, refuse_foreign
 
 TABLE = "doge-replay"
 KNOWN = frozenset(
@@ -90,10 +91,12 @@ def load_settings(
     corpus: tuple[str, ...] = (),
     explanations: str | None = None,
     strict: bool = False,
+    trust: bool = False,
     environment: Mapping[str, str] | None = None,
     directory: Path | None = None,
 ) -> Settings:
-    """Puts the settings together. Raises UsageError for values that make no sense."""
+    """Puts the settings together. Raises UsageError for values that make no sense, and, without
+    `trust`, for code of another user that nobody named."""
     env = os.environ if environment is None else environment
     here = Path.cwd() if directory is None else directory
     file, table = _table(here)
@@ -116,7 +119,7 @@ def load_settings(
         "shadow": _text(table, "shadow", file, base) or _built(here),
         "db": str(Path(usual_db)),
     }
-    return Settings(
+    settings = Settings(
         authority=authority or env.get("DOGE_REPLAY_AUTHORITY") or usual["authority"] or "python",
         shadow=shadow or _from_variable(env.get("DOGE_CORE_EXE")) or usual["shadow"],
         db=Path(db or env.get("DOGE_REPLAY_DB") or usual_db),
@@ -132,6 +135,32 @@ def load_settings(
         usual=usual,
         corpus_given=corpus,
     )
+    if not trust:
+        codes = list(_cores_of_the_place(settings, table, file))
+        if settings.explanations is not None and explanations is None:
+            codes.append(Code(settings.explanations, "may have deviations, which are code"))
+        refuse_foreign(codes, env, own=[_checkout()])
+    return settings
+
+
+def _cores_of_the_place(
+    settings: Settings, table: Mapping[str, Any], file: Path | None
+) -> Iterator[Code]:
+    """The cores that are taken because of where we stand, not because somebody named them."""
+    taken = {"authority": settings.authority, "shadow": settings.shadow}
+    for name, core in taken.items():
+        is_named = name in settings.explicit or core != settings.usual[name]
+        if is_named or core is None or core == "python":
+            continue
+        if file is not None and name in table:
+            yield Code(file, f"names a core as {name}")
+        elif name == "shadow":
+            yield Code(Path(core), "would be run as shadow")
+
+
+def _checkout() -> Path:
+    """Where this package is: who runs it trusts what lies there."""
+    return Path(replay.__file__).resolve().parents[1]
 
 
 def _from_variable(name: str | None) -> str | None:
@@ -234,7 +263,7 @@ def _timeout(text: str | None, table: Mapping[str, Any], file: Path | None) -> f
 
 def _built(here: Path) -> str | None:
     """The executable that the project built: here, or where this package was checked out."""
-    for folder in (here, Path(replay.__file__).resolve().parents[1]):
+    for folder in (here, _checkout()):
         built = folder / "build" / "doge-core-exe"
         if built.is_file():
             return str(built)

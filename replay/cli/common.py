@@ -34,7 +34,7 @@ class Duration(click.FloatRange):
 
 
 def core_options(command: Callable[..., int]) -> Callable[..., int]:
-    """--authority, --shadow, --db and --json, which every command takes.
+    """--authority, --shadow, --db, --trust and --json, which every command takes.
 
     The command itself gets `settings`, put together from these (and --corpus, --explanations and
     --strict) and from all other places, and `as_json`.
@@ -46,6 +46,7 @@ def core_options(command: Callable[..., int]) -> Callable[..., int]:
         authority: str | None,
         shadow: str | None,
         db: str | None,
+        trust: bool,
         corpus: tuple[str, ...] = (),
         explanations: str | None = None,
         strict: bool = False,
@@ -58,6 +59,7 @@ def core_options(command: Callable[..., int]) -> Callable[..., int]:
             corpus=corpus,
             explanations=explanations,
             strict=strict,
+            trust=trust,
         )
         return command(settings=settings, **others)
 
@@ -79,6 +81,11 @@ def core_options(command: Callable[..., int]) -> Callable[..., int]:
                 "--db",
                 metavar="FILE",
                 help="The database; default DOGE_REPLAY_DB, then divergences.db.",
+            ),
+            click.option(
+                "--trust",
+                is_flag=True,
+                help="Run what is named by files here that belong to another user.",
             ),
             click.option("--json", "as_json", is_flag=True, help="Pure JSON on standard output."),
         )
