@@ -14,9 +14,8 @@ from pathlib import Path
 
 import zstandard
 
-from replay.streams.kept_files import holds_the_same, is_at, sync_directory
+from replay.streams.kept_files import ENDING, holds_the_same, is_at, sync_directory
 
-ENDING = ".zst"
 _COPY = 1 << 20
 
 

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from replay.shadow.finished import ENDING, compress, hold, tidy_up
+from replay.shadow.finished import compress, hold, tidy_up
 from replay.streams.events import typed_event_of
 from replay.streams.journal import VERSION
-from replay.streams.kept_files import CANNOT_SYNC, is_at
+from replay.streams.kept_files import CANNOT_SYNC, ENDING, is_at, make_directory, sync_directory
 from replay.streams.model import CALL_NAMES, Call, CallCode, Document
 from replay.targets.compact import Plain, state_document
 
@@ -189,7 +189,7 @@ class JournalWriter:
         self._let_go()
 
     def _open(self, ts: float) -> None:
-        self._directory.mkdir(parents=True, exist_ok=True)
+        make_directory(self._directory)
         if not self._tidy:
             self._tidy = True
             self._tidy_up()
@@ -221,6 +221,7 @@ class JournalWriter:
         try:
             self._sync()
             self._let_go()
+            sync_directory(self._directory)
             if self._compress:
                 self.recorded.file = str(compress(self._path))
         except OSError as error:

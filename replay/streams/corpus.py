@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from replay.errors import DamagedError, EnvironmentFailure, InputError
 from replay.streams.inputs import InputReader
+from replay.streams.kept_files import make_directory, sync_directory
 from replay.streams.log_files import Wanted, find_files
 from replay.streams.model import Rejected, Segment, Start, Step, Stream, Unread
 from replay.streams.stream_file import (
@@ -299,7 +300,7 @@ class StreamWriter:
                 return summary.id, False
             self._flush(sync=True)
             is_new = self._move(target, summary.id)
-            _sync_directory(self._directory)
+            sync_directory(self._directory)
         except OSError as error:
             raise self._failure(error) from error
         return summary.id, is_new
@@ -340,7 +341,7 @@ class StreamWriter:
 
     def _flush(self, sync: bool) -> None:
         if not self._is_begun:
-            self._directory.mkdir(parents=True, exist_ok=True)
+            make_directory(self._directory)
         with self._path.open("ab" if self._is_begun else "xb") as file:
             self._is_begun = True
             file.write(b"".join(self._waiting))
@@ -367,11 +368,3 @@ def _is_good(path: Path, stream: str) -> bool:
     except InputError:
         return False
     return True
-
-
-def _sync_directory(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

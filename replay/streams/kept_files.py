@@ -7,6 +7,7 @@ what takes its place was read back and is the same, byte by byte.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from collections.abc import Iterator
@@ -17,6 +18,9 @@ import zstandard
 
 CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EROFS)
 """Errors that say that a file system has no fsync, not that something was lost."""
+
+ENDING = ".zst"
+"""Of a finished file that its writer compressed."""
 
 _FEED = 512
 """Bytes that are unpacked at a time: at most 16 MiB come of them."""
@@ -31,8 +35,19 @@ def is_at(path: Path, descriptor: int) -> bool:
 
 
 def sync_directory(directory: Path) -> None:
-    """Makes the names in a directory safe, where its file system can do that. Raises OSError."""
-    sync_path(directory)
+    """Makes the names in a directory safe, where its file system can do that and we may look into
+    it. Raises OSError."""
+    with contextlib.suppress(PermissionError):
+        sync_path(directory)
+
+
+def make_directory(directory: Path) -> None:
+    """Makes a directory, and those above it that are missing, so that their names are safe. Raises
+    OSError."""
+    missing = [path for path in (directory, *directory.parents) if not path.exists()]
+    directory.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        sync_directory(path.parent)
 
 
 def sync_path(path: Path) -> None:

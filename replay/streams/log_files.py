@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from replay.errors import InputError
 from replay.streams.content import Content, Kind, advice_on, content_of
 from replay.streams.file_names import JOURNAL, SNAPSHOT, TELEMETRY, Rotation, log_name
+from replay.streams.kept_files import ENDING, holds_the_same
 from replay.streams.model import Unread
 from replay.streams.opening import is_readable_once, path_of
 from replay.streams.stream_file import SUFFIX
@@ -90,9 +91,23 @@ class _Search:
 
     def found(self) -> Found:
         """All that was found."""
+        self._leave_copies()
         files = [one.path for one in _in_time(self._files)]
         unread = sorted(self._unread, key=lambda one: (not one.is_doubtful, one.file))
         return Found(tuple(files), tuple(unread))
+
+    def _leave_copies(self) -> None:
+        """Leaves out a .zst beside the file that it was made of, where it has the same bytes: who
+        compresses was ended before it could remove the file, and nothing is to be read twice."""
+        plain = {file.path for file in self._files}
+        kept = []
+        for file in self._files:
+            made_of = file.path.with_suffix("")
+            if file.path.suffix == ENDING and made_of in plain and _gives(file.path, made_of):
+                self._leave(file.path, f"has the same bytes as {made_of.name} beside it")
+            else:
+                kept.append(file)
+        self._files = kept
 
     def _leave(self, path: Path, reason: str, *, doubtful: bool = False) -> None:
         self._unread.append(Unread(str(path), reason, doubtful))
@@ -175,6 +190,14 @@ class _Search:
                 return False
             replays = Kind.JOURNAL in wanted
             return replays and name.is_log and not name.family.endswith(".log")
+        return False
+
+
+def _gives(compressed: Path, plain: Path) -> bool:
+    try:
+        with plain.open("rb") as file:
+            return holds_the_same(compressed, file)
+    except OSError:
         return False
 
 

@@ -19,13 +19,14 @@ import os
 import re
 import shutil
 import zipfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from replay.errors import EnvironmentFailure, InputError, UsageError
 from replay.findings.archive import zip_bytes
+from replay.streams.kept_files import make_directory, sync_directory
 
 FORMAT: Final = "doge-replay evidence"
 VERSION: Final = 3
@@ -139,17 +140,17 @@ def write_package(out: Path, members: Mapping[str, bytes], *, force: bool) -> Pa
     staged = out.with_name(f".{out.name}.{os.getpid()}.part")
     staged_zip = out.with_name(f".{archive.name}.{os.getpid()}.part")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(out.parent)
         _write_file(staged_zip, zip_bytes(members))
         staged.mkdir()
         for name, content in members.items():
             (staged / name).parent.mkdir(exist_ok=True)
             _write_file(staged / name, content)
         for folder in (*(path for path in staged.iterdir() if path.is_dir()), staged):
-            _sync_folder(folder)
-        _put(staged, out)
-        staged_zip.replace(archive)
-        _sync_folder(out.parent)
+            sync_directory(folder)
+        with _put(staged, out):
+            staged_zip.replace(archive)
+        sync_directory(out.parent)
     except OSError as error:
         raise EnvironmentFailure(f"cannot write {out}: {error.strerror}", path=str(out)) from error
     finally:
@@ -159,17 +160,24 @@ def write_package(out: Path, members: Mapping[str, bytes], *, force: bool) -> Pa
     return archive
 
 
-def _put(staged: Path, out: Path) -> None:
-    """Puts a directory where it belongs; a package that is there goes, or stays if that fails."""
-    if not os.path.lexists(out):
-        staged.rename(out)
-        return
+@contextmanager
+def _put(staged: Path, out: Path) -> Iterator[None]:
+    """Puts a directory where it belongs. Where that fails, or what is done meanwhile, the directory
+    is not there, and a package that was is."""
     old = out.with_name(f".{out.name}.{os.getpid()}.old")
-    out.rename(old)
+    replaces = os.path.lexists(out)
+    if replaces:
+        out.rename(old)
     try:
         staged.rename(out)
+        try:
+            yield
+        except BaseException:
+            shutil.rmtree(out, ignore_errors=True)
+            raise
     except BaseException:
-        old.rename(out)
+        if replaces:
+            old.rename(out)
         raise
     shutil.rmtree(old, ignore_errors=True)
 
@@ -179,13 +187,3 @@ def _write_file(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        pass  # a file system that cannot do that
-    finally:
-        os.close(descriptor)

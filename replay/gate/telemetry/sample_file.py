@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from replay.errors import EnvironmentFailure, UsageError
 from replay.gate.telemetry.json_objects import read_objects
 from replay.gate.telemetry.samples import LOST
-from replay.streams.kept_files import CANNOT_SYNC, is_at
+from replay.streams.kept_files import CANNOT_SYNC, is_at, make_directory, sync_directory
 from replay.streams.model import Rejected
 
 MONITOR = "monitor"
@@ -193,7 +193,7 @@ class SampleFile:
         return document
 
     def _begin_anew(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(self.path.parent)
         names = _beside(self.path) if self._named else _names(self.path.parent, time.time())
         path, descriptor = _create(names)
         os.close(self._descriptor)
@@ -233,9 +233,9 @@ def open_samples(out: Path, run: Run, now: float) -> SampleFile:
     """
     try:
         if (out.suffix == ".jsonl" or out.exists()) and not out.is_dir():
-            out.parent.mkdir(parents=True, exist_ok=True)
+            make_directory(out.parent)
             return _open_file(out, run, now)
-        out.mkdir(parents=True, exist_ok=True)
+        make_directory(out)
         newest = max((path for path in out.iterdir() if _NAME.fullmatch(path.name)), default=None,
                      key=lambda path: path.name)  # fmt: skip
         if newest is not None and (file := _continued(newest, run, now)) is not None:
@@ -255,6 +255,7 @@ def _open_file(path: Path, run: Run, now: float) -> SampleFile:
     if former.run is not None and former.run.url != run.url:
         os.close(descriptor)
         raise UsageError(f"{path} has samples of another address: {former.run.url}")
+    sync_directory(path.parent)
     # After a run that is over another one begins.
     former = Former(None, None, None) if _over(former, run, now) else former
     return SampleFile(path, descriptor, former, run, named=True)
@@ -285,6 +286,7 @@ def _create(names: Iterator[Path]) -> tuple[Path, int]:
         except FileExistsError:
             continue
         _locked(descriptor)
+        sync_directory(path.parent)
         return path, descriptor
     raise AssertionError("names do not end")
 
