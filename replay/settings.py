@@ -16,6 +16,8 @@ import replay
 from replay.errors import TargetError, UsageError
 from replay.executable_path import resolved_executable
 from replay.fuzzing.mix import Mix
+from replay.targets.executable.supervisor import Limits
+from replay.targets.open import CoreKind, kind_of
 from replay.trust import Code, refuse_foreign
 
 TABLE = "doge-replay"
@@ -40,7 +42,8 @@ class Settings:
     `corpus` are directories that are all read; the last one is written to. `explicit` has the
     options that were given, by name (the corpora are in `corpus_given`), and `usual` what a command
     takes for them that is given none, in a shell without our variables. `explanations` is the file
-    of them, None where there is none; with `strict` nothing counts as explained.
+    of them, None where there is none; with `strict` nothing counts as explained; with `sandbox`
+    executables are held in one.
     """
 
     authority: str
@@ -55,6 +58,7 @@ class Settings:
     explicit: Mapping[str, str]
     explanations: Path | None = None
     strict: bool = False
+    sandbox: bool = False
     usual: Mapping[str, str | None] = field(default_factory=dict)
     corpus_given: tuple[str, ...] = ()
 
@@ -69,6 +73,11 @@ class Settings:
             if value is not None
             and (name in self.explicit or (name in self.usual and self.usual[name] != value))
         }
+
+    @property
+    def limits(self) -> Limits:
+        """What an executable may take."""
+        return Limits(timeout=self.timeout, sandboxed=self.sandbox)
 
     @property
     def needed_shadow(self) -> str:
@@ -92,6 +101,7 @@ def load_settings(
     explanations: str | None = None,
     strict: bool = False,
     trust: bool = False,
+    sandbox: bool = False,
     environment: Mapping[str, str] | None = None,
     directory: Path | None = None,
 ) -> Settings:
@@ -132,15 +142,27 @@ def load_settings(
         explicit=explicit,
         explanations=_explanations(explanations, table, file, here),
         strict=strict,
+        sandbox=sandbox,
         usual=usual,
         corpus_given=corpus,
     )
+    if sandbox:
+        _refuse_modules(settings)
     if not trust:
         codes = list(_cores_of_the_place(settings, table, file))
         if settings.explanations is not None and explanations is None:
             codes.append(Code(settings.explanations, "may have deviations, which are code"))
         refuse_foreign(codes, env, own=[_checkout()])
     return settings
+
+
+def _refuse_modules(settings: Settings) -> None:
+    """Raises UsageError for a core that no sandbox could hold: some commands load it themselves."""
+    for core in (settings.authority, settings.shadow):
+        if core is not None and kind_of(core) is CoreKind.MODULE:
+            raise UsageError(
+                f"--sandbox holds executables, and {core} is a Python module", core=core
+            )
 
 
 def _cores_of_the_place(

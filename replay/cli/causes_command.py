@@ -130,7 +130,13 @@ def listing_of(
     findings = {finding.id: finding for finding in store.findings()}
     streams = {one.id: _cases(one, store) for one in findings.values()}
     timeout = min(settings.timeout, MINIMISING_TIMEOUT)
-    cores = PairSpec(settings.authority, settings.needed_shadow, timeout, isolated=isolated)
+    cores = PairSpec(
+        settings.authority,
+        settings.needed_shadow,
+        timeout,
+        isolated=isolated,
+        sandboxed=settings.sandbox,
+    )
     authority, shadow = cores.open()
     with closing(authority), closing(shadow):
         is_model = authority.identity.kind not in ("python", "module")

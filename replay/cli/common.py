@@ -34,7 +34,7 @@ class Duration(click.FloatRange):
 
 
 def core_options(command: Callable[..., int]) -> Callable[..., int]:
-    """--authority, --shadow, --db, --trust and --json, which every command takes.
+    """--authority, --shadow, --db, --trust, --sandbox and --json, which every command takes.
 
     The command itself gets `settings`, put together from these (and --corpus, --explanations and
     --strict) and from all other places, and `as_json`.
@@ -47,6 +47,7 @@ def core_options(command: Callable[..., int]) -> Callable[..., int]:
         shadow: str | None,
         db: str | None,
         trust: bool,
+        sandbox: bool,
         corpus: tuple[str, ...] = (),
         explanations: str | None = None,
         strict: bool = False,
@@ -60,6 +61,7 @@ def core_options(command: Callable[..., int]) -> Callable[..., int]:
             explanations=explanations,
             strict=strict,
             trust=trust,
+            sandbox=sandbox,
         )
         return command(settings=settings, **others)
 
@@ -86,6 +88,11 @@ def core_options(command: Callable[..., int]) -> Callable[..., int]:
                 "--trust",
                 is_flag=True,
                 help="Run what is named by files here that belong to another user.",
+            ),
+            click.option(
+                "--sandbox",
+                is_flag=True,
+                help="Run executables without network or a file to write to (bubblewrap).",
             ),
             click.option("--json", "as_json", is_flag=True, help="Pure JSON on standard output."),
         )

@@ -227,7 +227,7 @@ def minimise_corpus(output: Path, settings: Settings, as_json: bool) -> int:
     where = {stream: Corpus(d) for d in existing(settings.corpus) for stream in Corpus(d).streams()}
     if not where:
         raise InputError("there is no stream in the corpus")
-    authority = open_target(settings.authority, role="authority", timeout=settings.timeout)
+    authority = open_target(settings.authority, role="authority", limits=settings.limits)
     try:
         memory = read_memory(memory_file(settings.db), authority.identity.sha256)
         streams = ((name, kept.read(name)) for name, kept in sorted(where.items()))

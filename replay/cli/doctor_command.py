@@ -23,6 +23,7 @@ from replay.settings import Settings
 from replay.streams.corpus import Corpus
 from replay.streams.model import CallCode, Start, Step
 from replay.targets.base import Failure, Work
+from replay.targets.executable.supervisor import Limits
 from replay.targets.open import open_target
 
 LIBRARIES = ("click", "msgpack", "msgspec", "rich", "simpleeval", "zstandard", *EXTRAS)
@@ -67,8 +68,8 @@ def doctor(
 def examine(settings: Settings) -> tuple[dict[str, Any], ExitCode]:
     """Looks at everything; gives what was found and the exit code."""
     checks = {
-        "authority": _core(settings.authority, "authority", settings.timeout),
-        "shadow": _core(settings.shadow, "shadow", settings.timeout),
+        "authority": _core(settings.authority, "authority", settings.limits),
+        "shadow": _core(settings.shadow, "shadow", settings.limits),
         "database": _database(settings),
         "corpus": _corpus(settings),
     }
@@ -107,13 +108,13 @@ def _tool(name: str) -> str:
 
 
 def _core(
-    spec: str | None, role: Literal["authority", "shadow"], timeout: float
+    spec: str | None, role: Literal["authority", "shadow"], limits: Limits
 ) -> tuple[dict[str, Any], ExitCode]:
     if spec is None:
         lines = ["none: give --shadow, set DOGE_CORE_EXE, or run scripts/build-core"]
         return {"lines": lines, "error": lines[0]}, ExitCode.CORE_FAILED
     try:
-        target = open_target(spec, role=role, timeout=timeout)
+        target = open_target(spec, role=role, limits=limits)
     except ReplayError as error:
         return {"lines": [error.message], "error": error.message}, ExitCode.CORE_FAILED
     try:

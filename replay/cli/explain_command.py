@@ -77,7 +77,13 @@ def explain_command(id: str, seconds: float, settings: Settings, as_json: bool) 
         routing = store.routing()
         refused = finding.finding if said_in(finding.finding) else None
     means = Means(
-        PairSpec(settings.authority, settings.shadow or "", settings.timeout, isolated=False),
+        PairSpec(
+            settings.authority,
+            settings.shadow or "",
+            settings.timeout,
+            isolated=False,
+            sandboxed=settings.sandbox,
+        ),
         settings.corpus,
         routing,
         seconds,

@@ -8,4 +8,6 @@ from replay.targets.pair import PairSpec
 
 def pair_of(settings: Settings) -> PairSpec:
     """The two cores. Raises TargetError where there is no shadow."""
-    return PairSpec(settings.authority, settings.needed_shadow, settings.timeout)
+    return PairSpec(
+        settings.authority, settings.needed_shadow, settings.timeout, sandboxed=settings.sandbox
+    )

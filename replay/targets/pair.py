@@ -24,12 +24,14 @@ in each that succeeds."""
 class PairSpec:
     """What the user gave for the authority and the shadow, and the deadline of a request in
     seconds. Python cores are `isolated` in processes of their own, unless that of the caller may
-    end with them, or asks so many small questions that the way there and back would be felt."""
+    end with them, or asks so many small questions that the way there and back would be felt.
+    Executables are `sandboxed` where the user asked for that."""
 
     authority: str
     shadow: str
     timeout: float = 5.0
     isolated: bool = True
+    sandboxed: bool = False
 
     def open(self, *, minimising: bool = False) -> tuple[Target, Target]:
         """Opens both. Raises UsageError or TargetError as `open_target` does.
@@ -58,11 +60,12 @@ class PairSpec:
 
     def _limits(self, minimising: bool) -> Limits:
         if not minimising:
-            return Limits(timeout=self.timeout)
+            return Limits(timeout=self.timeout, sandboxed=self.sandboxed)
         return Limits(
             timeout=min(self.timeout, MINIMISING_TIMEOUT),
             storm_in_a_row=sys.maxsize,
             storm_total=sys.maxsize,
+            sandboxed=self.sandboxed,
         )
 
 

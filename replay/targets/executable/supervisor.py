@@ -23,6 +23,7 @@ from replay.targets.base import Failure, FailureKind
 from replay.targets.executable.child import Child, Pump
 from replay.targets.executable.frames import ChildFault, FrameFraming, LineFraming
 from replay.targets.executable.portions import Portions
+from replay.targets.executable.sandbox import in_sandbox
 
 FIRST_PAUSE = 0.01
 LONGEST_PAUSE = 1.0
@@ -46,7 +47,7 @@ class Limits:
     `answer_bytes` for one answer; `stderr_bytes` on standard error between two answers;
     `storm_in_a_row` failures without one usable answer between them and `storm_total` failures in
     all are a FailureStorm; a process is started anew after `lifetime_steps`, or where it has grown
-    to `lifetime_bytes`.
+    to `lifetime_bytes`. `sandboxed` ones can neither write files nor reach the network.
     """
 
     timeout: float = 5.0
@@ -56,6 +57,7 @@ class Limits:
     storm_total: int = 200
     lifetime_steps: int = 1_000_000
     lifetime_bytes: int = 1 << 30
+    sandboxed: bool = False
 
 
 class Supervisor:
@@ -77,7 +79,7 @@ class Supervisor:
         """
         self.path = path
         self.limits = limits
-        self._argv = _argv(path, arguments) if command is None else list(command)
+        self._argv = list(command) if command else _argv(path, arguments, limits)
         self._env = env
         self.pump = Pump()
         self.portions = Portions(limits.lifetime_steps, limits.lifetime_bytes)
@@ -161,7 +163,7 @@ class Supervisor:
         self.pump.close()
 
 
-def _argv(path: str, arguments: Sequence[str]) -> list[str]:
+def _argv(path: str, arguments: Sequence[str], limits: Limits) -> list[str]:
     """The command, through `setpriv` where there is one, so that the child dies when we are killed
     (its parent-death signal, without running Python code between fork and exec).
 
@@ -180,6 +182,8 @@ def _argv(path: str, arguments: Sequence[str]) -> list[str]:
             start = stream.read(4)
     except OSError as error:
         raise TargetError(f"cannot read {path}: {error.strerror}", path=path) from error
+    if limits.sandboxed:
+        return in_sandbox(command)
     _try_to_run(path, command)
     # Anything else is left to the system alone: with a wrapper a shell would try to run it.
     return dying_with_us(command) if start.startswith((_ELF, _SCRIPT)) else command
