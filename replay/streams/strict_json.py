@@ -85,6 +85,9 @@ def _int(literal: str) -> int:
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_float=_float, parse_int=_int)
 
+_WORDS = ("true", "false", "null", "NaN", "-Infinity", "Infinity")
+"""What a text that was cut off may end in the middle of."""
+
 
 def _explain(text: str, error: json.JSONDecodeError) -> NoReturn:
     """The parser's complaint in words that say where. A text that is only whitespace never gets
@@ -92,7 +95,9 @@ def _explain(text: str, error: json.JSONDecodeError) -> NoReturn:
     where = f"line {error.lineno}, column {error.colno}" if error.lineno > 1 else (
         f"column {error.colno}"
     )  # fmt: skip
-    if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string"):
+    rest = text[error.pos :].rstrip()
+    in_a_word = error.msg == "Expecting value" and any(word.startswith(rest) for word in _WORDS)
+    if not rest or in_a_word or error.msg.startswith("Unterminated string"):
         raise CutOffError(f"is no JSON: it is cut off at {where}") from None
     if "\0" in text:
         raise JsonError(f"is no JSON: {nul_words(text)}") from None

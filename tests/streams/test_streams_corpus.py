@@ -62,7 +62,7 @@ def test_a_stream_is_read_as_it_was_added(corpus: Corpus, stream: Stream) -> Non
     assert stream_id(stream) == name
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(any_stream)
 def test_any_stream_is_read_as_it_was_added(corpus: Corpus, stream: Stream) -> None:
     name, _ = corpus.add(stream)

@@ -126,3 +126,11 @@ def test_deep_nesting_is_refused_even_near_the_end_of_the_stack() -> None:
                 parse(b"[" * 100_000)
 
     fall(sys.getrecursionlimit() // 2)
+
+
+@pytest.mark.parametrize("word", ["true", "false", "null", "NaN", "Infinity", "-Infinity", '"x"'])
+def test_wherever_a_line_is_cut_off_it_is_said_to_be(word: str) -> None:
+    text = f'{{"a": {word}'
+    for end in range(1, len(text) + 1):
+        with pytest.raises(CutOffError):
+            parse(text[:end].encode())
