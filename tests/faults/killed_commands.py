@@ -22,16 +22,20 @@ ANNOUNCED = re.compile(rb"(?:new|known) (?:divergence|failure) ([df]-[0-9a-f]{8}
 SECONDS = 5.0
 """In which a command is killed; most have ended by then where nothing else is done."""
 
+SEARCHING = 20.0
+"""In which one is killed that goes on until then."""
+
 KINDS = ("points", "announced", "lost", "unsound", "tracebacks", "processes left")
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command; `{db}`, `{corpus}` and others stand for the files of one attempt. Some that are
-    there before must be there after, as `before` says."""
+    """A command; `{db}`, `{corpus}` and others stand for the files of one attempt. With
+    `has_findings` there are some before. It is killed within so many `seconds`."""
 
     arguments: tuple[str, ...]
     has_findings: bool = False
+    seconds: float = SECONDS
 
     @property
     def name(self) -> str:
@@ -41,10 +45,11 @@ class Command:
 JOURNAL = str(ROOT / "examples" / "journal.jsonl")
 FORGETS = str(ROOT / "examples" / "forgets_fees.py")
 COMMANDS = (
-    Command(("fuzz", "--seconds", "60", "--jobs", "2", "--seed", "{n}", "--shadow", "{shadow}")),
+    Command(("fuzz", "--seconds", "60", "--jobs", "2", "--seed", "{n}", "--shadow", "{shadow}"),
+            seconds=SEARCHING),
     Command(("run", JOURNAL, "--shadow", FORGETS)),
     Command(("nightly", "--minutes", "1", "--jobs", "2", "--shadow", "{shadow}", "--corpus",
-             "{corpus}", "--report-dir", "{folder}/reports")),
+             "{corpus}", "--report-dir", "{folder}/reports"), seconds=SEARCHING),
     Command(("recheck", "--shadow", FORGETS), has_findings=True),
     Command(("triage", "d-b96bf98f", "--note", "looked at"), has_findings=True),
     Command(("db", "merge", "{db}", "{other}", "-o", "{folder}/merged.db"), has_findings=True),
@@ -72,7 +77,7 @@ def try_kills(folder: Path, count: int, seed: int) -> tuple[dict[str, int], list
         arguments = [word.format(**names) for word in command.arguments]
         if "--db" not in arguments and command.arguments[0] not in ("corpus", "db"):
             arguments += ["--db", names["db"]]
-        announced, left = _killed(here, arguments, chosen.uniform(0.1, SECONDS), figures)
+        announced, left = _killed(here, arguments, chosen.uniform(0.1, command.seconds), figures)
         for kind, what in _faults(here, before | announced):
             figures[kind] += 1
             wrong.append(f"kill {number}, {command.name}: {kind}: {what}")

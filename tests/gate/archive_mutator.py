@@ -122,6 +122,18 @@ def other_name_in_front(chance: random.Random, members: Members, whole: bytes) -
     return whole[:at] + bytes([whole[at] ^ 0x20]) + whole[at + 1 :]
 
 
+def nameless(chance: random.Random, members: Members, whole: bytes) -> bytes:
+    """A member whose name counts as an extra field (one that is read where it is short)."""
+    entry, out = _entry(chance, whole), bytearray(whole)
+    at = struct.unpack_from("<I", whole, whole.rindex(b"PK\x05\x06") + 16)[0]
+    while struct.unpack_from("<I", out, at + 42)[0] != entry.header_offset:
+        at += 46 + sum(struct.unpack_from("<3H", out, at + 28))
+    for lengths in (entry.header_offset + 26, at + 28):
+        name, extra = struct.unpack_from("<2H", out, lengths)
+        struct.pack_into("<2H", out, lengths, 0, name + extra)
+    return bytes(out)
+
+
 def flipped(chance: random.Random, members: Members, whole: bytes) -> bytes:
     """A bit of what is compressed, but for the last byte, whose last bits may mean nothing."""
     entry = _entry(chance, whole)
@@ -150,7 +162,7 @@ def lying(chance: random.Random, members: Members, whole: bytes) -> bytes:
 
 TAMPERED: tuple[Mutation, ...] = (
     *(before, around, before_directory, behind_the_end, twice, more, link, comment, extra),
-    *(other_name_in_front, flipped, changed, lying),
+    *(other_name_in_front, nameless, flipped, changed, lying),
 )
 
 

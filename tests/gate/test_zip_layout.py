@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
-from archive_mutator import HARMLESS, TAMPERED, Mutation
+from archive_mutator import HARMLESS, TAMPERED, Mutation, nameless
 
 from replay.errors import InputError
 from replay.findings.archive import zip_bytes
@@ -52,3 +52,11 @@ def test_what_was_packed_anew_is_as_it_was(tmp_path: Path, mutation: Mutation) -
         with open_source(path) as source:
             assert source.problems == [], seed
         assert is_as_packed(path)
+
+
+def test_a_member_without_a_name_is_a_problem_and_no_crash(tmp_path: Path) -> None:
+    path = tmp_path / "p.zip"
+    members = {"n": b"what is this?"}
+    path.write_bytes(nameless(random.Random(1), members, zip_bytes(members)))
+    with open_source(path) as source:
+        assert source.problems == ["it has a file without a name"]

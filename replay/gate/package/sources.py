@@ -146,6 +146,9 @@ class _Archive:
                 f"it has {len(entries):,} files with {total:,} bytes, more than any package"
             )
             return
+        if not all(entry.filename for entry in entries):
+            self.problems.append("it has a file without a name")
+            return
         for name, times in Counter(entry.filename for entry in entries).items():
             if times > 1:
                 self.problems.append(f"{name} is in the archive {times} times")
