@@ -15,7 +15,7 @@ from replay.cli.common import Duration, core_options, reading
 from replay.cli.console import Progress, say, say_json
 from replay.errors import ExitCode
 from replay.explaining.causes.inquiry import GENERATED, Account, Found, Inquiry
-from replay.explaining.causes.statement import Edited
+from replay.explaining.causes.statement import CauseKind, Edited
 from replay.explaining.editing.editable import EditableCore
 from replay.explaining.editing.places import Rules
 from replay.explaining.evidence.kept import cases_of
@@ -82,7 +82,9 @@ def causes_command(
     source, another way to read or write a value, or a condition under which the shadow gives no
     answer. Several are in force together, so one does not hide another. Each was run: it gave the
     shadow's answer where it is needed, and contradicted nothing that was asked. Then steps are
-    generated that nobody has seen, and what is not accounted for is looked into next.
+    generated that nobody has seen, and what is not accounted for is looked into next. Where no
+    cause is found, a line is named at which one change or another gives the shadow's answers: a
+    place to look at, and no explanation.
 
     What it came to is kept in the database, where `list` and `show` find it.
 
@@ -187,7 +189,9 @@ class Listing:
         """1 where something is not accounted for, 3 where the cores could not be asked."""
         if not self._account.asked:
             return ExitCode.CORE_FAILED
-        return ExitCode.DIVERGENCE if self._account.left else ExitCode.CLEAN
+        account = self._account
+        is_only_placed = any(cause.kind is CauseKind.PLACE for cause in account.causes)
+        return ExitCode.DIVERGENCE if account.left or is_only_placed else ExitCode.CLEAN
 
     def lines(self) -> Iterator[str]:
         """As a person reads it, the worst first."""

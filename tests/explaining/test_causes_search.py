@@ -10,11 +10,14 @@ from typing import Any
 from cause_support import CORE, ENTRY, answers_of, edited, one_step
 from support.ports.making import executable
 
+from replay.explaining.causes.answered import Asking
 from replay.explaining.causes.corrected import CorrectedCore
-from replay.explaining.causes.inquiry import Account, Inquiry
+from replay.explaining.causes.edit_search import EditSearch
+from replay.explaining.causes.inquiry import Account, Found, Inquiry
 from replay.explaining.causes.known_ends import KnownEnds
 from replay.explaining.causes.leaves import ABSENT, Field, Leaf, Pattern, leaves_of
 from replay.explaining.causes.necessity import Necessity
+from replay.explaining.causes.place_search import PlaceSearch
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.probes import alone, isolated
 from replay.explaining.causes.remembered import Remembered
@@ -23,6 +26,7 @@ from replay.explaining.causes.statement import (
     Edited,
     Reading,
     Statement,
+    Writing,
     canonical_edit,
     sorts_at,
 )
@@ -57,7 +61,7 @@ def _said(account: Account) -> list[tuple[str, str, str]]:
     return [
         (str(one.kind), one.statement.sort.name, one.statement.taking.name)
         for one in account.causes
-        if not isinstance(one.statement, Edited)
+        if isinstance(one.statement, Reading | Writing)
     ]
 
 
@@ -303,3 +307,31 @@ def test_two_ways_to_round_at_one_call_are_in_force_together(tmp_path: Path) -> 
         ]
         pool.accept(Edited(edit, canonical_edit(edit)))
         assert pool.unexplained == wrong
+
+
+def test_a_line_where_no_one_edit_holds_is_a_place_and_is_not_verified(tmp_path: Path) -> None:
+    """The port takes wins for losses; the edits at hand say "always" and "where it is even"."""
+    shadow = executable(tmp_path, ())
+    text = shadow.read_text("utf-8")
+    assert text.count("else net < 0") == 1
+    shadow.write_text(text.replace("else net < 0", "else net > 0"), "utf-8")
+    cores = open_target("python"), open_target(str(shadow))
+    steps = Asking(*cores).ask(
+        [
+            one_step((2, 1, "T", "sell", price, 20.0, 0.0, 5.0), orders=[EXIT])
+            for price in (0.05, 0.2)
+        ]
+    )
+    corrected = CorrectedCore(CORE, reads_next=False)
+    pool = Pool(corrected)
+    pool.add(steps)
+    clock = Clock(400.0)
+    search = EditSearch(corrected, pool, Asking(*cores), clock, KnownEnds(pool))
+    edits = [edited(**{**BREAK_EVEN, "with": new}).edit for new in ("True", "net == 0")]
+    search._fitting(steps, lambda _: edits, 1.0, False)
+    (place,) = PlaceSearch(pool, search, clock).find(steps)
+    assert set(place.steps) == set(steps)
+    assert "count_loss" in place.statement.says
+    assert not Found("c-1", place.statement, place.steps, 0).is_verified
+    for core in cores:
+        core.close()

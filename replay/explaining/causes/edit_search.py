@@ -14,7 +14,7 @@ from replay.explaining.causes.answered import Answered, Asking
 from replay.explaining.causes.corrected import CorrectedCore
 from replay.explaining.causes.known_ends import KnownEnds
 from replay.explaining.causes.pool import Pool, Score
-from replay.explaining.causes.statement import Edited, canonical_edit
+from replay.explaining.causes.statement import Edited, Placed, canonical_edit
 from replay.explaining.editing.editable import Edit, EditableCore
 from replay.explaining.editing.places import Rules
 from replay.explaining.evidence.neighbours import mixed_changes, single_changes
@@ -31,6 +31,10 @@ ENOUGH = 0.8
 
 MIN_SUPPORT = 2
 """Steps that an edit has to account for, kept or generated, to count."""
+
+
+Line = tuple[str, int]
+"""A module and the number of a line."""
 
 
 class EditSearch:
@@ -54,6 +58,8 @@ class EditSearch:
         self._neighbours: dict[Answered, list[Answered]] = {}
         self._edits: list[tuple[Edit, frozenset[tuple[str, int]], bool]] | None = None
         self._lines: dict[Answered, frozenset[tuple[str, int]]] = {}
+        self.fitted: dict[Answered, list[Edit]] = {}
+        """The edits that gave each step that was looked at, whether they held elsewhere or not."""
         self.nearest: dict[Answered, tuple[Edit, Score]] = {}
         self.tried = 0
 
@@ -118,7 +124,19 @@ class EditSearch:
             counts[edit] = len(right)
             for step in right:
                 fits[step].append(edit)
+        self.fitted |= fits
         return {step: {edit: counts[edit] for edit in edits} for step, edits in fits.items()}
+
+    def at_line(self, line: Line) -> list[Edit]:
+        """All edits of one place that begin at a line."""
+        found = (edit for edit, _, _ in self._edits or () if len(edit.places) == 1)
+        return [edit for edit in found if line_of(edit) == line]
+
+    def place_at(self, line: Line) -> Placed:
+        """The statement that something at a line is another value."""
+        functions = {edit.function for edit in self.at_line(line)} - {""}
+        module, number = line
+        return Placed(min(functions, default=module), self._core.files[module], number)
 
     def _best(self, target: Answered, fitting: dict[Answered, dict[Edit, int]]) -> Edited | None:
         """The edit that accounts for a target and most of its neighbours and spoils nothing."""
@@ -204,6 +222,11 @@ class EditSearch:
 
     def _rank(self, edit: Edit) -> tuple[object, ...]:
         return rank(self._core, edit, rules=self._rules)
+
+
+def line_of(edit: Edit) -> Line:
+    """Where an edit begins."""
+    return edit.places[0].module, edit.places[0].line
 
 
 def _lines_of(edit: Edit) -> frozenset[tuple[str, int]]:

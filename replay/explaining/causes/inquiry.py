@@ -18,6 +18,7 @@ from replay.explaining.causes.corrected import CorrectedCore
 from replay.explaining.causes.edit_search import EditSearch
 from replay.explaining.causes.known_ends import KnownEnds
 from replay.explaining.causes.necessity import Necessity
+from replay.explaining.causes.place_search import PlaceSearch
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.reading_search import ReadingSearch
 from replay.explaining.causes.statement import CauseKind, Reading, Statement, cause_id
@@ -70,7 +71,8 @@ class Found:
     @property
     def is_verified(self) -> bool:
         """Whether nothing that was asked speaks against it."""
-        return not self.doubtful and len(self.explains) >= 2
+        is_place = self.kind is CauseKind.PLACE
+        return not is_place and not self.doubtful and len(self.explains) >= 2
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -330,8 +332,17 @@ class Inquiry:
             others, needs = self._necessity.needed_by(cause)
             doubtful = self._necessity.contradicted(cause, others)
             account.causes.append(Found(cause_id(cause), cause, tuple(smallest(needs)), doubtful))
+        placed: set[Answered] = set()
+        for place in PlaceSearch(pool, self._edits, self._clock).find(smallest(wrong)):
+            steps = tuple(smallest(place.steps))
+            account.causes.append(
+                Found(cause_id(place.statement), place.statement, steps, len(steps))
+            )
+            placed.update(steps)
         account.causes.sort(key=lambda one: -len(one.explains))
         for step in wrong:
+            if step in placed:
+                continue
             account.left.setdefault(step.finding or "generated", []).append(step)
         account.kept = len(self._kept)
         account.kept_right = sum(not pool.left[step] for step in self._kept)

@@ -150,7 +150,7 @@ class ReadingSearch:
             if named:
                 return named
         if only_odd:
-            return [one for one in leaves if one.value is not ABSENT and not _is_ordinary(one)]
+            return [one for one in leaves if _is_odd(one)]
         return sorted(leaves, key=_is_ordinary)
 
     def _widest(self, candidates: list[Rule], step: Answered) -> Rule | None:
@@ -269,6 +269,13 @@ _ODD_SORTS = frozenset(
         Sort.NEGATIVE_ZERO, Sort.SPACED_TEXT, Sort.ODD_TEXT,
     }
 )  # fmt: skip
+
+
+def _is_odd(leaf: Leaf) -> bool:
+    """Whether a value is out of the ordinary, or missing where only old snapshots lack it."""
+    if leaf.value is ABSENT:
+        return leaf.field.root == "state" and not leaf.field.records
+    return not _is_ordinary(leaf)
 
 
 def _is_ordinary(leaf: Leaf) -> bool:

@@ -159,7 +159,27 @@ def readings_of(leaf: Leaf, taking: Taking) -> list[Reading]:
     ]
 
 
-Statement = Reading | Writing | Edited
+@dataclass(frozen=True)
+class Placed:
+    """What a line computes is another value, nobody knows which."""
+
+    function: str
+    file: str
+    line: int
+    kind: CauseKind = CauseKind.PLACE
+
+    @property
+    def canonical(self) -> str:
+        """The statement in the same words everywhere."""
+        return "|".join((self.kind, self.function, str(self.line)))
+
+    @property
+    def says(self) -> str:
+        """Completes "the shadow answers as if ..."."""
+        return f"{self.file} line {self.line} ({self.function}) came to another value"
+
+
+Statement = Reading | Writing | Edited | Placed
 
 
 _WIDTH = {sort: place for place, sort in enumerate(Sort)}

@@ -15,6 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from types import FrameType
 from typing import Any, TypeVar
@@ -25,6 +26,10 @@ except ImportError:  # where there is no such limit, only time is bounded
     resource = None  # type: ignore[assignment]
 
 T = TypeVar("T")
+
+_LOOKS = 64
+"""How often memory is bounded by one look at what the process has: looking takes longer than an
+edited step does."""
 
 MEMORY = 1 << 30
 """How many bytes changed code may take beyond what the process has."""
@@ -101,13 +106,32 @@ def _clear(error: BaseException | None) -> None:
         error = error.__context__
 
 
+@dataclass(slots=True)
+class _MemoryUsed:
+    """What the process has, looked at now and then."""
+
+    bytes: int = 0
+    looks: int = 0
+
+    def known(self) -> int:
+        """As it was at most _LOOKS questions ago. Raises OSError and ValueError."""
+        if not self.looks:
+            with open("/proc/self/statm", "rb") as file:
+                self.bytes = int(file.read().split(b" ", 1)[0]) * resource.getpagesize()
+            self.looks = _LOOKS
+        self.looks -= 1
+        return self.bytes
+
+
+_USED = _MemoryUsed()
+
+
 def _less_memory() -> tuple[int, int] | None:
     """Lowers the limit of memory and gives the former one; None where nothing was changed."""
     if resource is None:
         return None
     try:
-        with open("/proc/self/statm", "rb") as file:
-            used = int(file.read().split(b" ", 1)[0]) * resource.getpagesize()
+        used = _USED.known()
         limits = resource.getrlimit(resource.RLIMIT_AS)
         bound = used + MEMORY
         if limits[0] != resource.RLIM_INFINITY and limits[0] <= bound:
