@@ -24,7 +24,7 @@ TABLE = "doge-replay"
 KNOWN = frozenset(
     {
         *("authority", "shadow", "db", "corpus", "timeout", "jobs", "profile", "report_dir"),
-        *("logs", "explanations"),
+        *("logs", "explanations", "cluster"),
     }
 )
 EXPLANATIONS = "explanations.toml"
@@ -43,7 +43,8 @@ class Settings:
     options that were given, by name (the corpora are in `corpus_given`), and `usual` what a command
     takes for them that is given none, in a shell without our variables. `explanations` is the file
     of them, None where there is none; with `strict` nothing counts as explained; with `sandbox`
-    executables are held in one.
+    executables are held in one. `cluster` is where campaigns run that are not told otherwise, None
+    for this machine.
     """
 
     authority: str
@@ -61,6 +62,7 @@ class Settings:
     sandbox: bool = False
     usual: Mapping[str, str | None] = field(default_factory=dict)
     corpus_given: tuple[str, ...] = ()
+    cluster: str | None = None
 
     @property
     def to_repeat(self) -> Mapping[str, str]:
@@ -145,6 +147,7 @@ def load_settings(
         sandbox=sandbox,
         usual=usual,
         corpus_given=corpus,
+        cluster=_word(table, "cluster", file),
     )
     if sandbox:
         _refuse_modules(settings)
@@ -152,6 +155,8 @@ def load_settings(
         codes = list(_cores_of_the_place(settings, table, file))
         if settings.explanations is not None and explanations is None:
             codes.append(Code(settings.explanations, "may have deviations, which are code"))
+        if file is not None and settings.cluster is not None:
+            codes.append(Code(file, "names a cluster, whose answers are trusted"))
         refuse_foreign(codes, env, own=[_checkout()])
     return settings
 
@@ -242,6 +247,14 @@ def _text(table: Mapping[str, Any], name: str, file: Path | None, base: Path) ->
         raise UsageError(f"{file}: {name} must be a text", file=str(file))
     from_file = base / value
     return str(from_file) if "/" in value or value.endswith(".db") else value
+
+
+def _word(table: Mapping[str, Any], name: str, file: Path | None) -> str | None:
+    """A text setting that is no path."""
+    value = table.get(name)
+    if value is not None and (not isinstance(value, str) or not value or "\0" in value):
+        raise UsageError(f"{file}: {name} must be a text", file=str(file))
+    return value
 
 
 def _profile(table: Mapping[str, Any], file: Path | None) -> Mix:

@@ -28,12 +28,12 @@ from replay import core
 from replay.core.reducer import Sizes
 from replay.differential.lockstep import Lockstep
 from replay.findings.store.store import RunKind, Store
-from replay.fuzzing.campaign_units import Mix
+from replay.fuzzing.campaign_units import Mix, Row
 from replay.garbage import collect_rarely
-from replay.runs.campaign import run_campaign
+from replay.runs.campaign import Budget, local, run_campaign
 from replay.runs.collector import Collector
 from replay.runs.report import Report
-from replay.runs.worker import Job
+from replay.runs.work import Job
 from replay.settings import load_settings
 from replay.streams.inputs import open_input
 from replay.streams.model import Call, CallCode, Rejected, Segment, Start, event_document
@@ -195,8 +195,8 @@ def fuzzing(cores: PairSpec, seconds: float) -> float:
         counted: list[tuple[float, int]] = []
         # From the first counts on: starting two processes is not what is measured here.
         run_campaign(
-            Job(cores, Mix.LIVE, 1, 0, 1, began + seconds, None),
-            2,
+            Job(cores, (authority.identity, shadow.identity), Row(Mix.LIVE, 1)),
+            Budget(Mix.LIVE, 1, local(2), began + seconds, None),
             collector,
             Report("fuzz", authority.identity, shadow.identity),
             lambda tally: counted.append((time.monotonic(), tally.transitions)),

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from replay.errors import EnvironmentFailure
 
 EXTRAS: Mapping[str, tuple[str, ...]] = {
+    "distributed": ("cluster",),
     "hypothesis": ("fuzz",),
     "jinja2": ("web", "fuzz", "evidence"),
     "starlette": ("web",),

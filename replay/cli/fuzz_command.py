@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Mapping
 
 import click
 
+from replay.cli.cluster_options import cluster_options
 from replay.cli.common import (
     Duration,
     core_options,
@@ -20,7 +22,7 @@ from replay.cli.run_report import announce, finish
 from replay.errors import UsageError
 from replay.findings.store.store import RunKind
 from replay.fuzzing.campaign_units import Mix
-from replay.runs.campaign import Budget, hunt
+from replay.runs.campaign import Budget, OpenCrew, hunt
 from replay.runs.run import running
 from replay.settings import Settings
 
@@ -56,18 +58,19 @@ Examples:
     metavar="N",
     help="Run nothing but this unit of the campaign, as a report names it; needs --seed.",
 )
-@click.option("--jobs", type=click.IntRange(1, 256), help="Workers; default one for each CPU.")
 @explanations_option
 @strict_option
 @corpus_option
 @core_options
+@cluster_options
 def fuzz(
     seconds: float | None,
     max_transitions: int | None,
     profile: str | None,
     seed: int | None,
     unit: int | None,
-    jobs: int | None,
+    crew: OpenCrew,
+    workers: Mapping[str, object],
     settings: Settings,
     as_json: bool,
 ) -> int:
@@ -79,10 +82,9 @@ def fuzz(
         seconds = DEFAULT_SECONDS
     chosen_seed = new_seed() if seed is None else seed
     mix = Mix(profile or settings.profile)
-    jobs = 1 if unit is not None else jobs or settings.jobs
     deadline = None if seconds is None else time.monotonic() + seconds
-    budget = Budget(mix, chosen_seed, jobs, deadline, max_transitions, unit)
-    details = {"seconds": seconds, "max_transitions": max_transitions, "jobs": jobs, "unit": unit}
+    budget = Budget(mix, chosen_seed, crew, deadline, max_transitions, unit)
+    details = {"seconds": seconds, "max_transitions": max_transitions, **workers, "unit": unit}
     with running(
         RunKind.FUZZ, settings, details, announce, seed=chosen_seed, profile=mix.value
     ) as under_way:

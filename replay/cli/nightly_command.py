@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 import click
 
 from replay.cli.causes_command import Listing, listing_of, record
+from replay.cli.cluster_options import cluster_options
 from replay.cli.common import (
     Duration,
     core_options,
@@ -29,7 +31,7 @@ from replay.findings.store.store import RunKind
 from replay.fuzzing.campaign_units import Mix
 from replay.reports.files import write_reports
 from replay.reports.run_details import details_of
-from replay.runs.campaign import Budget
+from replay.runs.campaign import Budget, OpenCrew
 from replay.runs.nightly import Night, run_night
 from replay.runs.power_share import LEAST_SECONDS, TRANSITIONS, PowerShare
 from replay.runs.report import Report
@@ -96,11 +98,11 @@ Examples:
 )
 @click.option("--profile", type=click.Choice([mix.value for mix in Mix]))
 @click.option("--seed", type=click.IntRange(min=0), help="Default: a new one, printed.")
-@click.option("--jobs", type=click.IntRange(1, 256), help="Workers; default one for each CPU.")
 @explanations_option
 @strict_option
 @corpus_option
 @core_options
+@cluster_options
 def nightly(
     minutes: float,
     max_transitions: int | None,
@@ -110,7 +112,8 @@ def nightly(
     power_percent: float | None,
     profile: str | None,
     seed: int | None,
-    jobs: int | None,
+    crew: OpenCrew,
+    workers: Mapping[str, object],
     settings: Settings,
     as_json: bool,
 ) -> int:
@@ -130,9 +133,8 @@ def nightly(
     deadline = time.monotonic() + minutes * 60.0 - power_seconds
     mix = Mix(profile or settings.profile)
     chosen_seed = new_seed() if seed is None else seed
-    jobs = jobs or settings.jobs
-    details = {"minutes": minutes, "max_transitions": max_transitions, "jobs": jobs}
-    budget = Budget(mix, chosen_seed, jobs, deadline, max_transitions)
+    details = {"minutes": minutes, "max_transitions": max_transitions, **workers}
+    budget = Budget(mix, chosen_seed, crew, deadline, max_transitions)
     night = Night((*map(Path, imports), *settings.logs), budget, power)
     with running(
         RunKind.NIGHTLY, settings, details, announce, seed=chosen_seed, profile=mix.value

@@ -18,6 +18,7 @@ from replay.reports.wording import (
     control_words,
     counted,
     group_counts,
+    hands_words,
     headline,
     meaning_words,
     nothing_drawn,
@@ -70,6 +71,8 @@ def _say_run(report: Report) -> None:
         f"  compared   {tally.transitions:,} transitions in {counted(tally.streams, 'stream')}, "
         f"{report.seconds:.1f} s ({report.rate:,.0f}/s)"
     )
+    if hands := hands_words(report):
+        say(f"  workers    {clean(hands, 4000)}")
     verdicts = ", ".join(
         f"{verdict} {count:,}" for verdict, count in tally.verdicts.items() if count
     )

@@ -7,6 +7,7 @@ ones depends on nothing but their numbers.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from replay.differential.model import Signature, Verdict
@@ -36,13 +37,15 @@ def _spacing(number: int) -> int:
 @dataclass(slots=True, eq=False)
 class Bucket:
     """What was met with one signature. `times` counts all of it, and `due` is the number of the
-    next occurrence to be told in full. `untold` are those that nobody has been told of yet."""
+    next occurrence to be told in full. `untold` are those that nobody has been told of yet,
+    `elsewhere` those of `times` that were met before, by others."""
 
     signature: Signature
     id: str
     times: int = 0
     due: int = 1
     untold: int = 0
+    elsewhere: int = 0
 
     def count(self) -> bool:
         """Counts one occurrence; true where it is to be told in full."""
@@ -60,6 +63,17 @@ class Buckets(dict[Signature, Bucket]):
     def __missing__(self, signature: Signature) -> Bucket:
         bucket = self[signature] = Bucket(signature, signature.id)
         return bucket
+
+    def expect(self, met: Mapping[Signature, int]) -> None:
+        """Goes on from what was met elsewhere: how often each bug was."""
+        for signature, times in met.items():
+            due = next_full(times)
+            self[signature] = Bucket(signature, signature.id, times, due, elsewhere=times)
+
+    def met(self) -> dict[Signature, int]:
+        """How often each bug was met here."""
+        counts = {one.signature: one.times - one.elsewhere for one in self.values()}
+        return {signature: times for signature, times in counts.items() if times}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

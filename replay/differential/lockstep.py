@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from replay.differential.buckets import Bucket, Known
 from replay.differential.case_maker import CaseMaker
 from replay.differential.judge import Answered, Judge, Judged, Judgement, judge, same_bytes
-from replay.differential.model import Finding, Repeat, Verdict
+from replay.differential.model import Finding, Repeat, Signature, Verdict
 from replay.differential.notable import notable_steps
 from replay.differential.routing_table import NO_ROUTING, Routing
 from replay.differential.same_footing import SURE, Unsure, is_sure, restated
@@ -64,6 +64,11 @@ class Tally:
         verdicts = self.verdicts
         told = verdicts[Verdict.AGREE] + verdicts[Verdict.BOTH_REFUSE] + verdicts[Verdict.DIVERGE]
         return told - self.uncompared.total()
+
+    @property
+    def breakdowns(self) -> int:
+        """Failures after which a core may have to be started again; a refusal is none."""
+        return self.failures.total() - self.failures[FailureKind.REFUSED]
 
     def count_uncompared(self, why: str, times: int = 1) -> None:
         """Counts steps on which nothing was compared; once there are too many reasons, new ones
@@ -175,6 +180,15 @@ class Lockstep:
         self._pending: deque[_Pending] = deque()
         self._trails: dict[int, Trail] = {}
         """Of each stream whose last segment was judged step by step, where that ended."""
+
+    def expect(self, met: Mapping[Signature, int]) -> None:
+        """Says, before anything is run, how often each bug was met elsewhere: of a flood that
+        others have told of, only some is told in full."""
+        self._judge.buckets.expect(met)
+
+    def met(self) -> dict[Signature, int]:
+        """How often each bug was met here."""
+        return self._judge.buckets.met()
 
     @property
     def under_way(self) -> frozenset[int]:

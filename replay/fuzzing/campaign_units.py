@@ -1,7 +1,7 @@
 """Units: the streams of a campaign in their order, the same for the same seed, profile and corpus.
 
-Workers share the row by its numbers, each taking every n-th, so what is run does not depend on how
-many there are or how fast they are.
+Workers share the row by its numbers, and any of them can make any unit alone, given the batches of
+plans that it needs: what is run does not depend on how many there are or how fast they are.
 """
 
 from __future__ import annotations
@@ -9,15 +9,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import count
+from typing import NamedTuple
 
 from replay.fuzzing.expand import open_plan
 from replay.fuzzing.mix import Mix
 from replay.fuzzing.mutate import mutate
-from replay.fuzzing.plan import Profile
+from replay.fuzzing.plan import Plan, Profile
 from replay.fuzzing.step_source import StateView, StepSource
 from replay.streams.model import Start, Step, Stream
 
-__all__ = ["Mix", "RecordedSource", "Unit", "units"]
+__all__ = ["Batch", "Mix", "RecordedSource", "Row", "Unit", "units"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,36 +50,91 @@ class RecordedSource:
         return list(taken)
 
 
-def units(
-    mix: Mix, seed: int, corpus: Sequence[str], read: Callable[[str], Stream]
-) -> Iterator[Unit]:
-    """The endless row of units. `corpus` has the IDs of streams to mutate, `read` gives one.
+class Batch(NamedTuple):
+    """What Hypothesis draws in one go: batch `number` of a profile's row of plans."""
+
+    profile: Profile
+    number: int
+
+
+Drawn = Callable[[Batch], Sequence[Plan]]
+"""Gives a batch of plans."""
+
+Read = Callable[[str], Stream]
+"""Gives a stream of the corpus."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The endless row of units. `corpus` has the IDs of streams to mutate.
 
     Mix.ALL takes the three profiles in turn and, where there is a corpus, a mutated stream as
     every fourth.
     """
-    # Here, so that whatever does not fuzz works without Hypothesis.
-    from replay.fuzzing.plans import VARIANTS, plans
 
-    profiles = list(Profile) if mix is Mix.ALL else [Profile(mix.value)]
-    rows = {profile: plans(profile, seed) for profile in profiles}
-    mutating = mix is Mix.ALL and bool(corpus)
-    turns = len(profiles) + mutating
-    number = 0
-    while True:
-        turn = number % turns
-        if turn < len(profiles):
-            profile = profiles[turn]
-            plan = next(rows[profile])
-            origin = f"fuzz {profile} seed {seed} #{number}"
-            draw = f"{profile} {number // turns // VARIANTS}"
-            yield Unit(number, plan.steps, origin, lambda plan=plan: open_plan(plan), draw)  # type: ignore[misc]
-        else:
-            yield _mutated(number, seed, corpus, read)
-        number += 1
+    mix: Mix
+    seed: int
+    corpus: Sequence[str] = ()
+
+    @property
+    def corpus_digest(self) -> str:
+        """Names the corpus: with another one the row would be another."""
+        return hashlib.sha256("\n".join(self.corpus).encode()).hexdigest()
+
+    def batch(self, number: int) -> Batch | None:
+        """The batch of plans that a unit needs; None for one that is made of the corpus."""
+        # Here, so that whatever does not fuzz works without Hypothesis.
+        from replay.fuzzing.plans import batch_of
+
+        profile, index = self._place(number)
+        return None if profile is None else Batch(profile, batch_of(index))
+
+    def plan(self, number: int, drawn: Drawn) -> Plan | None:
+        """The plan of a unit; None for one that is made of the corpus."""
+        from replay.fuzzing.plans import plan_of
+
+        batch = self.batch(number)
+        return None if batch is None else plan_of(drawn(batch), self.seed, self._place(number)[1])
+
+    def unit(self, number: int, plan: Plan | None, read: Read) -> Unit:
+        """One unit, by its plan."""
+        from replay.fuzzing.plans import VARIANTS
+
+        if plan is None:
+            return _mutated(number, self.seed, self.corpus, read)
+        _, index = self._place(number)
+        origin = f"fuzz {plan.profile} seed {self.seed} #{number}"
+        name = f"{plan.profile} {index // VARIANTS}"
+        return Unit(number, planned_steps(plan), origin, lambda: open_plan(plan), name)
+
+    def _place(self, number: int) -> tuple[Profile | None, int]:
+        """Whose plan a unit is, and which of that row; no profile for a mutated stream."""
+        profiles = list(Profile) if self.mix is Mix.ALL else [Profile(self.mix.value)]
+        turns = len(profiles) + (self.mix is Mix.ALL and bool(self.corpus))
+        index, turn = divmod(number, turns)
+        return (profiles[turn] if turn < len(profiles) else None), index
 
 
-def _mutated(number: int, seed: int, corpus: Sequence[str], read: Callable[[str], Stream]) -> Unit:
+def units(mix: Mix, seed: int, corpus: Sequence[str], read: Read) -> Iterator[Unit]:
+    """The endless row of units, drawn as it goes."""
+    from replay.fuzzing.plans import draw
+
+    row = Row(mix, seed, corpus)
+
+    @cache
+    def drawn(batch: Batch) -> Sequence[Plan]:
+        return draw(batch.profile, seed, batch.number)
+
+    for number in count():
+        yield row.unit(number, row.plan(number, drawn), read)
+
+
+def planned_steps(plan: Plan | None) -> int:
+    """What a unit counts for in a budget of transitions."""
+    return MUTATED_STEPS if plan is None else plan.steps
+
+
+def _mutated(number: int, seed: int, corpus: Sequence[str], read: Read) -> Unit:
     digest = hashlib.blake2b(f"mutation {seed} {number}".encode(), digest_size=24).digest()
     first, second, its_seed = (int.from_bytes(digest[i : i + 8], "big") for i in (0, 8, 16))
     base, other = corpus[first % len(corpus)], corpus[second % len(corpus)]

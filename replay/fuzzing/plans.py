@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import count
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
@@ -52,13 +53,26 @@ def plan_strategy(profile: Profile) -> SearchStrategy[Plan]:
 
 def plans(profile: Profile, seed: int) -> Iterator[Plan]:
     """An endless row of plans, the same for the same seed (and version of Hypothesis)."""
-    batch = 0
-    while True:
-        yield from _batch(profile, seed, batch)
-        batch += 1
+    for index in count():
+        if index % (BATCH * VARIANTS) == 0:
+            drawn = draw(profile, seed, batch_of(index))
+        yield plan_of(drawn, seed, index)
 
 
-def _batch(profile: Profile, master: int, batch: int) -> list[Plan]:
+def batch_of(index: int) -> int:
+    """The batch that a place in the row of plans needs."""
+    return index // (BATCH * VARIANTS)
+
+
+def plan_of(drawn: Sequence[Plan], seed: int, index: int) -> Plan:
+    """The plan at a place in the row, out of its batch."""
+    batch, place = divmod(index, BATCH * VARIANTS)
+    plan = drawn[place // VARIANTS]
+    return replace(plan, seed=_number(plan.profile, seed, batch, 1 + place))
+
+
+def draw(profile: Profile, master: int, batch: int) -> tuple[Plan, ...]:
+    """One batch of what Hypothesis draws, each the pattern of several plans."""
     drawn: list[Plan] = []
 
     @seed(_number(profile, master, batch, 0))
@@ -78,11 +92,8 @@ def _batch(profile: Profile, master: int, batch: int) -> list[Plan]:
         drawn.append(plan)
 
     collect()
-    return [
-        replace(plan, seed=_number(profile, master, batch, 1 + place * VARIANTS + variant))
-        for place, plan in enumerate(drawn)
-        for variant in range(VARIANTS)
-    ]
+    assert len(drawn) == BATCH  # a place in the row tells the batch
+    return tuple(drawn)
 
 
 def _number(profile: Profile, master: int, batch: int, place: int) -> int:

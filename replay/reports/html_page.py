@@ -26,6 +26,7 @@ from replay.reports.wording import (
     counted,
     explained_words,
     group_counts,
+    hands_words,
     headline,
     meaning_words,
     nothing_drawn,
@@ -109,6 +110,8 @@ def _facts(report: Report) -> Iterable[tuple[str, str]]:
     yield "authority", core_words(report.authority)
     yield "shadow", core_words(report.shadow)
     yield "seed", f"{report.seed}, profile {report.profile}"
+    if report.hands:
+        yield "workers", hands_words(report)
     yield "canary", canary_words(report.canary)
     yield "control", control_words(report.control)
     if words := uncompared_words(report):

@@ -21,6 +21,9 @@ from replay.streams.inputs import RecordedCores
 from replay.streams.model import Unread
 from replay.targets.base import CoreIdentity
 
+MAX_HANDS = 12
+"""Workers that are named; `--json` has them all."""
+
 TITLES: Mapping[Group, str] = {
     Group.REGRESSED: "Regressed",
     Group.NEW: "New",
@@ -128,6 +131,23 @@ def uncompared_words(report: Report) -> str:
         return ""
     steps = counted(reasons.total(), "step")
     return f"{steps} that both cores refused: {reasons_words(reasons)}; no evidence of anything"
+
+
+def hands_words(report: Report) -> str:
+    """The workers of a cluster that a run was on, with their versions; empty for this machine."""
+    by_versions: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for hand in report.hands:
+        by_versions.setdefault(tuple(hand.versions.items()), []).append(hand.name)
+    return "; ".join(
+        f"{', '.join(names[:MAX_HANDS])}{more_words(names)}: "
+        f"{', '.join(f'{name} {version}' for name, version in versions)}"
+        for versions, names in by_versions.items()
+    )
+
+
+def more_words(names: Sequence[str]) -> str:
+    """How many are not named of a long row."""
+    return f" and {len(names) - MAX_HANDS:,} more" if len(names) > MAX_HANDS else ""
 
 
 def canary_words(check: Check) -> str:

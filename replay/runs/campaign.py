@@ -1,74 +1,86 @@
-"""A campaign: workers that generate and compare, and the one process that stores what they find.
+"""A campaign: tasks that are handed out, and the one process that stores what comes of them.
 
-The parent alone writes to the database and decides when it is over: the deadline, the planned
-transitions, a storm of failures, a signal. Workers are killed without ceremony; all that they have
-sent is kept. A worker that dies, or hangs in a Python core, is replaced: the next one finds out
-whether the core was to blame, and goes on with the share.
+The coordinator alone writes to the database and decides when it is over: the deadline, the planned
+transitions, a storm of failures, a signal. The row of units is cut into lots (work.py). Whoever
+does them, and in which order they come back, they are taken in by their numbers; and what is learnt
+from them takes effect at numbered borders. So the same seed gives the same, however many workers
+there are, and whatever becomes of them.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
-from pickle import UnpicklingError
-from types import FrameType
-from typing import Any
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from replay.differential.lockstep import Tally
+from replay.differential.minimising.minimiser import MAX_SECONDS
+from replay.differential.model import Signature
 from replay.errors import FailureStorm, ReplayError
-from replay.fuzzing.campaign_units import Mix
+from replay.fuzzing.campaign_units import Mix, Row
 from replay.runs.collector import Collector
-from replay.runs.report import Report, SetAside
+from replay.runs.crew import Crew, LocalCrew
+from replay.runs.lot_supply import BEGINNING, LotSupply, Position
+from replay.runs.report import Report
 from replay.runs.run import Running
-from replay.runs.worker import (
-    WORKER_SIGNALS,
+from replay.runs.work import (
     Candidate,
+    Compared,
+    Drawn,
     Ended,
-    Found,
     Job,
-    Message,
-    Progress,
-    Sampled,
+    Outcome,
+    Reached,
+    Remaking,
+    Shrinking,
     Shrunk,
-    Watch,
-    work,
+    Task,
 )
+from replay.streams.corpus import Corpus
+from replay.targets.executable.supervisor import Limits
 
 GRACE_SECONDS = 30.0
 """How long after the deadline a worker may still be minimising before it is ended."""
 
 TICK_SECONDS = 0.25
 
-END_SECONDS = 5.0
-"""How long a worker that has said that it is done may take to go."""
+MAX_MINIMISED = 100
+"""Buckets that a campaign minimises; a core that is wrong everywhere must not take all night."""
 
-PATIENCE = 3.0
-"""How many times the deadline of an answer a handful of steps may take in a worker before that is
-ended. One that was only slow costs a replacement, and is then asked step by step."""
+MIN_SECONDS = 2.0
 
-MAX_REPLACED = 20
-"""Workers of one campaign that may die. More of them die of something that goes on."""
+UNHURRIED_SECONDS = 120.0
+"""For minimising where no deadline is set: it is then bounded by its attempts, so that it comes to
+the same on a slow machine."""
+
+MAX_DEATHS = 20
+"""Workers of one campaign that may die of its units. More of them die of something that goes on."""
+
+OpenCrew = Callable[[Job], Crew]
+"""Gets workers for a job."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a campaign may generate: streams of a mix and a seed on `jobs` workers, until a deadline
-    (time.monotonic) or the streams planned for so many transitions; or `only` one of its units."""
+    """What a campaign may generate: streams of a mix and a seed, until a deadline (time.monotonic)
+    or the streams planned for so many transitions; or `only` one of its units. The first `streams`
+    that reach something new are given back. `crew` gets the workers; `begin` is where an earlier
+    run was."""
 
     mix: Mix
     seed: int
-    jobs: int
+    crew: OpenCrew
     deadline: float | None
     transitions: int | None
     only: int | None = None
+    streams: int = 0
+    begin: Position = BEGINNING
+
+
+def local(jobs: int) -> OpenCrew:
+    """That many workers of this machine."""
+    return lambda job: LocalCrew(job, jobs)
 
 
 def hunt(
@@ -79,225 +91,199 @@ def hunt(
 ) -> list[Candidate]:
     """Runs a campaign as a part of a run, with its cores and its corpus; gives the streams that
     reached what is not known."""
+    corpus = tuple(path for path in under_way.settings.corpus if path.is_dir())
+    streams = sorted({stream for path in corpus for stream in Corpus(path).streams()})
     job = Job(
         cores=under_way.cores,
-        mix=budget.mix,
-        seed=budget.seed,
-        number=0,
-        of=1,
-        deadline=budget.deadline,
-        transitions=budget.transitions,
-        corpus=tuple(path for path in under_way.settings.corpus if path.is_dir()),
+        identities=(under_way.authority.identity, under_way.shadow.identity),
+        row=Row(budget.mix, budget.seed, tuple(streams)),
+        corpus=corpus,
         known_features=known_features,
         routing=under_way.collector.routing,
-        only=budget.only,
     )
-    return run_campaign(job, budget.jobs, under_way.collector, under_way.report, on_progress)
+    return run_campaign(job, budget, under_way.collector, under_way.report, on_progress)
 
 
 def run_campaign(
     job: Job,
-    jobs: int,
+    budget: Budget,
     collector: Collector,
     report: Report,
     on_progress: Callable[[Tally], None] = lambda tally: None,
 ) -> list[Candidate]:
-    """Runs `job` on `jobs` workers until its budget is spent. Gives the streams that reached
-    something new, in the order of their units, so that what joins the corpus does not depend on
-    timing.
+    """Runs `job` until its budget is spent. Gives the first streams that reached something new, in
+    the order of their units.
 
     All is counted in the report as it happens, so that nothing of it is lost where the run is
     interrupted. Raises what a worker raised, but for a storm of failures, which ends the campaign
     and is told in the report. Whatever happens, no worker is left behind.
     """
-    campaign = _Campaign(collector, report, on_progress)
     began = time.monotonic()
+    crew = budget.crew(job)
+    campaign = _Campaign(job, budget, collector, report, crew)
     try:
-        for number in range(jobs):
-            campaign.start(replace(job, number=number, of=jobs))
-        campaign.listen(job.deadline)
+        campaign.run(on_progress)
     finally:
+        report.hands = crew.hands()
+        crew.close()
+        campaign.take_rest()
+        campaign.note_position()
         report.seconds += time.monotonic() - began
-        campaign.kill()
-        campaign.keep_minimised()
     return sorted(campaign.candidates, key=lambda candidate: candidate.unit)
-
-
-@contextmanager
-def _signals_held_back() -> Iterator[None]:
-    """Holds a Ctrl-C or SIGTERM back until the block is done: a worker is either not started or
-    known. The worker is born with both blocked, so that neither can end it with a traceback
-    before it has come to say what it does with them (worker.py).
-
-    Blocking alone does not do. Other threads of this process may take a signal that this one
-    blocks, and Python then handles it here all the same; so it is only noted, and raised again in
-    the end. And multiprocessing starts a helper of its own, the resource tracker, with the first
-    process, and then lets both signals through; so that one comes first.
-    """
-    held: list[int] = []
-    former = signal.pthread_sigmask(signal.SIG_BLOCK, WORKER_SIGNALS)
-    handlers = _handled_by(lambda number, frame: held.append(number))
-    try:
-        resource_tracker.ensure_running()
-        signal.pthread_sigmask(signal.SIG_BLOCK, WORKER_SIGNALS)
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        signal.pthread_sigmask(signal.SIG_SETMASK, former)
-    if held:
-        signal.raise_signal(held[0])
-
-
-_Handler = Callable[[int, FrameType | None], Any]
-
-
-def _handled_by(handler: _Handler) -> dict[int, _Handler]:
-    """Puts a handler in the place of those that the worker's signals have; gives the former ones.
-    Only the main thread can, and only it is interrupted."""
-    if threading.current_thread() is not threading.main_thread():
-        return {}
-    former = {}
-    for number in WORKER_SIGNALS:
-        handled = signal.getsignal(number)
-        if callable(handled):
-            former[int(number)] = handled
-            signal.signal(number, handler)
-    return former
-
-
-@dataclass(slots=True)
-class _Worker:
-    """A worker as the parent sees it. `asked` is the question that a Python core was seen to be
-    answering, and `since` when that was first seen."""
-
-    job: Job
-    process: BaseProcess
-    watch: Watch
-    asked: int | None = None
-    since: float = 0.0
-
-    def hangs(self) -> bool:
-        """Whether a core has been at one handful of steps for too long."""
-        asked, now = self.watch.question, time.monotonic()
-        if asked is None or asked != self.asked:
-            self.asked, self.since = asked, now
-            return False
-        return now - self.since > PATIENCE * self.job.cores.timeout
 
 
 @dataclass(slots=True)
 class _Campaign:
+    """`waiting` are lots that have come back before their turn, `follow_ups` tasks that lots gave
+    rise to."""
+
+    job: Job
+    budget: Budget
     collector: Collector
     report: Report
-    on_progress: Callable[[Tally], None]
-    workers: dict[Connection, _Worker] = field(default_factory=dict)
+    crew: Crew
     candidates: list[Candidate] = field(default_factory=list)
-    shrunk: dict[str, Shrunk] = field(default_factory=dict)
-    replaced: int = 0
+    supply: LotSupply = field(init=False)
+    follow_ups: list[Shrinking | Remaking] = field(default_factory=list)
+    under_way: dict[int, Task] = field(default_factory=dict)
+    waiting: dict[int, Compared] = field(default_factory=dict)
+    met: Counter[Signature] = field(default_factory=Counter)
+    reached: set[str] = field(default_factory=set)
+    minimised: int = 0
+    offered: int = 0
+    sampled: int = 0
+    deaths: int = 0
+    given: int = 0
 
-    def start(self, job: Job) -> None:
-        """Starts a worker."""
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe(duplex=False)
-        watch = Watch(context)
-        process = context.Process(target=work, args=(job, theirs, watch), daemon=True)
-        with _signals_held_back():
-            process.start()
-            self.workers[ours] = _Worker(job, process, watch)
-        theirs.close()
+    def __post_init__(self) -> None:
+        budget = self.budget
+        self.supply = LotSupply(self.job.row, budget.transitions, budget.only, budget.begin)
+        self.reached |= self.job.known_features
 
-    def listen(self, deadline: float | None) -> None:
-        """Takes in messages until all workers have ended."""
-        while self.workers and self.report.storm is None:
-            if deadline is not None and time.monotonic() > deadline + GRACE_SECONDS:
+    def run(self, on_progress: Callable[[Tally], None]) -> None:
+        """Hands out tasks and takes in what comes of them until nothing is left to do."""
+        while self.report.storm is None:
+            self._hand_out()
+            if self._is_done() or self._is_over():
                 return
-            ready: Sequence[object] = wait(list(self.workers), TICK_SECONDS)
-            for connection in ready:
-                assert isinstance(connection, Connection)
-                try:
-                    self._take(connection, connection.recv())
-                except (EOFError, ConnectionError, UnpicklingError):
-                    self._replace(connection, "")
-            for connection, worker in list(self.workers.items()):
-                if worker.hangs():
-                    worker.process.kill()
-                    self._replace(connection, "did not come back from a Python core")
-            self.on_progress(self.report.tally)
+            for number, outcome in self.crew.take(TICK_SECONDS):
+                self._take(self.under_way.pop(number), outcome)
+            on_progress(self.report.tally)
 
-    def _replace(self, connection: Connection, how: str) -> None:
-        """Goes on with the share of a worker that died, from the unit at which it did."""
-        worker = self.workers.pop(connection)
-        connection.close()
-        worker.process.join()
-        how = how or f"died ({_exit_words(worker.process.exitcode)})"
-        at, job = worker.watch.unit, worker.job
-        self.replaced += 1
-        if at < 0 or self.replaced > MAX_REPLACED:
-            self.report.storm = f"{self.replaced} workers died, the last one {how}"
-            return
-        for number in range(max(worker.watch.oldest, 0), at):
-            if number % job.of == job.number:
-                origin = f"seed {job.seed} #{number}"
-                why = f"under way when a worker {how} at unit {at}"
-                self.report.set_aside.append(SetAside(number, origin, why))
-        if at in job.suspects:
-            # Twice, and the second time with the cores elsewhere: the fault is ours.
-            origin = f"seed {job.seed} #{at}"
-            self.report.set_aside.append(SetAside(at, origin, f"a worker {how} here, twice"))
-            self.start(replace(job, first=at + 1))
-            return
-        self.start(replace(job, first=at, suspects={at: how}))
+    def take_rest(self) -> None:
+        """Takes in the lots that came back before one that never did: what was found is kept."""
+        if self.report.storm is not None:
+            self.waiting.clear()
+        for _, lot in sorted(self.waiting.items()):
+            self._count(lot)
 
-    def _take(self, connection: Connection, message: Message) -> None:
-        match message:
-            case Found(finding) | Sampled(finding):
-                self.collector.take(finding)
-            case Shrunk(minimised, unit):
-                former = self.shrunk.get(minimised.finding.id)
-                if former is None or unit < former.unit:
-                    self.shrunk[minimised.finding.id] = message
-            case Progress(tally, repeated, features, exercised):
-                self.report.tally.add(tally)
-                if exercised is not None:
-                    self.report.exercised.add(exercised)
-                self.report.features |= features
-                self.collector.count_all(repeated)
+    def note_position(self) -> None:
+        """Has the store know where a later run would go on."""
+        position = self.supply.position(sorted(self.waiting))
+        where = {**position._asdict(), "corpus": self.job.row.corpus_digest}
+        self.collector.store.note(self.collector.run_id, {POSITION: where})
+
+    # Handing out
+
+    def _hand_out(self) -> None:
+        while self.crew.free and (task := self._next()) is not None:
+            self.given += 1
+            self.under_way[self.given] = task
+            self.crew.give(self.given, task)
+
+    def _next(self) -> Task | None:
+        """What is to be done next: what lots gave rise to comes first."""
+        if self.follow_ups:
+            return self.follow_ups.pop(0)
+        left = self._seconds_left()
+        if left is not None and left <= 0:
+            return None
+        return self.supply.next(window=WINDOW * self.crew.size, seconds=left)
+
+    def _seconds_left(self) -> float | None:
+        deadline = self.budget.deadline
+        return None if deadline is None else deadline - time.monotonic()
+
+    def _is_done(self) -> bool:
+        """Whether there is nothing left to do; that nobody is there to do it is another thing."""
+        left = self._seconds_left()
+        is_time = left is None or left > 0
+        return not self.under_way and not self.follow_ups and (self.supply.is_spent or not is_time)
+
+    def _is_over(self) -> bool:
+        left = self._seconds_left()
+        return left is not None and left < -GRACE_SECONDS
+
+    # Taking in
+
+    def _take(self, task: Task, outcome: Outcome) -> None:
+        match outcome:
+            case Drawn(batch, plans):
+                self.supply.take_plans(batch, plans)
+            case Compared():
+                self.waiting[outcome.number] = outcome
+                while self.report.storm is None and self.supply.taken in self.waiting:
+                    self._count(self.waiting.pop(self.supply.taken))
+                    self.supply.go_on(self.met, self.sampled)
+            case Shrunk(minimised):
+                if minimised is not None:
+                    self.collector.take_minimised(minimised)
             case Candidate():
-                self.candidates.append(message)
-            case SetAside():
-                self.report.set_aside.append(message)
+                self.candidates.append(outcome)
             case Ended(error):
-                process = self.workers.pop(connection).process
-                connection.close()
-                process.join(END_SECONDS)
-                process.kill()
-                process.join()
                 self._end(error)
 
-    def _end(self, error: ReplayError | None) -> None:
-        if isinstance(error, FailureStorm):
-            self.report.storm = error.message
-        elif error is not None:
+    def _end(self, error: ReplayError) -> None:
+        if not isinstance(error, FailureStorm):
             raise error
+        self.report.storm = error.message
 
-    def keep_minimised(self) -> None:
-        """Stores the minimised cases. Each worker minimises the first occurrence that it meets; of
-        those the one of the first unit is kept, so that it does not matter how many there are."""
-        for _, shrunk in sorted(self.shrunk.items()):
-            self.collector.take_minimised(shrunk.minimised)
+    def _count(self, lot: Compared) -> None:
+        """Stores and counts what came of a lot."""
+        for finding in lot.found:
+            if self.collector.take(finding) and self.minimised < MAX_MINIMISED:
+                self.minimised += 1
+                self.follow_ups.append(Shrinking(finding, self._patience()))
+        self.collector.count_all(lot.repeated)
+        report = self.report
+        report.tally.add(lot.tally)
+        report.exercised.add(lot.exercised)
+        report.set_aside += lot.set_aside
+        for reached in lot.reached:
+            self._look_at(reached)
+        report.features = report.features.union(*(one.features for one in lot.reached))
+        self.met.update(lot.met)
+        self.sampled += lot.sampled
+        self.deaths += lot.deaths
+        report.storm = report.storm or lot.storm or self._storm()
 
-    def kill(self) -> None:
-        """Ends every worker that is left."""
-        for worker in self.workers.values():
-            worker.process.kill()
-        for connection, worker in self.workers.items():
-            worker.process.join()
-            connection.close()
+    def _storm(self) -> str | None:
+        """Why there is no use in going on, where single lots went well enough."""
+        if self.deaths > MAX_DEATHS:
+            return f"{self.deaths} workers died of the cores"
+        failures = self.report.tally.breakdowns
+        if failures > Limits().storm_total:
+            return f"the cores failed {failures} times in this run"
+        return None
+
+    def _look_at(self, reached: Reached) -> None:
+        """Has a stream made again that reached something new, while there are few."""
+        new = reached.features - self.reached
+        self.reached |= new
+        if new and self.offered < self.budget.streams:
+            self.offered += 1
+            plan = self.supply.plan(reached.unit)
+            self.follow_ups.append(Remaking(reached.unit, plan, frozenset(new)))
+
+    def _patience(self) -> float:
+        """Seconds for minimising one bucket: what is found at the last moment is still shrunk."""
+        left = self._seconds_left()
+        return UNHURRIED_SECONDS if left is None else min(MAX_SECONDS, max(MIN_SECONDS, left / 4))
 
 
-def _exit_words(code: int | None) -> str:
-    """How a process ended."""
-    if code is None or code >= 0:
-        return f"exit {code}"
-    return f"signal {-code}"
+POSITION = "position"
+"""What a run's settings call the place where a later one would go on."""
+
+WINDOW = 4
+"""Lots that may be under way or wait for their turn, for each worker: one that is slow does not
+hold up the others at once, and what waits has its bounds."""

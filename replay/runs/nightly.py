@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from replay.differential.lockstep import Tally
@@ -18,7 +18,7 @@ from replay.runs.campaign import Budget, hunt
 from replay.runs.power_share import PowerShare, power_apart
 from replay.runs.replay import replay_all, rerun
 from replay.runs.run import Running
-from replay.runs.worker import Candidate
+from replay.runs.work import Candidate
 from replay.streams.corpus import Corpus, segments_of
 
 MAX_NEW_STREAMS = 50
@@ -49,7 +49,8 @@ def run_night(under_way: Running, night: Night, follow: Follow) -> None:
     under_way.check()
     if report.storm is None:
         with follow("fuzz") as on_progress:
-            candidates = hunt(under_way, night.budget, on_progress, known)
+            budget = replace(night.budget, streams=MAX_NEW_STREAMS)
+            candidates = hunt(under_way, budget, on_progress, known)
         report.new_streams = join(under_way.settings.corpus[-1], candidates, known)
     if report.storm is None and night.power is not None:
         budget = night.budget

@@ -165,6 +165,17 @@ class SetAside(NamedTuple):
     why: str
 
 
+class Hand(NamedTuple):
+    """A worker on a cluster: its name, and what of the software it has that matters."""
+
+    name: str
+    versions: Mapping[str, str]
+
+    def document(self) -> dict[str, Any]:
+        """As `--json` has it."""
+        return {"name": self.name, "versions": dict(self.versions)}
+
+
 @dataclass(slots=True)
 class Report:
     """A run, filled in while it goes on, so that what was counted is there whenever it ends.
@@ -180,7 +191,8 @@ class Report:
     `fault` says in what doge-replay itself failed where that ended the run, and `set_aside` are the
     units in which it did. With `strict` nothing counts as explained. `commands` makes those that
     ask the same cores again. `account` has the causes, where they were looked for, and `power`
-    what `doge-replay power` says, where a night measured it.
+    what `doge-replay power` says, where a night measured it. `hands` are the workers that it ran
+    on, where these were a cluster's.
     """
 
     kind: str
@@ -214,6 +226,7 @@ class Report:
     commands: Commands = field(default_factory=Commands)
     account: CauseAccount | None = None
     power: Mapping[str, Any] | None = None
+    hands: Sequence[Hand] = ()
 
     def reject(self, rejected: Rejected) -> None:
         """Notes a line that could not be used; the first thousands are kept, all are counted."""
@@ -353,6 +366,7 @@ class Report:
             "set_aside": [one._asdict() for one in self.set_aside],
             "account": None if self.account is None else self.account.document(),
             "power": self.power,
+            "workers": [hand.document() for hand in self.hands],
             "exit": int(self.exit_code),
         }
 

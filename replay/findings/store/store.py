@@ -17,6 +17,7 @@ it was before the call.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -313,6 +314,17 @@ class Store(Deciding):
             )
             if ended.rowcount == 0:
                 raise UsageError(f"run {run_id} has ended already", run=run_id)
+
+    def note(self, run_id: int, settings: Mapping[str, object]) -> None:
+        """Adds to what a run's settings say, in the place of what has the same name."""
+        with self._writing():
+            self._rows.require_run(run_id)
+            said = self._connection.value("SELECT settings FROM runs WHERE id = ?", run_id)
+            self._connection.execute(
+                "UPDATE runs SET settings = ? WHERE id = ?",
+                as_json({**json.loads(said), **settings}),
+                run_id,
+            )
 
     def check(self) -> Soundness:
         """Reads the whole database and tells whether it is sound (soundness.py)."""

@@ -1,7 +1,7 @@
 """Plants a fault of our own into every process of a run: what a bug in doge-replay would do.
 
 On the path of a run by PYTHONPATH. PLANTED_FAULT says what happens in about one unit of 25, always
-the same ones: it `raises` or `dies`.
+the same ones: it `raises` or `dies`; or it `kills its parent`, in one of 40.
 """
 
 import os
@@ -14,7 +14,10 @@ if os.environ.get("PLANTED_FAULT"):
     _opened = 0
 
     def _faulty(plan):  # type: ignore[no-untyped-def]
-        if plan.seed % 25 == 7:
+        if os.environ["PLANTED_FAULT"] == "kills its parent":
+            if plan.seed % 40 == 7:
+                os.kill(os.getppid(), signal.SIGKILL)
+        elif plan.seed % 25 == 7:
             if os.environ["PLANTED_FAULT"] == "dies":
                 os.kill(os.getpid(), signal.SIGKILL)
             raise KeyError("planted")
