@@ -11,13 +11,17 @@ from replay.cli.common import (
     reading,
     strict_option,
 )
-from replay.cli.console import Progress, say, say_json
+from replay.cli.console import Progress, note, say, say_json
 from replay.cli.run_report import announce, finish
 from replay.errors import ExitCode
+from replay.findings.kinship import can_tell
 from replay.findings.store.identities import names_cause
 from replay.findings.store.store import RunKind
+from replay.findings.store.stored import CorePair
+from replay.reports.wording import counted
 from replay.runs.replay import rerun
 from replay.runs.run import running
+from replay.safe_text import quoted
 from replay.settings import Settings
 
 NOTHING_STORED = "the run proves nothing: nothing is stored that could be asked again"
@@ -45,8 +49,11 @@ def recheck(ids: tuple[str, ...], settings: Settings, as_json: bool) -> int:
     What a nightly says of its stored findings, without the night. One whose case agrees is fixed
     once it has agreed in two replays more on fresh cores, and its other kept cases in one. One that
     was fixed and is seen again is regressed, and one that a build answers now this way and now that
-    is flaky. Exits 1 while any diverges without an explanation, 3 where a core fails, 4 where of
-    one nothing can be told.
+    is flaky. Cores that a finding was never seen on tell nothing of it: the authority has to be the
+    same or a later one, or, where that was mended under another name, the shadow the same.
+
+    Exits 1 while any diverges without an explanation, 3 where a core fails, 4 where of one nothing
+    can be told.
     """
     with reading(settings) as store:
         causes = {store.cause(one).id for one in ids if names_cause(one)}
@@ -60,11 +67,12 @@ def recheck(ids: tuple[str, ...], settings: Settings, as_json: bool) -> int:
         return int(ExitCode.PROVES_NOTHING)
     asked = [*chosen, *sorted(causes)]
     with running(RunKind.RECHECK, settings, {"ids": asked}, announce) as under_way:
-        stored = under_way.store.findings()
+        everything = under_way.store.findings()
+        stored = [finding for finding in everything if not ids or finding.id in chosen]
         under_way.asks_all = not ids
         progress = Progress("recheck", quiet=as_json)
         rerun(
-            [finding for finding in stored if not ids or finding.id in chosen],
+            stored,
             under_way.authority,
             under_way.shadow,
             under_way.collector,
@@ -74,4 +82,14 @@ def recheck(ids: tuple[str, ...], settings: Settings, as_json: bool) -> int:
         progress.end()
         under_way.ask_causes(causes if ids else None)
         under_way.check()
-    return finish(under_way.report, as_json)
+        here = CorePair(under_way.authority.identity, under_way.shadow.identity)
+        foreign = [one for one in stored if not can_tell(one.cores, here)]
+        seen_on = foreign[0].cores[-1] if foreign else here
+    code = finish(under_way.report, as_json)
+    if foreign:
+        note(
+            f"doge-replay: {counted(len(foreign), 'finding')} of {len(stored)} never seen on such "
+            f"cores, so that nothing is told of them; {foreign[0].id} was seen on --authority "
+            f"{quoted(seen_on.authority.path)} --shadow {quoted(seen_on.shadow.path)}"
+        )
+    return code

@@ -21,8 +21,10 @@ from replay.differential.signature.rules import place_in_contract
 from replay.differential.uncompared import all_refused_words, settles
 from replay.errors import ExitCode, FailureStorm, UsageError
 from replay.findings.bundle import history_document
+from replay.findings.kinship import can_tell, has_authority
 from replay.findings.lifecycle import Status, once_agreed, once_seen
 from replay.findings.store.encoding import pack_result
+from replay.findings.store.stored import CorePair
 from replay.reports.case_text import difference_documents
 from replay.reports.finding_text import core_line, history_lines, signature_lines, verdict_text
 from replay.runs.commands import Commands, commands_of
@@ -147,7 +149,11 @@ def _uncompared(subject: Subject, lockstep: Lockstep) -> str:
         return NO_STEPS
     if subject.sought is not None:
         signature, last = subject.sought.signature, lockstep.last_uncompared
-        return "" if settles(signature, last) else f"both cores refuse its last step: {last}"
+        here = CorePair(lockstep.authority.identity, lockstep.shadow.identity)
+        known = not subject.pairs or has_authority(subject.pairs, here)
+        if not last or (known and settles(signature, last)):
+            return ""
+        return f"both cores refuse its last step: {last}"
     return "" if tally.compared else all_refused_words(tally.uncompared)
 
 
@@ -247,7 +253,8 @@ class _Outcome:
     def becomes(self) -> Status | None:
         """What a stored finding would become by what was shown, None where it stays as it is."""
         former = self.subject.status
-        if former is None or self.uncompared:
+        here = CorePair(self.authority, self.shadow)
+        if former is None or self.uncompared or not can_tell(self.subject.pairs, here):
             return None
         match self.shown:
             case Shown.SOUGHT:

@@ -57,7 +57,8 @@ def show(id: str, everything: bool, settings: Settings, as_json: bool) -> int:
                     }
                 )
             else:
-                _say_cause(known, _buckets_of(known, store), commands_of(settings))
+                commands = commands_of(settings).of_cores(store.cores_of_cause(known.id))
+                _say_cause(known, _buckets_of(known, store), commands)
             return 0
         asked, finding = store.resolve(id), store.finding(id)
         account = store.account()

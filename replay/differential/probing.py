@@ -15,16 +15,25 @@ from replay.targets.pair import OpenPair, fresh_pair
 
 
 class Probed(NamedTuple):
-    """What a case showed, and how its steps came out. `uncompared` is why nothing was compared at
-    its last step, which is what a case is about; empty where something was."""
+    """What a case of so many `steps` showed, and how they came out. `uncompared` is why nothing was
+    compared at its last step, which is what a case is about; empty where something was."""
 
+    steps: int
     found: list[Finding]
     uncompared: str
     tally: Tally
 
-    def is_gone(self, signature: Signature) -> bool:
-        """Whether this tells that a finding is gone: nothing is found, and it was looked for."""
-        return not self.found and settles(signature, self.uncompared)
+    def is_gone(self, signature: Signature, *, same_authority: bool) -> bool:
+        """Whether this tells that a finding is gone: it is found nowhere and nothing else is at the
+        last step, and it was looked for. What the steps before it show is another matter.
+
+        `same_authority` says whether the authority is one that the finding was seen on: else that
+        both cores refuse may have another reason, as where the case was written for other cores.
+        """
+        at_last = (one for one in self.found if len(one.case.steps) == self.steps)
+        if any(at_last) or any(one.signature == signature for one in self.found):
+            return False
+        return not self.uncompared or (same_authority and settles(signature, self.uncompared))
 
 
 def probe_case(
@@ -39,7 +48,7 @@ def probe_case(
     lockstep = Lockstep(authority, shadow, routing)
     found = run_stream(lockstep, segments_of(case, session))
     uncompared = lockstep.last_uncompared if case.steps else NO_STEPS
-    return Probed(found, uncompared, lockstep.tally)
+    return Probed(len(case.steps), found, uncompared, lockstep.tally)
 
 
 def probe_afresh(open_pair: OpenPair, case: Stream) -> Probed | None:

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from replay.differential.probing import Probed, probe_afresh, probe_case
 from replay.errors import FailureStorm
 from replay.findings.account import CauseCase, StoredCause
+from replay.findings.kinship import can_tell, has_authority
 from replay.findings.lifecycle import MIN_REPLAYS, Status, once_seen
 from replay.findings.store.store import Store
+from replay.findings.store.stored import CorePair
 from replay.runs.collector import Collector
 from replay.runs.report import Report
 from replay.targets.base import Target
@@ -84,10 +86,12 @@ class CauseCases:
                     f"it was fixed, and {count} of its {len(probed)} cases differ again",
                 )
                 self.report.regressed.append(cause.id)
-        elif not all(_settles(*pair) for pair in zip(cause.cases, probed, strict=True)):
+        elif not self._can_tell(cause) or not all(
+            self._settles(cause, *pair) for pair in zip(cause.cases, probed, strict=True)
+        ):
             self.report.unsettled.append(cause.id)
         elif cause.status is not Status.FIXED and not self._was_seen_here(cause):
-            if all(map(self._agrees_afresh, cause.cases)):
+            if all(self._agrees_afresh(cause, case) for case in cause.cases):
                 self._write(
                     cause,
                     Status.FIXED,
@@ -101,18 +105,36 @@ class CauseCases:
         """Whether it was found on these very builds, which then answer both ways: that is for the
         buckets, which become flaky."""
         here = (self.report.authority.sha256, self.report.shadow.sha256)
-        known = set(self.store.builds_of_cause(cause.id))
+        pairs = self.store.cores_of_cause(cause.id)
+        known = {(pair.authority.sha256, pair.shadow.sha256) for pair in pairs}
         for entry in cause.history:
             if entry.status is Status.REGRESSED:
                 pair = (entry.evidence["authority"], entry.evidence["shadow"])
                 known.add((str(pair[0].get("sha256")), str(pair[1].get("sha256"))))
         return here in known
 
-    def _agrees_afresh(self, case: CauseCase) -> bool:
+    def _can_tell(self, cause: StoredCause) -> bool:
+        """Whether this pair is one that the cause was found on, but for a mend."""
+        seen = self.store.cores_of_cause(cause.id)
+        return not seen or can_tell(seen, self._here)
+
+    @property
+    def _here(self) -> CorePair:
+        return CorePair(self.report.authority, self.report.shadow)
+
+    def _settles(self, cause: StoredCause, case: CauseCase, probed: Probed) -> bool:
+        """Whether a case that shows nothing tells that its difference is gone. Where both cores
+        refuse it, only by the authority that it was found on, and where one core had refused."""
+        if not probed.uncompared:
+            return True
+        seen = self.store.cores_of_cause(cause.id)
+        return case.is_refusal and has_authority(seen, self._here)
+
+    def _agrees_afresh(self, cause: StoredCause, case: CauseCase) -> bool:
         """One replay on cores that have seen nothing else. False where a core failed, or both
         refuse what they were to be compared on."""
         probed = probe_afresh(self.open_pair, case.stream)
-        return probed is not None and not probed.found and _settles(case, probed)
+        return probed is not None and not probed.found and self._settles(cause, case, probed)
 
     def _write(self, cause: StoredCause, status: Status, why: str) -> None:
         evidence = {
@@ -128,8 +150,3 @@ class CauseCases:
             evidence=evidence,
             run=self.collector.run_id,
         )
-
-
-def _settles(case: CauseCase, probed: Probed) -> bool:
-    """Whether a case that shows nothing tells that its difference is gone."""
-    return case.is_refusal or not probed.uncompared

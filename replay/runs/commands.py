@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from replay.findings.store.stored import StoredFinding
+from replay.findings.store.stored import CorePair, StoredFinding
 from replay.safe_text import quoted
 from replay.settings import Settings
 from replay.targets.base import CoreIdentity
@@ -37,9 +37,15 @@ class Commands:
         return " ".join(["doge-replay", name, *arguments, *self._said(name)])
 
     def of_finding(self, finding: StoredFinding) -> Commands:
-        """The same for a stored finding: on the cores that it was last seen on, unless others were
-        given, or they are not here."""
-        pair = finding.cores[-1]
+        """The same for a stored finding: on the cores that it was last seen on."""
+        return self.of_cores(finding.cores)
+
+    def of_cores(self, cores: Sequence[CorePair]) -> Commands:
+        """The same on the newest of the cores that something was seen on, unless others were given,
+        or they are not here."""
+        if not cores:
+            return self
+        pair = cores[-1]
         options = dict(self.options)
         for role, core in (("authority", pair.authority), ("shadow", pair.shadow)):
             if role in self.given or not is_here(core):

@@ -25,6 +25,7 @@ from replay.differential.routing_table import Routing
 from replay.differential.steadiness import TIMES, Asked, ask_again
 from replay.explaining.claims.outdated import why_set_aside
 from replay.explaining.claims.recheck import Explained
+from replay.findings.kinship import has_authority
 from replay.findings.lifecycle import HistoryEntry, Status, first_status, once_agreed, once_seen
 from replay.findings.store.store import CorePair, Store, StoredFinding
 from replay.runs.report import FindingLine, Report
@@ -189,9 +190,12 @@ class Conclusion:
         )
         self.report.fixed.append(finding.id)
 
+    @property
+    def _here(self) -> CorePair:
+        return CorePair(self.report.authority, self.report.shadow)
+
     def _seen_on_this_build(self, finding: StoredFinding) -> bool:
-        here = (self.report.authority.sha256, self.report.shadow.sha256)
-        return any(_hashes(pair) == here for pair in finding.cores)
+        return any(_hashes(pair) == _hashes(self._here) for pair in finding.cores)
 
     def _other_cases(self, finding: StoredFinding) -> list[Stream]:
         kept = {place.stream for place in finding.places if place.stream is not None}
@@ -202,7 +206,8 @@ class Conclusion:
         """One replay on cores that have seen nothing else. False where a core failed, or both
         refuse what they were to be compared on."""
         probed = probe_afresh(self.open_pair, case)
-        return probed is not None and probed.is_gone(finding.signature)
+        same = has_authority(finding.cores, self._here)
+        return probed is not None and probed.is_gone(finding.signature, same_authority=same)
 
     # What is written
 

@@ -16,7 +16,9 @@ from replay.differential.model import Finding
 from replay.differential.probing import probe_case
 from replay.differential.uncompared import all_refused_words
 from replay.errors import FailureStorm
+from replay.findings.kinship import can_tell, has_authority
 from replay.findings.store.store import StoredFinding
+from replay.findings.store.stored import CorePair
 from replay.fuzzing.features import Features
 from replay.runs.collector import Collector
 from replay.runs.coverage_counter import Drawn, Exercising
@@ -210,7 +212,11 @@ def rerun(
             report.tally.uncompared.update(probed.tally.uncompared)
             for finding in probed.found:
                 collector.take(finding)
-            if probed.is_gone(stored.signature):
+            here = CorePair(report.authority, report.shadow)
+            same = has_authority(stored.cores, here)
+            if can_tell(stored.cores, here) and probed.is_gone(
+                stored.signature, same_authority=same
+            ):
                 report.resolved.append(stored.id)
             elif all(finding.id != stored.id for finding in probed.found):
                 report.unsettled.append(stored.id)

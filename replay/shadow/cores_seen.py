@@ -6,24 +6,45 @@ running is what the file was when it was started, and a file that changes is not
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from replay.targets.python.source_files import SourceFiles, single_file, source_files
+from replay.targets.python.source_files import source_files
 
 LOOK_EVERY = 5.0
 """Seconds between two looks at the files."""
 
-Finder = Callable[[Path], SourceFiles]
-
 Seen = dict[str, Any]
 """What is known of a core: `path`; `sha256` of what runs, `on_disk` of what its file has by now
 (empty where it cannot be read); `version`; how many `changes` of the file were noticed."""
+
+
+class FoundFiles(NamedTuple):
+    """The files of a core and their common SHA-256."""
+
+    files: tuple[Path, ...]
+    sha256: str
+
+
+def module_files(path: Path) -> FoundFiles:
+    """Those of a Python core, by the file of its module. Raises OSError."""
+    found = source_files(path)
+    return FoundFiles(found.files, found.sha256())
+
+
+def program_file(path: Path) -> FoundFiles:
+    """The file of an executable. Raises OSError."""
+    with path.open("rb") as file:
+        return FoundFiles((path,), hashlib.file_digest(file, "sha256").hexdigest())
+
+
+Finder = Callable[[Path], FoundFiles]
 
 
 class CoreFiles:
@@ -33,7 +54,7 @@ class CoreFiles:
         """`files` finds those of a core at its path; an empty path has none. `former` is what a
         process before this one has seen of the same core."""
         self._path, self._find = path, files
-        self._files: tuple[Path, ...] = ()
+        self._files: tuple[Path, ...] = (Path(path),) if path else ()
         now = self._hash()
         self._marks = self._stat()
         self.seen: Seen = {
@@ -69,12 +90,11 @@ class CoreFiles:
         """The SHA-256 of the core's files as they are now; empty where one cannot be read."""
         if not self._path:
             return ""
-        found = self._find(Path(self._path))
-        self._files = found.files
         try:
-            return found.sha256()
+            self._files, sha256 = self._find(Path(self._path))
         except OSError:
             return ""
+        return sha256
 
     def _stat(self) -> list[tuple[int, ...]]:
         marks: list[tuple[int, ...]] = []
@@ -97,10 +117,10 @@ class CoresSeen:
         """`authority` has the path and the version of the bot's module."""
         former = former or {}
         path, version = authority
-        self._authority = CoreFiles(path, source_files, version, former.get("authority"))
+        self._authority = CoreFiles(path, module_files, version, former.get("authority"))
         found = os.path.abspath(shutil.which(executable) or executable)
         shadow = former.get("shadow")
-        self._shadow = CoreFiles(found, single_file, "unknown", dict(shadow) if shadow else None)
+        self._shadow = CoreFiles(found, program_file, "unknown", dict(shadow) if shadow else None)
         # This process starts the executable anew, whatever ran before it.
         self._shadow.started()
         self._children: set[int] = set()

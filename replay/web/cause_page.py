@@ -79,10 +79,10 @@ def _others(line: CauseLine, listing: Listing) -> list[CauseLine]:
 def _commands(
     line: CauseLine, worst: StoredFinding | None, commands: Commands
 ) -> Iterator[tuple[str, str]]:
+    on_its_cores = commands if worst is None else commands.of_finding(worst)
     if worst is not None:
-        on_its_cores = commands.of_finding(worst)
         yield on_its_cores("repro", worst.id), "run its worst bucket again on both cores"
-    yield commands("recheck", line.cause.id), "ask its cases again: is it fixed?"
+    yield on_its_cores("recheck", line.cause.id), "ask its cases again: is it fixed?"
     yield commands("show", line.cause.id), "all of this in a terminal"
 
 

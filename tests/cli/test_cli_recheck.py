@@ -156,3 +156,63 @@ def test_nothing_stored_is_no_proof_of_anything(tmp_path: Path) -> None:
     assert here(tmp_path, "run", "journal.jsonl").code == 0
     assert here(tmp_path, "recheck").code == 4
     assert here(tmp_path, "recheck", "--json").json["exit"] == 4
+
+
+TWO_FAULTS = """
+from dataclasses import replace
+from replay import core
+from replay.core import *
+
+IS_MENDED = {is_mended}
+
+def transition(state, event, config, order_size_usd, order_sizes=None):
+    after, actions = core.transition(state, event, config, order_size_usd, order_sizes)
+    if isinstance(event, core.FillEvent) and not IS_MENDED:
+        after = replace(after, total_fees=state.total_fees)
+    if isinstance(event, core.TimerTick):
+        after = replace(after, now=state.now)
+    return after, actions
+"""
+
+
+def two_faults(folder: Path, name: str, *, is_mended: bool) -> tuple[str, str]:
+    (folder / name).write_text(TWO_FAULTS.format(is_mended=is_mended))
+    return "--shadow", name
+
+
+def test_a_mended_difference_is_fixed_though_its_other_cases_show_another_that_is_not(
+    tmp_path: Path,
+) -> None:
+    shutil.copy(ROOT / "examples" / "journal.jsonl", tmp_path)
+    both = two_faults(tmp_path, "port.py", is_mended=False)
+    one = two_faults(tmp_path, "port_2.py", is_mended=True)
+    assert here(tmp_path, "run", "journal.jsonl", *both).code == 1
+    fields = {line["id"]: line["field"] for line in here(tmp_path, "list", "--json").json}
+    fees = {finding for finding, field in fields.items() if "fees" in field}
+    assert fees
+    assert fees < fields.keys()
+    said = here(tmp_path, "recheck", *one, "--json")
+    assert said.code == 1
+    assert fees <= set(said.json["fixed"])
+    standing = stands(tmp_path)
+    assert {standing[finding] for finding in fees} == {"fixed"}
+    assert {standing[finding] for finding in fields.keys() - set(said.json["fixed"])} == {"new"}
+
+
+def test_cores_that_a_finding_was_never_seen_on_tell_nothing_of_it(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "examples" / "journal.jsonl", tmp_path)
+    (tmp_path / "bot_sm.py").write_text("from replay.core import *\n")
+    theirs = (*two_faults(tmp_path, "port.py", is_mended=False), "--authority", "bot_sm.py")
+    assert here(tmp_path, "run", "journal.jsonl", *theirs).code == 1
+    before = stands(tmp_path)
+    ran = here(tmp_path, "recheck")
+    assert ran.code == 4
+    assert stands(tmp_path) == before
+    assert "never seen on such cores" in ran.err
+    assert "--authority bot_sm.py --shadow port.py" in ran.err
+    assert "it would be" not in here(tmp_path, "repro", min(before)).out
+    # A later version of the bot's module, under the same name, is what it was seen on.
+    (tmp_path / "bot_sm.py").write_text("from replay.core import *\nVERSION = 2\n")
+    mended = two_faults(tmp_path, "port.py", is_mended=True)
+    assert here(tmp_path, "recheck", *mended, "--authority", "bot_sm.py").code == 1
+    assert set(stands(tmp_path).values()) == {"fixed", "new"}

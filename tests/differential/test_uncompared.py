@@ -197,14 +197,32 @@ def test_a_case_that_both_refuse_now_is_no_sign_that_its_finding_is_gone() -> No
     base = trading()
     probed = probe_case(ours(), ours(), Stream(base.start, (*base.steps[:3], UNREAD[0])))
     assert probed.uncompared == "event.price is a text"
-    assert not probed.is_gone(signature("value"))
-    assert probed.is_gone(signature("refusal"))
-    assert probed.is_gone(signature("timeout", failure=True))
-    assert probe_case(ours(), ours(), base).is_gone(signature("value"))
+    assert not probed.is_gone(signature("value"), same_authority=True)
+    for told in (signature("refusal"), signature("timeout", failure=True)):
+        assert probed.is_gone(told, same_authority=True)
+        # Another authority may refuse it for another reason.
+        assert not probed.is_gone(told, same_authority=False)
+    agreed = probe_case(ours(), ours(), base)
+    assert agreed.is_gone(signature("value"), same_authority=False)
+
+
+def test_what_earlier_steps_of_a_case_show_does_not_keep_its_finding_alive(tmp_path: Path) -> None:
+    base = trading()
+    shadow = faulty(tmp_path, "fee")
+    probed = probe_case(ours(), shadow, base)
+    (first, *_) = probed.found
+    at = len(first.case.steps)
+    assert at < len(base.steps)
+    other = signature("value")
+    assert first.signature != other
+    assert probed.is_gone(other, same_authority=True)
+    assert not probed.is_gone(first.signature, same_authority=True)
+    until = probe_case(ours(), shadow, Stream(base.start, base.steps[:at]))
+    assert not until.is_gone(other, same_authority=True)
 
 
 def test_a_case_without_steps_shows_nothing() -> None:
     probed = probe_case(ours(), ours(), Stream(trading().start, ()))
     assert probed.uncompared == NO_STEPS
-    assert not probed.is_gone(signature("value"))
+    assert not probed.is_gone(signature("value"), same_authority=True)
     assert not settles(signature("value"), NO_STEPS)

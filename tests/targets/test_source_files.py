@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import pytest
@@ -60,12 +59,6 @@ def test_a_change_is_another_core_where_the_core_is_made_of_that_file(bot: Path,
         file.write("# changed\n")
     after = source_files(bot / "bot/state_machine.py").sha256()
     assert (after != before) is (name in MADE_OF)
-
-
-def test_a_core_of_one_file_has_the_hash_that_any_tool_gives(bot: Path) -> None:
-    assert (
-        source_files(bot / "pairs.py").sha256() == hashlib.sha256(b"PAIR = 'XDGUSD'\n").hexdigest()
-    )
 
 
 def test_what_is_no_source_is_one_file(bot: Path) -> None:

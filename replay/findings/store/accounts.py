@@ -15,6 +15,8 @@ from replay.findings.store.encoding import clean
 from replay.findings.store.forms import form_checked
 from replay.findings.store.identities import identity_meant
 from replay.findings.store.rows import Rows, bounded_entry, now
+from replay.findings.store.stored import CorePair
+from replay.targets.base import CoreIdentity
 
 TABLES = (
     """
@@ -222,15 +224,25 @@ class AccountReader:
         return known[identity_meant(clean(wanted), sorted(known), "cause")]
 
     @form_checked
-    def builds_of_cause(self, cause: str) -> frozenset[tuple[str, str]]:
-        """The SHA-256 of each pair of cores that a cause was found on."""
+    def cores_of_cause(self, cause: str) -> tuple[CorePair, ...]:
+        """Each pair of cores that a cause was found on, the newest last. Accounts of old databases
+        do not say it."""
         rows = self._connection.rows(
-            """SELECT DISTINCT ours.sha256 AS authority, theirs.sha256 AS shadow FROM causes c
-            JOIN accounts a ON a.id = c.account JOIN cores ours ON ours.id = a.authority
-            JOIN cores theirs ON theirs.id = a.shadow WHERE c.id = ?""",
+            """SELECT authority, shadow, max(a.id) AS newest FROM causes c
+            JOIN accounts a ON a.id = c.account
+            WHERE c.id = ? AND authority IS NOT NULL AND shadow IS NOT NULL
+            GROUP BY authority, shadow ORDER BY newest""",
             cause,
         )
-        return frozenset((row["authority"], row["shadow"]) for row in rows)
+        return tuple(
+            CorePair(self._core(row["authority"]), self._core(row["shadow"])) for row in rows
+        )
+
+    def _core(self, number: int) -> CoreIdentity:
+        row = self._connection.row("SELECT * FROM cores WHERE id = ?", number)
+        if row is None:
+            raise ValueError(f"there is no core {number}")
+        return encoding.core_identity(row)
 
     def _account(self, row: Mapping[str, Any]) -> CauseAccount:
         number = row["id"]

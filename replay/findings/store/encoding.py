@@ -10,6 +10,7 @@ since a store that refuses a strange finding loses just the interesting ones.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -20,7 +21,7 @@ import zstandard
 from replay.differential.model import ABSENT, Difference, DifferenceKind
 from replay.streams import packed
 from replay.streams.model import CHANGE_KEYS, Call, Start, Step, Stream
-from replay.targets.base import MISSING, Failure, FailureKind, StepResult
+from replay.targets.base import MISSING, CoreIdentity, Failure, FailureKind, StepResult
 
 STREAM_FORMAT = 1
 """The version that stands first in a packed stream."""
@@ -200,3 +201,15 @@ def _unpack_marker(code: int, data: bytes) -> object:
         return int(data)
     name = data.decode("utf-8", "replace")
     return _KNOWN.get(name, Marker(name))
+
+
+def core_identity(row: Mapping[str, Any]) -> CoreIdentity:
+    """A row of `cores`. Raises ValueError for one that cannot be read."""
+    return CoreIdentity(
+        kind=row["kind"],
+        path=row["path"],
+        sha256=row["sha256"],
+        version=row["version"],
+        revision=row["revision"],
+        methods=tuple(json.loads(row["methods"])),
+    )

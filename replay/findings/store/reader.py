@@ -33,7 +33,6 @@ from replay.findings.store.stored import (
     StoredRun,
 )
 from replay.streams.model import Document, Stream
-from replay.targets.base import CoreIdentity
 
 
 class Reader(AccountReader):
@@ -310,7 +309,7 @@ class Reader(AccountReader):
             raise DamagedError(
                 f"the database {self._connection.path} is damaged: run {run_id} lacks its cores"
             )
-        return CorePair(_core(authority), _core(shadow))
+        return CorePair(encoding.core_identity(authority), encoding.core_identity(shadow))
 
     def _unpack_stream(self, blob: bytes, sha256: str, origin: str, line: int) -> Stream:
         try:
@@ -320,17 +319,6 @@ class Reader(AccountReader):
                 f"the database {self._connection.path} is damaged: stream {sha256}: {error}",
                 stream=sha256,
             ) from error
-
-
-def _core(row: Mapping[str, Any]) -> CoreIdentity:
-    return CoreIdentity(
-        kind=row["kind"],
-        path=row["path"],
-        sha256=row["sha256"],
-        version=row["version"],
-        revision=row["revision"],
-        methods=tuple(json.loads(row["methods"])),
-    )
 
 
 def _kept(stream: str, rows: Sequence[Mapping[str, Any]]) -> KeptStream:

@@ -99,7 +99,7 @@ def _reproduced(
         finally:
             authority.close()
             shadow.close()
-        found, uncompared, _ = probed
+        found, uncompared = probed.found, probed.uncompared
         same = [one for one in found if one.signature == stored.signature]
         shown += bool(same)
         if not found:

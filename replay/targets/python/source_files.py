@@ -25,6 +25,8 @@ _IMPORT = re.compile(
 """An import wherever it stands. Text that only looks like one does no harm: it names a file that
 does not exist, or one more of the bot's. To parse each file would cost more than to import it."""
 
+_OURS = Path(__file__).resolve().parents[2] / "core"
+
 _NAME = re.compile(r"\.*\w[\w.]*")
 
 
@@ -35,21 +37,13 @@ class SourceFiles(NamedTuple):
     files: tuple[Path, ...]
 
     def sha256(self) -> str:
-        """Of one file its own; of several over their names and contents. Raises OSError."""
-        if len(self.files) == 1:
-            with self.files[0].open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
+        """Over the names and contents of all files. Raises OSError."""
         digest = hashlib.sha256()
         for path in self.files:
             content = path.read_bytes()
             name = os.fsencode(path.relative_to(self.root))  # which may be no UTF-8
             digest.update(b"%b\0%d\0" % (name, len(content)) + content)
         return digest.hexdigest()
-
-
-def single_file(path: Path) -> SourceFiles:
-    """A core that is one file, as an executable is."""
-    return SourceFiles(path.parent, (path,))
 
 
 def source_files(file: Path) -> SourceFiles:
@@ -62,9 +56,11 @@ def source_files(file: Path) -> SourceFiles:
     path = Path(os.path.abspath(file))
     found = locate(str(path), ()) if path.suffix == ".py" else None
     if found is None:
-        return single_file(path)
+        return SourceFiles(path.parent, (path,))
     root = found[0]
     path = path.resolve()
+    if path.parent == _OURS:
+        return SourceFiles(_OURS, tuple(sorted(_OURS.glob("*.py"))))
     waiting = sorted(path.parent.glob("*.py")) if path.name == "__init__.py" else [path]
     seen = set(waiting)
     while waiting:
