@@ -1,6 +1,8 @@
 """Where settings come from: the command line, the environment, `[tool.doge-replay]`, defaults.
 
-In that order; the first that says something wins. The only place that reads the environment.
+In that order; the first that says something wins. The only place that reads the environment. A
+variable of ours that is set and empty says nothing, and whoever wrote it meant something: a script
+whose own variable was not set would run other cores than it names. So that is a usage error.
 """
 
 from __future__ import annotations
@@ -27,6 +29,15 @@ KNOWN = frozenset(
         *("logs", "explanations", "cluster"),
     }
 )
+AUTHORITY, SHADOW, DATABASE, TIMEOUT = VARIABLES = (
+    "DOGE_REPLAY_AUTHORITY",
+    "DOGE_CORE_EXE",
+    "DOGE_REPLAY_DB",
+    "DOGE_CORE_TIMEOUT_SEC",
+)
+"""The variables that are read here. The others are the adapter's (shadow/options.py), which must
+start in a live bot whatever they say."""
+
 EXPLANATIONS = "explanations.toml"
 """The usual name of the file of explanations."""
 
@@ -110,6 +121,7 @@ def load_settings(
     """Puts the settings together. Raises UsageError for values that make no sense, and, without
     `trust`, for code of another user that nobody named."""
     env = os.environ if environment is None else environment
+    _refuse_empty(env)
     here = Path.cwd() if directory is None else directory
     file, table = _table(here)
     base = file.parent if file is not None else here
@@ -119,7 +131,7 @@ def load_settings(
     jobs = _number(table, "jobs", os.cpu_count() or 1, file)
     if jobs != int(jobs):
         raise UsageError(f"{file}: jobs must be a whole number", file=str(file))
-    timeout = _timeout(env.get("DOGE_CORE_TIMEOUT_SEC"), table, file)
+    timeout = _timeout(env.get(TIMEOUT), table, file)
     explicit = {
         option: value
         for option, value in (("authority", authority), ("shadow", shadow), ("db", db))
@@ -132,9 +144,9 @@ def load_settings(
         "db": str(Path(usual_db)),
     }
     settings = Settings(
-        authority=authority or env.get("DOGE_REPLAY_AUTHORITY") or usual["authority"] or "python",
-        shadow=shadow or _from_variable(env.get("DOGE_CORE_EXE")) or usual["shadow"],
-        db=Path(db or env.get("DOGE_REPLAY_DB") or usual_db),
+        authority=authority or env.get(AUTHORITY) or usual["authority"] or "python",
+        shadow=shadow or _from_variable(env.get(SHADOW)) or usual["shadow"],
+        db=Path(db or env.get(DATABASE) or usual_db),
         corpus=tuple(paths),
         timeout=timeout,
         jobs=int(jobs),
@@ -188,6 +200,13 @@ def _cores_of_the_place(
 def _checkout() -> Path:
     """Where this package is: who runs it trusts what lies there."""
     return Path(replay.__file__).resolve().parents[1]
+
+
+def _refuse_empty(environment: Mapping[str, str]) -> None:
+    """Raises UsageError where one of our variables is set and empty."""
+    for name in VARIABLES:
+        if name in environment and not environment[name].strip():
+            raise UsageError(f"{name} is set and empty: give it a value, or unset it")
 
 
 def _from_variable(name: str | None) -> str | None:
@@ -292,7 +311,7 @@ def _timeout(text: str | None, table: Mapping[str, Any], file: Path | None) -> f
     except ValueError:
         value = -1.0
     if not 0.0 < value < LARGEST:
-        raise UsageError(f"DOGE_CORE_TIMEOUT_SEC must be seconds above 0, not {text!r}")
+        raise UsageError(f"{TIMEOUT} must be seconds above 0, not {text!r}")
     return value
 
 

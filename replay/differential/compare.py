@@ -16,7 +16,15 @@ from typing import Any
 
 from replay.differential.model import ABSENT, Absent, Difference, DifferenceKind
 from replay.streams.model import CYCLES, RECORD_FIELDS, STATE_FIELDS
-from replay.targets.base import MISSING, REFUSED, TYPED_REFUSALS, Outcome, RefusalKind, is_refusal
+from replay.targets.base import (
+    MISSING,
+    REFUSED,
+    TYPED_REFUSALS,
+    Outcome,
+    RefusalKind,
+    is_refusal,
+    is_unmade,
+)
 from replay.targets.compact import ACTION_FIELDS, ACTION_NAMES
 
 _PRICES = frozenset({"price", "entry_price", "exit_price", "market_price"})
@@ -50,7 +58,8 @@ def compare(
 
     `before` is the plain compact state before the call (None where none could be read); it fills in
     the fields that only one of the deltas names. Two refusals agree unless both say why, and
-    say it differently. Empty where the outcomes are equal.
+    say it differently; what was never asked differs from nothing. Empty where the outcomes are
+    equal.
     """
     if len(authority) == REFUSED or len(shadow) == REFUSED:
         return _compare_refusals(authority, shadow)
@@ -63,6 +72,8 @@ def compare(
 
 
 def _compare_refusals(authority: Outcome, shadow: Outcome) -> tuple[Difference, ...]:
+    if is_unmade(authority) or is_unmade(shadow):
+        return ()
     if is_refusal(authority) and is_refusal(shadow):
         both_say = authority[0] in TYPED_REFUSALS and shadow[0] in TYPED_REFUSALS
         # Where in a bot's module a number could not be gone on with is that module's own.

@@ -38,6 +38,7 @@ from replay.targets.base import (
     Reply,
     StepResult,
     is_refusal,
+    is_unmade,
     split_outcomes,
 )
 from replay.targets.compact import Plain
@@ -55,16 +56,23 @@ def judge(
     authority: Outcome, shadow: StepResult, before: Plain | None, price_decimals: int
 ) -> Judgement:
     """The verdict on a step that the authority gave an outcome to, with the differences. A shadow
-    that answers `error` to what the authority takes has failed (protocol.md, part 1)."""
-    if not isinstance(shadow, Failure) and is_refusal(shadow) and not is_refusal(authority):
+    that answers `error` to what the authority takes has failed (protocol.md, part 1), unless the
+    refusal is ours."""
+    is_ours = is_unmade(authority) or is_unmade(shadow)
+    if not is_ours and _is_refused(shadow) and not is_refusal(authority):
+        assert not isinstance(shadow, Failure)
         shadow = Failure(FailureKind.REFUSED, " ".join(str(part) for part in shadow if part))
     if isinstance(shadow, Failure):
         return Judgement(Verdict.SHADOW_FAILED, (), shadow)
     differences = compare(authority, shadow, before, price_decimals)
     if differences:
         return Judgement(Verdict.DIVERGE, differences, shadow)
-    verdict = Verdict.BOTH_REFUSE if is_refusal(authority) else Verdict.AGREE
+    verdict = Verdict.BOTH_REFUSE if is_ours or is_refusal(authority) else Verdict.AGREE
     return Judgement(verdict, (), shadow)
+
+
+def _is_refused(result: StepResult) -> bool:
+    return not isinstance(result, Failure) and is_refusal(result)
 
 
 def same_bytes(
@@ -100,14 +108,15 @@ class Different(NamedTuple):
 class Judged:
     """What came of a segment. `met` has the places of the steps that differ, with what each came
     to; `told` those of them to be told in full, and `untold` the last of the others by bucket.
-    `uncompared` are the places of steps that both refused without anything being compared."""
+    `uncompared` are the places of steps that were refused without anything being compared, each
+    with the outcome that says why."""
 
     agreed: int = 0
     both_refused: int = 0
     met: list[tuple[int, Known]] = field(default_factory=list)
     told: list[Different] = field(default_factory=list)
     untold: dict[Bucket, int] = field(default_factory=dict)
-    uncompared: list[int] = field(default_factory=list)
+    uncompared: dict[int, Outcome] = field(default_factory=dict)
 
     def verdicts(self) -> Counter[Verdict]:
         """How often each was given."""
@@ -130,10 +139,10 @@ class Judged:
 
     def agree(self, place: int, authority: Outcome, shadow: Outcome) -> None:
         """Counts a step on which the shadow did as the authority."""
-        if is_refusal(authority):
+        if is_refusal(authority) or is_unmade(shadow):
             self.both_refused += 1
             if is_uncompared(authority, shadow):
-                self.uncompared.append(place)
+                self.uncompared[place] = authority if is_refusal(authority) else shadow
         else:
             self.agreed += 1
 

@@ -327,14 +327,14 @@ class Lockstep:
             tally.incidents[failure.kind] += 1
         trail = self._trails.pop(pending.segment.key, None)
         different: list[tuple[int, Known]] = []
-        uncompared: list[int] = []
+        uncompared: Mapping[int, Outcome] = {}
         if reply.blob is not None and reply.blob == pending.reply.blob:
             outcomes: Any = pending.reply.results
             refusals = list(map(len, outcomes)).count(REFUSED)
             tally.verdicts[Verdict.BOTH_REFUSE] += refusals
             tally.verdicts[Verdict.AGREE] += len(steps) - refusals
             if refusals:
-                uncompared = [at for at, one in enumerate(outcomes) if not is_computed(one)]
+                uncompared = {at: one for at, one in enumerate(outcomes) if not is_computed(one)}
         else:
             judged = self._compare_steps(pending, reply, trail, found)
             different, uncompared = judged.met, judged.uncompared
@@ -343,14 +343,15 @@ class Lockstep:
             self.on_settled(_settled(pending, codes, different, reasons))
         return found
 
-    def _note_uncompared(self, pending: _Pending, places: Sequence[int]) -> Mapping[int, str]:
+    def _note_uncompared(
+        self, pending: _Pending, uncompared: Mapping[int, Outcome]
+    ) -> Mapping[int, str]:
         """Counts the steps of a segment on which nothing was compared, and tells why."""
-        steps, outcomes = pending.segment.steps, pending.reply.results
+        steps = pending.segment.steps
         reasons: dict[int, str] = {}
-        if places:
+        if uncompared:
             start = pending.position.as_start()._asdict()
-            for place in places:
-                outcome: Any = outcomes[place]
+            for place, outcome in uncompared.items():
                 reasons[place] = why_refused(outcome, steps[place], start)
                 self.tally.count_uncompared(reasons[place])
         if steps:

@@ -1,4 +1,5 @@
-"""Steps on which nothing was compared: both cores refused them before either computed anything.
+"""Steps on which nothing was compared: both cores refused them before either computed anything, or
+one of them was never asked, since its record could not be made.
 
 Two cores that refuse agree (compare.py), and that is right as a verdict on a step. As evidence it
 is none: a log whose prices are texts is refused line by line by any two cores, however different
@@ -17,7 +18,7 @@ from typing import Any
 
 from replay.differential.model import Signature
 from replay.streams.model import EVENT_FIELDS, CallCode, Document, Step
-from replay.targets.base import TYPED_REFUSALS, Outcome, RefusalKind, is_refusal
+from replay.targets.base import TYPED_REFUSALS, Outcome, RefusalKind, is_refusal, is_unmade
 
 MAX_REASONS = 200
 """Reasons that are told apart; a foreign core may give each refusal another text."""
@@ -35,7 +36,8 @@ def is_computed(outcome: Outcome) -> bool:
 
 def is_uncompared(authority: Outcome, shadow: Outcome) -> bool:
     """Whether two outcomes that agree prove nothing."""
-    return is_refusal(authority) and not (is_computed(authority) and is_computed(shadow))
+    is_refused = is_refusal(authority) or is_unmade(shadow)
+    return is_refused and not (is_computed(authority) and is_computed(shadow))
 
 
 def is_evidence(authority: Outcome, shadow: Outcome) -> bool:
@@ -63,6 +65,8 @@ def why_refused(outcome: Outcome, step: Step, inputs: Mapping[str, Document]) ->
     kind, path = str(outcome[0]), str(outcome[1])
     if kind == RefusalKind.UNREADABLE:
         return f"{_INDEX.sub('[]', path)[:_MAX_TEXT]} {_is_what(path, step, inputs)}"
+    if kind == RefusalKind.UNMADE:
+        return f"a module has no record for it, so it was not asked: {path}"[:_MAX_TEXT]
     if kind == RefusalKind.UNKNOWN_EVENT:
         return "the event is of no kind"
     if kind == RefusalKind.ARITHMETIC:

@@ -25,7 +25,7 @@ class RefusalKind(StrEnum):
     """Why a core refused a step. ERROR is any other way in which a core raised: a bot's own module,
     or an executable that only says `error`; it cannot be compared with the typed kinds. UNMADE is
     our own refusal: what was given cannot be made into a record of the bot's module, so the module
-    was never asked."""
+    was never asked, and whatever the other core says to it differs from nothing."""
 
     UNREADABLE = "unreadable"
     UNKNOWN_EVENT = "unknown_event"
@@ -38,6 +38,11 @@ TYPED_REFUSALS = frozenset(
     {RefusalKind.UNREADABLE, RefusalKind.UNKNOWN_EVENT, RefusalKind.ARITHMETIC}
 )
 """The kinds that say why, and can be compared."""
+
+
+def is_unmade(result: StepResult) -> bool:
+    """Whether a core was never asked, since its record could not be made."""
+    return not isinstance(result, Failure) and result[0] == RefusalKind.UNMADE
 
 
 class FailureKind(StrEnum):

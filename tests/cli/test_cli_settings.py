@@ -12,6 +12,7 @@ from cli_support import doge, script
 
 from replay import settings as settings_module
 from replay.cli.main import run_cli
+from replay.errors import UsageError
 from replay.settings import Settings, load_settings
 
 
@@ -46,6 +47,22 @@ def test_each_source_wins_over_those_behind_it(tmp_path: Path) -> None:
     )
     assert default.shadow is not None
     assert default.shadow.endswith("build/doge-core-exe")
+
+
+@pytest.mark.parametrize("name", settings_module.VARIABLES)
+@pytest.mark.parametrize("value", ["", " "])
+def test_a_variable_that_is_set_and_empty_is_refused_by_its_name(
+    tmp_path: Path, name: str, value: str
+) -> None:
+    with pytest.raises(UsageError, match=f"{name} is set and empty"):
+        loaded(tmp_path, {name: value}, authority="python", shadow="python", db="d.db")
+
+
+def test_an_empty_variable_ends_a_command_before_any_core_is_run(tmp_path: Path) -> None:
+    ran = doge(tmp_path, "fuzz", "--max-transitions", "10", env={"DOGE_REPLAY_AUTHORITY": ""})
+    assert (ran.code, ran.out) == (2, "")
+    assert "DOGE_REPLAY_AUTHORITY is set and empty" in ran.err
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_executable_built_here_comes_before_that_of_the_package(tmp_path: Path) -> None:

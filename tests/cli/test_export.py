@@ -45,11 +45,14 @@ def pytest_on(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Cal
     """Runs one test file in a folder far from this checkout's settings; in this process, which is
     quicker."""
 
-    def run(folder: Path, file: str, **env: str) -> Ran:
+    def run(folder: Path, file: str, **env: str | None) -> Ran:
         monkeypatch.chdir(folder)
         with monkeypatch.context() as patched:
             for name, value in env.items():
-                patched.setenv(name, value)
+                if value is None:
+                    patched.delenv(name, raising=False)
+                else:
+                    patched.setenv(name, value)
             result = pytester.runpytest_inprocess(
                 "-pno:cacheprovider", "-pno:hypothesispytest", file
             )
@@ -154,7 +157,7 @@ def test_a_test_file_takes_its_cores_from_pyproject(
     doge(faulty.folder, "export", one, "--as", "pytest", "-o", tmp_path)
     table = f'[tool.doge-replay]\nauthority = "python"\nshadow = "{faulty.shadow}"\n'
     (tmp_path / "pyproject.toml").write_text(table)
-    ran = pytest_on(tmp_path, name_of("pytest", one), DOGE_CORE_EXE="")
+    ran = pytest_on(tmp_path, name_of("pytest", one), DOGE_CORE_EXE=None)
     assert ran.code == 1
     assert "1 failed" in ran.out
 

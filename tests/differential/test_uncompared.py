@@ -10,6 +10,7 @@ from differential_makers import answers, copy_of_core, faulty, ours, stream, tra
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from replay.differential.judge import judge
 from replay.differential.lockstep import Lockstep, Tally, run_stream
 from replay.differential.model import Signature, Verdict
 from replay.differential.probing import NO_STEPS, probe_case
@@ -67,12 +68,24 @@ def reported(authority: Target, shadow: Target, *streams: Stream) -> Report:
         (["arithmetic", ""], ["error", "cannot parse"], True),
         (["error", "ValueError: no"], ["arithmetic", ""], True),
         (["error", "ValueError: no"], ["error", "no"], True),
+        (["unmade", "event is no object"], [[], [], []], True),
+        ([[], [], []], ["unmade", "event is no object"], True),
     ],
 )
 def test_only_what_both_computed_is_evidence(
     authority: Outcome, shadow: Outcome, uncompared: bool
 ) -> None:
     assert is_uncompared(authority, shadow) is uncompared
+
+
+@pytest.mark.parametrize("answer", [[[], [], []], ["unreadable", "config"], ["error", "no"]])
+def test_a_module_that_was_never_asked_diverges_from_nothing_and_fails_nobody(
+    answer: Outcome,
+) -> None:
+    unmade: Outcome = ["unmade", "EngineConfig: config is no object"]
+    for authority, shadow in ((unmade, answer), (answer, unmade)):
+        assert judge(authority, shadow, None, 6)[:2] == (Verdict.BOTH_REFUSE, ())
+    assert "so it was not asked: EngineConfig: config" in why_refused(unmade, UNREAD[0], {})
 
 
 def test_a_run_in_which_both_refuse_everything_proves_nothing() -> None:

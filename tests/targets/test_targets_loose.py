@@ -133,6 +133,21 @@ def test_a_record_class_that_refuses_what_it_is_given_is_named(tmp_path: Path) -
     assert taken[0] != RefusalKind.UNMADE
 
 
+def test_what_code_of_a_record_class_refuses_is_refused_by_the_module_itself(
+    tmp_path: Path,
+) -> None:
+    extra = (
+        "@dataclasses.dataclass(frozen=True)\n"
+        "class TimerTick:\n"
+        "    timestamp: float\n"
+        "    def __post_init__(self):\n"
+        "        if self.timestamp < 0:\n"
+        "            raise ValueError('before the epoch')\n"
+    )
+    (outcome,) = answers(spy(tmp_path, extra), START, Step({"timestamp": -5.0}))
+    assert outcome == [RefusalKind.ERROR, "ValueError: before the epoch"]
+
+
 def test_a_reader_that_raises_a_value_error_has_met_no_arithmetic() -> None:
     start = Start({**STATE, "now": "no number"}, {}, 5.0, None)
     (outcome,) = answers(loose("reads_loosely"), start, TICK)

@@ -3,7 +3,8 @@
 The live bot never reads events and settings from documents: it has them. So a module gets its own
 records with the document's values, unread; a name that the class does not know is left out, and
 what is missing is at the class's own default. Only what cannot be made into a record at all is
-refused, as Unmade: that is our refusal and not the module's.
+refused, as Unmade: that is our refusal and not the module's. What code of a record's own class
+raises is the module's.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from replay.streams.model import EVENT_FIELDS, EVENT_NAMES, CallCode, Document, code_of_document
-from replay.targets.python.raised import RAISED, Unmade, told
+from replay.targets.python.raised import RAISED, Unmade, place_of, refusal, told
 
 ANYTHING = "**"
 """Stands among the names of a class that takes any."""
@@ -110,7 +111,9 @@ def config_maker(module: ModuleType, contract: Sequence[str]) -> Callable[[Docum
 def _made(name: str, make: Callable[[Mapping[str, Any]], Any], document: Mapping[str, Any]) -> Any:
     try:
         return make(document)
-    except RAISED as error:  # a class of the module's own may refuse what it is given
+    except RAISED as error:
+        if place_of(error):  # code of the module's own refuses what it is given, as it would live
+            raise refusal(error, reading=True) from error
         raise Unmade(f"{name}: {told(error)}") from error
 
 
