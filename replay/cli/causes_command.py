@@ -16,10 +16,10 @@ from replay.cli.console import Progress, say, say_json
 from replay.errors import ExitCode
 from replay.explaining.causes.inquiry import GENERATED, Account, Found, Inquiry
 from replay.explaining.causes.statement import CauseKind, Edited
+from replay.explaining.claims.statement_block import statement_block
 from replay.explaining.editing.editable import EditableCore
 from replay.explaining.editing.places import Rules
 from replay.explaining.evidence.kept import cases_of
-from replay.explaining.search.proposal import proposal
 from replay.findings.account import CauseAccount, CauseCase, StoredCause, met_in
 from replay.findings.severity import Severity, rank
 from replay.findings.store.store import Store, StoredFinding
@@ -41,6 +41,11 @@ MAX_CASES = 4
 
 WIDTH = 400
 MAX_LEFT = 20
+
+WRITTEN_HEAD = """\
+# How the shadow is known to differ. Each explanation is run at every step that differs: what all
+# of them give together is explained. Fill in `reason` and `signed`, or take an explanation out.
+version = 1"""
 
 
 @click.command(
@@ -70,7 +75,7 @@ Examples:
     "written_to",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write what explanations.toml can say of them to a new file.",
+    help="Write them to a new file as explanations.toml has them, to be signed.",
 )
 @core_options
 def causes_command(
@@ -96,7 +101,7 @@ def causes_command(
     with reading(settings) as store:
         listing = listing_of(settings, store, seconds, generate, quiet=as_json)
         if written_to is not None:
-            written_to.write_text("\n\n".join(listing.blocks()) + "\n", "utf-8")
+            written_to.write_text(listing.explanations(), "utf-8")
         if as_json:
             say_json(listing.document())
         else:
@@ -284,7 +289,7 @@ class Listing:
             needed_at=len(cause.explains),
             doubtful=cause.doubtful,
             findings=cause.findings,
-            block="\n\n".join(self._blocks(cause)),
+            block=self._block(cause),
             cases=self._cases_of(cause),
         )
 
@@ -301,19 +306,26 @@ class Listing:
             for step in (alone or steps)[:MAX_CASES]
         )
 
-    def blocks(self) -> Iterator[str]:
-        """What explanations.toml can say of the causes."""
-        for cause in self._ordered():
-            yield from self._blocks(cause)
+    def explanations(self) -> str:
+        """A file of explanations that says all of the causes, in the order in which they take
+        effect; what cannot be said there stands as a comment."""
+        blocks = [WRITTEN_HEAD]
+        for cause in sorted(self._account.causes, key=lambda one: one.order):
+            unsaid = f"# {cause.id} cannot be written here: {clean(cause.statement.says, WIDTH)}"
+            blocks.append(self._block(cause) or unsaid)
+        return "\n\n\n".join(blocks) + "\n"
 
-    def _blocks(self, cause: Found) -> Iterator[str]:
-        for finding in cause.findings:
-            known = self._findings.get(finding)
-            if known is None or not isinstance(cause.statement, Edited):
-                continue
-            block = proposal(self._core, cause.statement.edit, known.id, known.signature)
-            if block:
-                yield block
+    def _block(self, cause: Found) -> str:
+        says = clean(cause.statement.says, WIDTH)
+        times = f"{len(cause.explains):,} steps"
+        notes = [f"The shadow answers as if {says}"]
+        if cause.is_verified:
+            notes.append(f"({cause.kind}, verified: {times} need it, nothing speaks against it).")
+        else:
+            notes.append(f"({cause.kind}, not verified: {times} need it, and {cause.doubtful:,} "
+                         "that it changes are not accounted for).")  # fmt: skip
+        statements = [cause.statement]
+        return statement_block(f"{cause.id}: {says}", statements, self._core, notes=notes)
 
     def document(self) -> dict[str, Any]:
         """As JSON."""

@@ -72,6 +72,7 @@ def run(
                 on_progress,
                 on_idle=report.reject,
                 drawn=drawn,
+                reasons=under_way.reasons(),
             )
         if report.tally.transitions:
             under_way.check()

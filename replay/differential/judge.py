@@ -27,6 +27,7 @@ from replay.differential.outlines import (
 )
 from replay.differential.routing_table import Routing
 from replay.differential.signature.signature import failure_signature
+from replay.differential.single_steps import Reasons, SingleSteps
 from replay.differential.stencil import mould_of
 from replay.differential.trail import Trail
 from replay.differential.uncompared import is_uncompared
@@ -88,12 +89,14 @@ def same_bytes(
 
 class Answered(NamedTuple):
     """A segment that the authority has answered. `config` is in force before its first step, and
-    `blob` is the encoding of all outcomes where there is one."""
+    `blob` is the encoding of all outcomes where there is one. `singly` has its steps one by one,
+    for who asks about them."""
 
     segment: Segment
     config: Document
     outcomes: Sequence[Any]
     blob: bytes | None = None
+    singly: SingleSteps | None = None
 
 
 class Different(NamedTuple):
@@ -108,12 +111,14 @@ class Different(NamedTuple):
 class Judged:
     """What came of a segment. `met` has the places of the steps that differ, with what each came
     to; `told` those of them to be told in full, and `untold` the last of the others by bucket.
-    `uncompared` are the places of steps that were refused without anything being compared, each
-    with the outcome that says why."""
+    `explained` are those that differ for known reasons, and are in none of these. `uncompared` are
+    the places of steps that were refused without anything being compared, each with the outcome
+    that says why."""
 
     agreed: int = 0
     both_refused: int = 0
     met: list[tuple[int, Known]] = field(default_factory=list)
+    explained: list[Known] = field(default_factory=list)
     told: list[Different] = field(default_factory=list)
     untold: dict[Bucket, int] = field(default_factory=dict)
     uncompared: dict[int, Outcome] = field(default_factory=dict)
@@ -121,7 +126,8 @@ class Judged:
     def verdicts(self) -> Counter[Verdict]:
         """How often each was given."""
         counts = Counter({Verdict.AGREE: self.agreed, Verdict.BOTH_REFUSE: self.both_refused})
-        for known, times in Counter(known for _, known in self.met).items():
+        all_known = [*(known for _, known in self.met), *self.explained]
+        for known, times in Counter(all_known).items():
             counts[known.verdict] += times
         return +counts
 
@@ -156,9 +162,10 @@ _AGREEING = (Verdict.AGREE, Verdict.BOTH_REFUSE)
 class Judge:
     """Judges steps, and remembers what it has met. One for each pair of cores."""
 
-    def __init__(self, routing: Routing) -> None:
+    def __init__(self, routing: Routing, reasons: Reasons | None = None) -> None:
         self.buckets = Buckets()
         self._routing = routing
+        self._reasons = reasons
         self._recurring = Recurring()
         self._here = Here()
         self._version: object = None
@@ -191,7 +198,7 @@ class Judge:
                 if known is None:
                     result = reply.decoded(theirs)
                     self._judge_one(judged, answered, place, result, trail, (ours, theirs))
-                elif judged.is_told(place, known):
+                elif self._is_told(judged, answered, place, reply.decoded(theirs), trail, known):
                     judgement = judge(outcome, reply.decoded(theirs), trail.plain, trail.decimals)
                     judged.told.append(Different(place, known.bucket, judgement))
             trail.follow(outcome)
@@ -244,9 +251,29 @@ class Judge:
             known = self._work_out(answered, place, trail, judgement, here, key)
         elif encoded is not None:
             self._cast(call, ours, theirs, encoded, trail, known)
-        if judged.is_told(place, known):
+        if self._is_told(judged, answered, place, theirs, trail, known):
             judgement = judgement or judge(ours, theirs, trail.plain, trail.decimals)
             judged.told.append(Different(place, known.bucket, judgement))
+
+    def _is_told(
+        self,
+        judged: Judged,
+        answered: Answered,
+        place: int,
+        theirs: StepResult,
+        trail: Trail,
+        known: Known,
+    ) -> bool:
+        """Counts a step that differs, as explained where it is known why; true where it is to be
+        told in full."""
+        reasons = self._reasons
+        singly = answered.singly
+        if reasons is not None and singly is not None and known.bucket.id not in reasons.not_for:
+            single = singly.at(place, theirs, trail.plain, trail.decimals)
+            if single is not None and reasons.explains(single):
+                judged.explained.append(known)
+                return False
+        return judged.is_told(place, known)
 
     def _known_by_bytes(self, call: Call, ours: bytes, theirs: bytes, trail: Trail) -> Known | None:
         """What a step comes to that looks like many before."""

@@ -21,6 +21,7 @@ from replay.differential.model import Finding, Repeat, Signature, Verdict
 from replay.differential.notable import notable_steps
 from replay.differential.routing_table import NO_ROUTING, Routing
 from replay.differential.same_footing import SURE, Unsure, is_sure, restated
+from replay.differential.single_steps import Reasons, SingleSteps
 from replay.differential.trail import Trail, walk
 from replay.differential.uncompared import MAX_REASONS, OTHER_REASONS, is_computed, why_refused
 from replay.streams.model import Document, Segment, Start, Step
@@ -35,7 +36,7 @@ from replay.targets.base import (
     is_refusal,
 )
 from replay.targets.compact import Plain, apply_changes, apply_delta, blank
-from replay.targets.cursor import settings_after
+from replay.targets.cursor import Standing, settings_after
 from replay.targets.readers import readers_of
 
 __all__ = ["ABSENT_OUTCOME", "Lockstep", "Tally", "judge", "run_stream", "same_bytes"]
@@ -57,6 +58,7 @@ class Tally:
     failures: Counter[FailureKind] = field(default_factory=Counter)
     incidents: Counter[FailureKind] = field(default_factory=Counter)
     uncompared: Counter[str] = field(default_factory=Counter)
+    explained: int = 0
 
     @property
     def compared(self) -> int:
@@ -81,6 +83,7 @@ class Tally:
         """Adds another tally to this one."""
         self.streams += other.streams
         self.transitions += other.transitions
+        self.explained += other.explained
         self.verdicts.update(other.verdicts)
         self.calls.update(other.calls)
         self.failures.update(other.failures)
@@ -140,11 +143,10 @@ class _Pending:
     position: _Position
     reply: Reply
 
-    @property
-    def answered(self) -> Answered:
+    def answered(self, singly: SingleSteps | None = None) -> Answered:
         """As it is judged."""
         config, reply = self.position.inputs.config, self.reply
-        return Answered(self.segment, config, reply.results, reply.blob)
+        return Answered(self.segment, config, reply.results, reply.blob, singly)
 
 
 class Lockstep:
@@ -157,20 +159,28 @@ class Lockstep:
     to take. `on_end`, where set, is told of each stream
     that has ended: its key, the authority's last state (None where none could be read) and its
     last outcome; `on_answered` of each segment that the authority has answered, `on_settled` of
-    each that both have. `routing` is what was split and merged by hand. Raises FailureStorm where a
-    core fails again and again.
+    each that both have. `routing` is what was split and merged by hand. `reasons` is asked of each
+    step that differs; what that explains is counted, and never a finding. Raises FailureStorm where
+    a core fails again and again.
     """
 
-    def __init__(self, authority: Target, shadow: Target, routing: Routing = NO_ROUTING) -> None:
+    def __init__(
+        self,
+        authority: Target,
+        shadow: Target,
+        routing: Routing = NO_ROUTING,
+        reasons: Reasons | None = None,
+    ) -> None:
         self.authority = authority
         self.shadow = shadow
+        self._reasons = reasons
         self._readers = readers_of(authority)
         self.tally = Tally()
         self.repeats: dict[str, Repeat] = {}
         self.last_uncompared = ""
         """Why nothing was compared at the last step that both have answered; empty where
         something was."""
-        self._judge = Judge(routing)
+        self._judge = Judge(routing, reasons)
         self._cases = CaseMaker()
         self.on_end: Callable[[int, Plain | None, Outcome], None] | None = None
         self.on_answered: Callable[[Segment, Sequence[Outcome]], None] | None = None
@@ -369,15 +379,25 @@ class Lockstep:
         elif trail.plain is not None:
             # The same state as the authority's own, and cheaper than to have that made plain.
             position.plain = list(trail.plain)
-        judged = self._judge.judge_all(pending.answered, reply, trail)
+        judged = self._judge.judge_all(pending.answered(self._singly(pending)), reply, trail)
         if not segment.last:
             self._trails[segment.key] = trail
         self.tally.verdicts.update(judged.verdicts())
         self.tally.failures.update(judged.failures())
+        self.tally.explained += len(judged.explained)
         found += [self._finding(pending, *different) for different in judged.told]
         for bucket, place in judged.untold.items():
             self._repeat(pending, place, bucket)
         return judged
+
+    def _singly(self, pending: _Pending) -> SingleSteps | None:
+        """The steps one by one, where there is anybody to ask about them."""
+        if self._reasons is None:
+            return None
+        position, segment = pending.position, pending.segment
+        standing = Standing.at(position.as_start(), position.state, self._readers)
+        outcomes: Any = pending.reply.results
+        return SingleSteps(standing, segment.steps, outcomes, segment.origin)
 
     def _finding(
         self, pending: _Pending, place: int, bucket: Bucket, judgement: Judgement
@@ -439,7 +459,7 @@ class Lockstep:
         self, pending: _Pending, place: int, before: Plain | None, judgement: Judgement
     ) -> list[Finding]:
         """What there is to tell of a failure that was not met by comparing."""
-        bucket = self._judge.failed(pending.answered, place, before, judgement.shadow)
+        bucket = self._judge.failed(pending.answered(), place, before, judgement.shadow)
         if bucket.count():
             return [self._finding(pending, place, bucket, judgement)]
         self._repeat(pending, place, bucket)

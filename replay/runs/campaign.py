@@ -100,6 +100,7 @@ def hunt(
         corpus=corpus,
         known_features=known_features,
         routing=under_way.collector.routing,
+        statements=under_way.statements,
     )
     return run_campaign(job, budget, under_way.collector, under_way.report, on_progress)
 
@@ -248,6 +249,7 @@ class _Campaign:
         report = self.report
         report.tally.add(lot.tally)
         report.exercised.add(lot.exercised)
+        report.weighed.add(lot.weighed)
         report.set_aside += lot.set_aside
         for reached in lot.reached:
             self._look_at(reached)

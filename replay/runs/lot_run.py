@@ -13,6 +13,7 @@ from collections.abc import Callable
 from replay.differential.lockstep import Lockstep, Tally
 from replay.differential.model import Finding, Signature
 from replay.errors import DamagedError, FailureStorm, ReplayError, fault_words
+from replay.explaining.claims.explained_steps import ExplainedSteps
 from replay.fuzzing.campaign_units import Unit
 from replay.fuzzing.generate import run_source
 from replay.fuzzing.step_source import StepSource
@@ -45,9 +46,11 @@ class LotRun:
         read: Callable[[str], Stream],
         reopen: Callable[[], tuple[Target, Target]],
         begin: Begin,
+        reasons: ExplainedSteps | None = None,
     ) -> None:
         """`reopen` gives cores that have seen nothing in the place of those in use, `begin` is
-        told of each unit."""
+        told of each unit; `reasons` are asked of each step that differs."""
+        self._reasons = reasons
         self._job = job
         self._lot = lot
         self._read = read
@@ -77,13 +80,15 @@ class LotRun:
             self._compared.storm = storm.message
         self._take_counts(self._lockstep)
         self._compared.exercised = self._exercising.hand_over()
+        if self._reasons is not None:
+            self._compared.weighed = self._reasons.hand_over()
         return self._compared
 
     def _start_on(self, targets: tuple[Target, Target]) -> None:
         self._lockstep = self._in_lockstep(targets)
 
     def _in_lockstep(self, targets: tuple[Target, Target]) -> Lockstep:
-        lockstep = Lockstep(*targets, self._job.routing)
+        lockstep = Lockstep(*targets, self._job.routing, self._reasons)
         lockstep.expect(self._met_so_far())
         lockstep.on_settled = self._exercising.take
         return lockstep

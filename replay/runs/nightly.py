@@ -76,6 +76,7 @@ def replay_corpus(under_way: Running, on_progress: Callable[[Tally], None]) -> f
         under_way.report,
         on_progress=on_progress,
         with_features=True,
+        reasons=under_way.reasons(),
     )
 
 

@@ -16,6 +16,7 @@ from replay.differential.model import Finding
 from replay.differential.probing import probe_case
 from replay.differential.uncompared import all_refused_words
 from replay.errors import FailureStorm
+from replay.explaining.claims.explained_steps import ExplainedSteps
 from replay.findings.kinship import can_tell, has_authority
 from replay.findings.store.store import StoredFinding
 from replay.findings.store.stored import CorePair
@@ -75,15 +76,17 @@ def replay_all(
     with_features: bool = False,
     on_idle: Callable[[Rejected], None] = lambda stream: None,
     drawn: Drawn = lambda segment: None,
+    reasons: ExplainedSteps | None = None,
 ) -> frozenset[str]:
     """Runs everything through both cores; stores, then minimises, what is found.
 
     All is counted in the report as it happens, so that nothing of it is lost where the run is
     interrupted. A storm of failures ends it, and is told there. Gives the features that the
     authority reached, where asked for. `drawn` tells which streams say something new
-    (coverage_counter.py), and `on_idle` is told of each of whose steps none was compared.
+    (coverage_counter.py), and `on_idle` is told of each of whose steps none was compared. `reasons`
+    are asked of each step that differs.
     """
-    lockstep = Lockstep(authority, shadow, collector.routing)
+    lockstep = Lockstep(authority, shadow, collector.routing, reasons)
     lockstep.tally = report.tally
     if expectations is not None:
         lockstep.on_end = expectations.check
@@ -114,6 +117,8 @@ def replay_all(
     finally:
         report.seconds += time.monotonic() - began
         report.exercised.add(exercising.hand_over())
+        if reasons is not None:
+            report.weighed.add(reasons.hand_over())
         collector.count_all(lockstep.repeats)
         if reached is not None:
             report.features |= reached.features

@@ -16,6 +16,7 @@ from replay.differential.lockstep import Tally
 from replay.differential.model import Verdict
 from replay.errors import ExitCode
 from replay.explaining.claims.claim import Claim
+from replay.explaining.claims.explained_steps import Weighed
 from replay.findings.account import CauseAccount
 from replay.findings.lifecycle import Status
 from replay.findings.severity import Severity, rank
@@ -103,7 +104,7 @@ class FindingLine:
 
     def group(self, *, strict: bool) -> Group:
         """Where reports show it; with `strict`, as if nothing were explained."""
-        if self.failure:
+        if self.failure and (strict or self.weaker or not self.explained_by):
             return Group.FAILURE
         if self.is_flaky:
             return Group.FLAKY
@@ -189,7 +190,8 @@ class Report:
     joined the corpus; `unread` is what lay in directories that were given and was not read;
     `recorded_cores` are those that the journals name, with how many lines name each pair.
     `fault` says in what doge-replay itself failed where that ended the run, and `set_aside` are the
-    units in which it did. With `strict` nothing counts as explained. `commands` makes those that
+    units in which it did. With `strict` nothing counts as explained. `weighed` is what steps said
+    of explanations that are statements. `commands` makes those that
     ask the same cores again. `account` has the causes, where they were looked for, and `power`
     what `doge-replay power` says, where a night measured it. `hands` are the workers that it ran
     on, where these were a cluster's.
@@ -212,6 +214,7 @@ class Report:
     unsettled: list[str] = field(default_factory=list)
     strict: bool = False
     claims: list[Claim] = field(default_factory=list)
+    weighed: Weighed = field(default_factory=Weighed)
     regressed: list[str] = field(default_factory=list)
     fixed: list[str] = field(default_factory=list)
     exercised: Exercised = field(default_factory=Exercised)
@@ -272,8 +275,12 @@ class Report:
 
     @property
     def failures(self) -> list[FindingLine]:
-        """The buckets in which a core gave no usable answer."""
-        return [line for line in self.findings if line.failure]
+        """The buckets in which a core gave no usable answer, where that is not what is said of it:
+        a statement that gives none either explains that, a person's word does not."""
+        return [line for line in self.findings if line.failure and not self._is_by_statement(line)]
+
+    def _is_by_statement(self, line: FindingLine) -> bool:
+        return bool(line.explained_by) and not line.weaker and not self.strict
 
     @property
     def rate(self) -> float:
@@ -333,6 +340,7 @@ class Report:
             "calls": self.calls(),
             "verdicts": {str(verdict): verdicts[verdict] for verdict in Verdict},
             "compared": self.tally.compared,
+            "explained": self.tally.explained,
             "uncompared": dict(sorted(self.tally.uncompared.items())),
             "rejected": [one._asdict() for one in self.rejected],
             "rejected_count": self.rejected_count,

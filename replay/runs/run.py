@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 
 from replay.differential.model import Finding
 from replay.errors import ExitCode, FailureStorm, ReplayError, Terminated, internal_fault
+from replay.explaining.claims.explained_steps import ENOUGH, ExplainedSteps, Statements
 from replay.explaining.claims.explanations import NO_EXPLANATIONS, Explanations, read_explanations
 from replay.explaining.claims.run_recheck import Seen, recheck_run
+from replay.explaining.claims.stated_claims import runnable
 from replay.findings.store.store import RunKind, RunTotals, Store
 from replay.runs.canary import check_canary, check_control
 from replay.runs.cause_cases import CauseCases, causes_to_ask
@@ -45,6 +47,19 @@ class Running:
         self.report = report
         self.explanations = explanations
         self.asks_all = False
+        self.today = datetime.now(UTC).date()
+        self.statements = self._statements()
+
+    def _statements(self) -> Statements:
+        """The explanations that are statements. What was ever fixed has to be seen when it comes
+        back, whatever was said of it before."""
+        said = () if self.report.strict else runnable(self.explanations, self.today)
+        fixed = (one.id for one in (self.store.findings() if said else ()) if one.was_fixed)
+        return Statements(said, frozenset(fixed))
+
+    def reasons(self) -> ExplainedSteps | None:
+        """Who is asked, in this process, why the shadow differs; None where nothing is said."""
+        return self.statements.for_cores(self.cores, (self.authority, self.shadow), ENOUGH)
 
     def open_minimisers(self) -> tuple[Target, Target]:
         """A pair of cores for minimising."""
@@ -90,11 +105,15 @@ class Running:
         conclusion.ask()
         recheck = recheck_run(
             self.explanations,
-            Seen(self.collector.samples, {line.id: line.occurrences for line in report.findings}),
+            Seen(
+                self.collector.samples,
+                {line.id: line.occurrences for line in report.findings},
+                report.weighed,
+            ),
             self.store,
             self.cores,
             self.settings.corpus,
-            today=datetime.now(UTC).date(),
+            today=self.today,
             everything=self.asks_all,
             routing=routing,
         )

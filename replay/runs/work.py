@@ -17,6 +17,7 @@ from replay.differential.minimising.minimiser import Minimised
 from replay.differential.model import Finding, Repeat, Signature
 from replay.differential.routing_table import NO_ROUTING, Routing
 from replay.errors import ReplayError
+from replay.explaining.claims.explained_steps import NO_STATEMENTS, Statements, Weighed
 from replay.fuzzing.campaign_units import Batch, Row
 from replay.fuzzing.plan import Plan
 from replay.runs.coverage import Exercised
@@ -31,7 +32,7 @@ class Job:
     """What all tasks of a campaign have in common: the cores, and the row of units, of which the
     streams to mutate lie in the directories `corpus`. `identities` say which cores exactly.
     `known_features` are no reason to keep a stream; `routing` is what was split and merged by
-    hand."""
+    hand, `statements` are the explanations that are asked at each step that differs."""
 
     cores: PairSpec
     identities: tuple[CoreIdentity, CoreIdentity]
@@ -39,6 +40,7 @@ class Job:
     corpus: tuple[Path, ...] = ()
     known_features: frozenset[str] = frozenset()
     routing: Routing = NO_ROUTING
+    statements: Statements = NO_STATEMENTS
 
 
 # What is handed out
@@ -128,6 +130,7 @@ class Compared:
     sampled: int = 0
     reached: list[Reached] = field(default_factory=list)
     exercised: Exercised = field(default_factory=Exercised)
+    weighed: Weighed = field(default_factory=Weighed)
     set_aside: list[SetAside] = field(default_factory=list)
     storm: str | None = None
     deaths: int = 0

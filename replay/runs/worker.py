@@ -22,6 +22,7 @@ from typing import assert_never
 from replay.differential.lockstep import Lockstep
 from replay.differential.minimising.minimiser import Minimised, minimise, shows_afresh
 from replay.errors import ENDING_SIGNALS, FailureStorm, ReplayError, internal_fault
+from replay.explaining.claims.explained_steps import ENOUGH
 from replay.fuzzing.generate import run_source
 from replay.garbage import collect_rarely
 from replay.runs.lot_run import LotRun
@@ -185,8 +186,11 @@ class Worker:
         self._targets = self._minimisers = None
 
     def _compare(self, lot: Lot) -> Compared:
-        run = LotRun(self._job, lot, self._read, self._reopened, self._watch.begin)
-        compared = run.run(self._opened())
+        targets = self._opened()
+        # Each lot anew: what is found out must not depend on the lots that came before.
+        reasons = self._job.statements.for_cores(self._job.cores, targets, ENOUGH)
+        run = LotRun(self._job, lot, self._read, self._reopened, self._watch.begin, reasons)
+        compared = run.run(targets)
         if compared.tally.breakdowns or compared.storm is not None:
             # Failures are counted until there are too many: the next lot begins to count anew.
             self._reopened()

@@ -53,6 +53,21 @@ class Standing:
             self._plain = list(self._plain())
         return self._plain
 
+    @classmethod
+    def at(cls, start: Start, plain: Plain | None, readers: Readers = OURS) -> Standing:
+        """Where some steps have been answered: `plain` is the state there, None where there were
+        none; `start` has the settings in force."""
+        if plain is None:
+            return cls(start, readers)
+        standing = cls.__new__(cls)
+        standing._readers = readers
+        standing.state, standing.untouched = start.state, False
+        standing._plain = list(plain)
+        _, *settings = start._fields
+        standing.settings = {name: getattr(start, name) for name in settings}
+        standing.due = frozenset()
+        return standing
+
     def copied(self) -> Standing:
         """One of the same content that goes its own way."""
         copy = Standing.__new__(Standing)

@@ -113,7 +113,7 @@ BUCKET = 'buckets = ["d-3f9a2c1b"]'
 BAD: dict[str, tuple[str, int, str]] = {
     # What is after the note; the line it is told of, counted from the note's first; the reason.
     "unknown key": ("event = 'FillEvent'\nfeild = 'x'", 8, "did you mean field or fields?"),
-    "no bucket in a note": ("event = 'FillEvent'", 2, "a note (it has no deviation) must name"),
+    "no bucket in a note": ("event = 'FillEvent'", 2, "(nothing in it can be run) must name"),
     "no condition": (DEVIATION, 2, "says nowhere where it applies"),
     "short id": ("buckets = ['d-3f9']", 7, '"d-3f9" is no ID'),
     "empty buckets": ("buckets = []", 7, "buckets is empty"),

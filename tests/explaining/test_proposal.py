@@ -11,9 +11,10 @@ from replay.differential.model import Signature
 from replay.errors import InputError
 from replay.explaining.claims.deviations import Deviation
 from replay.explaining.claims.explanations import parse_explanations
+from replay.explaining.claims.toml_text import toml_text
 from replay.explaining.editing.editable import EditableCore
 from replay.explaining.edits import edits_of
-from replay.explaining.search.proposal import proposal, toml_text
+from replay.explaining.search.proposal import proposal
 
 SIGNATURE = Signature("any event", "count the loss", "state.consecutive_losses_*", "value")
 

@@ -36,7 +36,8 @@ REFUSAL = frozenset({"refusal"})
 @dataclass(frozen=True, eq=False)
 class Answered:
     """One step and both answers to it. `finding` is the ID of the bucket that it was kept in, ""
-    where it was generated; `origin` says where it was met."""
+    where it was generated; `origin` says where it was met. `due` are the fields that the shadow's
+    answer names in any case, None for all."""
 
     stream: Stream
     authority: Outcome
@@ -44,6 +45,7 @@ class Answered:
     before: Plain | None
     decimals: int
     finding: str = ""
+    due: frozenset[int] | None = None
     cache: dict[Any, Any] = field(default_factory=dict, repr=False)
     known: dict[Any, Any] = field(default_factory=dict, repr=False)
 

@@ -245,6 +245,9 @@ class CorrectedCore:
             start, call = start_and_call(step.stream, documents)
             session = PythonSession(bindings)
             session.begin(start)
+            if step.due is not None and not self._reads_next:
+                # An executable gives whole states, a core that keeps its own only what changed.
+                session.expect(step.due)
             if not reads_alike:
                 return session, call
             if len(step.cache) > _KEPT:

@@ -56,12 +56,14 @@ _WHICH_RECORD = re.compile(r"\[.*?\]")
 @dataclass(frozen=True)
 class Found:
     """A cause with what speaks for it. `explains` are the steps that need it, the smallest first;
-    `doubtful` counts steps that it changes and that are not accounted for."""
+    `doubtful` counts steps that it changes and that are not accounted for. `order` is its place
+    among those in force: of two readings of the same value the first takes effect first."""
 
     id: str
     statement: Statement
     explains: tuple[Answered, ...]
     doubtful: int
+    order: int = 0
 
     @property
     def kind(self) -> CauseKind:
@@ -328,10 +330,11 @@ class Inquiry:
         self._necessity.narrow()
         self._necessity.drop_doubled()
         wrong = pool.unexplained
-        for cause in pool.causes:
+        for order, cause in enumerate(pool.causes):
             others, needs = self._necessity.needed_by(cause)
             doubtful = self._necessity.contradicted(cause, others)
-            account.causes.append(Found(cause_id(cause), cause, tuple(smallest(needs)), doubtful))
+            explains = tuple(smallest(needs))
+            account.causes.append(Found(cause_id(cause), cause, explains, doubtful, order))
         placed: set[Answered] = set()
         for place in PlaceSearch(pool, self._edits, self._clock).find(smallest(wrong)):
             steps = tuple(smallest(place.steps))

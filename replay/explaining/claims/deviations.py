@@ -22,6 +22,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from replay.errors import UsageError
+from replay.explaining.claims.toml_text import toml_text
 from replay.explaining.editing.editable import Edit, EditableCore, EditKind
 from replay.explaining.editing.rounding_calls import rounding_calls
 from replay.explaining.editing.source_map import Scope, Span, Token, one_line, tokens_of
@@ -57,7 +58,9 @@ KNOWN: Mapping[str, str] = MappingProxyType(
 
 assert set(KNOWN.values()) == set(ROUNDINGS)
 
-_KEYS = ("name", "in", "replace", "with", "every")
+KEYS = ("name", "in", "replace", "with", "every")
+"""What the table of a deviation may have."""
+
 _LONGEST = 4000
 
 
@@ -78,8 +81,8 @@ class Deviation:
     def read(cls, values: Mapping[str, Any]) -> Deviation:
         """Reads the table `[explanation.deviation]`. Raises UsageError that says what is wrong."""
         for key in values:
-            if key not in _KEYS:
-                raise UsageError(f"a deviation has no key {key!r}, only {', '.join(_KEYS)}")
+            if key not in KEYS:
+                raise UsageError(f"a deviation has no key {key!r}, only {', '.join(KEYS)}")
         functions = _texts(values, "in")
         if "name" in values:
             return cls(_known(values), functions)
@@ -97,11 +100,11 @@ class Deviation:
             raise UsageError("every must be true or false")
         return cls("", functions, replaced, by, every)
 
-    def toml(self) -> str:
+    def toml(self, header: str = "[explanation.deviation]") -> str:
         """The table as text, with its header and without a line end."""
-        lines = ["[explanation.deviation]"]
+        lines = [header]
         if self.name:
-            lines.append(f"name = {_quoted(self.name)}")
+            lines.append(f"name = {toml_text(self.name)}")
         if self.functions:
             lines.append(f"in = {_listed(self.functions)}")
         if self.replaced:
@@ -205,6 +208,16 @@ def known_deviations(core: EditableCore) -> Iterator[Deviation]:
 
 
 # --- An edit as a deviation -------------------------------------------------------------------
+
+
+def deviation_for(edit: Edit, core: EditableCore) -> Deviation | None:
+    """An edit as it is written: the known one that makes just this change, else its text; None
+    where neither can be."""
+    if edit.kind is EditKind.DEVIATION:
+        for known in known_deviations(core):
+            if known.edit(core).places == edit.places:
+                return known
+    return deviation_of(edit, core)
 
 
 def deviation_of(edit: Edit, core: EditableCore) -> Deviation | None:
@@ -343,18 +356,12 @@ def _named(functions: Sequence[str]) -> str:
     return " or ".join(functions) if functions else "the core"
 
 
-def _quoted(text: str) -> str:
-    """A basic string of TOML."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'
-
-
 def _listed(texts: Sequence[str]) -> str:
-    return f"[{', '.join(map(_quoted, texts))}]"
+    return f"[{', '.join(map(toml_text, texts))}]"
 
 
 def _one_or_many(texts: Sequence[str]) -> str:
-    return _quoted(texts[0]) if len(texts) == 1 else _listed(texts)
+    return toml_text(texts[0]) if len(texts) == 1 else _listed(texts)
 
 
-__all__ = ["KNOWN", "Deviation", "deviation_of", "known_deviations"]
+__all__ = ["KEYS", "KNOWN", "Deviation", "deviation_for", "deviation_of", "known_deviations"]

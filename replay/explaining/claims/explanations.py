@@ -11,17 +11,17 @@ from __future__ import annotations
 import datetime
 import re
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
-from replay.differential.conditions.condition import Condition, ConditionError
+from replay.differential.conditions.condition import Condition
 from replay.differential.model import DifferenceKind
 from replay.differential.signature.signature import erased
 from replay.errors import InputError, UsageError
 from replay.explaining.claims.deviations import Deviation
+from replay.explaining.claims.file_tables import Table, shown, tables_of
+from replay.explaining.claims.stated import TABLES, Stated, near
 from replay.streams.model import CALL_NAMES, RECORD_FIELDS, STATE_FIELDS
 from replay.targets.base import FailureKind
 from replay.targets.compact import ACTION_FIELDS
@@ -46,8 +46,9 @@ class Explanation:
     The condition is all of `buckets` to `where`; what is empty (or None) asks for nothing. Each of
     `event`, `rule`, `field` and `kind` names what the signature may say, `phase` the phases before
     the step; `fields` and `kinds` are all that the differences may be in and be. `at_most` bounds
-    the occurrences in one run. Without a `deviation` it is a note, the weaker kind. `line` is where
-    it begins in the file, 0 where that cannot be told.
+    the occurrences in one run. `statements` (stated.py) say themselves where they apply, so they
+    stand without a condition. With neither these nor a `deviation` it is a note, the weaker kind.
+    `line` is where it begins in the file, 0 where that cannot be told.
     """
 
     name: str
@@ -66,12 +67,13 @@ class Explanation:
     where: Condition | None = None
     at_most: int | None = None
     deviation: Deviation | None = None
+    statements: tuple[Stated, ...] = ()
     line: int = 0
 
     @property
     def is_note(self) -> bool:
         """Nothing but a person's word: nothing in it can be run."""
-        return self.deviation is None
+        return self.deviation is None and not self.statements
 
     @property
     def has_condition(self) -> bool:
@@ -125,11 +127,11 @@ def parse_explanations(text: str, file: str = "explanations.toml") -> Explanatio
         line = int(told[1]) if told else len(text.rstrip().split("\n")) if at_end else 0
         place = f"{file}:{line}" if line else file
         raise InputError(f"{place}: {error}", file=file, line=line) from error
-    top = _Table(file, "", 0, document, {})
+    top = Table(file, "", 0, document, {})
     top.only({"version", "explanation"})
     version = document.get("version", VERSION)
     if type(version) is not int or version != VERSION:
-        raise top.error("version", f"version must be {VERSION}, not {_shown(version)}")
+        raise top.error("version", f"version must be {VERSION}, not {shown(version)}")
     listed = document.get("explanation", [])
     if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
         raise top.error("explanation", "explanations are written as [[explanation]]")
@@ -137,7 +139,7 @@ def parse_explanations(text: str, file: str = "explanations.toml") -> Explanatio
         raise top.error("explanation", f"there are {len(listed):,}; at most {MAX_ENTRIES:,}")
     entries: list[Explanation] = []
     named: dict[str, int] = {}
-    for table in _tables(file, text, listed):
+    for table in tables_of(file, text, listed):
         entry = _explanation(table)
         if entry.name in named:
             raise table.error("name", f"the name is that of number {named[entry.name]} already")
@@ -146,16 +148,16 @@ def parse_explanations(text: str, file: str = "explanations.toml") -> Explanatio
     return Explanations(file, tuple(entries))
 
 
-_KEYS = frozenset(
-    {
-        *("name", "reason", "signed", "date", "expires", "at_most", "deviation"),
-        *("buckets", "event", "rule", "field", "kind", "phase", "fields", "kinds", "where"),
-    }
+_CONDITION = (
+    *("buckets", "event", "rule", "field", "kind", "phase", "fields", "kinds", "where", "at_most"),
+    "deviation",
 )
-_DEVIATION_KEYS = ("name", "in", "replace", "with", "every")
+"""What a statement that says itself where it applies cannot stand beside."""
+
+_KEYS = frozenset({"name", "reason", "signed", "date", "expires", *_CONDITION, *TABLES})
 
 
-def _explanation(table: _Table) -> Explanation:
+def _explanation(table: Table) -> Explanation:
     table.only(_KEYS)
     date, expires = table.date("date"), table.date("expires")
     if date is None:
@@ -179,24 +181,32 @@ def _explanation(table: _Table) -> Explanation:
         where=table.condition("where"),
         at_most=table.count("at_most"),
         deviation=table.deviation("deviation"),
+        statements=table.statements(),
         line=table.line,
     )
     _check(entry, table)
     return entry
 
 
-def _check(entry: Explanation, table: _Table) -> None:
+def _check(entry: Explanation, table: Table) -> None:
     """What only several keys together tell."""
     for bucket in entry.buckets:
         if not _ID.fullmatch(bucket):
-            raise table.error("buckets", f"{_shown(bucket)} is no ID: they are like d-3f9a2c1b")
+            raise table.error("buckets", f"{shown(bucket)} is no ID: they are like d-3f9a2c1b")
     for field in entry.fields:
         if not any(_covers(field, path) for path in _PATHS):
-            hint = _near(field, _PATHS)
-            raise table.error("fields", f"there is no field {_shown(field)}{hint}")
+            hint = near(field, _PATHS)
+            raise table.error("fields", f"there is no field {shown(field)}{hint}")
+    if entry.statements:
+        beside = next((key for key in _CONDITION if key in table.values), None)
+        if beside is not None:
+            raise table.error(
+                beside, f"{beside} cannot stand beside statements, which say where they apply"
+            )
+        return
     if entry.deviation is None:
         if not entry.buckets:
-            raise table.error("", "a note (it has no deviation) must name its buckets")
+            raise table.error("", "a note (nothing in it can be run) must name its buckets")
         return
     if not (entry.has_condition or entry.buckets):
         raise table.error(
@@ -236,147 +246,3 @@ _PATHS: tuple[str, ...] = tuple(
         }
     )
 )
-
-
-# --- Reading tables ---------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """A table of the file, with what it takes to say where in it something is wrong.
-
-    `title` is how messages call it, `lines` where its keys stand; both are as near as can be told.
-    """
-
-    file: str
-    title: str
-    line: int
-    values: Mapping[str, Any]
-    lines: Mapping[str, int]
-
-    def error(self, key: str, reason: str) -> InputError:
-        """What is wrong with a key ("" for the table itself), to be raised."""
-        line = self.lines.get(key, self.line)
-        place = f"{self.file}:{line}" if line else self.file
-        title = f"{self.title}: " if self.title else ""
-        return InputError(f"{place}: {title}{reason}", file=self.file, line=line)
-
-    def only(self, known: Collection[str]) -> None:
-        """Refuses keys that are not known: a misspelt condition must not widen the others."""
-        for key in self.values:
-            if key not in known:
-                raise self.error(key, f"there is no key {_shown(key)}{_near(key, known)}")
-
-    def text(self, key: str, limit: int, *, lines: bool = False) -> str:
-        """A text that must be there, on one line unless `lines`."""
-        value = self.values.get(key)
-        if value is None:
-            raise self.error("", f"{key} is missing")
-        if not isinstance(value, str):
-            raise self.error(key, f"{key} must be a text, not {_shown(value)}")
-        value = value.strip()
-        if not value:
-            raise self.error(key, f"{key} is empty")
-        if len(value) > limit:
-            raise self.error(key, f"{key} has {len(value):,} characters, more than {limit:,}")
-        if not lines and not value.isprintable():
-            raise self.error(key, f"{key} must be one line without control characters")
-        return value
-
-    def texts(self, key: str, known: Collection[str] = ()) -> tuple[str, ...]:
-        """A text or a list of them, each one of `known` where that says which there are."""
-        value = self.values.get(key)
-        if value is None:
-            return ()
-        listed = [value] if isinstance(value, str) else value
-        if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
-            raise self.error(key, f"{key} must be a text or a list of texts")
-        if not listed or not all(listed):
-            raise self.error(key, f"{key} is empty")
-        for one in listed:
-            if known and one not in known:
-                raise self.error(key, f"there is no {key} {_shown(one)}{_near(one, known)}")
-        return tuple(dict.fromkeys(listed))
-
-    def date(self, key: str) -> datetime.date | None:
-        """A date of TOML's own, without a time."""
-        value = self.values.get(key)
-        if value is not None and type(value) is not datetime.date:
-            raise self.error(
-                key, f"{key} must be a date like 2026-11-22, without quotes, not {_shown(value)}"
-            )
-        return value
-
-    def count(self, key: str) -> int | None:
-        """A whole number above 0."""
-        value = self.values.get(key)
-        if value is not None and (type(value) is not int or value < 1):
-            raise self.error(key, f"{key} must be a whole number above 0, not {_shown(value)}")
-        return value
-
-    def condition(self, key: str) -> Condition | None:
-        """A predicate (condition.py)."""
-        if key not in self.values:
-            return None
-        value = self.values[key]
-        if not isinstance(value, str) or not value.strip():
-            raise self.error(key, f"{key} must be a text with a condition in it")
-        try:
-            return Condition.parse(value)
-        except ConditionError as error:
-            raise self.error(key, f"{key}: {error.message}") from error
-
-    def deviation(self, key: str) -> Deviation | None:
-        """A change of the Python core (deviations.py)."""
-        if key not in self.values:
-            return None
-        value = self.values[key]
-        if not isinstance(value, dict):
-            raise self.error(key, f"{key} is written as a table: [explanation.{key}]")
-        for name in value:
-            if name not in _DEVIATION_KEYS:
-                hint = _near(name, _DEVIATION_KEYS)
-                raise self.error(f"{key}.{name}", f"{key} has no key {_shown(name)}{hint}")
-        try:
-            return Deviation.read(value)
-        except UsageError as error:
-            raise self.error(key, f"{key}: {error.message}") from error
-
-
-def _tables(file: str, text: str, listed: list[dict[str, Any]]) -> list[_Table]:
-    """The tables with their titles and lines. Where as many headers stand in the text as tables
-    were read, their lines are taken for right; a header within a text would make one more."""
-    found: list[tuple[int, dict[str, int]]] = []
-    section = ""
-    for number, written in enumerate(text.split("\n"), 1):
-        stripped = written.strip()
-        if re.match(r"\[\[\s*explanation\s*\]\]", stripped):
-            found.append((number, {}))
-            section = ""
-        elif re.match(r"\[\s*explanation\s*\.\s*\w+\s*\]", stripped) and found:
-            section = stripped.strip("[] \t").rpartition(".")[2].strip()
-            found[-1][1].setdefault(section, number)
-        elif found and (key := re.match(r"([A-Za-z0-9_-]+)\s*[=.]", stripped)):
-            found[-1][1].setdefault(f"{section}.{key[1]}" if section else key[1], number)
-    known = found if len(found) == len(listed) else [(0, {})] * len(listed)
-    tables = []
-    for number, (values, (line, lines)) in enumerate(zip(listed, known, strict=True), 1):
-        name = values.get("name")
-        title = f"[[explanation]] number {number}"
-        title += f" {_shown(name)}" if isinstance(name, str) else ""
-        tables.append(_Table(file, title, line, values, lines))
-    return tables
-
-
-def _shown(value: object) -> str:
-    """A value in a message: quoted, on one line, not endless."""
-    text = f'"{value}"' if isinstance(value, str) and value.isprintable() else repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def _near(name: str, known: Collection[str]) -> str:
-    """What may have been meant, or all that there is."""
-    near = get_close_matches(name, sorted(known), n=2, cutoff=0.6)
-    if near:
-        return f"; did you mean {' or '.join(near)}?"
-    return f" (there are {', '.join(sorted(known))})" if len(known) <= 20 else ""

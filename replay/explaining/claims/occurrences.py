@@ -15,6 +15,7 @@ from replay.differential.compare import compare, equal, refusal_text
 from replay.differential.conditions.facts import config_at
 from replay.differential.model import Finding
 from replay.differential.signature.signature import root_of
+from replay.differential.single_steps import SingleStep, SingleSteps
 from replay.explaining.evidence.kept import alone
 from replay.explaining.evidence.passages import (
     Passage,
@@ -25,8 +26,18 @@ from replay.explaining.evidence.passages import (
     replies,
 )
 from replay.streams.model import Document
-from replay.targets.base import Failure, FailureKind, Outcome, StepResult, Target, Work, is_refusal
+from replay.targets.base import (
+    Failure,
+    FailureKind,
+    Outcome,
+    RefusalKind,
+    StepResult,
+    Target,
+    Work,
+    is_refusal,
+)
 from replay.targets.compact import Plain
+from replay.targets.cursor import Standing
 from replay.targets.readers import readers_of
 
 MAX_SHORT = 80
@@ -44,7 +55,8 @@ class Occurrence:
     """A finding with what it takes to ask another core the same.
 
     `passage` is its last step alone; None where the authority does not give the answer that it gave
-    when the finding was made. `before` is the state that the call started from, None where none
+    when the finding was made. `single` is the same for who puts several statements in force at
+    once. `before` is the state that the call started from, None where none
     could be read, and `config` the document in force.
     """
 
@@ -52,6 +64,7 @@ class Occurrence:
     passage: Passage | None
     before: Plain | None
     config: Document
+    single: SingleStep | None = None
 
 
 def prepared(finding: Finding, authority: Target) -> Occurrence:
@@ -73,7 +86,16 @@ def prepared(finding: Finding, authority: Target) -> Occurrence:
     before, decimals = passage.befores[0]
     if not _alike(outcomes[-1], finding.authority, before, decimals):
         return Occurrence(finding, None, before, config)
-    return Occurrence(finding, passage, before, config)
+    singly = SingleSteps(Standing(case.start, readers), case.steps, outcomes, case.origin)
+    single = singly.at(last, as_said(finding.shadow), before, decimals)
+    return Occurrence(finding, passage, before, config, single)
+
+
+def as_said(shadow: StepResult) -> StepResult:
+    """What the shadow said, where that was taken for a failure: a refusal."""
+    if isinstance(shadow, Failure) and shadow.kind is FailureKind.REFUSED:
+        return [str(RefusalKind.ERROR), shadow.detail]
+    return shadow
 
 
 def _alike(answer: Outcome, former: StepResult, before: Plain | None, decimals: int) -> bool:

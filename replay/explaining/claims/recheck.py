@@ -18,9 +18,12 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from replay.errors import TargetError
+from replay.explaining.causes.statement import Edited, canonical_edit
 from replay.explaining.claims.claim import Claim
+from replay.explaining.claims.explained_steps import ExplainedSteps, Weighed
 from replay.explaining.claims.explanations import Explanations
 from replay.explaining.claims.reproduction import as_authority, misses, together
+from replay.explaining.claims.stated_claims import StatedClaims
 from replay.explaining.claims.trial import Bucket, Key, Trial, by_bucket, listed, times
 from replay.explaining.editing.editable import EditableCore
 from replay.explaining.evidence.passages import Passage
@@ -56,27 +59,39 @@ def judge(
     *,
     complete: bool,
     agreed: Callable[[], Sequence[Passage]] = tuple,
+    steps: ExplainedSteps | None = None,
+    met: Weighed | None = None,
 ) -> Judgement:
     """Judges all explanations on all buckets.
 
     `core` is what deviations are made in, None where none is needed. `complete` says that
     everything stored was run again, so that an explanation that nothing meets has had its day.
     `agreed` gives a sample of steps on which the cores agree; asked for only where it is needed.
+    `steps` asks what all statements come to together, None where there are none, and `met` is what
+    the run itself has found of them.
     """
-    trials = [Trial(entry) for entry in explanations.entries]
+    trials = [Trial(entry) for entry in explanations.entries if not entry.statements]
+    entries = [entry for entry in explanations.entries if entry.statements]
+    stated = StatedClaims(entries, today, met or Weighed(), steps)
     for trial in trials:
         trial.match(buckets, today)
     if core is not None:
         _run(trials, core)
-        reproducing = [trial for trial in trials if trial.reproduces]
-        sample = agreed() if reproducing else ()
-        for trial in reproducing:
-            trial.look_elsewhere(core, sample)
+    for bucket in buckets:
+        _ask_statements(stated, bucket, trials)
+    reproducing = [trial for trial in trials if trial.reproduces]
+    sample = agreed() if reproducing or stated.is_to_run else ()
+    for trial in reproducing:
+        assert core is not None
+        trial.look_elsewhere(core, sample)
+    stated.look_elsewhere(sample)
     for trial in trials:
         trial.weigh(complete=complete)
+    claims = {trial.entry.name: trial.claim() for trial in trials}
+    claims |= {claim.name: claim for claim in stated.claims(complete=complete)}
     return Judgement(
-        tuple(trial.claim() for trial in trials),
-        {bucket.id: _explained(bucket, trials) for bucket in buckets},
+        tuple(claims[entry.name] for entry in explanations.entries),
+        {bucket.id: _explained(bucket, trials, stated, explanations) for bucket in buckets},
     )
 
 
@@ -148,12 +163,31 @@ def _reproduced(group: Sequence[Trial], keys: Sequence[Key], core: EditableCore)
     return found
 
 
+def _ask_statements(stated: StatedClaims, bucket: Bucket, trials: Sequence[Trial]) -> None:
+    """Asks the statements about each occurrence that no deviation reproduces by itself; then beside
+    the deviations that speak of it."""
+    for place in range(len(bucket.occurrences)):
+        key = bucket.id, place
+        here = [one for one in trials if one.edit is not None and one.ok and key in one.met]
+        if any(key not in one.missed or key in one.helped for one in here):
+            continue
+        edits = [one.edit for one in here if one.edit is not None]
+        if stated.ask(bucket, place) or not edits:
+            continue
+        beside = [Edited(edit, canonical_edit(edit)) for edit in edits]
+        if stated.ask(bucket, place, beside):
+            for trial in here:
+                trial.helped[key] = stated.by[key]
+
+
 # --- What becomes of a bucket -----------------------------------------------------------------
 
 
-def _explained(bucket: Bucket, trials: Sequence[Trial]) -> Explained:
+def _explained(
+    bucket: Bucket, trials: Sequence[Trial], stated: StatedClaims, explanations: Explanations
+) -> Explained:
     """By what all known occurrences of a bucket are explained."""
-    holding = {trial.entry.name for trial in trials if trial.ok}
+    holding = {trial.entry.name for trial in trials if trial.ok} | stated.holding
     used: set[str] = set()
     weaker = False
     left: list[int] = []
@@ -163,9 +197,12 @@ def _explained(bucket: Bucket, trials: Sequence[Trial]) -> Explained:
             t for t in here if not t.entry.is_note and _supports(t, bucket.id, place, holding)
         ]
         notes = [t for t in here if t.entry.is_note]
+        by = stated.by.get((bucket.id, place), ())
         if strong:
             first = strong[0]
             used |= {first.entry.name, *first.helped.get((bucket.id, place), ())}
+        elif by and holding.issuperset(by):
+            used.update(by)
         elif notes:
             used.add(notes[0].entry.name)
             weaker = True
@@ -173,7 +210,8 @@ def _explained(bucket: Bucket, trials: Sequence[Trial]) -> Explained:
             left.append(place)
     if left or not bucket.occurrences:
         return Explained(missing=_missing(bucket, left, trials))
-    return Explained(tuple(t.entry.name for t in trials if t.entry.name in used), weaker)
+    names = (entry.name for entry in explanations.entries)
+    return Explained(tuple(name for name in names if name in used), weaker)
 
 
 def _supports(trial: Trial, identity: str, place: int, holding: set[str]) -> bool:

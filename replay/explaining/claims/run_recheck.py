@@ -18,10 +18,11 @@ from replay.differential.model import Finding, Signature
 from replay.differential.routing_table import NO_ROUTING, Routing
 from replay.errors import FailureStorm
 from replay.explaining.claims.claim import Claim
+from replay.explaining.claims.explained_steps import Statements, Weighed, source_of
 from replay.explaining.claims.explanations import Explanations
 from replay.explaining.claims.occurrences import Occurrence, prepared
 from replay.explaining.claims.recheck import Bucket, Explained, judge
-from replay.explaining.editing.editable import EditableCore
+from replay.explaining.claims.stated_claims import runnable
 from replay.explaining.evidence.kept import cases_of
 from replay.explaining.evidence.passages import Passage, Witness
 from replay.explaining.evidence.supply import corpus_streams, planned_streams
@@ -45,10 +46,12 @@ core that hangs costs its deadline each time."""
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a run has met: findings with their cases, by ID, and how often each was met."""
+    """What a run has met: findings with their cases, by ID, and how often each was met; and what
+    it found of explanations that are statements, at the steps that these explain."""
 
     samples: Mapping[str, Sequence[Finding]]
     counts: Mapping[str, int]
+    weighed: Weighed = field(default_factory=Weighed)
 
 
 NOTHING_SEEN = Seen({}, {})
@@ -99,8 +102,9 @@ def recheck_run(
         failures = [one for one in wanted if one.signature.failure and one.id not in seen.samples]
         again.run_failures(failures, cores)
         buckets = _buckets(seen, again.found, flaky, authority)
-        needs_core = any(one.deviation is not None for one in explanations.entries)
-        core = _source(cores.authority, authority) if needs_core and buckets else None
+        needs_core = any(one.deviation is not None for one in explanations.entries) and buckets
+        core = source_of(cores.authority, authority.identity) if needs_core else None
+        statements = Statements(runnable(explanations, today))
         judgement = judge(
             explanations,
             buckets,
@@ -108,15 +112,10 @@ def recheck_run(
             today,
             complete=everything and again.complete,
             agreed=lambda: _agreed(corpora, authority, shadow),
+            steps=statements.for_cores(cores, (authority, shadow)),
+            met=seen.weighed,
         )
     return Recheck(judgement.claims, judgement.buckets, tuple(again.found), again.complete)
-
-
-def _source(spec: str, authority: Target) -> EditableCore:
-    """What deviations are made in: the authority, where it is written in Python, else our core,
-    which then has to answer as the authority does."""
-    is_python = authority.identity.kind in ("python", "module")
-    return EditableCore.open(spec if is_python else "python")
 
 
 class _Again:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import datetime
 
 from replay.differential.model import Signature
-from replay.explaining.claims.deviations import Deviation, deviation_of, known_deviations
-from replay.explaining.editing.editable import Edit, EditableCore, EditKind
-
-MAX_NAME = 80
+from replay.explaining.claims.deviations import deviation_for
+from replay.explaining.claims.statement_block import short_name, unsigned_head
+from replay.explaining.claims.toml_text import toml_text
+from replay.explaining.editing.editable import Edit, EditableCore
 
 
 def proposal(
@@ -29,17 +29,10 @@ def proposal(
     The condition is the signature, and `where` if it holds nowhere else; of a part that was split
     off by hand, which a signature alone does not tell apart, the ID. The date is today's (UTC).
     """
-    deviation = _known(core, edit) or deviation_of(edit, core)
+    deviation = deviation_for(edit, core)
     if deviation is None:
         return ""
-    lines = [
-        "[[explanation]]",
-        f"name = {toml_text(_name(identity, signature))}",
-        'reason = ""           # why the shadow may differ like this, or until when it will',
-        'signed = ""           # who says so',
-        f"date = {today or datetime.datetime.now(datetime.UTC).date()}   # the day it is signed",
-        "# expires = 2026-12-31",
-    ]
+    lines = unsigned_head(_name(identity, signature), today)
     if signature.part:
         lines.append(f"buckets = [{toml_text(identity)}]")
     else:
@@ -52,29 +45,5 @@ def proposal(
     return "\n".join([*lines, "", deviation.toml()])
 
 
-def _known(core: EditableCore, edit: Edit) -> Deviation | None:
-    """The deviation that has a name and makes just this change."""
-    if edit.kind is not EditKind.DEVIATION:
-        return None
-    known = known_deviations(core)
-    return next((one for one in known if one.edit(core).places == edit.places), None)
-
-
 def _name(identity: str, signature: Signature) -> str:
-    name = f"{identity}: {signature.rule or signature.event}, {signature.field}"
-    name = "".join(character if character.isprintable() else "?" for character in name)
-    return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 3]}..."
-
-
-def toml_text(text: str) -> str:
-    """A text as a basic string of TOML, everything in it that is not printable written out."""
-    return '"' + "".join(map(_escaped, text)) + '"'
-
-
-def _escaped(character: str) -> str:
-    if character in '"\\':
-        return f"\\{character}"
-    if character.isprintable():
-        return character
-    code = ord(character)
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return short_name(f"{identity}: {signature.rule or signature.event}, {signature.field}")

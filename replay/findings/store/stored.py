@@ -239,6 +239,11 @@ class StoredFinding:
         """Where it stands among others: smaller is worse (severity.py)."""
         return rank(self.severity, self.hot)
 
+    @property
+    def was_fixed(self) -> bool:
+        """Whether it was ever found to be gone, though it may have come back."""
+        return any(entry.status is Status.FIXED for entry in self.history)
+
     @cached_property
     def history(self) -> tuple[HistoryEntry, ...]:
         """All that was ever said about it, oldest first."""

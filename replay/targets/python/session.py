@@ -7,7 +7,7 @@ which costs a microsecond, and only what changed is written down.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import compress
 from operator import is_not
 from typing import Any
@@ -100,6 +100,11 @@ class PythonSession:
         if not isinstance(self._state, Refused):
             self._values = values_of(self._state)
             self._due = set(_INDICES)
+
+    def expect(self, due: Collection[int]) -> None:
+        """The fields that the next delta names in any case are these, and not all of them: those of
+        a stream that began long before."""
+        self._due = set(due) if self.state is not None else set()
 
     @staticmethod
     def _read(reader: Callable[[Any], Any], document: Any) -> Any:

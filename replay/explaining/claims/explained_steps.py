@@ -1,0 +1,264 @@
+"""The authority corrected by all explanations that are statements, held against single steps.
+
+A step is explained where the Python core gives the shadow's whole answer with all of them in force,
+each as it applies. Where it does not, one of them may not be so any more: without that one the
+answer may be right, and then it speaks against it. What neither gives is not explained, whatever
+else is known of the shadow.
+
+Of each explanation it is found out at how many steps it was needed: one that is not needed anywhere
+has had its day.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from replay.differential.single_steps import SingleStep
+from replay.errors import ReplayError
+from replay.explaining.causes.answered import Answered
+from replay.explaining.causes.corrected import CorrectedCore, may_agree
+from replay.explaining.causes.statement import Edited, Statement
+from replay.explaining.claims.stated import Stated, in_force
+from replay.explaining.editing.editable import EditableCore
+from replay.streams.model import call_name
+from replay.targets.base import (
+    CoreIdentity,
+    Failure,
+    RefusalKind,
+    StepResult,
+    Target,
+    is_refusal,
+)
+from replay.targets.pair import PairSpec
+
+ENOUGH = 50
+"""Steps at which an explanation was needed, after which a run looks for no more of them."""
+
+LOOKED_THROUGH = 200
+"""Steps that stay unexplained of which it is found out whether one explanation is in the way."""
+
+
+class Said(NamedTuple):
+    """One explanation as far as it can be run."""
+
+    name: str
+    statements: tuple[Stated, ...]
+
+
+@dataclass(slots=True)
+class Weighed:
+    """What steps say of explanations, by name: at how many each was needed, and how many speak
+    against it, with the first of these in words."""
+
+    needed: Counter[str] = field(default_factory=Counter)
+    against: Counter[str] = field(default_factory=Counter)
+    first: dict[str, str] = field(default_factory=dict)
+
+    def add(self, other: Weighed) -> None:
+        """Takes in what other steps said."""
+        self.needed.update(other.needed)
+        self.against.update(other.against)
+        self.first = {**other.first, **self.first}
+
+    def speaks_against(self, name: str, step: Answered) -> None:
+        """Counts a step that speaks against an explanation."""
+        self.against[name] += 1
+        self.first.setdefault(name, f"{call_name(step.stream.steps[0].call)} of {step.origin}")
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """All explanations that are statements, as processes hand them on. `not_for` are buckets that
+    are to be looked at again, whatever is said of them."""
+
+    said: tuple[Said, ...] = ()
+    not_for: frozenset[str] = frozenset()
+
+    def for_cores(
+        self, cores: PairSpec, targets: tuple[Target, Target], enough: int | None = None
+    ) -> ExplainedSteps | None:
+        """Who is asked about the steps of these cores, which are open; None where nothing is
+        said."""
+        if not self.said:
+            return None
+        authority, shadow = (target.identity for target in targets)
+        return ExplainedSteps(
+            source_of(cores.authority, authority),
+            shadow,
+            self.said,
+            is_model=_is_model(authority),
+            not_for=self.not_for,
+            enough=enough,
+        )
+
+
+NO_STATEMENTS = Statements()
+
+
+def _is_model(authority: CoreIdentity) -> bool:
+    """Whether our own core stands for an authority that is not written in Python."""
+    return authority.kind not in ("python", "module")
+
+
+def source_of(spec: str, authority: CoreIdentity) -> EditableCore:
+    """What edits are made in: the authority, where it is written in Python, else our core, which
+    then has to answer as the authority does."""
+    return EditableCore.open("python" if _is_model(authority) else spec)
+
+
+class ExplainedSteps:
+    """Asks the corrected authority about single steps (differential/single_steps.py).
+
+    `inapplicable` says of explanations that cannot be put in force why not. What was found out is
+    in `weighed`: which explanations a step needs is looked for until each was needed at `enough`
+    steps, or always. `is_model` says that the core only stands for the authority.
+    """
+
+    def __init__(
+        self,
+        core: EditableCore,
+        shadow: CoreIdentity,
+        said: Sequence[Said],
+        *,
+        is_model: bool,
+        not_for: frozenset[str] = frozenset(),
+        enough: int | None = None,
+    ) -> None:
+        self.not_for = not_for
+        self._enough = enough
+        self.weighed = Weighed()
+        self.inapplicable: dict[str, str] = {}
+        reads_next = shadow.kind == "executable" and "replay" not in shadow.methods
+        self._corrected = CorrectedCore(core, reads_next=reads_next)
+        self._is_model = is_model
+        self._in_force: dict[str, tuple[Statement, ...]] = {}
+        for one in said:
+            self._put_in_force(one, core)
+        self._needed_at: Counter[str] = Counter()
+        self._aside: list[str] = []
+        self._looked_through = 0
+
+    def _put_in_force(self, said: Said, core: EditableCore) -> None:
+        before = [one for statements in self._in_force.values() for one in statements]
+        try:
+            statements = tuple(in_force(one, core) for one in said.statements)
+            edits = (one.edit for one in (*before, *statements) if isinstance(one, Edited))
+            self._corrected.force(frozenset(edits))
+        except ReplayError as error:
+            self.inapplicable[said.name] = error.message
+        else:
+            self._in_force[said.name] = statements
+
+    def hand_over(self) -> Weighed:
+        """What was found out since this was last asked."""
+        weighed, self.weighed = self.weighed, Weighed()
+        return weighed
+
+    # --- Steps at which the cores differ --------------------------------------------------------
+
+    def explains(self, step: SingleStep) -> bool:
+        """Whether the corrected authority gives the shadow's whole answer."""
+        return bool(self.by_which(step))
+
+    def by_which(self, step: SingleStep, beside: Sequence[Statement] = ()) -> tuple[str, ...]:
+        """The explanations by which a step is explained, as far as it was found out which of them
+        are needed; none where it is not explained. `beside` are statements that are in force
+        there, too."""
+        answered = _answered(step)
+        if not self._in_force or (self._is_model and not self._is_authority(answered)):
+            return ()
+        names = self._that_give(answered, beside)
+        return () if names is None else self._needed(names, answered, beside)
+
+    def _that_give(self, step: Answered, beside: Sequence[Statement]) -> list[str] | None:
+        """Explanations that give the shadow's answer: all, or all but what is not so here."""
+        names = list(self._in_force)
+        if self._gives(names, step, beside):
+            return names
+        for aside in self._aside:
+            if self._is_right_without(aside, names, step, beside):
+                return [name for name in names if name != aside]
+        if self._looked_through >= LOOKED_THROUGH:
+            return None
+        self._looked_through += 1
+        for name in names:
+            if name not in self._aside and self._is_right_without(name, names, step, beside):
+                self._aside.append(name)
+                return [other for other in names if other != name]
+        return None
+
+    def _is_right_without(
+        self, name: str, names: Sequence[str], step: Answered, beside: Sequence[Statement]
+    ) -> bool:
+        if not self._gives([other for other in names if other != name], step, beside):
+            return False
+        self.weighed.speaks_against(name, step)
+        return True
+
+    def _needed(
+        self, names: list[str], step: Answered, beside: Sequence[Statement]
+    ) -> tuple[str, ...]:
+        """Those of the names that are needed, as far as that is not known of them already: without
+        them the answer is another. Of two that say the same the first is."""
+        enough = self._enough
+        pending = [name for name in names if enough is None or self._needed_at[name] < enough]
+        known = [name for name in names if name not in pending]
+        if pending and not self._gives(known, step, beside):
+            for name in reversed(pending):
+                rest = [other for other in names if other != name]
+                if self._gives(rest, step, beside):
+                    names = rest
+            found = [name for name in pending if name in names]
+            self._needed_at.update(found)
+            self.weighed.needed.update(found)
+            return tuple(found)
+        return tuple(known)
+
+    # --- Steps on which they agree --------------------------------------------------------------
+
+    def hold_against(self, step: SingleStep) -> None:
+        """Notes which explanations make something else of a step on which the cores agree."""
+        answered = _answered(step)
+        if self._is_model and not self._is_authority(answered):
+            return
+        right: list[str] = []
+        if self._gives(list(self._in_force), answered):
+            return
+        for name in self._in_force:
+            if self._gives([*right, name], answered):
+                right.append(name)
+            else:
+                self.weighed.speaks_against(name, answered)
+
+    # --- Asking ---------------------------------------------------------------------------------
+
+    def _gives(
+        self, names: Sequence[str], step: Answered, beside: Sequence[Statement] = ()
+    ) -> bool:
+        """Whether the core gives the shadow's answer with these in force."""
+        statements = [*beside, *(one for name in names for one in self._in_force[name])]
+        (answer,) = self._corrected.answers(statements, [step])
+        return not step.left(answer, refusals_agree=_is_of_values(step, answer))
+
+    def _is_authority(self, step: Answered) -> bool:
+        (answer,) = self._corrected.answers((), [step])
+        return not replace(step, shadow=step.authority).left(answer, refusals_agree=True)
+
+
+def _is_of_values(step: Answered, answer: StepResult) -> bool:
+    """Whether a refusal may be taken for the shadow's: not where an edit makes the core raise just
+    anything."""
+    if may_agree(step, answer):
+        return True
+    return not isinstance(answer, Failure) and (
+        is_refusal(answer) and answer[0] == RefusalKind.ARITHMETIC
+    )
+
+
+def _answered(step: SingleStep) -> Answered:
+    return Answered(
+        step.stream, step.authority, step.shadow, step.before, step.decimals, due=step.due
+    )

@@ -1,0 +1,129 @@
+"""Statements about the shadow as explanations.toml has them: edits, readings, writings, conditions.
+
+    [[explanation.edit]]            # the core's source reads otherwise (deviations.py)
+    in = ["exit_price"]
+    name = "rounds by scaling"
+
+    [[explanation.reading]]         # a value is taken for another before the core reads it
+    value = "a fraction"
+    in = "state.**"
+    kind = "int"
+    is = "cut to an int"
+
+    [[explanation.writing]]         # a value is written otherwise in the answer
+    value = "NaN"
+    in = "**"
+    is = "taken for null"
+
+    [[explanation.condition]]       # no answer comes at all
+    value = "an infinity"
+    in = "config.**"
+    is = "refused"
+
+All of one explanation are in force together. Nothing here is code but an edit, and nothing is run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import Any, Final, TypeVar, assert_never
+
+from replay.errors import UsageError
+from replay.explaining.causes.statement import (
+    CauseKind,
+    Edited,
+    Reading,
+    Statement,
+    Writing,
+    canonical_edit,
+)
+from replay.explaining.causes.takings import ENDS, VALUES, Sort, Taking
+from replay.explaining.claims.deviations import Deviation
+from replay.explaining.claims.field_patterns import kind_word, pattern_of, pattern_text
+from replay.explaining.claims.toml_text import toml_text
+from replay.explaining.editing.editable import EditableCore
+
+T = TypeVar("T", bound=StrEnum)
+
+Stated = Deviation | Reading | Writing
+"""A statement as data: an edit is what the file says of it, which a core has to have."""
+
+TABLES: Final = (CauseKind.CONDITION, CauseKind.READING, CauseKind.EDIT, CauseKind.WRITING)
+"""The tables of an explanation that are statements, in the order in which they take effect."""
+
+_KEYS: Final = ("value", "in", "kind", "is")
+
+
+def stated_in(table: CauseKind, values: Mapping[str, Any]) -> Stated:
+    """One table as a statement. Raises UsageError that says what is wrong."""
+    if table is CauseKind.EDIT:
+        return Deviation.read(values)
+    for key in values:
+        if key not in _KEYS:
+            raise UsageError(f"there is no key {key!r}{near(key, _KEYS)}")
+    pattern = pattern_of(_text(values, "in"), _text(values, "kind") if "kind" in values else "")
+    sort = _one_of(Sort, values, "value", tuple(Sort))
+    is_condition = table is CauseKind.CONDITION
+    taking = _one_of(Taking, values, "is", ENDS if is_condition else VALUES)
+    if table is CauseKind.WRITING:
+        return Writing(pattern, sort, taking)
+    return Reading(pattern, sort, taking)
+
+
+def table_of(stated: Stated) -> CauseKind:
+    """The table that a statement stands in."""
+    return CauseKind.EDIT if isinstance(stated, Deviation) else stated.kind
+
+
+def stated_toml(stated: Stated) -> str:
+    """A statement as its table, with its header and without a line end."""
+    match stated:
+        case Deviation():
+            return stated.toml(f"[[explanation.{CauseKind.EDIT}]]")
+        case Reading() | Writing():
+            pairs = [
+                ("value", str(stated.sort)),
+                ("in", pattern_text(stated.pattern)),
+                ("kind", kind_word(stated.pattern)),
+                ("is", str(stated.taking)),
+            ]
+            lines = [f"{key} = {toml_text(text)}" for key, text in pairs if text]
+            return "\n".join([f"[[explanation.{stated.kind}]]", *lines])
+    assert_never(stated)
+
+
+def in_force(stated: Stated, core: EditableCore) -> Statement:
+    """A statement as it is put in force in a core. Raises UsageError where an edit is not there."""
+    if not isinstance(stated, Deviation):
+        return stated
+    edit = stated.edit(core)
+    return Edited(edit, canonical_edit(edit))
+
+
+def near(name: str, known: Collection[str]) -> str:
+    """What may have been meant, or all that there is."""
+    found = get_close_matches(name, sorted(known), n=2, cutoff=0.6)
+    if found:
+        return f"; did you mean {' or '.join(found)}?"
+    return f" (there are {', '.join(sorted(known))})" if len(known) <= 20 else ""
+
+
+def _text(values: Mapping[str, Any], key: str) -> str:
+    if key not in values:
+        raise UsageError(f"{key} is missing")
+    value = values[key]
+    if not isinstance(value, str) or not value:
+        raise UsageError(f"{key} must be a text")
+    return value
+
+
+def _one_of(kind: type[T], values: Mapping[str, Any], key: str, allowed: Collection[T]) -> T:
+    text = _text(values, key)
+    if text not in allowed:
+        raise UsageError(f"{key} cannot be {text!r}{near(text, [str(one) for one in allowed])}")
+    return kind(text)
+
+
+__all__ = ["TABLES", "Stated", "in_force", "near", "stated_in", "stated_toml", "table_of"]
