@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import NamedTuple
 
 from replay.differential.single_steps import SingleStep
@@ -23,19 +24,23 @@ from replay.explaining.causes.corrected import CorrectedCore, may_agree
 from replay.explaining.causes.statement import Edited, Statement
 from replay.explaining.claims.stated import Stated, in_force
 from replay.explaining.editing.editable import EditableCore
-from replay.streams.model import call_name
+from replay.streams.model import CYCLES, STATE_FIELDS, call_name
 from replay.targets.base import (
     CoreIdentity,
     Failure,
+    Outcome,
     RefusalKind,
     StepResult,
     Target,
     is_refusal,
 )
+from replay.targets.compact import Plain, apply_delta
 from replay.targets.pair import PairSpec
 
 ENOUGH = 50
 """Steps at which an explanation was needed, after which a run looks for no more of them."""
+
+_HISTORY = f"state.{STATE_FIELDS[CYCLES]}"
 
 LOOKED_THROUGH = 200
 """Steps that stay unexplained of which it is found out whether one explanation is in the way."""
@@ -131,8 +136,8 @@ class ExplainedSteps:
         self._enough = enough
         self.weighed = Weighed()
         self.inapplicable: dict[str, str] = {}
-        reads_next = shadow.kind == "executable" and "replay" not in shadow.methods
-        self._corrected = CorrectedCore(core, reads_next=reads_next)
+        self._reads_next = shadow.kind == "executable" and "replay" not in shadow.methods
+        self._corrected = CorrectedCore(core, reads_next=self._reads_next)
         self._is_model = is_model
         self._in_force: dict[str, tuple[Statement, ...]] = {}
         for one in said:
@@ -241,7 +246,10 @@ class ExplainedSteps:
         """Whether the core gives the shadow's answer with these in force."""
         statements = [*beside, *(one for name in names for one in self._in_force[name])]
         (answer,) = self._corrected.answers(statements, [step])
-        return not step.left(answer, refusals_agree=_is_of_values(step, answer))
+        left = step.left(answer, refusals_agree=_is_of_values(step, answer))
+        if left and self._reads_next and all(path.startswith(_HISTORY) for path in left):
+            left = step.left(_with_unsent(answer, step), refusals_agree=True)
+        return not left
 
     def _is_authority(self, step: Answered) -> bool:
         (answer,) = self._corrected.answers((), [step])
@@ -256,6 +264,31 @@ def _is_of_values(step: Answered, answer: StepResult) -> bool:
     return not isinstance(answer, Failure) and (
         is_refusal(answer) and answer[0] == RefusalKind.ARITHMETIC
     )
+
+
+def _with_unsent(answer: StepResult, step: Answered) -> StepResult:
+    """An answer with those old records of the history as they were that the shadow gave back as
+    they were, up to the first that it did not: an executable is not handed all of a long one."""
+    theirs, before = step.shadow, step.before
+    if before is None or step.due is None or CYCLES in step.due:
+        return answer
+    if any(isinstance(one, Failure) or is_refusal(one) for one in (answer, theirs)):
+        return answer
+    assert not isinstance(answer, Failure)
+    assert not isinstance(theirs, Failure)
+    former = before[CYCLES][:]
+    records = [_after(before, one)[CYCLES][:] for one in (answer, theirs)]
+    alike = zip(former, records[1], strict=False)
+    same = sum(1 for _ in takewhile(lambda pair: repr(pair[0]) == repr(pair[1]), alike))
+    delta = dict(zip(answer[0][::2], answer[0][1::2], strict=True))
+    delta[CYCLES] = [same, records[0][same:]]
+    return [[part for item in sorted(delta.items()) for part in item], *answer[1:]]
+
+
+def _after(before: Plain, answer: Outcome) -> Plain:
+    after = list(before)
+    apply_delta(after, answer[0])
+    return after
 
 
 def _answered(step: SingleStep) -> Answered:

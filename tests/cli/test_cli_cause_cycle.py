@@ -1,0 +1,84 @@
+"""The life of causes in explanations.toml: found in a red night, written, signed, and then one
+mended and one added. Real nights of a port with switches, with seeds."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from cli_support import Ran, doge
+from support.ports.making import executable
+
+SWITCHES = ("break-even-is-a-loss", "fractions-are-cut", "infinite-config-is-refused")
+"""An edit, a reading, a condition."""
+
+
+def _night(folder: Path, switches: tuple[str, ...], seed: int, *more: object) -> Ran:
+    shadow = executable(folder / "shadow", switches)
+    corpus = folder / "corpus"
+    return doge(folder, "nightly", "--minutes", 60, "--max-transitions", 1000, "--seed", seed,
+                "--jobs", 1, "--causes", 0, "--corpus", corpus, "--shadow", shadow, "--json",
+                *more)  # fmt: skip
+
+
+def _causes(folder: Path, *more: object) -> Ran:
+    return doge(folder, "causes", "--seconds", 300, "--shadow", folder / "shadow" / "port", *more)
+
+
+@pytest.fixture(scope="module")
+def signed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which a red night was, and its causes were written and signed."""
+    folder = tmp_path_factory.mktemp("cycle") / "f"
+    folder.mkdir()
+    night = _night(folder, SWITCHES, 1)
+    assert night.code == 1
+    assert night.json["explained"] == 0
+    causes = _causes(folder, "--generate", 600, "--write", "explanations.toml", "--json").json
+    assert sorted(cause["kind"] for cause in causes["causes"]) == ["condition", "edit", "reading"]
+    file = folder / "explanations.toml"
+    text = file.read_text("utf-8")
+    assert all(cause["block"] in text for cause in causes["causes"])
+    refused = doge(folder, "explanations", "--shadow", folder / "shadow" / "port")
+    assert (refused.code, "reason is empty" in refused.err) == (2, True)
+    text = text.replace('reason = ""', 'reason = "agreed"').replace('signed = ""', 'signed = "Ada"')
+    file.write_text(text, "utf-8")
+    return folder
+
+
+@pytest.fixture
+def here(signed: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "f"
+    shutil.copytree(signed, folder)
+    return folder
+
+
+def test_the_next_night_is_green_whatever_it_draws(here: Path) -> None:
+    night = _night(here, SWITCHES, 2).json
+    assert (night["exit"], night["groups"]["new"], night["failed_steps"]) == (0, [], [])
+    assert len(night["claims"]) == 3
+    assert all(claim["ok"] and claim["checked"] for claim in night["claims"])
+    assert night["explained"] > 20
+    assert _night(here, SWITCHES, 2, "--strict").code == 1
+
+
+def test_once_one_is_mended_its_explanation_matches_nothing(here: Path) -> None:
+    night = _night(here, SWITCHES[1:], 3).json
+    assert night["exit"] == 1
+    (failing,) = [claim for claim in night["claims"] if not claim["ok"]]
+    assert "net <= 0" in failing["name"]
+    assert failing["why"].startswith("matches nothing: no step in this run, nor any stored case")
+    assert night["groups"]["new"] == night["groups"]["known"] == []
+    # The cause itself: none of its cases differs.
+    cause = failing["name"].split(":")[0]
+    assert cause in night["fixed"]
+
+
+def test_once_one_is_added_the_night_is_red_by_it_alone(here: Path) -> None:
+    night = _night(here, (*SWITCHES, "fees-booked-twice"), 4).json
+    assert night["exit"] == 1
+    assert all(claim["ok"] for claim in night["claims"])
+    red = [*night["groups"]["new"], *night["groups"]["known"]]
+    lines = [line for line in night["divergences"] if line["id"] in red]
+    assert lines
+    assert {line["rule"] for line in lines} == {"book a cycle"}
