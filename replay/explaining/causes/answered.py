@@ -16,7 +16,7 @@ from typing import Any
 from replay.differential.compare import compare
 from replay.differential.model import Signature
 from replay.errors import FailureStorm
-from replay.explaining.causes.leaves import Documents, Leaf, Path, documents_of, leaves_of
+from replay.explaining.causes.leaves import ANY, Documents, Leaf, Path, documents_of, leaves_of
 from replay.explaining.causes.statement import Reading, sorts_at
 from replay.explaining.causes.takings import Sort
 from replay.explaining.evidence.passages import Passage, Role, Witness
@@ -78,11 +78,29 @@ class Answered:
     def places_of(self, rule: Reading) -> tuple[Path, ...]:
         """The values that a reading has something to say of, one for each field and value."""
         known: tuple[Path, ...] | None = self.cache.get(rule)
-        if known is None:
+        if known is None and self.is_asked_once:
+            leaves_there = self._leaves_in(rule.pattern.root)
+            known = self.cache[rule] = paths_met(rule, leaves_there)
+        elif known is None:
             leaves = self.by_sort.get(rule.sort, ())
             known = self.cache[rule] = tuple(
                 leaf.path for leaf in leaves if rule.meets_sorted(leaf)
             )
+        return known
+
+    @property
+    def is_asked_once(self) -> bool:
+        """Whether it is a step of a run, asked of a few statements and never again: then sorting
+        out all of its values would cost more than looking for some."""
+        return self.due is not None
+
+    def _leaves_in(self, root: str) -> tuple[Leaf, ...]:
+        """The leaves of one document, or of all."""
+        if root == ANY:
+            return self.leaves
+        known: tuple[Leaf, ...] | None = self.cache.get(("leaves", root))
+        if known is None:
+            known = self.cache["leaves", root] = leaves_of(self.stream, root)
         return known
 
     @cached_property
@@ -139,6 +157,15 @@ def _written_down(answer: Outcome) -> bytes | None:
         return marshal.dumps(answer, 2)  # no references: these are not the same each time
     except ValueError:
         return None
+
+
+def paths_met(rule: Reading, leaves: Sequence[Leaf]) -> tuple[Path, ...]:
+    """The leaves that a reading has something to say of, one for each field and value."""
+    found: dict[object, Path] = {}
+    for leaf in leaves:
+        if rule.meets(leaf):
+            found.setdefault((leaf.field, repr(leaf.value)), leaf.path)
+    return tuple(found.values())
 
 
 def sorted_out(leaves: Sequence[Leaf]) -> Mapping[Sort, tuple[Leaf, ...]]:

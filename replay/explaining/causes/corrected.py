@@ -10,14 +10,17 @@ from __future__ import annotations
 import copy
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from operator import is_
 from types import CodeType
-from typing import Any, NamedTuple
+from typing import Any
 
 from replay.errors import TargetError
-from replay.explaining.causes.answered import Answered, sorted_out
+from replay.explaining.causes.answered import Answered, paths_met, sorted_out
 from replay.explaining.causes.leaves import (
+    ABSENT,
+    ANY,
     Documents,
     Leaf,
     Path,
@@ -41,6 +44,7 @@ from replay.explaining.editing.forces import Force
 from replay.explaining.editing.newest import Newest
 from replay.explaining.search.roundings import ROUNDINGS
 from replay.streams.model import (
+    CYCLES,
     CallCode,
     Start,
     Step,
@@ -55,6 +59,8 @@ from replay.targets.base import (
     is_refusal,
 )
 from replay.targets.compact import (
+    INDEX_OF,
+    History,
     apply_delta,
     blank,
     state_document,
@@ -171,10 +177,15 @@ class CorrectedCore:
         the shadow is handed that."""
         if not self._reads_next or is_refusal(step.authority):
             return ()
+        if rule.pattern.root not in (ANY, "state"):
+            return ()
         known: tuple[Path, ...] | None = step.cache.get(("next", rule))
         if known is None:
-            leaves = _following(step)[2].get(rule.sort, ())
-            known = tuple(leaf.path for leaf in leaves if rule.meets_sorted(leaf))
+            if step.is_asked_once:
+                known = paths_met(rule, _following(step).leaves) if _is_in_next(rule, step) else ()
+            else:
+                leaves = _following(step).by_sort.get(rule.sort, ())
+                known = tuple(leaf.path for leaf in leaves if rule.meets_sorted(leaf))
             step.cache["next", rule] = known
         return known
 
@@ -217,10 +228,11 @@ class CorrectedCore:
         step: Answered,
         reads_alike: bool,
     ) -> StepResult:
-        met = tuple(rule for rule in rules if step.meets(rule))
-        for rule in met:
-            if rule.taking in ENDS:
+        for rule in rules:
+            # First of all: what gives no answer need not be asked anything else.
+            if rule.taking in ENDS and step.meets(rule):
                 return _ended(rule.taking)
+        met = tuple(rule for rule in rules if step.meets(rule))
         try:
             session, call = self._begun(bindings, met, step, reads_alike)
             answer: StepResult = session.run([Step(call)], [step.authority])[0]
@@ -268,8 +280,9 @@ class CorrectedCore:
                 return _ended(rule.taking)
         if not met:
             return answer
-        document, leaves, _ = _following(step)
-        documents = changed({"state": document}, changes_of(leaves, met))
+        following = _following(step)
+        changes = changes_of(following.leaves, met)
+        documents = changed({"state": following.document}, changes)
         try:
             state = bindings.read_state(documents["state"])
             return [*answer[:2], bindings.check_invariants(state)]
@@ -277,12 +290,17 @@ class CorrectedCore:
             return [str(RefusalKind.UNREADABLE), BY_CAUSE]
 
 
-class _Following(NamedTuple):
+@dataclass(frozen=True)
+class _Following:
     """The authority's next state as a document, with its leaves."""
 
     document: Documents
     leaves: tuple[Leaf, ...]
-    by_sort: Mapping[Sort, tuple[Leaf, ...]]
+
+    @cached_property
+    def by_sort(self) -> Mapping[Sort, tuple[Leaf, ...]]:
+        """Its leaves by the sorts that they are of."""
+        return sorted_out(self.leaves)
 
 
 def _following(step: Answered) -> _Following:
@@ -292,9 +310,37 @@ def _following(step: Answered) -> _Following:
         apply_delta(plain, step.authority[0])
         document = state_document(plain)
         leaves = _state_leaves(document)
-        following = _Following(document, leaves, sorted_out(leaves))
+        following = _Following(document, leaves)
         step.cache["next"] = following
     return following
+
+
+def _is_in_next(rule: Reading, step: Answered) -> bool:
+    """Whether the authority's next state may hold what a reading is about. Where the state before
+    is an answer of its own without such a value, one has to have come in since."""
+    if step.due or step.before is None or step.meets(rule):
+        return True
+    return bool(paths_met(rule, _come_in(step)))
+
+
+def _come_in(step: Answered) -> tuple[Leaf, ...]:
+    """The values of the fields that the authority's answer changed; of the history the new ones."""
+    known: tuple[Leaf, ...] | None = step.cache.get("come in")
+    if known is None:
+        before, after = step.before, blank()
+        assert before is not None
+        apply_delta(after, step.authority[0])
+        former, history = before[CYCLES][:], after[CYCLES][:]
+        is_longer = len(history) >= len(former) and all(map(is_, former, history))
+        after[CYCLES] = History(history[len(former) :] if is_longer else history)
+        document = {
+            name: value
+            for name, value in state_document(after).items()
+            if (index := INDEX_OF[name]) == CYCLES or repr(before[index]) != repr(after[index])
+        }
+        leaves = _state_leaves(document)
+        known = step.cache["come in"] = tuple(one for one in leaves if one.value is not ABSENT)
+    return known
 
 
 def may_agree(step: Answered, answer: StepResult) -> bool:

@@ -236,14 +236,17 @@ def start_and_call(stream: Stream, documents: Documents) -> tuple[Start, Call]:
     return Start(**parts), call
 
 
-def leaves_of(stream: Stream) -> tuple[Leaf, ...]:
-    """All leaves of the documents of a step, the missing ones after those that are there."""
+def leaves_of(stream: Stream, only: str = ANY) -> tuple[Leaf, ...]:
+    """All leaves of the documents of a step, or of one document, the missing ones after those that
+    are there."""
     call: Any = stream.steps[0].call
     documents = documents_of(stream)
     code = int(call[0]) if isinstance(call, tuple) else _code_of(documents.get("event"))
     found: list[Leaf] = []
     missing: list[Leaf] = []
     for root, document in documents.items():
+        if only not in (ANY, root):
+            continue
         if root == "order_size_usd":
             found.append(Leaf((root,), Field(root, "", "", "d"), document))
         elif root == "order_sizes" and document is None:

@@ -21,7 +21,8 @@ from replay.differential.single_steps import SingleStep
 from replay.errors import ReplayError
 from replay.explaining.causes.answered import Answered
 from replay.explaining.causes.corrected import CorrectedCore, may_agree
-from replay.explaining.causes.statement import Edited, Statement
+from replay.explaining.causes.statement import Edited, Reading, Statement
+from replay.explaining.causes.takings import ENDS
 from replay.explaining.claims.stated import Stated, in_force
 from replay.explaining.editing.editable import EditableCore
 from replay.streams.model import CYCLES, STATE_FIELDS, call_name
@@ -209,7 +210,13 @@ class ExplainedSteps:
         """Those of the names that are needed, as far as that is not known of them already: without
         them the answer is another. Of two that say the same the first is."""
         enough = self._enough
-        pending = [name for name in names if enough is None or self._needed_at[name] < enough]
+        # What gives no answer leaves nothing for the others to do.
+        ended = [name for name in names if self._ends(name, step)]
+        pending = [
+            name
+            for name in ended or names
+            if (enough is None or self._needed_at[name] < enough) and self._may_matter(name, step)
+        ]
         known = [name for name in names if name not in pending]
         if pending and not self._gives(known, step, beside):
             for name in reversed(pending):
@@ -221,6 +228,20 @@ class ExplainedSteps:
             self.weighed.needed.update(found)
             return tuple(found)
         return tuple(known)
+
+    def _ends(self, name: str, step: Answered) -> bool:
+        """Whether an explanation says that there is no answer to a step."""
+        return any(
+            isinstance(one, Reading) and one.taking in ENDS and step.meets(one)
+            for one in self._in_force[name]
+        )
+
+    def _may_matter(self, name: str, step: Answered) -> bool:
+        """Whether an explanation may change anything of a step, as far as that is seen at once."""
+        speaks_of = self._corrected.speaks_of
+        return any(
+            not isinstance(one, Reading) or speaks_of(one, step) for one in self._in_force[name]
+        )
 
     # --- Steps on which they agree --------------------------------------------------------------
 
