@@ -10,9 +10,11 @@ from replay.cli.case_output import say_case
 from replay.cli.common import Duration, core_options, corpus_option, reading
 from replay.cli.console import Progress, say, say_json
 from replay.differential.model import Finding, said_in
+from replay.errors import UsageError
 from replay.explaining.evidence.kept import cases_of, stored_answers
 from replay.explaining.search.diagnosis import Diagnosis, Near, Result
 from replay.explaining.search.search import Means, Subject, explain
+from replay.findings.store.identities import names_cause
 from replay.runs.commands import Commands, commands_of
 from replay.safe_text import clean, quoted
 from replay.settings import Settings
@@ -64,6 +66,11 @@ def explain_command(id: str, seconds: float, settings: Settings, as_json: bool) 
     Exits 0 where such an edit was found, 1 where none fits, 3 where a core could not be asked, 4
     where nothing can be told: the finding is flaky, or nothing diverges any more.
     """
+    if names_cause(id):
+        raise UsageError(
+            f"{clean(id)} is a cause and explained already: `show` names the findings that it has "
+            "part in, and `explain` takes one of those"
+        )
     progress = Progress("explain", quiet=as_json)
     with reading(settings) as store:
         finding = store.finding(id)

@@ -189,6 +189,10 @@ def cache_folder() -> str:
     return os.path.join(cache, "doge-replay")
 
 
+STORING = frozenset({"run", "fuzz", "nightly"})
+"""The commands that store what they find as they find it; others end with nothing or all of it."""
+
+
 def run_cli(arguments: list[str]) -> int:
     """Runs a command line and gives its exit code; one line on standard error where it fails."""
     try:
@@ -204,7 +208,8 @@ def run_cli(arguments: list[str]) -> int:
         note(f"doge-replay: {clean(error.format_message())}{_hint(error)}")
         return int(ExitCode.BAD_INPUT)
     except (Terminated, KeyboardInterrupt, click.Abort) as error:
-        note("doge-replay: interrupted; what was found until then is stored")
+        kept = "" if STORING.isdisjoint(arguments) else "; what was found until then is stored"
+        note(f"doge-replay: interrupted{kept}")
         return int(getattr(error, "exit_code", ExitCode.INTERRUPTED))
     except ReplayError as error:
         note(f"doge-replay: {clean(error.message, 1000)}")

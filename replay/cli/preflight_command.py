@@ -36,8 +36,8 @@ def preflight(calls_per_hour: float, settings: Settings, as_json: bool) -> int:
     """Check all that a shadow run needs, before it begins (sections 1 and 2 of the runbook).
 
     Looks at the environment as the adapter reads it (DOGE_CORE_SHADOW, DOGE_CORE_EXE, ...), opens
-    both cores, asks them 200 steps of ordinary trading, and looks at journal, port and clock. Ends
-    with a line for the notes of the change.
+    both cores, asks them at least 200 steps of ordinary trading, and looks at journal, port and
+    clock. Stores nothing. Ends with a line for the notes of the change.
 
     Exits 0 where all is ready, 1 where the cores differ, 3 where something cannot run, 4 where
     nothing could be compared.

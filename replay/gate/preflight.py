@@ -177,7 +177,8 @@ def _steps(cores: PairSpec) -> Checked:
         return Checked(Area.STEPS, f"{told}, {failed:,} without an answer", ExitCode.CORE_FAILED)
     if differing := tally.verdicts[Verdict.DIVERGE]:
         named = ", ".join(sorted({one.id for one in findings})[:5])
-        return Checked(Area.STEPS, f"{told}, {differing:,} differ ({named})", ExitCode.DIVERGENCE)
+        seen = f"{differing:,} differ ({named}; `fuzz --profile live` stores such cases to look at)"
+        return Checked(Area.STEPS, f"{told}, {seen}", ExitCode.DIVERGENCE)
     if not tally.compared:
         return Checked(Area.STEPS, f"{told}: that proves nothing", ExitCode.PROVES_NOTHING)
     return Checked(Area.STEPS, f"{told}, all agree")

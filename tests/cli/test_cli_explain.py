@@ -180,3 +180,9 @@ def test_it_works_in_a_directory_that_cannot_be_written(
                "--seconds", 1)  # fmt: skip
     folder.chmod(0o755)
     assert ran.code in (0, 1, 4)
+
+
+def test_a_cause_is_sent_on_to_its_findings(tmp_path: Path) -> None:
+    ran = doge(tmp_path, "explain", "c-5be0117a", "--db", "d.db")
+    assert (ran.code, ran.out) == (2, "")
+    assert "c-5be0117a is a cause and explained already: `show` names the findings" in ran.err

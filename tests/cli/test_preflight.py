@@ -79,6 +79,7 @@ def test_cores_that_differ_are_1(tmp_path: Path, ready: dict[str, str]) -> None:
     assert ran.code == 1
     assert list(troubles(ran)) == ["steps"]
     assert "differ (d-" in troubles(ran)["steps"]
+    assert "`fuzz --profile live` stores such cases" in troubles(ran)["steps"]
 
 
 def test_a_module_without_the_names_of_a_state_machine_is_3(
