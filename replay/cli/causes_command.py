@@ -23,7 +23,7 @@ from replay.explaining.evidence.kept import cases_of
 from replay.findings.account import CauseAccount, CauseCase, StoredCause, met_in
 from replay.findings.severity import Severity, rank
 from replay.findings.store.store import Store, StoredFinding
-from replay.reports.wording import answered_words
+from replay.reports.wording import answered_words, counted
 from replay.runs.commands import Commands, commands_of
 from replay.safe_text import clean
 from replay.settings import Settings
@@ -207,7 +207,7 @@ class Listing:
         left = sorted(account.left.items(), key=lambda item: (-len(item[1]), item[0]))
         if left:
             total = sum(len(steps) for _, steps in left)
-            yield f"not accounted for: {total:,} steps of {len(left)} buckets"
+            yield f"not accounted for: {counted(total, 'step')} of {counted(len(left), 'bucket')}"
             for finding, steps in left[:MAX_LEFT]:
                 yield f"  {finding}  {len(steps):,} steps  {self._what(finding)}"
             if len(left) > MAX_LEFT:
@@ -233,8 +233,9 @@ class Listing:
             worst = min(known, key=lambda one: one.rank)
             hot = ", hot path" if worst.hot else ""
             yield f"  severity   {worst.severity}{hot}"
-            times = sum(one.occurrences for one in known)
-            yield f"  seen       {times:,} occurrences in {len(known)} buckets that it has part in"
+            times = counted(sum(one.occurrences for one in known), "occurrence")
+            buckets = counted(len(known), "bucket")
+            yield f"  seen       {times} in {buckets} that it has part in"
             yield f"  met in     {', '.join(self._met(known))}"
             yield f"  case       {self._commands('repro', worst.id)}"
         doubt = f", and {cause.doubtful:,} that are not accounted for" if cause.doubtful else ""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from replay.cli.console import note, say, say_json, say_table
 from replay.differential.model import Finding
+from replay.errors import ExitCode
 from replay.reports.finding_text import core_line
 from replay.reports.wording import (
     INDEPENDENT,
@@ -54,7 +55,8 @@ def say_report(report: Report) -> None:
     say_unread(report.unread)
     for group in Group:
         _say_group(report, group)
-    _say_bounds(report)
+    if report.exit_code is not ExitCode.DIVERGENCE:  # how much a green means; reports have it, too
+        _say_bounds(report)
     for miss in report.misses:
         say(f"expected: {clean(miss)}")
 

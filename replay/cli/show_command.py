@@ -18,7 +18,7 @@ from replay.findings.store.identities import names_cause
 from replay.findings.store.store import Store, StoredFinding
 from replay.reports.case_text import difference_documents, labelled
 from replay.reports.finding_text import core_line, history_lines, signature_text
-from replay.reports.wording import cause_words
+from replay.reports.wording import cause_words, counted
 from replay.runs.commands import Commands, commands_of
 from replay.safe_text import clean
 from replay.settings import Settings
@@ -120,12 +120,13 @@ def _say(
         doubt = "" if cause.is_verified else "not verified, "
         say(f"cause      {clean(cause.id)}: {doubt}as if {clean(cause.says, MAX_SAYS_SHOWN)}")
     state = "minimised" if finding.minimised else "as it was found, not minimised"
-    say(f"seen       {finding.occurrences:,} times in {len(finding.runs)} runs, "
-        f"first in run {finding.first_run}, last in run {finding.last_run}")  # fmt: skip
+    times, runs = counted(finding.occurrences, "time"), counted(len(finding.runs), "run")
+    first, last = finding.first_run, finding.last_run
+    say(f"seen       {times} in {runs}, first in run {first}, last in run {last}")
     for pair in finding.cores:
         say(f"authority  {core_line(pair.authority)}")
         say(f"shadow     {core_line(pair.shadow)}")
-    say(f"case       {finding.steps} step{'s' * (finding.steps != 1)}, {state}")
+    say(f"case       {counted(finding.steps, 'step')}, {state}")
     say()
     say_case(finding.case)
     say()

@@ -67,6 +67,14 @@ def test_a_clean_run_says_how_much_it_means(said: Any) -> None:
     assert max(map(len, text.splitlines())) <= 120
 
 
+def test_a_red_run_says_nothing_of_how_much_a_green_one_would_mean(said: Any) -> None:
+    text = said(full_report())
+    assert text.startswith("nightly: ")
+    assert "divergence" in text.splitlines()[0]
+    assert "How often each event" not in text
+    assert "No bounds" not in text
+
+
 def test_a_run_that_drew_nothing_says_that_there_are_no_bounds(said: Any) -> None:
     report = full_report(findings=[], claims=[], misses=[])
     report.exercised.independent.clear()
