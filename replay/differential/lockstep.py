@@ -37,7 +37,7 @@ from replay.targets.base import (
 )
 from replay.targets.compact import Plain, apply_changes, apply_delta, blank
 from replay.targets.cursor import Standing, settings_after
-from replay.targets.readers import readers_of
+from replay.targets.readers import Readers, readers_of
 
 __all__ = ["ABSENT_OUTCOME", "Lockstep", "Tally", "judge", "run_stream", "same_bytes"]
 
@@ -160,8 +160,8 @@ class Lockstep:
     that has ended: its key, the authority's last state (None where none could be read) and its
     last outcome; `on_answered` of each segment that the authority has answered, `on_settled` of
     each that both have. `routing` is what was split and merged by hand. `reasons` is asked of each
-    step that differs; what that explains is counted, and never a finding. Raises FailureStorm where
-    a core fails again and again.
+    step that differs; what that explains is counted, and never a finding. `readers` are asked
+    instead of the authority's own. Raises FailureStorm where a core fails again and again.
     """
 
     def __init__(
@@ -170,11 +170,13 @@ class Lockstep:
         shadow: Target,
         routing: Routing = NO_ROUTING,
         reasons: Reasons | None = None,
+        *,
+        readers: Readers | None = None,
     ) -> None:
         self.authority = authority
         self.shadow = shadow
         self._reasons = reasons
-        self._readers = readers_of(authority)
+        self._readers = readers_of(authority) if readers is None else readers
         self.tally = Tally()
         self.repeats: dict[str, Repeat] = {}
         self.last_uncompared = ""

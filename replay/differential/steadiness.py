@@ -19,7 +19,9 @@ from replay.differential.uncompared import settles
 from replay.errors import FailureStorm
 from replay.streams.model import Segment, Stream, segments_of
 from replay.targets.base import Failure, StepResult
+from replay.targets.compact import Plain
 from replay.targets.pair import OpenPair, fresh_pair
+from replay.targets.readers import readers_of, remembered
 
 TIMES = 20
 SECONDS = 5.0
@@ -64,11 +66,12 @@ def ask_again(
     """Runs a case again and again, on a fresh pair of cores each time, for at most `seconds` of
     wall-clock time, but once at least."""
     asked = shown = agreed = failed = 0
+    read: dict[str, Plain] = {}
     answers: dict[str, list[StepResult]] = {"authority": [], "shadow": []}
     began = time.monotonic()
     while asked < times and (asked == 0 or time.monotonic() - began < seconds):
         asked += 1
-        once = _ask(case, signature, open_pair, routing)
+        once = _ask(case, signature, open_pair, routing, read)
         if once is None:
             failed += 1
             continue
@@ -89,15 +92,26 @@ class _Once:
     shadow: StepResult | None
 
 
-def _ask(case: Stream, signature: Signature, open_pair: OpenPair, routing: Routing) -> _Once | None:
-    """One run of a case; None where a core failed in a way that was not asked about."""
+def _ask(
+    case: Stream,
+    signature: Signature,
+    open_pair: OpenPair,
+    routing: Routing,
+    read: dict[str, Plain],
+) -> _Once | None:
+    """One run of a case; None where a core failed in a way that was not asked about.
+
+    What the authority's readers make of its states, which only tells what a difference is about, is
+    asked once for all runs and kept in `read`; both cores' answers are asked for in each.
+    """
     last: list[StepResult] = []
 
     def answered(segment: Segment, outcomes: list[StepResult]) -> None:
         last[:] = outcomes[-1:]
 
     with fresh_pair(open_pair) as (authority, shadow):
-        lockstep = Lockstep(authority, shadow, routing)
+        readers = remembered(readers_of(authority), read)
+        lockstep = Lockstep(authority, shadow, routing, readers=readers)
         lockstep.on_answered = answered  # type: ignore[assignment]
         try:
             found = run_stream(lockstep, segments_of(case, 0))

@@ -8,6 +8,7 @@ which of its inputs took effect (readers.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from replay.streams.model import CYCLES, Call, CallCode, Document, Start, Step
@@ -38,7 +39,7 @@ class Standing:
         self._readers = readers
         self.state: Document = start.state
         self.untouched = True
-        self._plain: Plain | Callable[[], Plain] | None = readers.state(start.state)
+        self._plain: Plain | Callable[[], Plain | None] | None = partial(readers.state, start.state)
         self.settings: dict[str, Document] = {
             "config": start.config,
             "order_size_usd": start.order_size_usd,
@@ -48,9 +49,10 @@ class Standing:
 
     @property
     def plain(self) -> Plain | None:
-        """The state, which is only made when somebody asks."""
+        """The state, which is only read or made when somebody asks; mostly nobody does."""
         if callable(self._plain):
-            self._plain = list(self._plain())
+            plain = self._plain()
+            self._plain = None if plain is None else list(plain)
         return self._plain
 
     @classmethod

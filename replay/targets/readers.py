@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from replay.core import CoreError, config_from_dict, order_size_from, order_sizes_from
 from replay.streams.model import Document
 from replay.targets.base import Target
-from replay.targets.compact import ReadState, read_state
+from replay.targets.compact import Plain, ReadState, read_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,26 @@ OURS = Readers(
     },
 )
 """Those of our own core."""
+
+
+def remembered(readers: Readers, states: dict[str, Plain]) -> Readers:
+    """The same readers, which read each state once; `states` keeps what was made of it. For one
+    stream that is run on a core again and again: its readers may have to be started each time.
+
+    What was not read is asked again: it may be that the readers' process died.
+    """
+
+    def state(document: Document) -> Plain | None:
+        # The text of a document tells what counts as equal apart: true from 1, 0.0 from -0.0.
+        text = repr(document)
+        if text not in states:
+            plain = readers.state(document)
+            if plain is None:
+                return None
+            states[text] = plain
+        return list(states[text])
+
+    return Readers(state, readers.settings)
 
 
 def readers_of(target: Target) -> Readers:

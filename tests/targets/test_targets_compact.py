@@ -30,6 +30,7 @@ from replay.targets.compact import (
     state_document,
 )
 from replay.targets.cursor import Standing
+from replay.targets.readers import OURS, Readers, remembered
 
 
 def _plain(**fields: Any) -> list[Any]:
@@ -207,6 +208,44 @@ def test_the_fields_that_changes_name_are_known_by_index() -> None:
     assert named_fields({"config": {}}) == frozenset()
     assert named_fields({"patch": {"now": None, "no_such": 1}}) == {1}
     assert named_fields({"state": None}) == ALL_FIELDS
+
+
+class _Counted:
+    """Readers that note what they are asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+        self.readers = Readers(self._state, OURS.settings)
+
+    def _state(self, document: Any) -> list[Any] | None:
+        self.asked.append(document)
+        return read_state(document)
+
+
+def test_a_start_is_read_once_and_only_when_somebody_asks_for_its_state() -> None:
+    counted = _Counted()
+    standing = Standing(START, counted.readers)
+    assert standing.as_start() == START
+    assert counted.asked == []
+    assert standing.plain == read_state(START.state)
+    assert standing.plain == read_state(START.state)
+    assert counted.asked == [START.state]
+
+
+def test_remembered_readers_read_each_state_once_and_what_was_not_read_again() -> None:
+    counted = _Counted()
+    states: dict[str, list[Any]] = {}
+    for _ in range(2):
+        readers = remembered(counted.readers, states)
+        plain = readers.state({**STATE, "total_fees": 0.0})
+        assert plain == read_state({**STATE, "total_fees": 0.0})
+        assert plain is not None
+        plain[0] = "changed by who got it"
+        negative = readers.state({**STATE, "total_fees": -0.0})
+        assert negative is not None
+        assert math.copysign(1.0, negative[11]) == -1.0
+        assert readers.state(["no", "state"]) is None
+    assert len(counted.asked) == 4
 
 
 def test_a_standing_keeps_what_was_set_at_a_refused_step_due() -> None:
