@@ -60,16 +60,22 @@ class Ran:
         return self.err.strip().splitlines()[-1]
 
 
-def environment(**more: str) -> dict[str, str]:
+def environment(**more: str | None) -> dict[str, str]:
     """Ours, without the settings of anybody's shell. DOGE_CORE_EXE names the executable under test
-    (fixture core_exe), so it stays."""
-    kept = {name: value for name, value in os.environ.items()
-            if not name.startswith("DOGE_") or name == "DOGE_CORE_EXE"}  # fmt: skip
-    return {**kept, **more}
+    (fixture core_exe), so it stays. None takes a variable out."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("DOGE_") or name == "DOGE_CORE_EXE"
+    }
+    return {name: value for name, value in (kept | more).items() if value is not None}
 
 
 def doge(
-    where: Path, *arguments: object, env: Mapping[str, str] | None = None, seconds: float = 600.0
+    where: Path,
+    *arguments: object,
+    env: Mapping[str, str | None] | None = None,
+    seconds: float = 600.0,
 ) -> Ran:
     """Runs the program to its end in a directory. No output of it may have a traceback or what a
     terminal would take as an order."""
@@ -94,7 +100,7 @@ def checked(code: int, out: bytes, err: bytes) -> Ran:
     return ran
 
 
-def start(where: Path, *arguments: object, env: Mapping[str, str] | None = None) -> Any:
+def start(where: Path, *arguments: object, env: Mapping[str, str | None] | None = None) -> Any:
     """Starts the program in a session of its own."""
     return subprocess.Popen(
         [*PROGRAM, *map(str, arguments)],

@@ -291,7 +291,7 @@ def test_the_build_that_makes_the_usual_executable_is_found(
     """Before the build there is no `build/doge-core-exe` here, so no shadow at all."""
     faulty.copy(tmp_path)
     build = f"mkdir -p build && cp {core_exe} build/doge-core-exe"
-    ran = doge(tmp_path, "repro", booked(faulty), "--build", build, env={"DOGE_CORE_EXE": ""})
+    ran = doge(tmp_path, "repro", booked(faulty), "--build", build, env={"DOGE_CORE_EXE": None})
     assert ran.code == 0
     assert (tmp_path / "build" / "doge-core-exe").is_file()
 

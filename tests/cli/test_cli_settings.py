@@ -95,7 +95,7 @@ def test_the_program_itself_takes_them_from_everywhere(tmp_path: Path, core_exe:
         found = doge(below, "doctor", "--json", *arguments, env=variables).json
         assert found["shadow"]["path"] == str(tmp_path / name)
         assert found["database"]["path"] == f"{name}.db"
-    found = doge(below, "doctor", "--json", env={"DOGE_CORE_EXE": ""}).json
+    found = doge(below, "doctor", "--json", env={"DOGE_CORE_EXE": None}).json
     assert found["shadow"]["path"] == str(tmp_path / "file")
     assert found["database"]["path"] == str(tmp_path / "file.db")
 
