@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from replay.errors import ENDING_SIGNALS
 
 collect_ignore = ["support/stand_in_bot"]
 """A bot with tests of its own, which it runs itself."""
+
+# Commands that are printed call the program by its name alone where a shell finds it.
+os.environ["PATH"] = os.pathsep.join((os.path.dirname(sys.executable), os.environ["PATH"]))
+
+# How long an example takes says nothing where the machine is loaded.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 for _number in ENDING_SIGNALS:
     # What nohup, or a shell's background, has us ignore, the programs that tests start would

@@ -12,9 +12,8 @@ import fcntl
 import os
 from pathlib import Path
 
-import zstandard
-
 from replay.streams.kept_files import ENDING, holds_the_same, is_at, sync_directory
+from replay.streams.zstd_frames import ZstdError, copy_packed
 
 _COPY = 1 << 20
 
@@ -27,13 +26,11 @@ def compress(path: Path) -> Path:
     try:
         with path.open("rb") as source, part.open("xb") as sink:
             size = os.fstat(source.fileno()).st_size
-            zstandard.ZstdCompressor(write_checksum=True).copy_stream(
-                source, sink, size=size, read_size=_COPY, write_size=_COPY
-            )
+            copy_packed(source, sink, size, _COPY)
             sink.flush()
             os.fsync(sink.fileno())
         _place(part, target)
-    except zstandard.ZstdError as error:
+    except ZstdError as error:
         raise OSError(str(error)) from error
     finally:
         if sink is not None:  # else it is not ours

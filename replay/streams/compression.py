@@ -1,7 +1,7 @@
 """Decompression of whatever a log may be packed with: in small steps, and going on after damage.
 
 Compression is told by content, since operators rename files. The standard readers hide what
-matters here: zstandard's ends quietly where a file was cut off, and gzip's loses the data before an
+matters here: zstd's ends quietly where a file was cut off, and gzip's loses the data before an
 error. So all are driven through their decompression objects, in steps small enough that no crafted
 file blows up memory. A damaged member or frame costs itself alone: the next one is looked for.
 """
@@ -14,9 +14,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-import zstandard
-
 from replay.streams.opening import Damage, Piece, peek
+from replay.streams.zstd_frames import ZstdDecompressor, ZstdError
 
 COMPRESSED_ENDINGS = (".gz", ".zst", ".xz", ".bz2")
 """How the names of compressed files end, usually."""
@@ -45,12 +44,12 @@ class _Format(NamedTuple):
 _FORMATS = (
     # At most 1032 times as much comes out of gzip, and of zstd 128 KiB for every 4 bytes.
     _Format("gzip", b"\x1f\x8b\x08", lambda: zlib.decompressobj(wbits=31), 16 * 1024),
-    _Format("zstd", b"\x28\xb5\x2f\xfd", lambda: zstandard.ZstdDecompressor().decompressobj(), 512),
+    _Format("zstd", b"\x28\xb5\x2f\xfd", lambda: ZstdDecompressor(), 512),
     _Format("xz", b"\xfd7zXZ\x00", lambda: _Bounded(_xz()), 16 * 1024),
     _Format("bzip2", b"BZh", lambda: _Bounded(bz2.BZ2Decompressor()), 16 * 1024),
 )
 _LONGEST_MAGIC = max(len(one.magic) for one in _FORMATS)
-_ERRORS = (zlib.error, zstandard.ZstdError, lzma.LZMAError, OSError, EOFError, ValueError)
+_ERRORS = (zlib.error, ZstdError, lzma.LZMAError, OSError, EOFError, ValueError)
 
 
 def _xz() -> lzma.LZMADecompressor:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-import zstandard
+from replay.streams.zstd_frames import ZstdDecompressor, ZstdError
 
 CANNOT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EROFS)
 """Errors that say that a file system has no fsync, not that something was lost."""
@@ -73,18 +73,18 @@ def holds_the_same(compressed: Path, plain: IO[bytes]) -> bool:
                 if plain.read(len(expected)) != expected:
                     return False
         return plain.read(1) == b""
-    except (OSError, zstandard.ZstdError):
+    except (OSError, ZstdError):
         return False
 
 
 def _unpacked(file: IO[bytes]) -> Iterator[bytes]:
     """The contents of a .zst in parts. Raises ZstdError where it is not whole."""
-    frame = zstandard.ZstdDecompressor().decompressobj()
+    frame = ZstdDecompressor()
     while data := file.read(_FEED):
         while data:
             if frame.eof:
-                frame = zstandard.ZstdDecompressor().decompressobj()
+                frame = ZstdDecompressor()
             yield frame.decompress(data)
             data = frame.unused_data if frame.eof else b""
     if not frame.eof:
-        raise zstandard.ZstdError("the last frame is cut off")
+        raise ZstdError("the last frame is cut off")

@@ -6,6 +6,7 @@ decimal digits (docs/replay-method.md, "Values").
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from typing import Any
 
@@ -78,9 +79,18 @@ def pack_canonical(value: Any) -> bytes:
     return pack(_sorted(value))
 
 
+_SCALARS = frozenset({type(None), bool, int, float, str})
+_key = operator.itemgetter(0)
+
+
 def _sorted(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _sorted(value[key]) for key in sorted(value)}
+    # Nearly all there is are dicts, lists and scalars of exactly these types, and asking for those
+    # is many times as quick as asking what a value is an instance of.
+    if isinstance(value, dict | Mapping):
+        return {
+            key: inner if type(inner) in _SCALARS else _sorted(inner)
+            for key, inner in sorted(value.items(), key=_key)
+        }
     if isinstance(value, list | tuple):
-        return [_sorted(item) for item in value]
+        return [inner if type(inner) in _SCALARS else _sorted(inner) for inner in value]
     return value

@@ -29,8 +29,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import zstandard
-
 from replay.errors import DamagedError, InputError
 from replay.streams.model import (
     CALL_NAMES,
@@ -44,6 +42,7 @@ from replay.streams.model import (
 )
 from replay.streams.packed import pack, pack_canonical, unpack, unpack_all
 from replay.streams.validity import check_start, check_steps
+from replay.streams.zstd_frames import ZstdError, length_of, zstd_packed, zstd_unpacked
 
 MAGIC = b"\x89DOGESTR"
 FORMAT_VERSION = 1
@@ -140,9 +139,9 @@ _TICKS = (int(CallCode.PRICE_TICK), int(CallCode.TIMER_TICK))
 def _frame(kind: bytes, payload: bytes) -> bytes:
     if len(payload) > MAX_PAYLOAD:
         raise InputError(f"a part of a stream is too large to keep ({len(payload)} bytes)")
-    packed = zstandard.ZstdCompressor(level=6).compress(payload)
-    encoding = _ZSTD if len(packed) < len(payload) else _PLAIN
-    stored = packed if encoding == _ZSTD else payload
+    smaller = zstd_packed(payload, 6, checksum=False)
+    encoding = _ZSTD if len(smaller) < len(payload) else _PLAIN
+    stored = smaller if encoding == _ZSTD else payload
     checksum = zlib.crc32(stored, zlib.crc32(kind + encoding + len(stored).to_bytes(4, "big")))
     return _HEADER.pack(kind, encoding, len(stored), checksum) + stored
 
@@ -328,10 +327,10 @@ def _read(file: IO[bytes], path: Path, size: int) -> bytes:
 def _decoded(path: Path, stored: bytes) -> bytes:
     try:
         # The declared size is checked before any memory is asked for.
-        if not 0 <= zstandard.frame_content_size(stored) <= MAX_PAYLOAD:
+        if not 0 <= length_of(stored) <= MAX_PAYLOAD:
             raise _damaged(path, "a frame has no size or is too large")
-        return zstandard.ZstdDecompressor().decompress(stored)
-    except zstandard.ZstdError as error:
+        return zstd_unpacked(stored)
+    except ZstdError as error:
         raise _damaged(path, f"a frame cannot be decompressed ({error})") from error
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import zstandard
 
 from replay.shadow.finished import compress, hold, tidy_up
 from replay.streams.kept_files import holds_the_same
+from replay.streams.zstd_frames import zstd_packed
 
 CONTENT = b"".join(b'{"v":1,"seq":%d}\n' % seq for seq in range(2000))
-PACKED = zstandard.ZstdCompressor(write_checksum=True).compress(CONTENT)
+PACKED = zstd_packed(CONTENT)
 
 
 @pytest.fixture
@@ -29,10 +29,10 @@ def plain(tmp_path: Path) -> Path:
         PACKED[:-1],
         PACKED[:40],
         PACKED[:60] + b"\0" + PACKED[61:],
-        zstandard.compress(CONTENT[:-1]),
-        zstandard.compress(CONTENT + b"\n"),
-        zstandard.compress(CONTENT.replace(b"7", b"8")),
-        zstandard.compress(b""),
+        zstd_packed(CONTENT[:-1]),
+        zstd_packed(CONTENT + b"\n"),
+        zstd_packed(CONTENT.replace(b"7", b"8")),
+        zstd_packed(b""),
         b"no zst at all",
     ],
     ids=["empty", "cut", "short", "flipped", "less", "more", "other", "nothing", "foreign"],
@@ -55,7 +55,7 @@ def test_a_file_goes_beside_a_zst_that_gives_it_back(plain: Path, parts: int) ->
     half = len(CONTENT) // parts
     compressed = plain.with_name("events_1.jsonl.zst")
     frames = (CONTENT[:half], CONTENT[half:]) if parts == 2 else (CONTENT,)
-    compressed.write_bytes(b"".join(map(zstandard.compress, frames)))
+    compressed.write_bytes(b"".join(map(zstd_packed, frames)))
     tidy_up(plain.parent)
     assert [path.name for path in plain.parent.iterdir()] == ["events_1.jsonl.zst"]
 

@@ -10,7 +10,6 @@ import os
 from pathlib import Path
 
 import pytest
-import zstandard
 from stream_makers import as_bytes, gather, journal, requests, write
 
 from replay.streams.content import Kind, content_of
@@ -18,6 +17,7 @@ from replay.streams.file_names import Rotation, log_name
 from replay.streams.inputs import open_input, read_files
 from replay.streams.log_files import Wanted, find_files
 from replay.streams.model import Rejected, Segment
+from replay.streams.zstd_frames import zstd_packed
 
 JOURNAL = journal(12, slots=1, full_every=100)
 SAMPLE = {"ts": "2026-11-22T10:00:00Z", "state_machine_shadow": {"enabled": True}}
@@ -57,7 +57,7 @@ def test_a_name_is_taken_apart(name: str, family: str, rotation: Rotation) -> No
 def packed(name: str, data: bytes) -> bytes:
     for ending, pack in (
         (".gz", gzip.compress), (".xz", lzma.compress), (".bz2", bz2.compress),
-        (".zst", zstandard.ZstdCompressor().compress),
+        (".zst", zstd_packed),
     ):  # fmt: skip
         if name.endswith(ending):
             return pack(data)
@@ -189,7 +189,7 @@ def test_the_copies_of_an_evidence_package_are_left_out(tmp_path: Path) -> None:
 
 def test_a_pipe_is_read_from_its_first_byte(tmp_path: Path) -> None:
     data = as_bytes(JOURNAL)
-    for content in (data, gzip.compress(data), zstandard.ZstdCompressor().compress(data)):
+    for content in (data, gzip.compress(data), zstd_packed(data)):
         read, wrote = os.pipe()
         os.write(wrote, content)
         os.close(wrote)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,12 +18,13 @@ from replay.streams.compression import decompressed
 from replay.streams.lines import Line, read_lines
 from replay.streams.log_files import Wanted, find_files
 from replay.streams.model import Rejected
+from replay.streams.zstd_frames import zstd_packed
 
 CONTENT = b"".join(b"line %d %d\n" % (n, n * 7919 % 1000) for n in range(1, 20_001))
 
 
 def zstd(data: bytes) -> bytes:
-    return zstandard.ZstdCompressor(write_checksum=True).compress(data)
+    return zstd_packed(data)
 
 
 COMPRESSORS = {"gz": gzip.compress, "zst": zstd}

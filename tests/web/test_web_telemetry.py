@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import zstandard
 from telemetry_makers import BEGIN, Bot, compact, pretty, write
 from web_support import Site
 
 from replay.gate.telemetry.course import course_of
 from replay.gate.telemetry.samples import read_telemetry
+from replay.streams.zstd_frames import zstd_packed
 from replay.web.telemetry_cache import TelemetryReader
 
 Serve = Callable[..., Site]
@@ -101,7 +101,7 @@ def test_compressed_files_are_read_and_others_are_left_alone(tmp_path: Path) -> 
     text = [compact(documents[at : at + 3]).encode() for at in (0, 3, 6)]
     write(tmp_path / "state_machine_shadow_1.jsonl", text[0])
     write(tmp_path / "state_machine_shadow_2.jsonl.gz", gzip.compress(text[1]))
-    write(tmp_path / "state_machine_shadow_3.jsonl.zst", zstandard.compress(text[2]))
+    write(tmp_path / "state_machine_shadow_3.jsonl.zst", zstd_packed(text[2]))
     write(tmp_path / "events_1.jsonl", b"{}")
     (tmp_path / "state_machine_shadow_4.jsonl").mkdir()
     os.mkfifo(tmp_path / "state_machine_shadow_5.jsonl")

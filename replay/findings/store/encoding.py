@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import msgpack
-import zstandard
 
 from replay.differential.model import ABSENT, Difference, DifferenceKind
 from replay.streams import packed
 from replay.streams.model import CHANGE_KEYS, Call, Start, Step, Stream
+from replay.streams.zstd_frames import ZstdError, length_of, zstd_packed, zstd_unpacked
 from replay.targets.base import MISSING, CoreIdentity, Failure, FailureKind, StepResult
 
 STREAM_FORMAT = 1
@@ -140,14 +140,14 @@ def unpack_differences(blob: bytes) -> tuple[Difference, ...]:
 
 def compress(content: bytes) -> bytes:
     """One zstd frame that says how long its content is and checks it."""
-    return zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress(content)
+    return zstd_packed(content, _LEVEL)
 
 
 def unpacked_size(blob: bytes) -> int:
     """How many bytes `decompress` would give. Raises ValueError where the blob is damaged."""
     try:
-        size = zstandard.frame_content_size(blob)
-    except zstandard.ZstdError as error:
+        size = length_of(blob)
+    except ZstdError as error:
         raise ValueError(f"it is damaged ({error})") from error
     if not 0 <= size <= MAX_UNPACKED:
         raise ValueError(f"it claims a length of {size} bytes")
@@ -158,10 +158,9 @@ def decompress(blob: bytes) -> bytes:
     """Undoes `compress`. Raises ValueError where the blob is damaged or claims too much."""
     unpacked_size(blob)
     try:
-        content = zstandard.ZstdDecompressor().decompress(blob, allow_extra_data=False)
-    except zstandard.ZstdError as error:
+        return zstd_unpacked(blob)
+    except ZstdError as error:
         raise ValueError(f"it is damaged ({error})") from error
-    return content
 
 
 def clean(text: str) -> str:
