@@ -11,6 +11,8 @@ import signal
 import traceback
 from enum import IntEnum
 
+from replay.invocation import invoked
+
 
 class ExitCode(IntEnum):
     """What the process tells its caller (docs/exit-codes.md)."""
@@ -117,5 +119,5 @@ def internal_fault(error: BaseException) -> InternalFault:
     """The error that an exception stands for which no part of doge-replay should have raised."""
     return InternalFault(
         f"internal fault of doge-replay: {fault_words(error)}; please report it with what "
-        "`doge-replay doctor` says"
+        f"`{invoked('doctor')}` says"
     )

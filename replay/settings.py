@@ -18,9 +18,11 @@ import replay
 from replay.errors import TargetError, UsageError
 from replay.executable_path import resolved_executable
 from replay.fuzzing.mix import Mix
+from replay.invocation import invoked
 from replay.targets.executable.supervisor import Limits
 from replay.targets.open import CoreKind, kind_of
 from replay.trust import Code, refuse_foreign
+from replay.user_folders import built_core
 
 TABLE = "doge-replay"
 KNOWN = frozenset(
@@ -55,7 +57,8 @@ class Settings:
     takes for them that is given none, in a shell without our variables. `explanations` is the file
     of them, None where there is none; with `strict` nothing counts as explained; with `sandbox`
     executables are held in one. `cluster` is where campaigns run that are not told otherwise, None
-    for this machine.
+    for this machine. `file` is the pyproject.toml that has our table, None where none
+    has.
     """
 
     authority: str
@@ -74,12 +77,14 @@ class Settings:
     usual: Mapping[str, str | None] = field(default_factory=dict)
     corpus_given: tuple[str, ...] = ()
     cluster: str | None = None
+    file: Path | None = None
 
     @property
     def to_repeat(self) -> Mapping[str, str]:
         """The options that a command to copy must repeat: what was given, and what is not the
         usual since a variable of this shell says so."""
         taken = {"authority": self.authority, "shadow": self.shadow, "db": str(self.db)}
+        taken["explanations"] = self.explicit.get("explanations")
         return {
             name: self.explicit.get(name, value)
             for name, value in taken.items()
@@ -100,7 +105,7 @@ class Settings:
         if shadow is None:
             raise TargetError(
                 "there is no shadow to run: give --shadow, set DOGE_CORE_EXE, "
-                "or build ours with scripts/build-core"
+                f"or build ours with `{invoked('build-core')}`"
             )
         return shadow
 
@@ -134,7 +139,12 @@ def load_settings(
     timeout = _timeout(env.get(TIMEOUT), table, file)
     explicit = {
         option: value
-        for option, value in (("authority", authority), ("shadow", shadow), ("db", db))
+        for option, value in (
+            ("authority", authority),
+            ("shadow", shadow),
+            ("db", db),
+            ("explanations", explanations),
+        )
         if value is not None
     }
     usual_db = _text(table, "db", file, base) or "divergences.db"
@@ -160,6 +170,7 @@ def load_settings(
         usual=usual,
         corpus_given=corpus,
         cluster=_word(table, "cluster", file),
+        file=file,
     )
     if sandbox:
         _refuse_modules(settings)
@@ -169,7 +180,7 @@ def load_settings(
             codes.append(Code(settings.explanations, "may have deviations, which are code"))
         if file is not None and settings.cluster is not None:
             codes.append(Code(file, "names a cluster, whose answers are trusted"))
-        refuse_foreign(codes, env, own=[_checkout()])
+        refuse_foreign(codes, env, own=[_checkout(), built_core().parent])
     return settings
 
 
@@ -316,9 +327,10 @@ def _timeout(text: str | None, table: Mapping[str, Any], file: Path | None) -> f
 
 
 def _built(here: Path) -> str | None:
-    """The executable that the project built: here, or where this package was checked out."""
+    """The executable that was built: here, where this package was checked out, or by `build-core`
+    of one that was installed."""
     for folder in (here, _checkout()):
         built = folder / "build" / "doge-core-exe"
         if built.is_file():
             return str(built)
-    return None
+    return str(built_core()) if built_core().is_file() else None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from replay.cli.console import say, say_table
+from replay.cli.console import MAX_COMMAND, say, say_table
 from replay.findings.account import CauseAccount, StoredCause
 from replay.findings.store.store import StoredFinding
 from replay.reports.wording import counted
+from replay.runs.commands import Commands
+from replay.safe_text import clean
 
 CAUSE_COLUMNS = (
     "cause",
@@ -23,6 +25,7 @@ CAUSE_COLUMNS = (
 def say_by_cause(
     account: CauseAccount,
     findings: Sequence[StoredFinding],
+    commands: Commands,
     say_buckets: Callable[[Sequence[StoredFinding]], None],
 ) -> None:
     """Lists findings, the worst first, by their causes; those that no verified cause accounts for
@@ -38,10 +41,10 @@ def say_by_cause(
         say(f"not accounted for: {counted(len(open_), 'bucket')}")
         say_buckets(open_)
         say()
+    again = clean(commands("causes"), MAX_COMMAND)
     say(
         f"{counted(len(told), 'bucket')} of {len(findings):,} accounted for by the causes of "
-        f"{account.at[:16].replace('T', ' ')} UTC; --buckets lists all, `doge-replay causes` looks "
-        "again"
+        f"{account.at[:16].replace('T', ' ')} UTC; --buckets lists all, `{again}` looks again"
     )
 
 

@@ -237,7 +237,7 @@ class Listing:
             buckets = counted(len(known), "bucket")
             yield f"  seen       {times} in {buckets} that it has part in"
             yield f"  met in     {', '.join(self._met(known))}"
-            yield f"  case       {self._commands('repro', worst.id)}"
+            yield f"  case       {self._commands.of_finding(worst)('repro', worst.id)}"
         doubt = f", and {cause.doubtful:,} that are not accounted for" if cause.doubtful else ""
         yield f"  support    {len(cause.explains):,} steps need it{doubt}"
 

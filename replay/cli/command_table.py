@@ -18,6 +18,10 @@ class Listed(NamedTuple):
 
 
 COMMANDS: Mapping[str, Listed] = {
+    "build-core": Listed(
+        "build_core",
+        "Build doge-core-exe, the Haskell executable, from the sources that come with doge-replay.",
+    ),
     "causes": Listed(
         "causes_command", "Account for all stored divergences at once: one row for each cause."
     ),

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from replay.cli.console import Loudness, mention
+from replay.safe_text import clean
 from replay.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -63,6 +65,8 @@ def core_options(command: Callable[..., int]) -> Callable[..., int]:
             trust=trust,
             sandbox=sandbox,
         )
+        for line in settings_words(settings):
+            mention(line, at=Loudness.VERBOSE)
         return command(settings=settings, **others)
 
     wrapped: Callable[..., int] = with_settings
@@ -99,6 +103,27 @@ def core_options(command: Callable[..., int]) -> Callable[..., int]:
     ):
         wrapped = option(wrapped)
     return wrapped
+
+
+def settings_words(settings: Settings) -> Iterator[str]:
+    """What a command works on, and what said so, a setting a line."""
+    taken = {
+        "authority": settings.authority,
+        "shadow": settings.shadow,
+        "db": str(settings.db),
+        "explanations": None if settings.explanations is None else str(settings.explanations),
+    }
+    for name, value in taken.items():
+        if name in settings.explicit:
+            source = f"--{name}"
+        elif name in settings.usual and settings.usual[name] != value:
+            source = "a variable"
+        else:
+            source = "the default" if settings.file is None else f"the default, or {settings.file}"
+        yield f"{name:13} {clean(value or 'none', 1000)} ({clean(source)})"
+    corpora = ", ".join(map(str, settings.corpus))
+    yield f"{'corpus':13} {clean(corpora, 1000)}"
+    yield f"{'timeout':13} {settings.timeout:g} s"
 
 
 def corpus_option(command: F) -> F:

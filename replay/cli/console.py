@@ -13,7 +13,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,6 +30,9 @@ GAP = 2
 MIN_COLUMN = 10
 """A column of texts is not folded narrower than that."""
 
+MAX_COMMAND = 4000
+"""Characters of a command to copy: half of one is of no use."""
+
 A_LINE_SECONDS = 60.0
 """Between two lines of progress where there is no terminal."""
 
@@ -45,7 +48,24 @@ class Colours(StrEnum):
     NEVER = "never"
 
 
+class Loudness(IntEnum):
+    """What is told on standard error beside errors."""
+
+    QUIET = 0
+    """Nothing: no progress, no remarks."""
+    USUAL = 1
+    VERBOSE = 2
+    """Where each setting came from, too."""
+
+
 _chosen = Colours.AUTO
+_loudness = Loudness.USUAL
+
+
+def choose_loudness(loudness: Loudness) -> None:
+    """Says once, for the whole command, what is told on standard error."""
+    global _loudness
+    _loudness = loudness
 
 
 def choose_colours(colours: Colours) -> None:
@@ -81,6 +101,13 @@ def note(text: str) -> None:
     """One line on standard error, unless nobody can be told."""
     with contextlib.suppress(OSError):
         click.echo(text, err=True)
+
+
+def mention(text: str, *, at: Loudness = Loudness.USUAL) -> None:
+    """One line on standard error that is no error: not where quiet was asked for, and some only
+    where more was."""
+    if _loudness >= at:
+        note(text)
 
 
 def columns() -> int:
@@ -197,7 +224,7 @@ class Progress:
 
     def __init__(self, label: str, quiet: bool = False) -> None:
         self._label = label
-        self._shown = not quiet
+        self._shown = not quiet and _loudness > Loudness.QUIET
         self._terminal = sys.stderr.isatty()
         self._next = time.monotonic() + (2.0 if self._terminal else A_LINE_SECONDS)
         self._began = time.monotonic()

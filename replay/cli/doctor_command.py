@@ -13,23 +13,30 @@ import click
 
 from replay import __version__
 from replay.cli.common import core_options, corpus_option
-from replay.cli.console import say, say_json
+from replay.cli.console import say, say_json, say_marked
 from replay.cli.extras import EXTRAS, command_for
 from replay.errors import ExitCode, ReplayError
 from replay.findings.store.store import Store
+from replay.invocation import invoked
 from replay.reports.finding_text import core_line
+from replay.revision import own_revision
 from replay.safe_text import clean
 from replay.settings import Settings
+from replay.shipped import Shipped, shipped
 from replay.streams.corpus import Corpus
 from replay.streams.model import CallCode, Start, Step
 from replay.targets.base import Failure, Work
 from replay.targets.executable.supervisor import Limits
 from replay.targets.open import open_target
 
-LIBRARIES = ("click", "msgpack", "msgspec", "rich", "simpleeval", "zstandard", *EXTRAS)
+LIBRARIES = ("click", "msgpack", "msgspec", "rich", "simpleeval", "backports.zstd", *EXTRAS)
 TRIAL_START = Start({"market_price": 0.2, "now": 1.0}, {}, 2.0, None)
 TRIAL_STEP = Step((CallCode.PRICE_TICK, 0.2, 2.0))
 """What each core is asked, to see that it answers."""
+CHECKED = ("authority", "shadow", "database", "corpus", "shipped")
+WRONG = "!! "
+"""Stands before what is not in order."""
+
 TOOLS = ("ghc", "cabal", "git", "jq")
 
 
@@ -53,15 +60,22 @@ def doctor(
     if as_json:
         say_json({**document, "exit": int(code)})
         return int(code)
-    say(f"doge-replay {__version__}, Python {platform.python_version()}, "
-        f"SQLite {sqlite3.sqlite_version}")  # fmt: skip
+    say(
+        f"doge-replay {__version__}, revision {document['revision'][:12]}, "
+        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
+    )
     for group in ("libraries", "tools"):
         found = ", ".join(f"{name} {clean(version)}" for name, version in document[group].items())
         say(f"{group:10} {found}")
-    for group in ("authority", "shadow", "database", "corpus"):
+    wrong = [group for group in CHECKED if document[group]["exit"]]
+    for group in CHECKED:
+        mark = WRONG if group in wrong else ""
         for line in document[group]["lines"]:
-            say(f"{group:10} {clean(line, 1000)}")
-    say("all in order" if code is ExitCode.CLEAN else "not in order, see above")
+            say_marked(f"{group:10} {mark}{clean(line, 1000)}", group in wrong)
+    if wrong:
+        say(f"not in order: {', '.join(wrong)}, marked {WRONG.strip()} above")
+    else:
+        say("all in order")
     return int(code)
 
 
@@ -72,6 +86,7 @@ def examine(settings: Settings) -> tuple[dict[str, Any], ExitCode]:
         "shadow": _core(settings.shadow, "shadow", settings.limits),
         "database": _database(settings),
         "corpus": _corpus(settings),
+        "shipped": _shipped(),
     }
     document: dict[str, Any] = {
         "version": __version__,
@@ -79,7 +94,8 @@ def examine(settings: Settings) -> tuple[dict[str, Any], ExitCode]:
         "sqlite": sqlite3.sqlite_version,
         "libraries": {name: _version(name) for name in LIBRARIES},
         "tools": {name: _tool(name) for name in TOOLS},
-        **{name: found for name, (found, _) in checks.items()},
+        "revision": own_revision(),
+        **{name: {**found, "exit": int(code)} for name, (found, code) in checks.items()},
     }
     codes = {code for _, code in checks.values()} - {ExitCode.CLEAN}
     if ExitCode.CORE_FAILED in codes:
@@ -111,7 +127,8 @@ def _core(
     spec: str | None, role: Literal["authority", "shadow"], limits: Limits
 ) -> tuple[dict[str, Any], ExitCode]:
     if spec is None:
-        lines = ["none: give --shadow, set DOGE_CORE_EXE, or run scripts/build-core"]
+        make = invoked("build-core")
+        lines = [f"none: give --shadow, set DOGE_CORE_EXE, or run `{make}`"]
         return {"lines": lines, "error": lines[0]}, ExitCode.CORE_FAILED
     try:
         target = open_target(spec, role=role, limits=limits)
@@ -167,3 +184,10 @@ def _corpus(settings: Settings) -> tuple[dict[str, Any], ExitCode]:
         lines.append(f"{directory}: {verification.good} good streams, {len(faults)} damaged")
     code = ExitCode.BAD_INPUT if damaged else ExitCode.CLEAN
     return {"lines": lines, "good": good, "damaged": damaged}, code
+
+
+def _shipped() -> tuple[dict[str, Any], ExitCode]:
+    """What comes beside the code. That it is not there stops nothing."""
+    found = {str(one): str(shipped(one)) for one in Shipped if shipped(one).is_dir()}
+    lines = [f"{name}: {path}" for name, path in found.items()]
+    return {"lines": lines or ["nothing beside the code"], **found}, ExitCode.CLEAN

@@ -8,9 +8,9 @@ import click
 
 from replay.cli.case_output import say_case
 from replay.cli.common import Duration, core_options, corpus_option, reading
-from replay.cli.console import Progress, say, say_json
+from replay.cli.console import MAX_COMMAND, Progress, say, say_json
 from replay.differential.model import Finding, said_in
-from replay.errors import UsageError
+from replay.errors import ExitCode, UsageError
 from replay.explaining.evidence.kept import cases_of, stored_answers
 from replay.explaining.search.diagnosis import Diagnosis, Near, Result
 from replay.explaining.search.search import Means, Subject, explain
@@ -26,9 +26,6 @@ MAX_SHOWN = 8
 
 WIDTH = 400
 """Characters of an edit in words: a long expression is worth reading."""
-
-MAX_COMMAND = 4000
-"""Characters of a command to copy: half of one is of no use."""
 
 _HEADS = {
     Result.VERIFIED: "the shadow behaves as if",
@@ -143,6 +140,14 @@ def diagnosis_lines(diagnosis: Diagnosis, commands: Commands) -> Iterator[str]:
         yield ""
         # Whatever is not printable in it is written out.
         yield from blocks[0].splitlines()
+    if diagnosis.exit_code in (ExitCode.CLEAN, ExitCode.DIVERGENCE):
+        yield ""
+        yield "next"
+        if blocks and blocks[0]:
+            yield "  once that is in explanations.toml, whether it holds:"
+            yield f"    {clean(commands('explanations'), MAX_COMMAND)}"
+        yield "  once the shadow is mended:"
+        yield f"    {clean(commands('recheck', diagnosis.id), MAX_COMMAND)}"
 
 
 def _causes(diagnosis: Diagnosis) -> Iterator[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -29,19 +30,31 @@ Examples:
   doge-replay explanations
   doge-replay explanations --explanations ../bot/explanations.toml --shadow ./doge-core-exe"""
 )
+@click.argument("files", nargs=-1, metavar="[FILE]...")
+@click.option(
+    "--only-read",
+    is_flag=True,
+    help="Only say whether FILEs, or the usual one, can be read: no core is run, and no database "
+    "needed. For hooks.",
+)
 @explanations_option
 @corpus_option
 @core_options
-def explanations(settings: Settings, as_json: bool) -> int:
+def explanations(files: tuple[str, ...], only_read: bool, settings: Settings, as_json: bool) -> int:
     """Check the file of explanations: run every stored case again and tell what holds.
 
     Nothing is stored. Exits 0 where every explanation holds, 1 where one does not or is older than
     a regression of what it explains, 2 where the file is not good, 3 where a core failed in a way
     that no note stands for.
     """
-    if settings.explanations is None:
+    if files and not only_read:
+        raise UsageError("FILEs are for --only-read; what is run is named by --explanations")
+    if settings.explanations is None and not files:
         raise UsageError(f"there is no {EXPLANATIONS} here, and none is named; "
                          "docs/explanations.md says what goes into one")  # fmt: skip
+    if only_read or settings.explanations is None:
+        named = [Path(one) for one in files] or [settings.explanations or Path(EXPLANATIONS)]
+        return _only_read(named, as_json)
     read = read_explanations(settings.explanations)
     with reading(settings) as store:
         recheck = recheck_run(
@@ -61,6 +74,17 @@ def explanations(settings: Settings, as_json: bool) -> int:
     else:
         _say(read, recheck, aside)
     return int(code)
+
+
+def _only_read(files: Sequence[Path], as_json: bool) -> int:
+    """Reads files. The first that is not good ends it, on a line that names it."""
+    counts = {str(file): len(read_explanations(file).entries) for file in files}
+    if as_json:
+        say_json({"files": counts, "exit": int(ExitCode.CLEAN)})
+    else:
+        for file, count in counts.items():
+            say(f"{clean(file)}: {counted(count, 'explanation')}, can be read")
+    return int(ExitCode.CLEAN)
 
 
 def _set_aside(read: Explanations, recheck: Recheck, store: Store) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import assert_never
 import click
 
 from replay.cli.common import core_options, reading
-from replay.cli.console import note, say_json
+from replay.cli.console import mention, say_json
 from replay.errors import EnvironmentFailure, UsageError
 from replay.findings.bundle import bundle_bytes
 from replay.findings.export import Form, file_name, lost_in_parity, parity_case
@@ -78,7 +78,7 @@ def export(
         path = _path(finding, chosen, output)
     if path is not None:
         _write(path, content)
-        note(f"written: {clean(path)}")
+        mention(f"written: {clean(path)}")
     if as_json and (path is not None or chosen is Form.PYTEST):
         _say_document(finding, chosen, path, content)
     elif path is None:

@@ -13,6 +13,7 @@ from types import TracebackType
 
 from replay import __version__
 from replay.errors import InternalFault, Terminated, internal_fault
+from replay.user_folders import state_folder
 
 AGAIN_SECONDS = 0.05
 """After which a signal that was swallowed comes again."""
@@ -29,7 +30,7 @@ def keep_fault(error: BaseException) -> InternalFault:
             *traceback.format_exception(error),
         )
     )
-    for folder in (_state_folder(), Path(tempfile.gettempdir())):
+    for folder in (state_folder(), Path(tempfile.gettempdir())):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(prefix="fault-", suffix=".txt", dir=folder, text=True)
@@ -39,11 +40,6 @@ def keep_fault(error: BaseException) -> InternalFault:
             continue
         return InternalFault(f"{fault.message}, and with {name}")
     return fault
-
-
-def _state_folder() -> Path:
-    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    return Path(state) / "doge-replay"
 
 
 def tell_of_threads() -> None:

@@ -16,6 +16,7 @@ from replay.findings.lifecycle import Status
 from replay.findings.selection import EVENTS, is_of, worst_first
 from replay.findings.severity import Severity
 from replay.findings.store.store import StoredFinding
+from replay.runs.commands import commands_of
 from replay.safe_text import clean
 from replay.settings import Settings
 
@@ -128,7 +129,7 @@ def list_command(
         elif account is None or buckets:
             _say_buckets(findings)
         else:
-            say_by_cause(account, findings, _say_buckets)
+            say_by_cause(account, findings, commands_of(settings), _say_buckets)
     return 0
 
 

@@ -20,11 +20,13 @@ from click.shell_completion import CompletionItem
 from replay import __version__
 from replay.cli.command_table import COMMANDS
 from replay.cli.common import CONTEXT
-from replay.cli.console import Colours, choose_colours, note
+from replay.cli.console import Colours, Loudness, choose_colours, choose_loudness, note
 from replay.cli.fault_file import keep_fault, tell_of_threads
 from replay.errors import ENDING_SIGNALS, ExitCode, ReplayError, Terminated
 from replay.garbage import collect_rarely
+from replay.invocation import invoked
 from replay.safe_text import clean
+from replay.user_folders import cache_folder
 
 
 class _ReaderGone(Exception):
@@ -65,7 +67,7 @@ class _Commands(click.Group):
 
 @functools.cache
 def _command(name: str) -> click.Command:
-    module = importlib.import_module(f"replay.cli.{name}_command")
+    module = importlib.import_module(f"replay.cli.{name.replace('-', '_')}_command")
     command = getattr(module, COMMANDS[name].function)
     assert isinstance(command, click.Command)
     return refusing_empty(command)
@@ -128,7 +130,9 @@ class _GivenPath(click.Path):
     help="Colours: where there is a terminal (auto; NO_COLOR and FORCE_COLOR are heeded), always, "
     "or never.",
 )
-def cli(color: str) -> None:
+@click.option("-q", "--quiet", is_flag=True, help="No progress and no remarks; errors are told.")
+@click.option("-v", "--verbose", is_flag=True, help="Say where each setting came from.")
+def cli(color: str, quiet: bool, verbose: bool) -> None:
     """Replays recorded and generated event streams through two cores of a trading bot and finds
     where they differ.
 
@@ -142,6 +146,9 @@ def cli(color: str) -> None:
     (130 on Ctrl-C, 143 on SIGTERM).
     """
     choose_colours(Colours(color))
+    if quiet and verbose:
+        raise click.UsageError("--quiet and --verbose exclude each other.")
+    choose_loudness(Loudness.QUIET if quiet else Loudness.VERBOSE if verbose else Loudness.USUAL)
 
 
 def _terminated(number: int, frame: FrameType | None) -> NoReturn:
@@ -178,15 +185,8 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     collect_rarely()
     # Hypothesis keeps tables of its own; not in the directory of whoever runs a command.
-    tables = os.path.join(cache_folder(), "hypothesis")
-    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", tables)
+    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(cache_folder() / "hypothesis"))
     sys.exit(run_cli(sys.argv[1:]))
-
-
-def cache_folder() -> str:
-    """Where what can be made again may lie."""
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return os.path.join(cache, "doge-replay")
 
 
 STORING = frozenset({"run", "fuzz", "nightly"})
@@ -240,4 +240,6 @@ def _print_no_more() -> None:
 def _hint(error: click.ClickException) -> str:
     """Where to read more, for an error in how a command was called."""
     context = getattr(error, "ctx", None)
-    return "" if context is None else f" (try `{context.command_path} -h`)"
+    if context is None:
+        return ""
+    return f" (try `{invoked(*context.command_path.split()[1:], '-h')}`)"

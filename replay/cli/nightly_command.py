@@ -19,7 +19,7 @@ from replay.cli.common import (
     reading,
     strict_option,
 )
-from replay.cli.console import note, progress, say
+from replay.cli.console import mention, note, progress, say
 from replay.cli.extras import need
 from replay.cli.fuzz_command import new_seed
 from replay.cli.power_command import EDITS
@@ -122,7 +122,7 @@ def nightly(
     Replays the corpus, runs every stored divergence again, then generates streams for the rest of
     the time. Streams that reach something new join the corpus. The last twentieth of the time says
     what such a night would find (`doge-replay power`). The report directory gets
-    report.md, report.html, junit.xml and report.json.
+    report.md, report.html, junit.xml, report.json and report.sarif.
 
     Where a divergence has no explanation, the night ends with the list of causes (`doge-replay
     causes`): one row for each, then what is not accounted for.
@@ -153,7 +153,7 @@ def nightly(
         report.account = listing.account
         write_reports(report, directory, json_safe, cases)
         record(settings, listing)
-    note(f"report: {clean(written, 1000)}")
+    mention(f"report: {clean(written, 1000)}")
     code = finish(report, as_json)
     if listing is not None and not as_json:
         say()

@@ -14,6 +14,7 @@ from replay.cli.case_output import say_answers, say_case
 from replay.cli.common import core_options
 from replay.cli.console import columns, note, say, say_json
 from replay.cli.subject import Shown, Subject, subject_of
+from replay.differential.difference_texts import difference_documents
 from replay.differential.lockstep import Lockstep, run_stream
 from replay.differential.model import Finding, Verdict
 from replay.differential.probing import NO_STEPS
@@ -25,7 +26,6 @@ from replay.findings.kinship import can_tell, has_authority
 from replay.findings.lifecycle import Status, once_agreed, once_seen
 from replay.findings.store.encoding import pack_result
 from replay.findings.store.stored import CorePair
-from replay.reports.case_text import difference_documents
 from replay.reports.finding_text import core_line, history_lines, signature_lines, verdict_text
 from replay.runs.commands import Commands, commands_of
 from replay.runs.cores import pair_of

@@ -9,13 +9,16 @@ from pathlib import Path
 import click
 
 from replay.cli.common import core_options, corpus_option, explanations_option, strict_option
-from replay.cli.console import note, progress
+from replay.cli.console import MAX_COMMAND, note, progress
 from replay.cli.run_report import announce, finish
 from replay.errors import ExitCode, InputError
 from replay.findings.store.store import RunKind
+from replay.runs.commands import commands_of
 from replay.runs.replay import Expectations, FirstTimes, replay_all
 from replay.runs.run import running
+from replay.safe_text import clean, quoted
 from replay.settings import Settings
+from replay.shipped import Shipped, shipped
 from replay.streams.corpus import Corpus, segments_of
 from replay.streams.inputs import Hooks, RecordedCores, read_files
 from replay.streams.log_files import Wanted, find_files
@@ -23,11 +26,6 @@ from replay.streams.model import Rejected, Segment, Unread
 from replay.streams.opening import path_of
 from replay.streams.parity_cases import ParityCase
 from replay.streams.stream_file import SUFFIX
-
-NO_CORPUS = (
-    "doge-replay: there is no corpus to replay; `doge-replay run FILE` replays a journal, "
-    "`doge-replay corpus import LOGS` makes a corpus of logs, `doge-replay fuzz` needs neither"
-)
 
 
 @click.command(
@@ -78,7 +76,7 @@ def run(
             under_way.check()
     code = finish(report, as_json)
     if not inputs and not report.tally.streams and report.exit_code is ExitCode.PROVES_NOTHING:
-        note(NO_CORPUS)
+        note(_no_corpus(settings))
     return code
 
 
@@ -129,3 +127,18 @@ def _corpus_file(settings: Settings, given: str) -> Path:
         how = "is no file, directory or corpus stream" if not matches else "fits several streams"
         raise InputError(f"{given} {how}", input=given)
     return next(iter(matches.values()))
+
+
+def _no_corpus(settings: Settings) -> str:
+    """What to do where nothing was named and there is no corpus."""
+    commands = commands_of(settings)
+    ways = [
+        (commands("run", "FILE"), "replays a journal"),
+        (commands("corpus", "import", "LOGS"), "makes a corpus of logs"),
+        (commands("fuzz"), "needs neither"),
+    ]
+    if shipped(Shipped.CORPUS).is_dir():
+        corpus = quoted(str(shipped(Shipped.CORPUS)))
+        ways.insert(0, (commands("run", "--corpus", corpus), "replays the one that ships"))
+    told = ", ".join(f"`{command}` {what}" for command, what in ways)
+    return f"doge-replay: there is no corpus to replay; {clean(told, 3 * MAX_COMMAND)}"

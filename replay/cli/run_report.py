@@ -5,10 +5,11 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from replay.cli.console import note, say, say_json, say_table
+from replay.cli.console import MAX_COMMAND, mention, note, say, say_json, say_table
 from replay.differential.model import Finding
 from replay.errors import ExitCode
 from replay.reports.finding_text import core_line
+from replay.reports.next_commands import NextCommand, next_commands
 from replay.reports.wording import (
     INDEPENDENT,
     REMARKS,
@@ -23,6 +24,7 @@ from replay.reports.wording import (
     headline,
     meaning_words,
     nothing_drawn,
+    occasion_words,
     percent,
     phases_words,
     recorded_words,
@@ -59,12 +61,26 @@ def say_report(report: Report) -> None:
         _say_bounds(report)
     for miss in report.misses:
         say(f"expected: {clean(miss)}")
+    say_next(next_commands(report))
+
+
+def say_next(commands: Sequence[NextCommand]) -> None:
+    """Prints commands to copy, each below what it is for."""
+    if not commands:
+        return
+    say()
+    say("next")
+    for command, why in commands:
+        say(f"  {clean(why)}:")
+        say(f"    {clean(command, MAX_COMMAND)}")
 
 
 def _say_run(report: Report) -> None:
     tally = report.tally
     if meaning := meaning_words(report):
         say(f"  means      {clean(meaning, 1000)}")
+    if occasion := occasion_words(report):
+        say(f"  run        {clean(occasion.removeprefix('run '))}")
     say(f"  authority  {core_line(report.authority)}")
     say(f"  shadow     {core_line(report.shadow)}")
     if report.seed is not None:
@@ -177,11 +193,6 @@ def _say_group(report: Report, group: Group) -> None:
     )
     if len(lines) > MAX_ROWS:
         say(f"... and {len(lines) - MAX_ROWS:,} more (--json has them)")
-    say()
-    for line in lines[:MAX_ROWS]:
-        for command in (line.command, line.explain_command):
-            if command:
-                say(f"  {clean(command, 4000)}")
 
 
 def _row(line: FindingLine, group: Group) -> tuple[object, ...]:
@@ -228,7 +239,7 @@ def announce(finding: Finding, word: str) -> None:
     """Says on standard error that a bucket was met, when it has been stored; `word` is how it
     stands."""
     what = "failure" if finding.signature.failure else "divergence"
-    note(f"{word} {what} {finding.id}: {clean(finding.event)}, "
+    mention(f"{word} {what} {finding.id}: {clean(finding.event)}, "
          f"{clean(finding.signature.rule)}, {clean(finding.signature.field)}")  # fmt: skip
 
 

@@ -10,8 +10,9 @@ import textwrap
 from collections.abc import Sequence
 from itertools import zip_longest
 
+from replay.differential.difference_texts import value_text
 from replay.differential.model import Difference
-from replay.reports.sides import MAX_STEPS, Answers, Row, step_text, value_text
+from replay.reports.sides import MAX_STEPS, Answers, Row, step_text
 from replay.safe_text import clean
 from replay.streams.model import Start, Stream
 
@@ -100,18 +101,5 @@ def difference_lines(differences: Sequence[Difference]) -> list[str]:
     return [
         f"  {clean(difference.path)}: {difference.kind}, authority "
         f"{value_text(difference.authority)}, shadow {value_text(difference.shadow)}"
-        for difference in differences
-    ]
-
-
-def difference_documents(differences: Sequence[Difference]) -> list[dict[str, str]]:
-    """Differences as `--json` has them."""
-    return [
-        {
-            "path": difference.path,
-            "kind": str(difference.kind),
-            "authority": value_text(difference.authority),
-            "shadow": value_text(difference.shadow),
-        }
         for difference in differences
     ]

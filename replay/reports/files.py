@@ -13,6 +13,7 @@ from replay.reports.details import FindingDetail
 from replay.reports.html_page import html_page
 from replay.reports.junit import junit
 from replay.reports.markdown import markdown
+from replay.reports.sarif import sarif
 from replay.runs.report import Report
 
 
@@ -22,14 +23,15 @@ def write_reports(
     json_safe: Callable[[Any], Any],
     details: Iterable[FindingDetail] = (),
 ) -> Path:
-    """Writes report.md, report.html, junit.xml and report.json, each whole or not at all; gives the
-    Markdown's path. Raises EnvironmentFailure where that is not possible."""
+    """Writes report.md, report.html, junit.xml, report.json and report.sarif, each whole or not at
+    all; gives the Markdown's path. Raises EnvironmentFailure where that is not possible."""
     document = json.dumps(json_safe(report.document()), indent=2, allow_nan=False) + "\n"
     files = {
         "report.json": document,
         "junit.xml": junit(report),
         "report.html": html_page(report, details),
         "report.md": markdown(report),
+        "report.sarif": sarif(report),
     }
     try:
         directory.mkdir(parents=True, exist_ok=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from replay.differential.difference_texts import value_text
 from replay.differential.signature.rules import place_in_contract
 from replay.findings.store.stored import StoredFinding
 from replay.reports.details import AnswerRow, FindingDetail, HistoryRow
-from replay.reports.sides import MAX_STEPS, answers, step_text, value_text
+from replay.reports.sides import MAX_STEPS, answers, step_text
 from replay.streams.model import Start, Stream
 
 

@@ -21,6 +21,7 @@ from replay.reports.wording import (
     claim_words,
     control_words,
     core_words,
+    difference_words,
     explained_words,
     headline,
     nothing_compared_words,
@@ -60,6 +61,10 @@ def junit(report: Report) -> str:
         suite.set(name, str(len(suite.findall(f"testcase/{tag}"))))
     suite.set("tests", str(len(suite.findall("testcase"))))
     suite.set("time", f"{report.seconds:.3f}")
+    if report.occasion is not None:
+        # The form has no room for a zone: by its readers' rules it is UTC.
+        suite.set("timestamp", report.occasion.began_text.removesuffix("Z"))
+        suite.set("hostname", _short(report.occasion.host))
     text = ET.tostring(suite, encoding="unicode")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
 
@@ -68,6 +73,7 @@ def _add_properties(suite: ET.Element, report: Report) -> None:
     tally = report.tally
     properties = ET.SubElement(suite, "properties")
     for name, value in (
+        *_occasion(report),
         ("authority", core_words(report.authority)),
         ("shadow", core_words(report.shadow)),
         ("seed", report.seed),
@@ -80,6 +86,12 @@ def _add_properties(suite: ET.Element, report: Report) -> None:
         ("exit", int(report.exit_code)),
     ):
         ET.SubElement(properties, "property", name=name, value=_short(value))
+
+
+def _occasion(report: Report) -> list[tuple[str, object]]:
+    if report.occasion is None:
+        return []
+    return [(name, value) for name, value in report.occasion.document().items()]
 
 
 def _add_claims(suite: ET.Element, claims: list[Claim]) -> None:
@@ -133,7 +145,7 @@ def _add_finding(
             *([f"severity {severity}"] if severity else []),
             *([line.set_aside] if line.set_aside else []),
             *(one for one in (line.command, line.explain_command) if one),
-            *line.fields[:MAX_FIELDS],
+            *(difference_words(line) or line.fields[:MAX_FIELDS]),
         ])
     )  # fmt: skip
 

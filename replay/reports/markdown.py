@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from replay.explaining.claims.claim import Claim
+from replay.reports.next_commands import next_commands
 from replay.reports.sections import ReportSection, causes_without_buckets, sections_of
 from replay.reports.texts import markdown_code, markdown_words, plain
 from replay.reports.wording import (
@@ -22,11 +23,13 @@ from replay.reports.wording import (
     control_words,
     core_words,
     counted,
+    difference_words,
     group_counts,
     hands_words,
     headline,
     meaning_words,
     nothing_drawn,
+    occasion_words,
     percent,
     phase_name,
     rejected_words,
@@ -37,6 +40,7 @@ from replay.reports.wording import (
     unread_words,
 )
 from replay.runs.coverage import PHASES, call_name_of
+from replay.runs.occasion import FORM
 from replay.runs.report import FindingLine, Group, Report
 from replay.runs.slot_phase import UNKNOWN_PHASE
 
@@ -65,6 +69,7 @@ def markdown(report: Report) -> str:
     _add_causes(page, report)
     for section in sections_of(report):
         _add_section(page, section)
+    page.add(*_next(report))
     _add_list(page, "Missed expectations", report.misses)
     _add_list(page, "Causes that came back", report.causes_back)
     _add_list(page, "Fixed in this run", report.fixed)
@@ -118,6 +123,7 @@ def _top(report: Report) -> list[str]:
 
 def _facts(report: Report) -> list[str]:
     rows = [
+        *_occasion(report),
         ("authority", _cell(core_words(report.authority), 400)),
         ("shadow", _cell(core_words(report.shadow), 400)),
         ("rate", f"{report.rate:,.0f} transitions/s"),
@@ -130,6 +136,42 @@ def _facts(report: Report) -> list[str]:
         ("joined the corpus", counted(report.new_streams, "stream")),
     ]
     return ["", *_table(("", ""), rows)]
+
+
+def _occasion(report: Report) -> list[tuple[str, str]]:
+    occasion = report.occasion
+    if occasion is None:
+        return []
+    return [
+        ("run", _cell(occasion_words(report).removeprefix("run "), 400)),
+        ("command", _cell(occasion.command, 2000)),
+        ("form", f"{FORM}"),
+    ]
+
+
+def _values(page: _Page, lines: Sequence[FindingLine]) -> None:
+    """What differs in the smallest case of each, with both values."""
+    shown: list[str] = []
+    for line in lines:
+        words = [f"    {one}" for one in difference_words(line)]
+        if not words:
+            continue
+        # Nothing in indented code can end it.
+        block = [f"{markdown_code(line.id)}", "", *words, ""]
+        if not page.has_room_for(block):
+            break
+        shown += block
+    if shown:
+        page.add("", *_unfold("what differs", fold=True), *shown, *_fold(fold=True))
+
+
+def _next(report: Report) -> list[str]:
+    commands = next_commands(report)
+    lines = ["", "## Next"] if commands else []
+    for command, why in commands:
+        # Nothing in indented code can end it.
+        lines += ["", f"{why[0].upper()}{why[1:]}:", "", f"    {plain(command, 4000)}"]
+    return lines
 
 
 def _add_causes(page: _Page, report: Report) -> None:
@@ -163,16 +205,14 @@ def _add_section(page: _Page, section: ReportSection) -> None:
     page.add(
         *_table(("id", "severity", "event", "rule", "field", "kind", "times", "steps", ""), ())
     )
-    rows, commands = [], []
+    rows = []
     for line, group in section.lines:
-        said = [one for one in (line.command, line.explain_command) if one]
-        # Nothing in indented code can end it.
-        row, copied = _row(line, group), [f"    {plain(one, 1000)}" for one in said]
-        if not page.has_room_for([row, *copied]):
+        row = _row(line, group)
+        if not page.has_room_for([row]):
             break
         rows.append(row)
-        commands += copied
-    page.add(*rows, "", "To see them again, and to look for the cause:", "", *commands)
+    page.add(*rows)
+    _values(page, lines[: len(rows)])
     if len(rows) < len(lines):
         left_out = len(lines) - len(rows)
         page.add("", f"{left_out:,} more are left out here: report.json has them all.")

@@ -7,13 +7,13 @@ to look for the one that is wrong.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from replay.differential.compare import refusal_text
-from replay.differential.model import Absent, Difference
-from replay.safe_text import clean, json_safe
+from replay.differential.difference_texts import ABSENT_TEXT, MAX_VALUE, value_text
+from replay.differential.model import Difference
+from replay.safe_text import clean
 from replay.streams.model import Step, Stream, call_name, event_document
 from replay.targets.base import Failure, StepResult, is_refusal
 from replay.targets.compact import (
@@ -26,9 +26,6 @@ from replay.targets.compact import (
 )
 
 MAX_STEPS = 12
-MAX_VALUE = 1500
-
-_ABSENT = "(absent)"
 
 
 def step_text(step: Step) -> str:
@@ -41,14 +38,6 @@ def step_text(step: Step) -> str:
     where = f" (line {step.line})" if step.line else ""
     changed = "" if step.changes is None else f" after setting {value_text(step.changes)}"
     return f"{clean(name)} {fields}{changed}{where}"
-
-
-def value_text(value: Any) -> str:
-    """A value as JSON on one line, safe to print."""
-    if isinstance(value, Absent):
-        return _ABSENT
-    text = json.dumps(json_safe(value), ensure_ascii=False, default=str)
-    return clean(text, MAX_VALUE)
 
 
 class Row(NamedTuple):
@@ -87,7 +76,7 @@ def answers(
     rows: list[Row] = []
     left_out = 0
     for path in dict.fromkeys([*ours, *theirs]):
-        one, other = ours.get(path, _ABSENT), theirs.get(path, _ABSENT)
+        one, other = ours.get(path, ABSENT_TEXT), theirs.get(path, ABSENT_TEXT)
         how = "" if one == other else _how(path, differences)
         if failed and path in _NO_ANSWER:
             how = path

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from replay.differential.difference_texts import difference_documents
 from replay.differential.uncompared import all_refused_words, reasons_words
 from replay.errors import ExitCode
 from replay.explaining.claims.claim import Claim
@@ -53,6 +54,9 @@ INDEPENDENT = (
 
 MAX_REJECTED, MAX_IDS = 200, 10
 SHORT_HASH = 12
+MAX_VALUES = 20
+"""Values of one finding that a report shows."""
+
 
 WEAKER = "by a signed note; nothing was run"
 
@@ -208,6 +212,29 @@ def core_words(identity: CoreIdentity) -> str:
         f"{plain(identity.path, 150)}, version {plain(identity.version, 50)}, "
         f"revision {plain(identity.revision, 50)}, SHA-256 {plain(identity.sha256, 64)}"
     )
+
+
+def occasion_words(report: Report) -> str:
+    """Which run this is, when it began and where, on one line; empty where that is not known."""
+    occasion = report.occasion
+    if occasion is None:
+        return ""
+    return (
+        f"run {occasion.number}, {occasion.began_text}, {report.seconds:.1f} s of comparing, on "
+        f"{plain(occasion.host, 100)}, doge-replay {occasion.version}"
+    )
+
+
+def difference_words(line: FindingLine) -> list[str]:
+    """What differs in the smallest case, with both values; the first of very many."""
+    shown = difference_documents(line.differences[:MAX_VALUES])
+    words = [
+        f"{plain(one['path'])}: authority {plain(one['authority'], 200)}, "
+        f"shadow {plain(one['shadow'], 200)} ({one['kind']})"
+        for one in shown
+    ]
+    more = len(line.differences) - len(shown)
+    return [*words, f"and {more:,} more"] if more else words
 
 
 def group_counts(report: Report) -> list[tuple[str, int]]:

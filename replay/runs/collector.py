@@ -178,6 +178,7 @@ class Collector:
                 failure=bucket.smallest.signature.failure,
                 command=self.command(finding_id),
                 said=said_in(bucket.smallest),
+                differences=bucket.smallest.differences,
             )
             for finding_id, bucket in sorted(self._buckets.items())
         ]

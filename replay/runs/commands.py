@@ -13,12 +13,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from replay.findings.store.stored import CorePair, StoredFinding
+from replay.invocation import invoked
 from replay.safe_text import quoted
 from replay.settings import Settings
 from replay.targets.base import CoreIdentity
 
-ASKING = frozenset({"repro", "explain", "fuzz", "recheck", "split"})
+ASKING = frozenset(
+    {"causes", "explain", "explanations", "fuzz", "recheck", "repro", "run", "split"}
+)
 """The commands that ask the cores; the others only look into the database."""
+
+TAKEN_BY: Mapping[str, frozenset[str] | None] = {
+    "authority": ASKING,
+    "shadow": ASKING,
+    "db": None,
+    "explanations": frozenset({"explanations", "recheck"}),
+}
+"""The options that are repeated, and the commands that have a use for each; None for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +45,7 @@ class Commands:
 
     def __call__(self, name: str, *arguments: str) -> str:
         """A command, by its name and arguments that a shell can take."""
-        return " ".join(["doge-replay", name, *arguments, *self._said(name)])
+        return invoked(name, *arguments, *self._said(name))
 
     def of_finding(self, finding: StoredFinding) -> Commands:
         """The same for a stored finding: on the cores that it was last seen on."""
@@ -68,8 +79,8 @@ class Commands:
         corpus = [f"--corpus {quoted(one)}" for one in self.corpus if name == "fuzz"]
         return corpus + [
             f"--{option} {quoted(self.options[option])}"
-            for option in ("authority", "shadow", "db")
-            if option in self.options and (name in ASKING or option == "db")
+            for option, takers in TAKEN_BY.items()
+            if option in self.options and (takers is None or name in takers)
         ]
 
 

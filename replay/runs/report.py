@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from replay.differential.difference_texts import difference_documents
 from replay.differential.lockstep import Tally
-from replay.differential.model import Verdict
+from replay.differential.model import Difference, Verdict
 from replay.errors import ExitCode
 from replay.explaining.claims.claim import Claim
 from replay.explaining.claims.explained_steps import Weighed
@@ -23,6 +24,7 @@ from replay.findings.severity import Severity, rank
 from replay.findings.store.stored import RunKind
 from replay.runs.commands import Commands
 from replay.runs.coverage import Bound, Exercised
+from replay.runs.occasion import FORM, Occasion
 from replay.streams.inputs import RecordedCores
 from replay.streams.model import CALL_NAMES, CallCode, Rejected, Unread
 from replay.targets.base import CoreIdentity
@@ -39,6 +41,9 @@ class Group(StrEnum):
     EXPLAINED = "explained"
 
 
+MAX_DIFFERENCES = 50
+"""Of one case, with both values; a case in which all differs has thousands."""
+
 MAX_SAID = 120
 """Of what a core says so many characters stand in lists; `said` has all that is kept."""
 
@@ -52,7 +57,8 @@ class FindingLine:
     `explained_by` names the explanation that covers it, "" for none, and `weaker` says that this is
     no more than a signed note; `set_aside` is why explanations that hold do not count for it.
     `rate` is how often a flaky one came out, as "3 of 20". `said` is what the core that refuses
-    says at the smallest case, in its own words; empty for anything else.
+    says at the smallest case, in its own words; empty for anything else. `differences` are those of
+    the smallest case, with both values.
     """
 
     id: str
@@ -74,6 +80,7 @@ class FindingLine:
     set_aside: str = ""
     rate: str = ""
     said: str = ""
+    differences: tuple[Difference, ...] = ()
 
     @property
     def what(self) -> str:
@@ -91,7 +98,9 @@ class FindingLine:
         """What to copy to look for the cause; empty where there is none to look for."""
         if self.failure or self.is_flaky or self.explained_by:
             return ""
-        return self.command.replace(" repro ", " explain ", 1)
+        # From the end: the path of the program comes first, and may have any words in it.
+        head, _, options = self.command.rpartition(f" repro {self.id}")
+        return f"{head} explain {self.id}{options}"
 
     @property
     def worst_first(self) -> tuple[int, int, str]:
@@ -123,6 +132,7 @@ class FindingLine:
             "kind": self.kind,
             "field": self.field,
             "fields": list(self.fields),
+            "differences": difference_documents(self.differences[:MAX_DIFFERENCES]),
             "said": self.said,
             "occurrences": self.occurrences,
             "steps": self.steps,
@@ -194,7 +204,8 @@ class Report:
     of explanations that are statements. `commands` makes those that
     ask the same cores again. `account` has the causes, where they were looked for, and `power`
     what `doge-replay power` says, where a night measured it. `hands` are the workers that it ran
-    on, where these were a cluster's.
+    on, where these were a cluster's. `occasion` is when, where and how the run was made,
+    None where nobody has made it.
     """
 
     kind: str
@@ -230,6 +241,7 @@ class Report:
     account: CauseAccount | None = None
     power: Mapping[str, Any] | None = None
     hands: Sequence[Hand] = ()
+    occasion: Occasion | None = None
 
     def reject(self, rejected: Rejected) -> None:
         """Notes a line that could not be used; the first thousands are kept, all are counted."""
@@ -328,7 +340,9 @@ class Report:
         """As `--json` has it."""
         verdicts = self.tally.verdicts
         return {
+            "form": FORM,
             "kind": self.kind,
+            "occasion": None if self.occasion is None else self.occasion.document(),
             "authority": self.authority.document(),
             "shadow": self.shadow.document(),
             "seed": self.seed,

@@ -19,6 +19,7 @@ from replay.runs.collector import Collector
 from replay.runs.commands import commands_of
 from replay.runs.conclusion import Conclusion
 from replay.runs.cores import pair_of
+from replay.runs.occasion import occasion_of
 from replay.runs.orphans import ending_orphans
 from replay.runs.report import NOT_MADE, Report
 from replay.settings import Settings
@@ -154,6 +155,7 @@ def running(
         run = store.begin_run(
             kind, report.authority, report.shadow, details, seed=seed, profile=profile
         )
+        report.occasion = occasion_of(run)
         collector = Collector(
             store, run, lambda one: commands("repro", one), announce, store.routing()
         )

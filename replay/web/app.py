@@ -29,6 +29,7 @@ from replay.gate.course_charts import Chart, charts
 from replay.gate.telemetry.course import Course, course_of
 from replay.runs.commands import Commands
 from replay.safe_text import clean, json_safe
+from replay.schemas.published import openapi
 from replay.web.bot_source import StatusSource
 from replay.web.cause_page import (
     cause_document,
@@ -70,6 +71,7 @@ def create_app(
     app = Starlette(
         routes=[
             Route("/", pages.dashboard),
+            Route("/api/openapi.json", pages.openapi),
             Route("/api/status", pages.status),
             Route("/api/causes", pages.causes_data),
             Route("/api/causes/{id}", pages.cause_data),
@@ -168,6 +170,10 @@ class _Pages:
             return HTMLResponse(cause_page(line, None, self._commands, listing))
         with self._findings.finding(line.lines[0].id) as (_, worst):
             return HTMLResponse(cause_page(line, worst, self._commands, listing))
+
+    def openapi(self, request: Request) -> Response:
+        """What programs may ask for, and what they are answered."""
+        return _json(openapi())
 
     def causes_data(self, request: Request) -> Response:
         """All causes for scripts."""

@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from replay.differential.difference_texts import value_text
 from replay.differential.signature.rules import place_in_contract
 from replay.findings.lifecycle import HistoryEntry, Status
 from replay.findings.store.stored import StoredFinding
 from replay.reports.finding_details import detail_of
-from replay.reports.sides import value_text
 from replay.runs.commands import Commands
 from replay.web.database_view import Line, Listing
 from replay.web.shell import page

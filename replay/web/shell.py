@@ -14,8 +14,8 @@ from functools import cache
 from importlib.resources import files
 
 from replay import __version__
+from replay.differential.difference_texts import value_text
 from replay.reports.html_templates import Templates, style
-from replay.reports.sides import value_text
 from replay.reports.texts import plain
 from replay.web.words import is_time, moment, words
 

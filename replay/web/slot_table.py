@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from replay.reports.sides import value_text
+from replay.differential.difference_texts import value_text
 from replay.web.words import NOTHING, mapping, number, words
 
 MAX_SLOTS = 100

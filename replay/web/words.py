@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from replay.reports.sides import value_text
+from replay.differential.difference_texts import value_text
 
 NOTHING = "–"
 

@@ -30,7 +30,7 @@ def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[s
 ALL = list(commands(cli))
 WITHOUT_CORES = [
     *((), ("corpus",), ("evidence",), ("evidence", "verify"), ("monitor",)),
-    *(("db",), ("db", "merge")),
+    *(("db",), ("db", "merge"), ("build-core",)),
 ]
 NEEDS_ARGUMENT = [
     *((name,) for name in ("repro", "show", "export", "triage", "split", "merge", "explain")),

@@ -71,7 +71,7 @@ def test_the_reports_say_the_same(night: Night) -> None:
     reports = night.where / "reports"
     assert json.loads((reports / "report.json").read_text()) == night.ran.json
     assert sorted(path.name for path in reports.iterdir()) == [
-        *("junit.xml", "report.html", "report.json", "report.md")
+        *("junit.xml", "report.html", "report.json", "report.md", "report.sarif")
     ]
     check_junit(reports / "junit.xml", failures=0, errors=0)
     markdown = (reports / "report.md").read_text()

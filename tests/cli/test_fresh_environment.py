@@ -38,9 +38,11 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Bare]:
     """
     folder = tmp_path_factory.mktemp("fresh")
     sources = folder / "sources"
-    shutil.copytree(CHECKOUT / "replay", sources / "replay",
-                    ignore=shutil.ignore_patterns("__pycache__"))  # fmt: skip
-    for name in ("pyproject.toml", "README.md"):
+    for name in ("replay", "corpus", "docs/contract", "examples", "haskell", "scripts"):
+        shutil.copytree(
+            CHECKOUT / name, sources / name, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    for name in ("pyproject.toml", "setup.py", "README.md"):
         shutil.copy(CHECKOUT / name, sources)
     programs = folder / "env" / "bin"
     run(folder, sys.executable, "-m", "venv", "--without-pip", "env")
@@ -69,7 +71,7 @@ def own_environment(**more: str) -> dict[str, str]:
 def run(folder: Path, *command: object) -> str:
     done = subprocess.run(
         list(map(str, command)), cwd=folder, env=own_environment(), capture_output=True, text=True,
-        check=False, timeout=300,
+        check=False, timeout=1500,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -79,7 +81,7 @@ def there(folder: Path, *command: object, **env: str) -> Ran:
     """Runs a program of the environment in a folder that has nothing else."""
     done = subprocess.run(
         list(map(str, command)), cwd=folder, env=own_environment(**env), capture_output=True,
-        check=False, timeout=120,
+        check=False, timeout=600,
     )  # fmt: skip
     return checked(done.returncode, done.stdout, done.stderr)
 
@@ -113,8 +115,7 @@ def test_exports_fail_and_pass_as_they_should_where_only_doge_replay_is_installe
 def test_the_bare_installation_is_small(installed: tuple[Path, Bare]) -> None:
     bare = installed[1]
     assert len(bare.packages) <= 10, bare.packages
-    # Half of it is zstandard, which brings each of its two ways to be called, with symbols.
-    assert bare.size <= 48 * 2**20
+    assert bare.size <= 26 * 2**20
 
 
 def test_the_shadow_the_recorder_and_a_replay_work_in_it(
@@ -150,6 +151,51 @@ def test_the_shadow_the_recorder_and_a_replay_work_in_it(
         assert ran.code == (1 if command == "repro" else 0), ran
         assert "state.total_fees" in ran.out
     assert one in there(tmp_path, program, "list").out
+
+
+def test_what_ships_beside_the_code_is_in_it(fresh: Path, tmp_path: Path, core_exe: str) -> None:
+    told = there(tmp_path, fresh / "doge-replay", "doctor", "--json", DOGE_CORE_EXE=core_exe).json
+    places = {name: Path(told["shipped"][name]) for name in ("corpus", "docs/contract", "examples")}
+    assert all(path.is_relative_to(fresh.parent) for path in places.values())
+    assert {path.name for path in places["docs/contract"].iterdir()} >= {"reducer.md", "formats.md"}
+    example = there(
+        tmp_path, fresh / "doge-replay", "run", places["examples"] / "journal.jsonl",
+        "--shadow", places["examples"] / "forgets_fees.py", "--db", "example.db",
+    )  # fmt: skip
+    assert example.code == 1, example
+    assert list(tmp_path.iterdir()) == [tmp_path / "example.db"]
+
+
+def test_a_run_of_nothing_says_how_to_replay_the_corpus_that_ships(
+    fresh: Path, tmp_path: Path, core_exe: str
+) -> None:
+    nothing = there(tmp_path, fresh / "doge-replay", "run", DOGE_CORE_EXE=core_exe)
+    assert nothing.code == 4
+    command = nothing.last.partition("`")[2].partition("`")[0]
+    ran = there(tmp_path, "bash", "-c", f"{command} --json", DOGE_CORE_EXE=core_exe)
+    assert (ran.code, ran.json["streams"]) == (0, len(list(CHECKOUT.glob("corpus/*.stream"))))
+    assert list(tmp_path.iterdir()) == [tmp_path / "divergences.db"]
+
+
+def test_the_executable_is_built_where_nothing_but_a_wheel_is_installed(
+    fresh: Path, tmp_path: Path
+) -> None:
+    here, cache = tmp_path / "here", tmp_path / "cache"
+    here.mkdir()
+    own = {"XDG_CACHE_HOME": str(cache)}
+    lacking = there(here, fresh / "doge-replay", "doctor", **own)
+    assert lacking.code == 3
+    command = lacking.out.partition("or run `")[2].partition("`")[0]
+    built = there(here, "bash", "-c", f"{command} --fast", **own)
+    assert built.code == 0, built
+    executable = Path(built.out.strip())
+    assert executable.is_relative_to(cache)
+    assert there(here, executable, "--version").code == 0
+    known = there(here, fresh / "doge-replay", "doctor", "--json", **own)
+    assert known.code == 0, known
+    assert known.json["shadow"]["path"] == str(executable)
+    assert known.json["shadow"]["revision"] == known.json["revision"]
+    assert list(here.iterdir()) == []
 
 
 NEED_MORE = {

@@ -13,7 +13,7 @@ from replay.errors import EnvironmentFailure
 from replay.reports.files import write_reports
 from replay.safe_text import json_safe
 
-FILES = ["junit.xml", "report.html", "report.json", "report.md"]
+FILES = ["junit.xml", "report.html", "report.json", "report.md", "report.sarif"]
 
 
 def test_all_four_are_written_and_say_the_same(tmp_path: Path) -> None:

@@ -154,10 +154,10 @@ def test_a_command_or_option_that_does_not_exist_is_noticed() -> None:
 
 def test_the_table_of_commands_has_them_all_and_their_options() -> None:
     cells = re.findall(r"^\| (`[^|]*)", read("docs/commands.md"), re.MULTILINE)
-    named = {name for cell in cells for name in re.findall(r"`([a-z]+)", cell)}
+    named = {name for cell in cells for name in re.findall(r"`([a-z-]+)", cell)}
     assert named == set(kin(cli))
     for row in re.findall(r"^\| `[a-z]+.*$", read("docs/commands.md"), re.MULTILINE):
-        name = re.match(r"\| `([a-z]+)", row)
+        name = re.match(r"\| `([a-z-]+)", row)
         assert name is not None
         told = " ".join(re.findall(r"--[a-z-]+", row))
         assert missing(f"doge-replay {name[1]} {told}") == []
@@ -196,3 +196,13 @@ def test_every_link_of_a_page_leads_somewhere(page: str) -> None:
     beside = (ROOT / page).parent
     away = ("http://", "https://", "mailto:")
     assert [to for to in links if not to.startswith(away) and not (beside / to).exists()] == []
+
+
+def test_each_cell_of_the_comparison_names_tests_that_there_are() -> None:
+    rows = [line for line in read("docs/compared.md").splitlines() if line.startswith("| ")]
+    cells = [row.strip("| ").split(" | ")[-1] for row in rows[1:]]
+    assert len(cells) >= 10
+    for cell in cells:
+        named = re.findall(r"`(tests/[\w/]+\.py)`", cell)
+        assert named, cell
+        assert all((ROOT / name).is_file() for name in named), cell

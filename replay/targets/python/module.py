@@ -6,7 +6,6 @@ what kind of classes its records are is its own business, as long as they have i
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import Any
 
 import replay.core
 from replay.errors import TargetError, UsageError
+from replay.revision import revision_of
 from replay.streams.model import (
     CYCLE_FIELDS,
     EVENT_FIELDS,
@@ -142,7 +142,7 @@ def open_python_target(spec: str) -> PythonTarget:
             path="python",
             sha256=source_files(Path(replay.core.__file__)).sha256(),
             version=replay.core.CORE_VERSION,
-            revision=_revision(folder),
+            revision=revision_of(folder),
         )
         return PythonTarget(identity, bind(replay.core, ours=True))
     root, name = locate_core(spec)
@@ -164,7 +164,7 @@ def open_python_target(spec: str) -> PythonTarget:
         path=spec,
         sha256=_sha256_of(module, spec),
         version=_version(module),
-        revision=_revision(root),
+        revision=revision_of(root),
     )
     return PythonTarget(identity, bind(module, ours=False))
 
@@ -243,24 +243,6 @@ def _is_record(module: ModuleType, name: str, fields: Sequence[str]) -> bool:
     """Whether a module has as this record a class that is made with some of its fields."""
     known = field_names(getattr(module, name))
     return ANYTHING in known or not set(fields).isdisjoint(known)
-
-
-def _revision(folder: Path) -> str:
-    """The git revision that a folder is at, with `-dirty` where files differ; or `unknown`."""
-
-    def git(*arguments: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False
-        )
-        return done.stdout.strip() if done.returncode == 0 else ""
-
-    try:
-        revision = git("rev-parse", "HEAD")
-        if not revision:
-            return "unknown"
-        return f"{revision}-dirty" if git("status", "--porcelain", "--", ".") else revision
-    except OSError:
-        return "unknown"
 
 
 __all__ = ["PythonTarget", "locate_core", "open_python_target", "python_reply"]
