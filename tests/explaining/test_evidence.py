@@ -70,8 +70,11 @@ def test_a_state_that_only_check_invariants_read_in_part_1_is_no_evidence(core_e
         shadow.close()
 
 
-def test_a_core_that_fails_says_nothing_and_is_soon_asked_no_more() -> None:
-    cores = witness("/bin/false")
+def test_a_core_that_fails_says_nothing_and_is_soon_asked_no_more(tmp_path: Path) -> None:
+    fails = tmp_path / "fails"
+    fails.write_text("#!/bin/sh\nread -r asked\nexit 1\n")
+    fails.chmod(0o755)
+    cores = witness(str(fails))
     passages = cores.ask([one_step((1, float(at))) for at in range(200)])
     assert {role for one in passages for role in one.roles} == {Role.ASIDE}
     assert len(passages) < 10
