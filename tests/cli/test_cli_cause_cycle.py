@@ -10,16 +10,18 @@ import pytest
 from cli_support import Ran, doge
 from support.ports.making import executable
 
-SWITCHES = ("break-even-is-a-loss", "fractions-are-cut", "infinite-config-is-refused")
+pytestmark = pytest.mark.timeout(1800)
+
+SWITCHES = ("fees-booked-twice", "fractions-are-cut", "infinite-config-is-refused")
 """An edit, a reading, a condition."""
 
 
-def _night(folder: Path, switches: tuple[str, ...], seed: int, *more: object) -> Ran:
+def _night(folder: Path, switches: tuple[str, ...], seed: int, transitions: int = 800) -> Ran:
     shadow = executable(folder / "shadow", switches)
     corpus = folder / "corpus"
-    return doge(folder, "nightly", "--minutes", 60, "--max-transitions", 1000, "--seed", seed,
-                "--jobs", 1, "--causes", 0, "--corpus", corpus, "--shadow", shadow, "--json",
-                *more)  # fmt: skip
+    return doge(folder, "nightly", "--minutes", 60, "--max-transitions", transitions, "--seed",
+                seed, "--jobs", 1, "--causes", 0, "--corpus", corpus, "--shadow", shadow,
+                "--json")  # fmt: skip
 
 
 def _causes(folder: Path, *more: object) -> Ran:
@@ -31,10 +33,10 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which a red night was, and its causes were written and signed."""
     folder = tmp_path_factory.mktemp("cycle") / "f"
     folder.mkdir()
-    night = _night(folder, SWITCHES, 1)
+    night = _night(folder, SWITCHES, 1, 2500)
     assert night.code == 1
     assert night.json["explained"] == 0
-    causes = _causes(folder, "--generate", 600, "--write", "explanations.toml", "--json").json
+    causes = _causes(folder, "--generate", 0, "--write", "explanations.toml", "--json").json
     assert sorted(cause["kind"] for cause in causes["causes"]) == ["condition", "edit", "reading"]
     file = folder / "explanations.toml"
     text = file.read_text("utf-8")
@@ -59,26 +61,26 @@ def test_the_next_night_is_green_whatever_it_draws(here: Path) -> None:
     assert len(night["claims"]) == 3
     assert all(claim["ok"] and claim["checked"] for claim in night["claims"])
     assert night["explained"] > 20
-    assert _night(here, SWITCHES, 2, "--strict").code == 1
 
 
 def test_once_one_is_mended_its_explanation_matches_nothing(here: Path) -> None:
     night = _night(here, SWITCHES[1:], 3).json
     assert night["exit"] == 1
     (failing,) = [claim for claim in night["claims"] if not claim["ok"]]
-    assert "net <= 0" in failing["name"]
+    assert "booking.py" in failing["name"]
     assert failing["why"].startswith("matches nothing: no step in this run, nor any stored case")
     assert night["groups"]["new"] == night["groups"]["known"] == []
     # The cause itself: none of its cases differs.
     cause = failing["name"].split(":")[0]
-    assert cause in night["fixed"]
+    again = doge(here, "recheck", cause, "--shadow", here / "shadow" / "port", "--json").json
+    assert cause in [*night["fixed"], *again["fixed"]]
 
 
-def test_once_one_is_added_the_night_is_red_by_it_alone(here: Path) -> None:
-    night = _night(here, (*SWITCHES, "fees-booked-twice"), 4).json
+def test_once_one_is_added_the_night_has_one_new_row(here: Path) -> None:
+    night = _night(here, (*SWITCHES, "volume-truncated"), 4).json
     assert night["exit"] == 1
+    assert len(night["claims"]) == 3
     assert all(claim["ok"] for claim in night["claims"])
-    red = [*night["groups"]["new"], *night["groups"]["known"]]
-    lines = [line for line in night["divergences"] if line["id"] in red]
-    assert lines
-    assert {line["rule"] for line in lines} == {"book a cycle"}
+    # Steps at which an old one is at work as well are in its bucket, which is not explained then.
+    (new,) = [line for line in night["divergences"] if line["id"] in night["groups"]["new"]]
+    assert all(field.endswith(".volume") for field in new["fields"])
