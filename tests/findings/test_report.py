@@ -61,11 +61,15 @@ def test_a_storm_comes_before_a_false_explanation_and_that_before_a_missed_canar
     assert report.exit_code is ExitCode.INTERRUPTED
 
 
-def test_a_failure_of_a_core_is_no_divergence_however_it_is_explained() -> None:
-    failed = line(1, failure=True, explained_by="known to crash")
+def test_a_failure_of_a_core_is_explained_by_a_statement_and_by_nobodys_word() -> None:
+    failed = line(1, failure=True, explained_by="known to crash", weaker=True)
     report = clean(findings=[EXPLAINED, failed])
     assert report.exit_code is ExitCode.CORE_FAILED
     assert report.group(Group.FAILURE) == [failed]
+    stated = line(1, failure=True, explained_by="refuses infinities")
+    assert clean(findings=[EXPLAINED, stated]).exit_code is ExitCode.CLEAN
+    strict = clean(findings=[stated], strict=True)
+    assert (strict.exit_code, strict.group(Group.FAILURE)) == (ExitCode.CORE_FAILED, [stated])
     report = clean(findings=[EXPLAINED])
     report.tally.failures[FailureKind.TIMEOUT] += 1
     assert report.exit_code is ExitCode.CORE_FAILED
