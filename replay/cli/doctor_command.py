@@ -22,7 +22,7 @@ from replay.reports.finding_text import core_line
 from replay.revision import own_revision
 from replay.safe_text import clean
 from replay.settings import Settings
-from replay.shipped import Shipped, shipped
+from replay.shipped import Shipped, checkout, shipped
 from replay.streams.corpus import Corpus
 from replay.streams.model import CallCode, Start, Step
 from replay.targets.base import Failure, Work
@@ -189,5 +189,6 @@ def _corpus(settings: Settings) -> tuple[dict[str, Any], ExitCode]:
 def _shipped() -> tuple[dict[str, Any], ExitCode]:
     """What comes beside the code. That it is not there stops nothing."""
     found = {str(one): str(shipped(one)) for one in Shipped if shipped(one).is_dir()}
-    lines = [f"{name}: {path}" for name, path in found.items()]
-    return {"lines": lines or ["nothing beside the code"], **found}, ExitCode.CLEAN
+    where = checkout() or shipped(Shipped.CORPUS).parent
+    line = f"{', '.join(found)} in {where}" if found else "nothing beside the code"
+    return {"lines": [line], **found}, ExitCode.CLEAN

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from replay import __version__
 from replay.invocation import invoked
 from replay.safe_text import quoted
+from replay.settings import Settings
 
 FORM = 2
 """The version of the form of report.json. It grows when something is taken away or means something
@@ -47,7 +48,13 @@ class Occasion:
         }
 
 
-def occasion_of(number: int) -> Occasion:
-    """The run that this very process begins now."""
-    command = invoked(*map(quoted, sys.argv[1:]))
+def occasion_of(number: int, settings: Settings) -> Occasion:
+    """The run that this very process begins now. Its command says what was typed, and what only
+    the variables of this shell have said."""
+    besides = [
+        f"--{option} {quoted(value)}"
+        for option, value in settings.to_repeat.items()
+        if option not in settings.explicit
+    ]
+    command = invoked(*map(quoted, sys.argv[1:]), *besides)
     return Occasion(number, datetime.now(UTC), socket.gethostname(), command)

@@ -155,7 +155,7 @@ def running(
         run = store.begin_run(
             kind, report.authority, report.shadow, details, seed=seed, profile=profile
         )
-        report.occasion = occasion_of(run)
+        report.occasion = occasion_of(run, settings)
         collector = Collector(
             store, run, lambda one: commands("repro", one), announce, store.routing()
         )

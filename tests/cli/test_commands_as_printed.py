@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import xml.etree.ElementTree as ET
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -29,8 +30,8 @@ BUDGETS = {"explain": "--seconds 3000", "causes": "--seconds 3"}
 """As long as it takes on a loaded machine; and not as long as there might be something to find."""
 
 EXITS = {
-    "repro": {1}, "recheck": {1}, "explain": {0}, "causes": {0, 1}, "show": {0}, "export": {0},
-    "run": {1}, "split": {0}, "list": {0}, "fuzz": {0, 1},
+    "repro": {1}, "recheck": {1}, "explain": {0, 1}, "causes": {0, 1}, "show": {0}, "export": {0},
+    "run": {1}, "split": {0}, "list": {0}, "nightly": {1}, "fuzz": {0, 1},
 }  # fmt: skip
 """What each comes to where there is a divergence that nobody has explained."""
 
@@ -66,8 +67,16 @@ def outputs(shell: Shell) -> dict[str, str]:
     texts["nightly"] = shell.doge(night, **VARIABLES).out
     texts |= {path.name: path.read_text() for path in (shell.folder / "reports").iterdir()}
     del texts["report.json"]
+    texts["junit.xml"] = _text_of(texts["junit.xml"])
     texts |= _pages(shell, identity)
     return texts
+
+
+def _text_of(document: str) -> str:
+    """What XML says, as its readers show it."""
+    nodes = list(ET.fromstring(document).iter())
+    values = [value for node in nodes for value in node.attrib.values()]
+    return "\n".join([*values, *(node.text or "" for node in nodes)])
 
 
 def _pages(shell: Shell, identity: str) -> dict[str, str]:
@@ -99,6 +108,8 @@ def test_every_output_that_shows_a_finding_prints_how_to_see_it_again(
         assert {"repro", "explain"} <= named[output], output
     for output in ("run", "nightly", "report.md", "explain"):
         assert "recheck" in named[output], output
+    for output in ("report.md", "junit.xml"):
+        assert "nightly" in named[output], "how the report itself was made"
     for output in ("show", "repro"):
         assert "repro" in named[output], output
     assert "explanations" in named["explain"]
@@ -161,5 +172,7 @@ def test_another_program_of_that_name_is_not_taken_for_ours(shell: Shell, tmp_pa
     other.chmod(0o755)
     ran = shell.doge("doctor --shadow nowhere", PATH=f"{tmp_path}:/usr/bin:/bin")
     assert ran.code == 3
-    ran = shell.doge("run", PATH=f"{tmp_path}:/usr/bin:/bin", DOGE_CORE_EXE="python")
+    ran = shell.doge(
+        "run --corpus nowhere", PATH=f"{tmp_path}:/usr/bin:/bin", DOGE_CORE_EXE="python"
+    )
     assert shell.commands_in(ran.err), ran
