@@ -45,7 +45,7 @@ def test_the_cause_is_told_with_its_rule_its_support_and_what_to_paste(
     assert 'read "total_fees=state.total_fees" instead of' in lines[1]
     assert any(line.startswith('rule       reducer.md, "FillEvent"') for line in lines)
     assert any(line.startswith("support    gave the shadow's answer at ") for line in lines)
-    block = ran.out[ran.out.index("[[explanation]]") :]
+    block, _, _ = ran.out[ran.out.index("[[explanation]]") :].partition("\n\nnext\n")
     (entry,) = parse_explanations(
         block.replace('reason = ""', 'reason = "known"').replace('signed = ""', 'signed = "Ada"')
     ).entries

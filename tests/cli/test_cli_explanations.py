@@ -115,7 +115,7 @@ def test_the_example_that_ships_holds(tmp_path: Path) -> None:
 
 def test_a_core_that_fails_is_3_and_closes_nothing(here: Path, faulty: Faulty) -> None:
     write(here, BOOKED, RIGHT)
-    broken = script(here / "broken", "exit 7")
+    broken = script(here / "broken", "read -r asked; exit 7")
     ran = doge(here, "explanations", "--shadow", broken)
     assert ran.code == 3
     assert "1 explanation, not all could be checked" in ran.out

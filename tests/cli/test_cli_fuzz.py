@@ -18,7 +18,7 @@ from stream_makers import as_bytes
 from replay.runs.worker import WORKER_SIGNALS
 
 BUDGET = ("fuzz", "--max-transitions", 1500, "--jobs", 1)
-TIMES = ("seconds", "transitions_per_second")
+TIMES = ("seconds", "transitions_per_second", "occasion")
 
 
 def without_times(document: dict[str, Any]) -> dict[str, Any]:

@@ -159,7 +159,7 @@ def test_no_shadow_at_all_is_3_and_tells_what_to_do(
         assert err.count("\n") == 1
         assert "--shadow" in err
         assert "DOGE_CORE_EXE" in err
-        assert "scripts/build-core" in err
+        assert "doge-replay build-core" in err
     assert run_cli(["doctor", "--json", "--corpus", "none"]) == 3
     out, err = capfd.readouterr()
     assert "--shadow" in json.loads(out)["shadow"]["error"]

@@ -490,7 +490,7 @@ def check_junit(text: str) -> None:
     }
     assert {name for element in elements for name in element.attrib} <= {
         *("name", "classname", "message", "type", "time", "tests", "failures", "errors"),
-        *("skipped", "timestamp", "value"),
+        *("skipped", "timestamp", "hostname", "value"),
     }
 
 

@@ -118,7 +118,7 @@ def test_a_core_that_cannot_run_is_an_error_and_never_a_pass(
     run: Runs, faulty: Faulty, where: Path
 ) -> None:
     count = len(faulty.ids)
-    crashing = script(where / "crash", "exit 3")
+    crashing = script(where / "crash", "read -r asked; exit 3")
     for shadow, words in (("./nowhere", "does not exist"), (crashing, "a core failed: shadow")):
         ran = run(where, "--doge-db", "divergences.db", "--doge-shadow", shadow, errors=count)
         assert words in ran.out

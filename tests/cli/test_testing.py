@@ -63,7 +63,7 @@ def test_a_core_that_cannot_be_opened_or_does_not_answer_is_no_assertion(
     (tmp_path / "text").write_text("no program")
     with pytest.raises(TargetError), open_cores(shadow=str(tmp_path / "text")):
         pass
-    exits = script(tmp_path / "exits", "exit 3")
+    exits = script(tmp_path / "exits", "read -r asked; exit 3")
     with pytest.raises(CoreFailedError) as caught:
         assert_cores_agree(case, shadow=str(exits))
     assert caught.value.message.startswith("a core failed: shadow failed: exited")

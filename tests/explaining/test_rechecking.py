@@ -172,7 +172,7 @@ def test_a_core_that_fails_leaves_the_question_open(
     store: Store, tmp_path: Path, found: list[Finding]
 ) -> None:
     broken = tmp_path / "broken"
-    broken.write_text("#!/bin/sh\nexit 7\n")
+    broken.write_text("#!/bin/sh\nread -r asked\nexit 7\n")
     broken.chmod(0o755)
     came = rechecked(FEE + EXIT, store, PairSpec("python", str(broken)))
     assert not came.complete
