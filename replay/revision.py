@@ -7,6 +7,7 @@ from __future__ import annotations
 import importlib.resources
 import subprocess
 from pathlib import Path
+from typing import NamedTuple
 
 UNKNOWN = "unknown"
 
@@ -26,17 +27,48 @@ def own_revision() -> str:
     return revision_of(Path(__file__).parent)
 
 
-def _of_git(folder: Path) -> str:
-    def git(*arguments: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False
-        )
-        return done.stdout.strip() if done.returncode == 0 else ""
+class Code(NamedTuple):
+    """Code by what the user calls it and the SHA-256 of its files."""
 
+    name: str
+    sha256: str
+
+
+_seen: dict[Code, str] = {}
+
+
+def revision_of_code(code: Code, folder: Path) -> str:
+    """The revision of code in a folder. git is asked once in this process for the same code; that
+    would be one more process for each core that is opened."""
+    if code not in _seen:
+        _seen[code] = revision_of(folder)
+    return _seen[code]
+
+
+def learn_revision(code: Code, revision: str) -> None:
+    """Takes over what another process was told, if anything."""
+    if revision:
+        _seen.setdefault(code, revision)
+
+
+def _of_git(folder: Path) -> str:
+    # Without the lock that git would take to note what it has seen: it is somebody else's checkout.
+    arguments = ("status", "--porcelain=v2", "--branch", "--", ".")
     try:
-        revision = git("rev-parse", "HEAD")
-        if not revision:
-            return UNKNOWN
-        return f"{revision}-dirty" if git("status", "--porcelain", "--", ".") else revision
+        done = subprocess.run(
+            ["git", "--no-optional-locks", "-C", str(folder), *arguments],
+            capture_output=True,
+            check=False,
+        )
     except OSError:
         return UNKNOWN
+    if done.returncode != 0:
+        return UNKNOWN
+    lines = done.stdout.decode("utf-8", "replace").splitlines()
+    revision = next((line[len(_AT) :] for line in lines if line.startswith(_AT)), "")
+    if not revision or not revision.isalnum():  # "(initial)" where nothing is committed
+        return UNKNOWN
+    return revision if all(line.startswith("#") for line in lines) else f"{revision}-dirty"
+
+
+_AT = "# branch.oid "

@@ -38,6 +38,7 @@ from replay.runs.work import (
     Task,
 )
 from replay.streams.corpus import Corpus
+from replay.targets.executable.file_traits import all_known
 from replay.targets.executable.supervisor import Limits
 
 GRACE_SECONDS = 30.0
@@ -101,6 +102,7 @@ def hunt(
         known_features=known_features,
         routing=under_way.collector.routing,
         statements=under_way.statements,
+        known=all_known(),
     )
     return run_campaign(job, budget, under_way.collector, under_way.report, on_progress)
 

@@ -9,6 +9,7 @@ proves nothing (design: a run that cannot detect is not green).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 
 from replay.differential.lockstep import Lockstep
@@ -36,16 +37,9 @@ Open = Callable[[], Target]
 def check_canary(open_authority: Open, open_shadow: Open) -> Check:
     """Plants each fault in the shadow's answers and tells whether all of them are found."""
     found: dict[str, str | None] = {}
-    for name, fault in PLANTED.items():
-        authority = open_authority()
-        try:
-            shadow = PlantedTarget(open_shadow(), fault)
-            try:
-                found[name] = _find(authority, shadow)
-            finally:
-                shadow.close()
-        finally:
-            authority.close()
+    with closing(open_authority()) as authority, closing(open_shadow()) as shadow:
+        for name, fault in PLANTED.items():
+            found[name] = _find(authority, PlantedTarget(shadow, fault))
     missed = [name for name, finding in found.items() if finding is None]
     return Check(not missed, {"planted": len(found), "found": len(found) - len(missed),
                               "missed": missed})  # fmt: skip
@@ -68,16 +62,9 @@ def check_control(open_authority: Open, open_shadow: Open) -> Check:
     differing: dict[str, list[str]] = {}
     refusing: list[str] = []
     for role, opener in (("authority", open_authority), ("shadow", open_shadow)):
-        one = opener()
-        try:
-            other = opener()
-            try:
-                lockstep = Lockstep(one, other)
-                findings = _run(lockstep, STREAMS)
-            finally:
-                other.close()
-        finally:
-            one.close()
+        with closing(opener()) as one, closing(opener()) as other:
+            lockstep = Lockstep(one, other)
+            findings = _run(lockstep, STREAMS)
         if findings:
             differing[role] = sorted({finding.id for finding in findings})
         elif not lockstep.tally.compared:

@@ -24,6 +24,7 @@ from replay.runs.coverage import Exercised
 from replay.runs.report import SetAside
 from replay.streams.model import Stream
 from replay.targets.base import CoreIdentity
+from replay.targets.executable.file_traits import Known
 from replay.targets.pair import PairSpec
 
 
@@ -32,7 +33,8 @@ class Job:
     """What all tasks of a campaign have in common: the cores, and the row of units, of which the
     streams to mutate lie in the directories `corpus`. `identities` say which cores exactly.
     `known_features` are no reason to keep a stream; `routing` is what was split and merged by
-    hand, `statements` are the explanations that are asked at each step that differs."""
+    hand, `statements` are the explanations that are asked at each step that differs; `known` was
+    found out about the files of executables."""
 
     cores: PairSpec
     identities: tuple[CoreIdentity, CoreIdentity]
@@ -41,6 +43,7 @@ class Job:
     known_features: frozenset[str] = frozenset()
     routing: Routing = NO_ROUTING
     statements: Statements = NO_STATEMENTS
+    known: frozenset[Known] = frozenset()
 
 
 # What is handed out

@@ -25,6 +25,7 @@ from replay.errors import ENDING_SIGNALS, FailureStorm, ReplayError, internal_fa
 from replay.explaining.claims.explained_steps import ENOUGH
 from replay.fuzzing.generate import run_source
 from replay.garbage import collect_rarely
+from replay.revision import Code, learn_revision
 from replay.runs.lot_run import LotRun
 from replay.runs.work import (
     Candidate,
@@ -43,6 +44,7 @@ from replay.runs.work import (
 from replay.streams.corpus import Corpus
 from replay.streams.model import Stream
 from replay.targets.base import Target
+from replay.targets.executable.file_traits import learn
 from replay.targets.open import CoreKind, kind_of
 from replay.targets.pair import fresh_pair
 from replay.targets.python.guard import ProcessGuard, switch_shadow_off
@@ -161,6 +163,9 @@ class Worker:
         self._guard = ProcessGuard()
         self._targets: tuple[Target, Target] | None = None
         self._minimisers: tuple[Target, Target] | None = None
+        learn(job.known)
+        for core in job.identities:
+            learn_revision(Code(core.path, core.sha256), core.revision)
         corpora = [Corpus(directory) for directory in job.corpus]
         self._where = {stream: corpus for corpus in corpora for stream in corpus.streams()}
 

@@ -17,6 +17,7 @@ from replay.targets.base import CoreIdentity, FailureKind, Target
 from replay.targets.executable.batch import BatchTarget
 from replay.targets.executable.batch_wire import ENCODING
 from replay.targets.executable.child import Child
+from replay.targets.executable.file_traits import Trait, Traits
 from replay.targets.executable.frames import ChildFault, one_line
 from replay.targets.executable.single import SingleTarget
 from replay.targets.executable.supervisor import Limits, Supervisor, Wire
@@ -40,18 +41,15 @@ def open_executable(
     anything.
     """
     supervisor = Supervisor(path, limits or Limits(timeout=timeout))
+    child: Child | None = None
+    offered: dict[str, Any] = {}
     try:
         digest = _sha256(path)
-        child: Child | None = supervisor.start(Wire.FRAMES)
-        assert child is not None
-        try:
-            offered = _capabilities(child)
-        except ChildFault as fault:
-            if _ended_unasked(child, fault):
-                _check_it_can_run(path, supervisor)
-            supervisor.discard(child)
-            # An older one may do anything when asked something it does not know.
-            child, offered = None, {}
+        traits = Traits(path, digest, supervisor.limits.sandboxed)
+        if not traits.has(Trait.SILENT):
+            child, offered = _introduced(path, supervisor)
+            if not offered:
+                traits.remember(Trait.SILENT)
     except ChildFault as fault:
         supervisor.close()
         raise TargetError(f"{path} {fault.detail}", path=path) from fault
@@ -76,7 +74,22 @@ def open_executable(
         return BatchTarget(identity, supervisor, child)
     if child is not None:
         supervisor.discard(child)
-    return SingleTarget(identity, supervisor)
+    return SingleTarget(identity, supervisor, traits=traits)
+
+
+def _introduced(path: str, supervisor: Supervisor) -> tuple[Child | None, dict[str, Any]]:
+    """What an executable says of itself, and the process that said so, where it is of use. Raises
+    ChildFault, and TargetError where it cannot run."""
+    child = supervisor.start(Wire.FRAMES)
+    try:
+        return child, _capabilities(child)
+    except ChildFault as fault:
+        if _ended_unasked(child, fault):
+            supervisor.say_why_it_cannot_start()
+            _check_it_can_run(path, supervisor)
+        supervisor.discard(child)
+        # An older one may do anything when asked something it does not know.
+        return None, {}
 
 
 def _ended_unasked(child: Child, fault: ChildFault) -> bool:

@@ -30,6 +30,7 @@ from replay.targets.base import (
 )
 from replay.targets.executable.answers import NO_VIOLATIONS, fingerprint, is_expected, parse_object
 from replay.targets.executable.child import Child
+from replay.targets.executable.file_traits import Trait, Traits
 from replay.targets.executable.frames import ChildFault, quoted
 from replay.targets.executable.misfits import ANOTHERS, UNTRUE, unsteady, what_went_wrong
 from replay.targets.executable.recovery import AskAgain
@@ -58,9 +59,11 @@ class SingleTarget:
     """Runs works on an executable by part 1 of the wire; see base.Target."""
 
     def __init__(
-        self, identity: CoreIdentity, supervisor: Supervisor, *, lanes: int = LANES
+        self, identity: CoreIdentity, supervisor: Supervisor, *, traits: Traits, lanes: int = LANES
     ) -> None:
+        """`traits` is what is known of its file."""
         self.identity = identity
+        self._traits = traits
         self.depth = lanes + 1
         self._supervisor = supervisor
         self._lanes = [Lane() for _ in range(lanes)]
@@ -68,9 +71,8 @@ class SingleTarget:
         """The process that is only ever asked for one thing at a time."""
         self._askers: dict[int, Asker] = {}
         self._pending: deque[Window] = deque()
-        self._turn = 0
         self._fences = count(FIRST_FENCE)
-        self._fence_works: bool | None = None
+        self._fence_works: bool | None = traits.has(Trait.FENCED) or None
         self._heard: list[bytes] = []
         """The answers of the sound process to the step that is asked for now."""
         self._last = b""
@@ -90,8 +92,9 @@ class SingleTarget:
         asker = self._askers[work.session]
         if work.last:
             del self._askers[work.session]
-        window = Window(work, asker, self._lanes[self._turn])
-        self._turn = (self._turn + 1) % len(self._lanes)
+        # Where all is idle, one process is enough.
+        given = [sum(one.lane is lane for one in self._pending) for lane in self._lanes]
+        window = Window(work, asker, self._lanes[given.index(min(given))])
         self._pending.append(window)
         if work.guide is not None:
             for index, (step, outcome) in enumerate(zip(work.steps, work.guide, strict=True)):
@@ -379,7 +382,10 @@ class SingleTarget:
         try:
             fence = next(self._fences)
             self._sound.send(fence_request(fence), requests=0)
-            return is_fence(self._sound.receive().line, fence)
+            works = is_fence(self._sound.receive().line, fence)
+            if works:
+                self._traits.remember(Trait.FENCED)
+            return works
         except ChildFault as fault:
             self._stop_sound(fault)
             raise

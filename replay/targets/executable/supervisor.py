@@ -80,6 +80,7 @@ class Supervisor:
         self.path = path
         self.limits = limits
         self._argv = list(command) if command else _argv(path, arguments, limits)
+        self._arguments = arguments
         self._env = env
         self.pump = Pump()
         self.portions = Portions(limits.lifetime_steps, limits.lifetime_bytes)
@@ -117,6 +118,12 @@ class Supervisor:
             raise ChildFault(FailureKind.UNSTARTABLE, f"cannot be started: {reason}") from error
         self._children.append(child)
         return child
+
+    def say_why_it_cannot_start(self) -> None:
+        """Raises TargetError with the system's own reason where it does not start the executable
+        at all: behind a wrapper that is only an exit code."""
+        if not self.limits.sandboxed:
+            _try_to_run(self.path, [os.path.abspath(self.path), *self._arguments])
 
     def discard(self, child: Child, fault: ChildFault | None = None) -> None:
         """Kills a child. With its fault, the next start waits a little longer than the last."""
@@ -184,7 +191,6 @@ def _argv(path: str, arguments: Sequence[str], limits: Limits) -> list[str]:
         raise TargetError(f"cannot read {path}: {error.strerror}", path=path) from error
     if limits.sandboxed:
         return in_sandbox(command)
-    _try_to_run(path, command)
     # Anything else is left to the system alone: with a wrapper a shell would try to run it.
     return dying_with_us(command) if start.startswith((_ELF, _SCRIPT)) else command
 
@@ -196,7 +202,7 @@ def dying_with_us(command: Sequence[str]) -> list[str]:
 
 
 def _try_to_run(path: str, command: Sequence[str]) -> None:
-    """Starts it once without the wrapper: only so the system says itself why it cannot be."""
+    """Starts it without the wrapper."""
     try:
         process = subprocess.Popen(
             command,

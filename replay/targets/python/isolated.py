@@ -7,10 +7,13 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import weakref
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from replay.errors import TargetError, UsageError
 from replay.streams.model import CYCLES, Document
@@ -23,7 +26,7 @@ from replay.targets.executable.frames import ChildFault
 from replay.targets.executable.portions import ANY_NUMBER
 from replay.targets.executable.supervisor import Limits, Supervisor, Wire, dying_with_us
 from replay.targets.python.guard import switch_shadow_off
-from replay.targets.python.module import locate_core
+from replay.targets.python.module import core_revision, locate_core
 from replay.targets.python.served import STARTED_A_PROCESS
 from replay.targets.readers import Readers
 
@@ -49,14 +52,16 @@ class IsolatedTarget(BatchTarget):
         # Loading a bot's modules may take long, so only one that grows is loaded anew.
         limits = replace(limits, lifetime_steps=ANY_NUMBER)
         start = partial(Supervisor, spec, limits, command=dying_with_us(command), env=environment)
-        supervisor, for_readers = start(), start()
+        supervisor = start()
+        self._held = ExitStack()
         # Who opens a module for a moment, as a core in this process, may forget to close it.
-        weakref.finalize(self, _end, supervisor, for_readers)
-        self._readers = RemoteReaders(spec, for_readers)
-        self.readers = self._readers.readers()
+        weakref.finalize(self, _end, supervisor, self._held)
         super().__init__(CoreIdentity("module", spec, "", "", ""), supervisor, None)
         try:
-            self.identity = _identity(self._introduce(supervisor.start(Wire.FRAMES)))
+            identity = _identity(self._introduce(supervisor.start(Wire.FRAMES)))
+            self.identity = replace(identity, revision=core_revision(spec, identity.sha256))
+            asked = self._held.enter_context(_shared_readers(spec, identity.sha256, start))
+            self.readers = asked.readers()
         except ChildFault as fault:
             self.close()
             raise TargetError(f"cannot load {spec}: {fault.detail}", spec=spec) from fault
@@ -71,7 +76,7 @@ class IsolatedTarget(BatchTarget):
 
     def close(self) -> None:
         """Ends all processes; may be called twice."""
-        self._readers.close()
+        self._held.close()
         super().close()
 
     def _running(self) -> Child:
@@ -101,11 +106,17 @@ class IsolatedTarget(BatchTarget):
 
 
 class RemoteReaders:
-    """A module's readers, asked in another process of the same kind: there no work is under way."""
+    """A module's readers, asked in another process of the same kind: there no work is under way.
 
-    def __init__(self, spec: str, supervisor: Supervisor) -> None:
+    What a document is read as does not depend on the cases that a core has seen. So while several
+    pairs of the same core are open, as those that are fresh for each case beside the one of the
+    run, all of them ask the same process.
+    """
+
+    def __init__(self, spec: str, start: Callable[[], Supervisor]) -> None:
         self._spec = spec
-        self._supervisor = supervisor
+        self._start = start
+        self._supervisor: Supervisor | None = None
         self._child: Child | None = None
 
     def readers(self) -> Readers:
@@ -115,7 +126,8 @@ class RemoteReaders:
 
     def close(self) -> None:
         """Ends the process; may be called twice."""
-        self._supervisor.close()
+        if self._supervisor is not None:
+            self._supervisor.close()
 
     def _state(self, document: Document) -> Plain | None:
         plain: Plain | None = self._ask("state", document)
@@ -129,18 +141,59 @@ class RemoteReaders:
     def _ask(self, name: str, document: Document) -> Any:
         """What the reader says; as of what it refuses where it ends its process over it."""
         body = values_bytes([[name, document]])
+        supervisor = self._supervisor = self._supervisor or self._start()
         try:
             if self._child is None:
-                child = self._supervisor.start(Wire.FRAMES)
+                child = supervisor.start(Wire.FRAMES)
                 introduced(child, self._spec)
                 self._child = child
             self._child.send(b'{"method":"read","id":0,"bytes":%d}\n%b' % (len(body), body))
-            return decode_outcomes(self._child.receive().body or b"")[0]
+            answer = decode_outcomes(self._child.receive().body or b"")[0]
+            supervisor.answered()
+            return answer
         except ChildFault as fault:
             if self._child is not None:
-                self._supervisor.discard(self._child, fault)
+                supervisor.discard(self._child, fault)
                 self._child = None
             return None
+
+
+class _Sharing(NamedTuple):
+    """Who may share readers: the same thread of the same process, which the process that answers
+    dies with, for the same core."""
+
+    process: int
+    thread: int
+    spec: str
+    sha256: str
+
+
+@dataclass(slots=True)
+class _Shared:
+    """Readers, and how many use them."""
+
+    readers: RemoteReaders
+    users: int = 0
+
+
+_in_use: dict[_Sharing, _Shared] = {}
+
+
+@contextmanager
+def _shared_readers(
+    spec: str, sha256: str, start: Callable[[], Supervisor]
+) -> Iterator[RemoteReaders]:
+    """The readers of a core while they are used, ended with the last user."""
+    key = _Sharing(os.getpid(), threading.get_ident(), spec, sha256)
+    shared = _in_use.setdefault(key, _Shared(RemoteReaders(spec, start)))
+    shared.users += 1
+    try:
+        yield shared.readers
+    finally:
+        shared.users -= 1
+        if not shared.users:
+            del _in_use[key]
+            shared.readers.close()
 
 
 def introduced(child: Child, spec: str) -> dict[str, Any]:
@@ -155,9 +208,9 @@ def introduced(child: Child, spec: str) -> dict[str, Any]:
     return identity
 
 
-def _end(*supervisors: Supervisor) -> None:
-    for supervisor in supervisors:
-        supervisor.close()
+def _end(supervisor: Supervisor, held: ExitStack) -> None:
+    held.close()
+    supervisor.close()
 
 
 def _identity(document: dict[str, Any]) -> CoreIdentity:

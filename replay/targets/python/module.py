@@ -17,7 +17,7 @@ from typing import Any
 
 import replay.core
 from replay.errors import TargetError, UsageError
-from replay.revision import revision_of
+from replay.revision import Code, revision_of_code
 from replay.streams.model import (
     CYCLE_FIELDS,
     EVENT_FIELDS,
@@ -129,20 +129,21 @@ def _encoded(outcomes: list[Outcome]) -> bytes | None:
         return None
 
 
-def open_python_target(spec: str) -> PythonTarget:
-    """Opens `python` (our core), a `.py` file, or an importable module.
+def open_python_target(spec: str, *, with_revision: bool = True) -> PythonTarget:
+    """Opens `python` (our core), a `.py` file, or an importable module. Without its revision, its
+    identity has an empty one.
 
     Raises UsageError where there is no such module and TargetError where it cannot be loaded or
     lacks one of the names.
     """
     if spec == "python":
-        folder = Path(replay.core.__file__).parent
+        sha256 = source_files(Path(replay.core.__file__)).sha256()
         identity = CoreIdentity(
             kind="python",
             path="python",
-            sha256=source_files(Path(replay.core.__file__)).sha256(),
+            sha256=sha256,
             version=replay.core.CORE_VERSION,
-            revision=revision_of(folder),
+            revision=core_revision(spec, sha256) if with_revision else "",
         )
         return PythonTarget(identity, bind(replay.core, ours=True))
     root, name = locate_core(spec)
@@ -159,14 +160,22 @@ def open_python_target(spec: str) -> PythonTarget:
     odd = [name for name, fields in _RECORDS.items() if not _is_record(module, name, fields)]
     if odd:
         raise TargetError(f"{spec} has as {', '.join(odd)} no record", spec=spec, odd=odd)
+    sha256 = _sha256_of(module, spec)
     identity = CoreIdentity(
         kind="module",
         path=spec,
-        sha256=_sha256_of(module, spec),
+        sha256=sha256,
         version=_version(module),
-        revision=revision_of(root),
+        revision=core_revision(spec, sha256) if with_revision else "",
     )
     return PythonTarget(identity, bind(module, ours=False))
+
+
+def core_revision(spec: str, sha256: str) -> str:
+    """The revision of a Python core of which the files have that SHA-256. Raises UsageError where
+    there is no such core."""
+    folder = Path(replay.core.__file__).parent if spec == "python" else locate_core(spec)[0]
+    return revision_of_code(Code(spec, sha256), folder)
 
 
 def locate_core(spec: str) -> tuple[Path, str]:
@@ -245,4 +254,4 @@ def _is_record(module: ModuleType, name: str, fields: Sequence[str]) -> bool:
     return ANYTHING in known or not set(fields).isdisjoint(known)
 
 
-__all__ = ["PythonTarget", "locate_core", "open_python_target", "python_reply"]
+__all__ = ["PythonTarget", "core_revision", "locate_core", "open_python_target", "python_reply"]

@@ -46,7 +46,8 @@ def main() -> None:
     document: dict[str, object]
     try:
         with guard.loading(spec):
-            target = open_python_target(spec)
+            # Who started us asks git once for all processes of the same code.
+            target = open_python_target(spec, with_revision=False)
         document = introduction(target.identity)
     except ReplayError as error:
         document = {"failed": error.message, "usage": isinstance(error, UsageError)}
