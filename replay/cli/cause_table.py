@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from replay.cli.console import MAX_COMMAND, say, say_table
+from replay.counting import counted
 from replay.findings.account import CauseAccount, StoredCause
 from replay.findings.store.store import StoredFinding
-from replay.reports.wording import counted
 from replay.runs.commands import Commands
 from replay.safe_text import clean
 

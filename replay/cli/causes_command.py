@@ -13,6 +13,7 @@ import click
 
 from replay.cli.common import Duration, core_options, reading
 from replay.cli.console import Progress, say, say_json
+from replay.counting import counted
 from replay.errors import ExitCode
 from replay.explaining.causes.inquiry import GENERATED, Account, Found, Inquiry
 from replay.explaining.causes.statement import CauseKind, Edited
@@ -23,7 +24,7 @@ from replay.explaining.evidence.kept import cases_of
 from replay.findings.account import CauseAccount, CauseCase, StoredCause, met_in
 from replay.findings.severity import Severity, rank
 from replay.findings.store.store import Store, StoredFinding
-from replay.reports.wording import answered_words, counted
+from replay.reports.wording import answered_words
 from replay.runs.commands import Commands, commands_of
 from replay.safe_text import clean
 from replay.settings import Settings

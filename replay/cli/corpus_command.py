@@ -10,11 +10,11 @@ from replay.cli.common import core_options, corpus_option
 from replay.cli.console import Progress, say, say_json, say_table
 from replay.cli.run_report import say_unread
 from replay.errors import ExitCode, InputError, UsageError
-from replay.runs.report import unread_document
 from replay.safe_text import clean
 from replay.settings import Settings
 from replay.streams.content import why_not_taken
 from replay.streams.corpus import Corpus, Entry, FileCount
+from replay.streams.left_out import unread_document
 from replay.streams.model import Rejected
 
 MAX_REJECTED_SHOWN = 20

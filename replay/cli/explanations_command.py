@@ -11,12 +11,12 @@ import click
 
 from replay.cli.common import core_options, corpus_option, explanations_option, reading
 from replay.cli.console import say, say_json, say_table
+from replay.counting import counted
 from replay.errors import ExitCode, UsageError
 from replay.explaining.claims.explanations import Explanation, Explanations, read_explanations
 from replay.explaining.claims.outdated import why_set_aside
 from replay.explaining.claims.run_recheck import NOTHING_SEEN, Recheck, recheck_run
 from replay.findings.store.store import Store
-from replay.reports.wording import counted
 from replay.runs.cores import pair_of
 from replay.safe_text import clean
 from replay.settings import EXPLANATIONS, Settings

@@ -7,10 +7,10 @@ import click
 from replay.cli.change import NOT_YET, name_of, opened, who_option, why_option, yes_option
 from replay.cli.common import core_options
 from replay.cli.console import say, say_json
+from replay.counting import counted as number_of
 from replay.errors import UsageError
 from replay.findings.store.store import Store, StoredFinding
 from replay.reports.finding_text import signature_text
-from replay.reports.wording import counted as number_of
 from replay.safe_text import clean
 from replay.settings import Settings
 

@@ -13,12 +13,12 @@ from replay.cli.common import (
 )
 from replay.cli.console import Progress, note, say, say_json
 from replay.cli.run_report import announce, finish
+from replay.counting import counted
 from replay.errors import ExitCode
 from replay.findings.kinship import can_tell
 from replay.findings.store.identities import names_cause
 from replay.findings.store.store import RunKind
 from replay.findings.store.stored import CorePair
-from replay.reports.wording import counted
 from replay.runs.replay import rerun
 from replay.runs.run import running
 from replay.safe_text import quoted

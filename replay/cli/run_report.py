@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 
 from replay.cli.console import MAX_COMMAND, mention, note, say, say_json, say_table
+from replay.counting import counted
 from replay.differential.model import Finding
 from replay.errors import ExitCode
 from replay.reports.finding_text import core_line
@@ -18,7 +19,6 @@ from replay.reports.wording import (
     canary_words,
     claim_words,
     control_words,
-    counted,
     group_counts,
     hands_words,
     headline,
@@ -170,10 +170,15 @@ def _say_set_aside(report: Report) -> None:
 
 
 def say_unread(unread: Sequence[Unread]) -> None:
-    """What of given directories was not read; what may be a log comes first."""
-    if not unread:
-        return
-    say(f"  not read   {counted(len(unread), 'file')}")
+    """What of the input was not read as a whole, or not at all; what may be a log comes first."""
+    partial = [one for one in unread if one.is_partial]
+    _say_files("damaged    {}, not read as a whole", partial)
+    _say_files("not read   {}", [one for one in unread if not one.is_partial])
+
+
+def _say_files(title: str, unread: Sequence[Unread]) -> None:
+    if unread:
+        say(f"  {title.format(counted(len(unread), 'file'))}")
     for words in unread_words(unread[:MAX_REJECTED_SHOWN]):
         say(f"    {clean(words)}")
     if len(unread) > MAX_REJECTED_SHOWN:

@@ -10,6 +10,7 @@ from replay.cli.case_output import say_answers, say_case
 from replay.cli.common import core_options, reading
 from replay.cli.console import columns, say, say_json
 from replay.cli.list_command import finding_document
+from replay.counting import counted
 from replay.differential.difference_texts import difference_documents
 from replay.differential.signature.rules import place_in_contract
 from replay.findings.account import StoredCause
@@ -19,7 +20,7 @@ from replay.findings.store.identities import names_cause
 from replay.findings.store.store import Store, StoredFinding
 from replay.reports.case_text import labelled
 from replay.reports.finding_text import core_line, history_lines, signature_text
-from replay.reports.wording import cause_words, counted
+from replay.reports.wording import cause_words
 from replay.runs.commands import Commands, commands_of
 from replay.safe_text import clean
 from replay.settings import Settings

@@ -10,6 +10,7 @@ import click
 from replay.cli.change import NOT_YET, name_of, opened, who_option, why_option, yes_option
 from replay.cli.common import core_options
 from replay.cli.console import say, say_json
+from replay.counting import counted as number_of
 from replay.differential.conditions.condition import Condition
 from replay.errors import ExitCode, ReplayError, UsageError
 from replay.findings.store.routes import Split
@@ -21,7 +22,6 @@ from replay.findings.store.splits import (
     preview_split,
 )
 from replay.findings.store.store import RunKind, RunTotals, Store
-from replay.reports.wording import counted as number_of
 from replay.runs.cores import pair_of
 from replay.safe_text import clean
 from replay.settings import Settings

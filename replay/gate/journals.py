@@ -33,6 +33,7 @@ from replay.runs.collector import Collector
 from replay.runs.conclusion import Conclusion
 from replay.runs.report import Report
 from replay.streams.inputs import Hooks, InputReader, ShadowMark
+from replay.streams.left_out import with_lost
 from replay.streams.log_files import Found, Wanted, find_files
 from replay.streams.model import CALL_NAMES, CallCode, Rejected, Segment, Unread, call_name
 from replay.targets.base import CoreIdentity, Target
@@ -125,6 +126,7 @@ class Replayed:
     def reject(self, rejected: Rejected) -> None:
         """Notes a line that could not be replayed."""
         self.rejected_count += 1
+        self.unread = with_lost(self.unread, rejected)
         if len(self.rejected) < MAX_REJECTED:
             self.rejected.append(rejected)
 

@@ -58,11 +58,6 @@ def times_of(samples: Iterable[Sample]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(sample.text for sample in samples))[:MAX_TIMES]
 
 
-def counted(number: int, what: str) -> str:
-    """A number with its noun: `1 restart`, `2 restarts`."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
 def hours(seconds: float) -> str:
     """A length of time as "47 h 59 min"."""
     minutes = int(seconds // 60)

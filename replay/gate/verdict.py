@@ -37,7 +37,7 @@ from replay.gate.telemetry.pieces import pieces_of
 from replay.gate.telemetry.samples import Telemetry
 from replay.gate.telemetry.timeline import Timeline, timeline_of
 from replay.runs.rate import upper_bound
-from replay.runs.report import unread_document
+from replay.streams.left_out import unread_document
 
 EDITION = 2
 """Of the criteria; evidence of an earlier one is judged again by those that there were."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from replay.counting import counted
 from replay.findings.account import grouped_by_cause
 from replay.gate.criteria.premises import WANTED
 from replay.gate.journals import Bucket
 from replay.gate.known_causes import KnownCause
-from replay.gate.model import Criterion, counted, hours
+from replay.gate.model import Criterion, hours
 from replay.gate.verdict import Bound, GateVerdict
 from replay.reports.texts import markdown_text, plain
 from replay.reports.wording import unread_words

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from replay import __version__
+from replay.counting import counted
 from replay.differential.model import Finding, Signature, Verdict
 from replay.differential.signature.rules import place_in_contract
 from replay.findings.bundle import Reports
@@ -17,7 +18,6 @@ from replay.findings.store.store import StoredFinding
 from replay.reports.case_text import TEXT_WIDTH, answer_lines, case_lines, labelled
 from replay.reports.sides import answers
 from replay.reports.texts import markdown_text
-from replay.reports.wording import counted
 from replay.safe_text import clean
 from replay.targets.base import CoreIdentity, Failure
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from replay.counting import counted
 from replay.errors import ExitCode
 from replay.explaining.claims.claim import Claim
 from replay.reports.details import FindingDetail
@@ -23,7 +24,6 @@ from replay.reports.wording import (
     claim_words,
     control_words,
     core_words,
-    counted,
     explained_words,
     group_counts,
     hands_words,
@@ -99,7 +99,7 @@ def html_page(report: Report, details: Iterable[FindingDetail] = ()) -> str:
         aside=[
             _list("Set aside", rejected_words(report), of=report.rejected_count),
             _list("Units set aside", set_aside_words(report), of=len(report.set_aside)),
-            _list("Not read", unread_words(report.unread), of=len(report.unread)),
+            _list("Not read, or in part", unread_words(report.unread), of=len(report.unread)),
         ],
     )
 

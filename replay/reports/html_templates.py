@@ -14,8 +14,8 @@ from functools import cache, cached_property
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from replay.counting import counted
 from replay.reports.texts import plain
-from replay.reports.wording import counted
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from replay.counting import counted
 from replay.explaining.claims.claim import Claim
 from replay.reports.next_commands import next_commands
 from replay.reports.sections import ReportSection, causes_without_buckets, sections_of
@@ -22,7 +23,6 @@ from replay.reports.wording import (
     claim_words,
     control_words,
     core_words,
-    counted,
     difference_words,
     group_counts,
     hands_words,
@@ -83,7 +83,7 @@ def markdown(report: Report) -> str:
     units = set_aside_words(report)[:MAX_SHOWN]
     _add_list(page, "Units set aside", units, of=len(report.set_aside))
     words = unread_words(report.unread[:MAX_SHOWN])
-    _add_list(page, "Not read", words, of=len(report.unread))
+    _add_list(page, "Not read, or in part", words, of=len(report.unread))
     return "\n".join(page.lines) + "\n"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from replay.reports.wording import counted
+from replay.counting import counted
 from replay.runs.report import FindingLine, Group, Report
 
 

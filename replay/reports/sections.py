@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from replay.counting import counted
 from replay.findings.account import CauseAccount, StoredCause, grouped_by_cause
-from replay.reports.wording import REMARKS, TITLES, cause_words, counted
+from replay.reports.wording import REMARKS, TITLES, cause_words
 from replay.runs.report import FindingLine, Group, Report
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from replay.counting import counted
 from replay.differential.difference_texts import difference_documents
 from replay.differential.uncompared import all_refused_words, reasons_words
 from replay.errors import ExitCode
@@ -61,11 +62,6 @@ MAX_VALUES = 20
 WEAKER = "by a signed note; nothing was run"
 
 
-def counted(number: int, thing: str) -> str:
-    """`1 stream`, `2 streams`."""
-    return f"{number:,} {thing}{'s' * (number != 1)}"
-
-
 def headline(report: Report) -> str:
     """The outcome in a few words."""
     if report.fault is not None:
@@ -91,7 +87,7 @@ def headline(report: Report) -> str:
             "units set aside by faults of doge-replay (internal)",
         ),
     )
-    words = [f"{count:,} {one if count == 1 else many}" for count, one, many in counts if count]
+    words = [counted(count, one, many) for count, one, many in counts if count]
     if not words:
         words = [_nothing_found(report)]
     if explained := len(report.group(Group.EXPLAINED)):
@@ -107,12 +103,8 @@ def _nothing_found(report: Report) -> str:
         return "no unexplained divergence" if report.divergences else "no divergence"
     if report.tally.compared == 0:
         return f"the run proves nothing: {nothing_compared_words(report)}"
-    doubtful = sum(one.is_doubtful for one in report.unread)
-    if doubtful:
-        files = "a file that may be a log was"
-        if doubtful > 1:
-            files = f"{doubtful:,} files that may be logs were"
-        return f"the run proves nothing: {files} not read"
+    if any(one.is_doubtful for one in report.unread):
+        return f"the run proves nothing: {_doubtful_words(report.unread)}"
     if report.is_undecided:
         unsettled = counted(len(report.unsettled), "finding")
         return f"the run proves nothing: {unsettled} neither shown nor gone"
@@ -120,6 +112,19 @@ def _nothing_found(report: Report) -> str:
     return "the run proves nothing: " + (
         canary_words(report.canary) if missed else control_words(report.control)
     )
+
+
+def _doubtful_words(unread: Sequence[Unread]) -> str:
+    """How many files were not read that may be logs, and how many not to their end."""
+    partial = sum(one.is_partial for one in unread)
+    left_out = sum(one.is_doubtful for one in unread) - partial
+    words = []
+    if partial:
+        words.append(f"{counted(partial, 'file')} could not be read as a whole")
+    if left_out:
+        many = f"{left_out:,} files that may be logs were"
+        words.append(f"{'a file that may be a log was' if left_out == 1 else many} not read")
+    return ", and ".join(words)
 
 
 def nothing_compared_words(report: Report) -> str:
@@ -289,11 +294,14 @@ def set_aside_words(report: Report) -> list[str]:
 
 
 def unread_words(unread: Sequence[Unread]) -> list[str]:
-    """What of given directories was not read, and why."""
-    return [
-        f"{plain(one.file)}: {plain(one.reason)}" + (" (MAY BE A LOG)" if one.is_doubtful else "")
-        for one in unread[:MAX_REJECTED]
-    ]
+    """What of the input was not read, or not as a whole, and why."""
+    return [f"{plain(one.file)}: {plain(one.reason)}{_doubt(one)}" for one in unread[:MAX_REJECTED]]
+
+
+def _doubt(one: Unread) -> str:
+    if one.is_partial:
+        return " (LINES ARE MISSING)"
+    return " (MAY BE A LOG)" if one.is_doubtful else ""
 
 
 def recorded_words(report: Report) -> list[str]:

@@ -26,6 +26,7 @@ from replay.runs.commands import Commands
 from replay.runs.coverage import Bound, Exercised
 from replay.runs.occasion import FORM, Occasion
 from replay.streams.inputs import RecordedCores
+from replay.streams.left_out import unread_document, with_lost
 from replay.streams.model import CALL_NAMES, CallCode, Rejected, Unread
 from replay.targets.base import CoreIdentity
 
@@ -246,6 +247,7 @@ class Report:
     def reject(self, rejected: Rejected) -> None:
         """Notes a line that could not be used; the first thousands are kept, all are counted."""
         self.rejected_count += 1
+        self.unread = with_lost(self.unread, rejected)
         if len(self.rejected) < MAX_REJECTED:
             self.rejected.append(rejected)
 
@@ -391,14 +393,3 @@ class Report:
             "workers": [hand.document() for hand in self.hands],
             "exit": int(self.exit_code),
         }
-
-
-def unread_document(unread: Sequence[Unread]) -> dict[str, Any]:
-    """What of given directories was not read, as `--json` has it."""
-    return {
-        "unread": [
-            {"file": one.file, "reason": one.reason, "doubtful": one.is_doubtful}
-            for one in unread[:MAX_REJECTED]
-        ],
-        "unread_count": len(unread),
-    }

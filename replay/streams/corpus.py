@@ -20,6 +20,7 @@ from typing import NamedTuple
 from replay.errors import DamagedError, EnvironmentFailure, InputError
 from replay.streams.inputs import InputReader
 from replay.streams.kept_files import make_directory, sync_directory
+from replay.streams.left_out import with_lost
 from replay.streams.log_files import Wanted, find_files
 from replay.streams.model import Rejected, Segment, Start, Step, Stream, Unread
 from replay.streams.stream_file import (
@@ -239,6 +240,7 @@ class Corpus:
         for item in items:
             if isinstance(item, Rejected):
                 count.rejected += 1
+                count.unread = with_lost(count.unread, item)
                 if on_rejected is not None:
                     on_rejected(item)
                 continue

@@ -22,7 +22,7 @@ from replay.streams.file_names import log_name
 from replay.streams.journal import JournalReader
 from replay.streams.kept_states import is_state, state_stream, states_in_row
 from replay.streams.lines import MAX_LINE, Line, lines_of, text_pieces
-from replay.streams.model import Rejected, Segment, Stream, segments_of
+from replay.streams.model import Lost, Rejected, Segment, Stream, segments_of
 from replay.streams.opening import Damage, Piece, is_readable_once, open_once, path_of, peek
 from replay.streams.parity_cases import ParityCase, is_case, read_case
 from replay.streams.requests import RequestReader
@@ -140,7 +140,7 @@ class InputReader:
         key = next(self._keys)
         self._hooks.on_stream(key)
         for item in read_segments(path, key):
-            yield item._replace(file=str(named)) if isinstance(item, Rejected) else item
+            yield Lost(str(named), 0, item.reason) if isinstance(item, Rejected) else item
 
     def _copied_stream(self, named: Path, pieces: Iterable[Piece]) -> Iterator[Segment | Rejected]:
         """A stream that is compressed or comes through a pipe. It is checked as a whole before it
@@ -148,7 +148,7 @@ class InputReader:
         with tempfile.NamedTemporaryFile(prefix="doge-replay-", suffix=SUFFIX) as copy:
             for piece in pieces:
                 if isinstance(piece, Damage):
-                    yield Rejected(str(named), 0, piece.reason)
+                    yield Lost(str(named), 0, piece.reason)
                     return
                 copy.write(piece)
             copy.flush()

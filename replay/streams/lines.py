@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, NamedTuple, TypeAlias
 
 from replay.streams.compression import COMPRESSED_ENDINGS, decompressed
-from replay.streams.model import Rejected
+from replay.streams.model import Lost, Rejected
 from replay.streams.opening import Damage, Piece, open_once, peek, pieces_of
 from replay.streams.strict_json import is_wide
 
@@ -41,8 +41,8 @@ class Line(NamedTuple):
 def read_lines(path: Path, max_line: int = MAX_LINE) -> Iterator[Line | Rejected]:
     """The lines of a file, numbered from 1, blank ones left out.
 
-    A line longer than `max_line` bytes, and each place where a file is damaged or cut off, is a
-    Rejected. Raises InputError where the file cannot be opened.
+    A line longer than `max_line` bytes is a Rejected, and each place where a file is damaged or cut
+    off a Lost. Raises InputError where the file cannot be opened.
     """
     with open_once(path) as file:
         yield from lines_of(str(path), text_pieces(file, path), max_line)
@@ -69,7 +69,7 @@ def lines_of(
             reason = f"is longer than {max_line} bytes ({line.length})"
             yield Rejected(name, line.number, reason)
         else:
-            yield Rejected(name, line.number, line.reason)
+            yield Lost(name, line.number, line.reason)
 
 
 def _is_empty(file: IO[bytes]) -> bool:

@@ -148,13 +148,23 @@ class Rejected(NamedTuple):
     reason: str
 
 
+class Lost(Rejected):
+    """A place where a file was cut off, damaged or could not be read on: nobody knows how many
+    lines were there, so whatever agrees beside it may not be all. A line that is there and cannot
+    be used is a Rejected alone, and so is the last one of a plain file that is being written."""
+
+    __slots__ = ()
+
+
 class Unread(NamedTuple):
-    """Something in a directory that is not read. `is_doubtful` where it may be a log of the kind
-    that is wanted, so that what was read may not be all."""
+    """Something that was given and is not read. `is_doubtful` where it may be a log of the kind
+    that is wanted, so that what was read may not be all; `is_partial` where a part of it was
+    read."""
 
     file: str
     reason: str
     is_doubtful: bool
+    is_partial: bool = False
 
 
 def segments_of(stream: Stream, key: int, size: int = 256) -> Iterator[Segment]:

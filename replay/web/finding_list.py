@@ -11,11 +11,11 @@ from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import urlencode
 
+from replay.counting import counted
 from replay.findings.account import CauseGroup, StoredCause, grouped_by_cause
 from replay.findings.lifecycle import Status
 from replay.findings.selection import EVENTS
 from replay.findings.severity import Severity
-from replay.reports.wording import counted
 from replay.web.database_view import Findings, Line, Listing
 from replay.web.shell import page
 

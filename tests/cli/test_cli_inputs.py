@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 from cli_support import PROGRAM, TESTS, checked, doge, environment
-from stream_makers import as_bytes, write
+from stream_makers import as_bytes, journal, write
+
+from replay.streams.zstd_frames import zstd_packed
 
 sys.path.insert(0, str(TESTS / "gate"))
 
@@ -124,3 +126,29 @@ def test_no_gate_passes_and_no_evidence_beside_telemetry_that_was_not_read(tmp_p
     manifest["unread"] = []
     (tmp_path / "f" / "manifest.json").write_text(json.dumps(manifest))
     assert doge(tmp_path, "evidence", "verify", "f").code == 1
+
+
+def test_a_packed_log_that_is_cut_off_makes_nothing_green(tmp_path: Path) -> None:
+    """Nobody knows how many lines are missing; the last line of a plain log is one line."""
+    text = as_bytes(journal(3_000))
+    packed = zstd_packed(text)
+    cut, plain = tmp_path / "events_1.jsonl.zst", tmp_path / "events_2.jsonl"
+    cut.write_bytes(packed[: len(packed) * 3 // 10])
+    plain.write_bytes(text[:20_000])
+    ran = doge(tmp_path, "run", plain.name)
+    assert (ran.code, "set aside  1 line\n" in ran.out, "damaged" in ran.out) == (0, True, False)
+    ran = doge(tmp_path, "run", cut.name)
+    assert ran.code == 4
+    assert "the run proves nothing: 1 file could not be read as a whole" in ran.out
+    assert "damaged    1 file, not read as a whole\n    events_1.jsonl.zst: line " in ran.out
+    assert "the zstd data is cut off" in ran.out
+    assert doge(tmp_path, "run", cut.name, "--shadow", FAULTY).code == 1
+    ran = doge(tmp_path, "corpus", "import", ".", "--corpus", "c")
+    assert (ran.code, "not read as a whole" in ran.out) == (2, True)
+    telemetry = tmp_path / "t.jsonl"
+    telemetry.write_text(compact(Bot().run(TWO_DAYS).documents))
+    ran = doge(tmp_path, "gate", telemetry.name, "--journal", cut.name)
+    assert (ran.code, "1 file not read to the end: events_1.jsonl.zst line " in ran.out) == (
+        4,
+        True,
+    )

@@ -17,7 +17,7 @@ from replay.streams import lines as lines_module
 from replay.streams.compression import decompressed
 from replay.streams.lines import Line, read_lines
 from replay.streams.log_files import Wanted, find_files
-from replay.streams.model import Rejected
+from replay.streams.model import Lost, Rejected
 from replay.streams.zstd_frames import zstd_packed
 
 CONTENT = b"".join(b"line %d %d\n" % (n, n * 7919 % 1000) for n in range(1, 20_001))
@@ -86,7 +86,7 @@ def test_a_file_that_was_cut_off_gives_what_is_readable_and_says_where_it_ends(
     if part > 0.3:
         assert good
     assert [line.data for line in good if isinstance(line, Line)] == content.split()[: len(good)]
-    assert isinstance(last, Rejected)
+    assert isinstance(last, Lost)
     assert "data is cut off" in last.reason
     assert last.line in (len(good), len(good) + 1)
 
@@ -98,7 +98,7 @@ def test_a_file_damaged_in_the_middle_says_so(tmp_path: Path, kind: str) -> None
     path = tmp_path / "a"
     path.write_bytes(data)
     *_, last = read_lines(path)
-    assert isinstance(last, Rejected)
+    assert isinstance(last, Lost)
     assert "data is " in last.reason
 
 

@@ -18,11 +18,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from replay.counting import counted
 from replay.findings.lifecycle import Status
 from replay.findings.severity import Severity, is_hot
 from replay.gate.criteria.matching import SAME_CORES, Matching
 from replay.gate.journals import Bucket, Replayed
-from replay.gate.model import Criterion, Outcome, counted, times_of
+from replay.gate.model import Criterion, Outcome, times_of
 from replay.gate.telemetry.samples import Sample
 from replay.gate.telemetry.timeline import Timeline
 

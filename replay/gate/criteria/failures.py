@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from replay.counting import counted
 from replay.gate.criteria.matching import Matching
-from replay.gate.model import Criterion, Outcome, counted, hours, times_of
+from replay.gate.model import Criterion, Outcome, hours, times_of
 from replay.gate.telemetry.timeline import Rise, Timeline
 
 START_UP = 15 * 60.0

@@ -12,7 +12,8 @@ from bisect import bisect_right
 from collections.abc import Container, Sequence
 from typing import Any, NamedTuple
 
-from replay.gate.model import Criterion, Outcome, counted, times_of
+from replay.counting import counted
+from replay.gate.model import Criterion, Outcome, times_of
 from replay.gate.telemetry.samples import Sample
 from replay.gate.telemetry.timeline import Timeline
 

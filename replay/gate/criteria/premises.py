@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from replay.counting import counted
 from replay.gate.journals import Replayed
-from replay.gate.model import Criterion, Outcome, counted, hours, times_of
+from replay.gate.model import Criterion, Outcome, hours, times_of
 from replay.gate.telemetry.pacing import Pacing
 from replay.gate.telemetry.samples import Fault, Telemetry
 from replay.gate.telemetry.timeline import Timeline
@@ -103,13 +104,19 @@ def one_bot(telemetry: Telemetry, timeline: Timeline, replayed: Replayed | None)
         reasons.append("there is no usable sample")
         needed.append("there are samples")
     for unread in (telemetry.unread, () if replayed is None else replayed.unread):
-        doubtful = [one for one in unread if one.is_doubtful]
+        doubtful = [one for one in unread if one.is_doubtful and not one.is_partial]
         if doubtful:
             reasons.append(
                 f"{counted(len(doubtful), 'file')} that may be a log not read: "
                 f"{doubtful[0].file} {doubtful[0].reason}"
             )
             needed.append("every log that lies there is read")
+    partial = [f"{one.file}:{one.line}: {one.reason}" for one in telemetry.damaged]
+    if replayed is not None:
+        partial += [f"{one.file} {one.reason}" for one in replayed.unread if one.is_partial]
+    if partial:
+        reasons.append(f"{counted(len(partial), 'file')} not read to the end: {partial[0]}")
+        needed.append("every file is there as a whole")
     if reasons:
         return Criterion("telemetry", name, Outcome.INCONCLUSIVE, "; ".join(reasons), figures,
                          needed=tuple(needed))  # fmt: skip

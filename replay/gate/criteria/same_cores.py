@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from replay.gate.model import Criterion, Outcome, counted, times_of
+from replay.counting import counted
+from replay.gate.model import Criterion, Outcome, times_of
 from replay.gate.telemetry.samples import CoreSeen, Sample
 from replay.gate.telemetry.timeline import Timeline
 

@@ -25,6 +25,7 @@ from replay.gate.criteria.same_cores import Given
 from replay.gate.journals import Replayed, replay_journals
 from replay.gate.package.members import members_of
 from replay.gate.package.package import FORMAT, MANIFEST, VERSION, checksum, sealed
+from replay.gate.package.record import unread_rows
 from replay.gate.package.rerun import Case, Texts, cases_of, failure_cases
 from replay.gate.telemetry.samples import read_named
 from replay.gate.verdict import GateVerdict, judge
@@ -197,7 +198,7 @@ def _manifest(
             {"name": path.name, **_file_checksum(path)}
             for path in find_files(request.journals, Wanted.JOURNALS).files
         ],
-        "unread": [list(one) for one in verdict.telemetry.unread],
+        "unread": unread_rows(verdict.telemetry.unread),
         "signed": None
         if request.signed is None
         else {"by": request.signed[0], "at": request.signed[1]},

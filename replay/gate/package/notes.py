@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from replay.counting import counted
 from replay.gate.criteria.failures import course_of, start_of
 from replay.gate.journals import Bucket
-from replay.gate.model import counted, hours
+from replay.gate.model import hours
 from replay.gate.package.rerun import TIMES, Case
 from replay.gate.telemetry.timeline import Rise
 from replay.gate.verdict import GateVerdict

@@ -60,7 +60,7 @@ def record_document(replayed: Replayed) -> dict[str, Any]:
         "claims": [claim.document() for claim in replayed.claims],
         "rejected": [[number(one.file), one.line, one.reason] for one in replayed.rejected],
         "rejected_count": replayed.rejected_count,
-        "unread": [list(one) for one in replayed.unread],
+        "unread": unread_rows(replayed.unread),
         "known_causes": replayed.known_causes.document(),
     }
     return {**document, "texts": list(number.texts)}
@@ -114,11 +114,17 @@ def record_of(document: Mapping[str, Any]) -> Replayed:
     )
 
 
+def unread_rows(unread: Sequence[Unread]) -> list[list[Any]]:
+    """What was left out, for JSON: in the former form where nothing is new about it, so that
+    packages of before are still what they were."""
+    return [list(one if one.is_partial else one[:-1]) for one in unread]
+
+
 def unread_of(rows: Any) -> tuple[Unread, ...]:
     """What was left out, from JSON. Raises as `record_of` does."""
     return tuple(
-        Unread(_of(str, file), _of(str, reason), _of(bool, is_doubtful))
-        for file, reason, is_doubtful in _of(list, rows)
+        Unread(_of(str, file), _of(str, reason), *(_of(bool, flag) for flag in flags))
+        for file, reason, *flags in _of(list, rows)
     )
 
 

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from replay.gate.telemetry.clock import HostClock, clock_of, stamp
 from replay.gate.telemetry.json_objects import read_objects
 from replay.streams.log_files import Wanted, find_files
-from replay.streams.model import Rejected, Unread
+from replay.streams.model import Lost, Rejected, Unread
 
 MAX_SET_ASIDE = 1_000
 """Pieces that are named; all are counted."""
@@ -159,7 +159,8 @@ class SetAside(NamedTuple):
 class Telemetry:
     """All that was read, in the order of the files and of the lines in them. `set_aside` has the
     first thousand pieces, `counts` how many there were of each fault. In a `rehearsal` times are
-    those of the host's clock, where it says them. `unread` is what lay beside the files."""
+    those of the host's clock, where it says them. `unread` is what lay beside the files, `damaged`
+    the first place in each file that is not read to its end."""
 
     files: tuple[str, ...]
     samples: tuple[Sample, ...]
@@ -167,6 +168,7 @@ class Telemetry:
     counts: Mapping[Fault, int]
     rehearsal: bool = False
     unread: tuple[Unread, ...] = ()
+    damaged: tuple[Lost, ...] = ()
 
     @property
     def contradictions(self) -> list[SetAside]:
@@ -197,6 +199,7 @@ def read_named(
         reading.counts,
         rehearsal,
         tuple(unread),
+        tuple(reading.damaged.values()),
     )
 
 
@@ -211,12 +214,15 @@ class _Reading:
         self.samples: list[Sample] = []
         self.set_aside: list[SetAside] = []
         self.counts: dict[Fault, int] = dict.fromkeys(Fault, 0)
+        self.damaged: dict[str, Lost] = {}
         self._seen: dict[Sample, Sample] = {}
         self._rehearsal = rehearsal
 
     def read(self, name: str, path: Path) -> None:
         """Reads one file."""
         for item in read_objects(path, name):
+            if isinstance(item, Lost):
+                self.damaged.setdefault(name, item)
             if isinstance(item, Rejected):
                 self._put(SetAside(*item, Fault.UNREADABLE))
                 continue
