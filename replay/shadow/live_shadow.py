@@ -86,6 +86,7 @@ class LiveShadow:
     def _reset(self) -> None:
         """As before the first call."""
         self._started: float | None = None
+        self._told: float | None = None
         self._dropped, self._lost = Counter(), Counter()
         self._tally = Tally()
         self._feeder: Feeder | None = None
@@ -136,12 +137,11 @@ class LiveShadow:
         counts = self._counts()
         queued = len(self._queue)
         offered = self._offered() - self._nought.offered
-        started = self._started
-        is_compared = started is not None and options.shadow
+        is_compared = self._started is not None and options.shadow
         available = tally.progress.available if is_compared else self._is_there()
         progress = tally.progress
         adapter = {
-            "started": options.clock() if started is None else started,
+            "started": self._counting_since(),
             "backend": self._backend(),
             "offered": offered,
             "compared": counts.compared,
@@ -195,6 +195,14 @@ class LiveShadow:
         """Finishes what is under way, for at most about `timeout` seconds, and ends the shadow.
         The functions go on answering. May be called twice."""
         self._close(timeout, leave=False)
+
+    def _counting_since(self) -> float:
+        """When counting began, the same each time that it is told: whoever reads two times takes
+        them for two processes. Before the first call it is when this was first asked for."""
+        with self._lock:
+            if self._told is None:
+                self._told = self.options.clock() if self._started is None else self._started
+            return self._told
 
     # --- Beginning and ending -----------------------------------------------------------------
 

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,14 @@ def test_the_metrics_have_the_fields_of_the_telemetry_in_order(wrapped: Any) -> 
     assert own["backend"] == "python"
     assert own["recorder"]["lines"] == own["offered"]
     assert own["clock"]["speed"] == 1.0
+
+
+def test_a_process_says_one_time_at_which_it_started_however_often_it_is_asked() -> None:
+    """Also before its first call: two times are two processes for whoever reads the telemetry."""
+    times = count(100.0, 300.0)
+    adapter = wrap(core, ShadowOptions(shadow=False, clock=lambda: next(times)))
+    asked = [adapter.get_shadow_metrics()["adapter"]["started"] for _ in range(3)]
+    assert asked == [100.0] * 3
 
 
 def test_set_to_nought_the_metrics_count_anew(wrapped: Any) -> None:
