@@ -23,20 +23,14 @@ LOOKED_AT = 400
 PAIRS = [
     # The same rule and the same decision or figure, got wrong in two ways.
     ("an entry rests on the very second", "no cool-down between refreshes"),
-    ("an entry rests on the very second", "the count goes on after a pause"),
-    ("the count goes on after a pause", "no cool-down between refreshes"),
     ("S2 waits as long as S1", "the nearer exit of two equal ones"),
     ("scaled rounding of exit prices", "an exit keeps its trade's own distance"),
-    ("the quote fee of A is the exit's", "the total takes the entry's again"),
     ("a loss counted at break-even", "no base cooldown after a cycle"),
     ("the youngest of equally far recoveries", "the nearer exit of two equal ones"),
-    ("the fee of an eviction", "a recovery's entry time taken from its orphaning"),
     ("regimes in lower case", "only entries get a regime"),
     # Where one happens, the other often does.
     ("backoff begins one loss late", "a rounding that cuts off: volumes"),
     ("one recovery too many is kept", "the fee of an eviction"),
-    ("the exit forgets its entry's", "an exit keeps its trade's own distance"),
-    ("a refreshed entry is not cancelled", "backoff begins one loss late"),
 ]
 
 

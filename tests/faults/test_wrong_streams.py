@@ -14,10 +14,10 @@ from replay.streams.corpus import Corpus
 def test_a_stream_that_is_called_good_can_be_run_and_no_other_form_is_a_fault_of_ours(
     tmp_path: Path,
 ) -> None:
-    counts, wrong = try_streams(tmp_path, run_here)
+    counts, wrong = try_streams(tmp_path, run_here, every=4)
     assert wrong == []
-    assert counts["forms"] > 200
-    assert counts["damaged"] > 150
+    assert counts["forms"] > 50
+    assert counts["damaged"] > 35
 
 
 @pytest.mark.parametrize(

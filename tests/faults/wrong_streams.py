@@ -100,12 +100,14 @@ def _name_of(step: Any) -> str:
         return "event document"
 
 
-def try_streams(directory: Path, run: Any, most: int = 1000) -> tuple[Counter[str], list[str]]:
+def try_streams(
+    directory: Path, run: Any, most: int = 1000, every: int = 1
+) -> tuple[Counter[str], list[str]]:
     """Counts of what became of each form, and a line for each that went wrong. `run` calls the
     program and gives its exit code and outputs."""
     counts: Counter[str] = Counter()
     wrong: list[str] = []
-    for number, (name, parts) in enumerate(islice(wrong_parts(), most)):
+    for number, (name, parts) in enumerate(islice(wrong_parts(), 0, most, every)):
         corpus = directory / str(number)
         corpus.mkdir()
         if write(parts, corpus) is None:
