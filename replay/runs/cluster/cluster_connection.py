@@ -13,6 +13,7 @@ from typing import Any, assert_never
 import dask
 from distributed import Client
 from distributed import LocalCluster as DaskCluster
+from distributed.security import Security
 
 from replay.errors import EnvironmentFailure
 from replay.runs.cluster.cluster_address import Address, LocalCluster, Where, require_private
@@ -63,6 +64,13 @@ class Cluster:
 
 
 def _connect(url: str) -> Client:
+    if url.startswith("tls://") and "ssl_context" not in _connection_arguments():
+        # Asked before a client is made: half of one takes a minute to go away.
+        raise EnvironmentFailure(
+            f"{url} needs certificates, and none are set for a client: see "
+            '"Who may talk to it" in docs/cluster.md',
+            address=url,
+        )
     try:
         with _no_warnings():
             return Client(url, timeout=CONNECT_SECONDS, set_as_default=False)
@@ -70,6 +78,15 @@ def _connect(url: str) -> Client:
         raise EnvironmentFailure(
             f"no scheduler can be reached at {url}: {_first_line(error)}", address=url
         ) from error
+
+
+def _connection_arguments() -> dict[str, Any]:
+    """What Dask's configuration has for a client to connect with."""
+    try:
+        arguments: dict[str, Any] = Security().get_connection_args("client")
+    except OSError as error:
+        raise EnvironmentFailure(f"the certificates for TLS cannot be read: {error}") from error
+    return {name: value for name, value in arguments.items() if value is not None}
 
 
 def _start(workers: int) -> DaskCluster:
