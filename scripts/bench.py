@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from flood import measure_floods
+from users_bench import measure_users
 
 from replay import core
 from replay.core.reducer import Sizes
@@ -239,6 +240,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="of fuzzing in each round")
     parser.add_argument("--memory", action="store_true", help="also a journal of a million lines")
     parser.add_argument("--flood", action="store_true", help="what floods of a bug cost, only")
+    parser.add_argument("--users", action="store_true", help="a pair of cores of users, only")
     arguments = parser.parse_args()
     collect_rarely()  # as the program itself does
     exe = load_settings().needed_shadow
@@ -248,6 +250,9 @@ def main() -> None:
     if arguments.journal is None:
         parser.error("a journal to measure with is needed")
     segments = load(arguments.journal)
+    if arguments.users:
+        measure_users(segments, full_requests, exe, arguments.rounds)
+        return
     cores = PairSpec("python", exe)
     with tempfile.TemporaryDirectory() as directory:
         proxy = Path(directory, "part-1-only")

@@ -28,7 +28,7 @@ from replay.gate.criteria.premises import (
     real_time,
     shadow_ran,
 )
-from replay.gate.criteria.same_cores import Given, same_cores
+from replay.gate.criteria.same_cores import Given, GivenCores, same_cores
 from replay.gate.journals import Replayed
 from replay.gate.model import Criterion, Outcome
 from replay.gate.telemetry.clock import AS_FAST_AS_IT_CAN, REAL, Allowance
@@ -39,8 +39,9 @@ from replay.gate.telemetry.timeline import Timeline, timeline_of
 from replay.runs.rate import upper_bound
 from replay.streams.left_out import unread_document
 
-EDITION = 2
-"""Of the criteria; evidence of an earlier one is judged again by those that there were."""
+EDITION = 4
+"""Of the criteria, which is that of the package (package.VERSION); evidence of an earlier one is
+judged again by those that there were."""
 
 MAX_LISTED = 200
 
@@ -203,17 +204,19 @@ def judge(
     telemetry: Telemetry,
     replayed: Replayed | None = None,
     *,
-    executable: Given | None = None,
+    given: GivenCores | None = None,
     edition: int = EDITION,
 ) -> GateVerdict:
     """Judges telemetry, with what came of replaying the bot's journals (None where there are none);
-    `executable` is the one that the evidence is for, where nothing was replayed on it. `edition`
-    says which criteria there are: 1 had neither `losses` nor `cores`.
+    `given` are the cores that the evidence is for, where nothing was replayed on them. `edition`
+    says which criteria there are: 1 had neither `losses` nor `cores`, and until 3 no authority was
+    held against the one that ran.
 
     Pure: the same input gives the same verdict.
     """
-    if replayed is not None and replayed.shadow is not None:
-        executable = Given(replayed.shadow.path, replayed.shadow.sha256)
+    given = {**(given or {}), **_replayed_on(replayed)}
+    if edition < 4:
+        given.pop("authority", None)
     pacing = pacing_of(telemetry.samples)
     timeline = timeline_of(telemetry.samples, _allowance(pacing))
     offered = offered_of(timeline)
@@ -225,7 +228,7 @@ def judge(
         shadow_ran(timeline, replayed),
     )
     if edition > 1:
-        premises += (nothing_lost(telemetry, timeline), same_cores(timeline, executable))
+        premises += (nothing_lost(telemetry, timeline), same_cores(timeline, given))
     criteria: Sequence[Criterion] = _criteria(timeline, replayed, matching)
     if timeline.doubts or not timeline.samples:
         reason = "the samples are not one bot's" if timeline.samples else "there are no samples"
@@ -236,6 +239,14 @@ def judge(
     return GateVerdict(
         _worst(everything), everything, telemetry, timeline, replayed, matching, pacing
     )
+
+
+def _replayed_on(replayed: Replayed | None) -> dict[str, Given]:
+    """The cores of a replay."""
+    if replayed is None:
+        return {}
+    cores = {"authority": replayed.authority, "shadow": replayed.shadow}
+    return {side: Given(core.path, core.sha256) for side, core in cores.items() if core is not None}
 
 
 def _criteria(timeline: Timeline, replayed: Replayed | None, matching: Matching) -> list[Criterion]:

@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import replay.core
+from replay.targets.python.source_files import source_files
+
 BEGIN = 1_795_338_000  # 2026-11-22T09:00:00Z
 TWO_DAYS = 2_880
 TIMEOUT = "timeout: no answer within 5.0 s"
@@ -19,7 +22,11 @@ def stamp(at: float) -> str:
     return datetime.datetime.fromtimestamp(int(at), datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def cores_of(shadow: str = "5" * 64, authority: str = "a" * 64) -> dict[str, Any]:
+OUR_CORE = source_files(Path(replay.core.__file__)).sha256()
+"""What our Python core is known by, which answers the bot where nothing else is said."""
+
+
+def cores_of(shadow: str = "5" * 64, authority: str = OUR_CORE) -> dict[str, Any]:
     """What the adapter tells of both cores, which have these hashes."""
     return {
         side: {"path": f"/opt/{side}", "sha256": digest, "on_disk": digest, "version": "1.0",

@@ -6,6 +6,7 @@ import datetime
 import json
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -245,6 +246,17 @@ def test_the_same_journal_given_twice_counts_once(gate: Gate, tmp_path: Path) ->
     assert replayed.doubled == 207
     assert (verdict.matching.marked, verdict.matching.replayed) == (6, 6)
     assert verdict.verdict is Outcome.PASS
+    # The same witnesses, of a bot that another authority answered.
+    assert replayed.authority is not None
+    other = replace(replayed.authority, path="bot/core.py", sha256="b" * 64)
+    strange = judge(telemetry, replace(replayed, authority=other))
+    assert strange.verdict is Outcome.INCONCLUSIVE
+    (cores,) = [one for one in strange.criteria if one.outcome is not Outcome.PASS]
+    assert "this is about the authority bot/core.py (bbbbbbbbbbbb), and /opt/authority" in cores.why
+    assert "answered the bot" in cores.why
+    # Evidence of an edition that did not ask is judged again as it was.
+    former = judge(telemetry, replace(replayed, authority=other), edition=3)
+    assert former.verdict is Outcome.PASS
 
 
 # --- More evidence ----------------------------------------------------------------------------

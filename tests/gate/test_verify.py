@@ -18,7 +18,7 @@ from evidence_support import Packed
 
 from replay.errors import InputError
 from replay.findings.archive import zip_bytes
-from replay.gate.package.package import MANIFEST, checksum, fingerprint, json_bytes, sealed
+from replay.gate.package.package import MANIFEST, VERSION, checksum, fingerprint, json_bytes, sealed
 from replay.gate.package.verification import Verification, verify_package
 
 TELEMETRY = "telemetry/state_machine_shadow_20260126T000000Z.jsonl"
@@ -227,7 +227,7 @@ def test_what_is_no_package_is_refused(packed: Packed, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "other.zip").write_bytes(zip_bytes({"a": b"x"}))
     (tmp_path / "foreign.zip").write_bytes(zip_bytes({MANIFEST: b'{"format": "other"}'}))
-    newer = json.loads(packed.members[MANIFEST]) | {"version": 4}
+    newer = json.loads(packed.members[MANIFEST]) | {"version": VERSION + 1}
     (tmp_path / "newer.zip").write_bytes(zip_bytes({MANIFEST: json_bytes(newer)}))
     for name in ("empty", "text", "other.zip", "foreign.zip", "newer.zip", "none", "/dev/null"):
         with pytest.raises(InputError):

@@ -2,12 +2,12 @@
 
 Evidence is for one pair of binaries. The adapter tells what runs and what its files have by now
 (shadow/cores_seen.py); telemetry without that proves nothing on this point, and what is replayed
-must be the executable that ran.
+must be the two cores that ran.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -18,18 +18,23 @@ from replay.gate.telemetry.timeline import Timeline
 
 _NAME = "one pair of cores ran throughout, and it is known which"
 _SIDES = ("authority", "shadow")
+_RAN = {"authority": "answered the bot", "shadow": "ran beside the bot"}
 
 
 class Given(NamedTuple):
-    """The executable that a verdict is for."""
+    """A core that a verdict is for."""
 
     path: str
     sha256: str
 
 
-def same_cores(timeline: Timeline, given: Given | None) -> Criterion:
+GivenCores = Mapping[str, Given]
+"""The cores that a verdict is for, by side; a side of which nothing is asked is not there."""
+
+
+def same_cores(timeline: Timeline, given: GivenCores) -> Criterion:
     """Fails where a core changed, since all that is counted is to be about one pair; inconclusive
-    where nobody can tell, and where another executable is `given`, or lies on the disk by now."""
+    where nobody can tell, and where another core is `given`, or lies on the disk by now."""
     samples = [one for one in timeline.samples if one.counters.checks]
     silent = [one for one in samples if not _is_told(one)]
     if not samples or silent:
@@ -58,13 +63,14 @@ def same_cores(timeline: Timeline, given: Given | None) -> Criterion:
                 f"{_short(core.on_disk) if core.on_disk else 'gone'} by now"
             )
             needed.append(f"what lies on the disk as the {side} is what ran")
-    ran = _core(last, "shadow")
-    if given is not None and given.sha256 != ran.sha256:
-        reasons.append(
-            f"this is about {given.path} ({_short(given.sha256) or 'no file'}), and {ran.path} "
-            f"({_short(ran.sha256)}) ran beside the bot"
-        )
-        needed.append(f"the executable that ran is the one that is judged: {ran.sha256}")
+    for side in _SIDES:
+        judged, ran = given.get(side), _core(last, side)
+        if judged is not None and judged.sha256 != ran.sha256:
+            reasons.append(
+                f"this is about the {side} {judged.path} ({_short(judged.sha256) or 'no file'}), "
+                f"and {ran.path} ({_short(ran.sha256)}) {_RAN[side]}"
+            )
+            needed.append(f"the {side} that ran is the one that is judged: {ran.sha256}")
     if reasons:
         return Criterion("cores", _NAME, Outcome.INCONCLUSIVE, "; ".join(reasons), figures,
                          times_of([last]), tuple(needed))  # fmt: skip

@@ -84,7 +84,8 @@ def collect_evidence(request: Request, texts: Texts) -> Evidence:
     cases: list[Case] = []
     replayed = _replayed(request, texts, cases)
     cores = _cores(request, replayed)
-    verdict = judge(telemetry, replayed, executable=Given(cores[1].path, cores[1].sha256))
+    given = dict(zip(("authority", "shadow"), map(_given, cores), strict=True))
+    verdict = judge(telemetry, replayed, given=given)
     manifest = _manifest(request, verdict, cores, copies, origins)
     members = {**copies, **members_of(verdict, cases, manifest)}
     if request.explained_in is not None:
@@ -215,6 +216,10 @@ def _cores(request: Request, replayed: Replayed | None) -> tuple[CoreIdentity, C
     finally:
         authority.close()
         shadow.close()
+
+
+def _given(core: CoreIdentity) -> Given:
+    return Given(core.path, core.sha256)
 
 
 def _file_checksum(path: Path) -> dict[str, Any]:

@@ -209,11 +209,15 @@ class _Check:
         try:
             with tempfile.TemporaryDirectory(prefix="doge-replay-verify-") as folder:
                 replayed = self._record()
-                shadow = manifest["cores"]["shadow"]
+                given = {
+                    side: Given(str(core.get("path")), core["sha256"])
+                    for side, core in manifest["cores"].items()
+                    if side in ("authority", "shadow")
+                }
                 verdict = judge(
                     self._telemetry(telemetry, Path(folder)),
                     replayed,
-                    executable=Given(str(shadow["path"]), str(shadow["sha256"])),
+                    given=given,
                     edition=manifest["version"],
                 )
                 self._compare(verdict)
