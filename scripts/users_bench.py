@@ -24,6 +24,7 @@ from pathlib import Path
 from replay.differential.lockstep import Lockstep
 from replay.streams.model import Segment
 from replay.targets.base import CoreIdentity, Failure, Target, Work
+from replay.targets.executable.file_traits import Traits
 from replay.targets.executable.request_texts import Asker
 from replay.targets.executable.single import SingleTarget
 from replay.targets.executable.supervisor import Limits, Supervisor
@@ -123,9 +124,10 @@ def compared(segments: list[Segment], exe: str, processes: int) -> float:
     """Transitions for each second of both cores and the comparison."""
     supervisor = Supervisor(os.path.abspath(exe), Limits())
     identity = CoreIdentity("executable", exe, "", "", "")
+    traits = Traits(exe, "", sandboxed=False)
     with (
         closing(open_authority()) as authority,
-        closing(SingleTarget(identity, supervisor, lanes=processes)) as shadow,
+        closing(SingleTarget(identity, supervisor, traits=traits, lanes=processes)) as shadow,
     ):
         lockstep = Lockstep(authority, shadow)
         began = time.perf_counter()
