@@ -5,6 +5,7 @@ sources. In a checkout they stand where people look for them; a wheel has them w
 from __future__ import annotations
 
 import importlib.resources
+import shlex
 from enum import StrEnum
 from pathlib import Path
 
@@ -36,3 +37,16 @@ def shipped(what: Shipped) -> Path:
 
 def _package() -> Path:
     return Path(str(importlib.resources.files("replay")))
+
+
+SOURCE = "/path/to/doge-replay"
+"""Stands for a checkout, or for a wheel that was built of one: what pip takes. The name alone is
+never said, since on an index it may be somebody else's."""
+
+
+def how_to_install(extra: str) -> str:
+    """The command that installs an extra, and what to put into it where that is not known here."""
+    root = checkout()
+    wanted = shlex.quote(f"{SOURCE if root is None else root}[{extra}]")
+    command = f"pip install {wanted}"
+    return command if root else f"{command} (a checkout, or the wheel that was installed)"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from replay.cli.console import MAX_COMMAND, say, say_table
 from replay.counting import counted
-from replay.findings.account import CauseAccount, StoredCause
+from replay.findings.account import CauseAccount, StoredCause, severity_words_of
 from replay.findings.store.store import StoredFinding
 from replay.runs.commands import Commands
 from replay.safe_text import clean
@@ -25,25 +25,32 @@ CAUSE_COLUMNS = (
 def say_by_cause(
     account: CauseAccount,
     findings: Sequence[StoredFinding],
+    everything: Sequence[StoredFinding],
     commands: Commands,
     say_buckets: Callable[[Sequence[StoredFinding]], None],
 ) -> None:
     """Lists findings, the worst first, by their causes; those that no verified cause accounts for
-    come after these, each in a row of its own."""
+    come after these, each in a row of its own. `everything` is all that is stored:
+    where that is what is listed, causes that only generated steps need are, too."""
+    is_all = len(findings) == len(everything)
     told = [one for one in findings if account.is_accounted_for(one.id)]
     open_ = [one for one in findings if not account.is_accounted_for(one.id)]
     rows = [(cause, _of(cause, findings)) for cause in account.causes]
-    rows = [(cause, of_it) for cause, of_it in rows if of_it]
+    rows = [(cause, of_it) for cause, of_it in rows if of_it or is_all]
     if rows:
-        say_table(CAUSE_COLUMNS, [_row(cause, of_it) for cause, of_it in rows])
+        say_table(
+            CAUSE_COLUMNS, [_row(cause, of_it, _of(cause, everything)) for cause, of_it in rows]
+        )
         say()
     if open_:
-        say(f"not accounted for: {counted(len(open_), 'bucket')}")
+        count = counted(len(open_), "bucket")
+        say(f"not accounted for by verified causes alone: {count}")
         say_buckets(open_)
         say()
-    again = clean(commands("causes"), MAX_COMMAND)
+    # On the cores that they were last seen on: others would find other causes.
+    again = clean(commands.of_finding(findings[0])("causes"), MAX_COMMAND)
     say(
-        f"{counted(len(told), 'bucket')} of {len(findings):,} accounted for by the causes of "
+        f"{len(told):,} of {counted(len(findings), 'bucket')} accounted for by the causes of "
         f"{account.at[:16].replace('T', ' ')} UTC; --buckets lists all, `{again}` looks again"
     )
 
@@ -52,14 +59,14 @@ def _of(cause: StoredCause, findings: Sequence[StoredFinding]) -> list[StoredFin
     return [one for one in findings if one.id in cause.findings]
 
 
-def _row(cause: StoredCause, findings: Sequence[StoredFinding]) -> tuple[object, ...]:
-    worst = min(findings, key=lambda one: one.rank)
-    severity = cause.severity or worst.severity
+def _row(
+    cause: StoredCause, findings: Sequence[StoredFinding], of_all: Sequence[StoredFinding]
+) -> tuple[object, ...]:
     return (
         cause.id,
         f"{cause.status}, {cause.owner}" if cause.owner else cause.status,
         cause.kind if cause.is_verified else f"{cause.kind}, not verified",
-        f"{severity}, hot" if worst.hot else severity,
+        severity_words_of(cause.severity, of_all),
         f"{sum(one.occurrences for one in findings):,}",
         len(findings),
         cause.says,

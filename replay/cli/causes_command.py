@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from replay.cli.common import Duration, core_options, reading
-from replay.cli.console import Progress, say, say_json
+from replay.cli.console import Progress, mention, say, say_json
 from replay.counting import counted
 from replay.errors import ExitCode
 from replay.explaining.causes.inquiry import GENERATED, Account, Found, Inquiry
@@ -21,10 +21,16 @@ from replay.explaining.claims.statement_block import statement_block
 from replay.explaining.editing.editable import EditableCore
 from replay.explaining.editing.places import Rules
 from replay.explaining.evidence.kept import cases_of
-from replay.findings.account import CauseAccount, CauseCase, StoredCause, met_in
+from replay.findings.account import (
+    CauseAccount,
+    CauseCase,
+    StoredCause,
+    met_in,
+    severity_words_of,
+)
 from replay.findings.severity import Severity, rank
 from replay.findings.store.store import Store, StoredFinding
-from replay.reports.wording import answered_words
+from replay.reports.cause_texts import answered_words, left_words, needed_words, support_words
 from replay.runs.commands import Commands, commands_of
 from replay.safe_text import clean
 from replay.settings import Settings
@@ -101,14 +107,18 @@ def causes_command(
         raise click.UsageError(f"{written_to} is there already; name a new file.")
     with reading(settings) as store:
         listing = listing_of(settings, store, seconds, generate, quiet=as_json)
-        if written_to is not None:
-            written_to.write_text(listing.explanations(), "utf-8")
+        text = listing.explanations()
+        if written_to is not None and text:
+            written_to.write_text(text, "utf-8")
         if as_json:
             say_json(listing.document())
         else:
             for line in listing.lines():
                 say(line)
     record(settings, listing)
+    if written_to is not None:
+        told = "written" if text else "no cause can be written as an explanation: not written"
+        mention(f"{told}: {clean(written_to)}")
     return int(listing.exit_code)
 
 
@@ -165,7 +175,8 @@ def listing_of(
         finally:
             progress.end()
         identities = authority.identity, shadow.identity
-    return Listing(account, findings, core, commands_of(settings), identities)
+    by_hand = {cause.id: cause.severity for cause in store.causes()}
+    return Listing(account, findings, core, commands_of(settings), identities, by_hand)
 
 
 def _cases(finding: StoredFinding, store: Store) -> list[Stream]:
@@ -182,7 +193,9 @@ class Listing:
         core: EditableCore,
         commands: Commands,
         cores: tuple[CoreIdentity, CoreIdentity],
+        by_hand: Mapping[str, Severity | None],
     ) -> None:
+        self._by_hand = by_hand
         self._cores = cores
         self._account = account
         self._findings = findings
@@ -207,12 +220,15 @@ class Listing:
             yield ""
         left = sorted(account.left.items(), key=lambda item: (-len(item[1]), item[0]))
         if left:
-            total = sum(len(steps) for _, steps in left)
-            yield f"not accounted for: {counted(total, 'step')} of {counted(len(left), 'bucket')}"
+            yield f"not accounted for: {left_words(self.account)}"
             for finding, steps in left[:MAX_LEFT]:
-                yield f"  {finding}  {len(steps):,} steps  {self._what(finding)}"
+                yield f"  {finding}  {counted(len(steps), 'step')}  {self._what(finding)}"
             if len(left) > MAX_LEFT:
                 yield f"  and {len(left) - MAX_LEFT} more"
+        told = sum(map(self.account.is_accounted_for, self._findings))
+        if self._findings:
+            buckets = counted(len(self._findings), "stored bucket")
+            yield f"{told:,} of {buckets} accounted for by verified causes alone"
         yield self._told()
         for note in account.notes:
             yield f"note: {clean(note, WIDTH)}"
@@ -232,15 +248,17 @@ class Listing:
         known = [self._findings[one] for one in cause.findings if one in self._findings]
         if known:
             worst = min(known, key=lambda one: one.rank)
-            hot = ", hot path" if worst.hot else ""
-            yield f"  severity   {worst.severity}{hot}"
+            yield f"  severity   {severity_words_of(self._by_hand.get(cause.id), known)}"
             times = counted(sum(one.occurrences for one in known), "occurrence")
             buckets = counted(len(known), "bucket")
             yield f"  seen       {times} in {buckets} that it has part in"
             yield f"  met in     {', '.join(self._met(known))}"
             yield f"  case       {self._commands.of_finding(worst)('repro', worst.id)}"
-        doubt = f", and {cause.doubtful:,} that are not accounted for" if cause.doubtful else ""
-        yield f"  support    {len(cause.explains):,} steps need it{doubt}"
+        else:
+            yield "  seen       in no stored bucket: only steps that the search generated need it"
+        kept = sum(bool(step.finding) for step in cause.explains)
+        asked = f"{kept:,} kept with buckets, {len(cause.explains) - kept:,} generated"
+        yield f"  support    {support_words(len(cause.explains), cause.doubtful)} ({asked})"
 
     def _met(self, findings: list[StoredFinding]) -> list[str]:
         return list(met_in(place.origin for one in findings for place in one.places[:20]))
@@ -248,16 +266,14 @@ class Listing:
     def _what(self, finding: str) -> str:
         known = self._findings.get(finding)
         if known is None:
-            return "met while generating"
+            return "in no bucket"
         signature = known.signature
         parts = (signature.event, signature.rule, signature.field, signature.kind)
         return clean(" · ".join(part for part in parts if part))
 
     def _told(self) -> str:
         account = self._account
-        count = len(account.causes)
-        these = "this cause" if count == 1 else f"these {count} causes"
-        told = f"with {these} {answered_words(self.account)}"
+        told = answered_words(self.account)
         if account.afterwards and account.afterwards_right == account.afterwards:
             bound = max(1, math.floor(account.afterwards / 3))
             told += f" (95 %: at most one in {bound:,} is something else)"
@@ -310,21 +326,24 @@ class Listing:
 
     def explanations(self) -> str:
         """A file of explanations that says all of the causes, in the order in which they take
-        effect; what cannot be said there stands as a comment."""
+        effect; what cannot be said there stands as a comment. Empty where none of them can."""
         blocks = [WRITTEN_HEAD]
-        for cause in sorted(self._account.causes, key=lambda one: one.order):
+        causes = sorted(self._account.causes, key=lambda one: one.order)
+        if not any(map(self._block, causes)):
+            return ""
+        for cause in causes:
             unsaid = f"# {cause.id} cannot be written here: {clean(cause.statement.says, WIDTH)}"
             blocks.append(self._block(cause) or unsaid)
         return "\n\n\n".join(blocks) + "\n"
 
     def _block(self, cause: Found) -> str:
         says = clean(cause.statement.says, WIDTH)
-        times = f"{len(cause.explains):,} steps"
+        times = needed_words(len(cause.explains))
         notes = [f"The shadow answers as if {says}"]
         if cause.is_verified:
-            notes.append(f"({cause.kind}, verified: {times} need it, nothing speaks against it).")
+            notes.append(f"({cause.kind}, verified: {times}, nothing speaks against it).")
         else:
-            notes.append(f"({cause.kind}, not verified: {times} need it, and {cause.doubtful:,} "
+            notes.append(f"({cause.kind}, not verified: {times}, and {cause.doubtful:,} "
                          "that it changes are not accounted for).")  # fmt: skip
         statements = [cause.statement]
         return statement_block(f"{cause.id}: {says}", statements, self._core, notes=notes)

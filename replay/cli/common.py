@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -35,13 +35,25 @@ class Duration(click.FloatRange):
         return number
 
 
+CORE_OPTIONS = frozenset({"authority", "shadow", "db", "trust", "sandbox", "json"})
+
+
 def core_options(command: Callable[..., int]) -> Callable[..., int]:
     """--authority, --shadow, --db, --trust, --sandbox and --json, which every command takes.
 
     The command itself gets `settings`, put together from these (and --corpus, --explanations and
     --strict) and from all other places, and `as_json`.
     """
+    return core_options_used(*CORE_OPTIONS)(command)
 
+
+def core_options_used(*used: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """The same for a command that has a use for some of them only: the others are taken, so that a
+    script may give them to all commands, and not offered."""
+    return partial(_with_core_options, frozenset(used))
+
+
+def _with_core_options(used: frozenset[str], command: Callable[..., int]) -> Callable[..., int]:
     @wraps(command)
     def with_settings(
         *,
@@ -74,31 +86,42 @@ def core_options(command: Callable[..., int]) -> Callable[..., int]:
         (
             click.option(
                 "--authority",
+                hidden="authority" not in used,
                 metavar="CORE",
                 help="The core that is right: `python` (ours, the default), a .py file, a module, "
                 "or an executable.",
             ),
             click.option(
                 "--shadow",
+                hidden="shadow" not in used,
                 metavar="CORE",
                 help="The core under test; default DOGE_CORE_EXE, then build/doge-core-exe.",
             ),
             click.option(
                 "--db",
+                hidden="db" not in used,
                 metavar="FILE",
                 help="The database; default DOGE_REPLAY_DB, then divergences.db.",
             ),
             click.option(
                 "--trust",
+                hidden="trust" not in used,
                 is_flag=True,
                 help="Run what is named by files here that belong to another user.",
             ),
             click.option(
                 "--sandbox",
+                hidden="sandbox" not in used,
                 is_flag=True,
                 help="Run executables without network or a file to write to (bubblewrap).",
             ),
-            click.option("--json", "as_json", is_flag=True, help="Pure JSON on standard output."),
+            click.option(
+                "--json",
+                "as_json",
+                is_flag=True,
+                hidden="json" not in used,
+                help="Pure JSON on standard output.",
+            ),
         )
     ):
         wrapped = option(wrapped)

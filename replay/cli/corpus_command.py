@@ -6,14 +6,15 @@ from pathlib import Path
 
 import click
 
-from replay.cli.common import core_options, corpus_option
+from replay.cli.common import core_options_used, corpus_option
 from replay.cli.console import Progress, say, say_json, say_table
 from replay.cli.run_report import say_unread
+from replay.counting import counted
 from replay.errors import ExitCode, InputError, UsageError
 from replay.safe_text import clean
 from replay.settings import Settings
 from replay.streams.content import why_not_taken
-from replay.streams.corpus import Corpus, Entry, FileCount
+from replay.streams.corpus import BOUND, Corpus, Entry, FileCount
 from replay.streams.left_out import unread_document
 from replay.streams.model import Rejected
 
@@ -38,7 +39,7 @@ Example:
 )
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @corpus_option
-@core_options
+@core_options_used("trust", "json")
 def import_command(
     inputs: tuple[str, ...],
     settings: Settings,
@@ -69,14 +70,18 @@ def import_command(
             }
         )
     else:
-        say(f"{clean(directory)}: {count.added} streams added, {count.known} known, "
-            f"{count.steps:,} steps")  # fmt: skip
+        say(f"{clean(directory)}: {counted(count.added, 'stream')} added, {count.known:,} known, "
+            f"{counted(count.steps, 'step')}")  # fmt: skip
+        if count.steps > BOUND:
+            say(f"  (a long stream of a file is kept in parts of about {BOUND:,} steps, each "
+                "counted as a stream of its own; `run` of the file counts it once)")  # fmt: skip
         first = {one.file: one for one in reversed(rejected)}
         aside = [one for one in count.files if one.rejected]
         for one in aside[:MAX_REJECTED_SHOWN]:
             say(f"  {clean(_aside_words(one, first[one.file]), 600)}")
         if len(aside) > MAX_REJECTED_SHOWN:
-            say(f"  ... and of {len(aside) - MAX_REJECTED_SHOWN:,} more files (--json has them)")
+            more = counted(len(aside) - MAX_REJECTED_SHOWN, "more file")
+            say(f"  ... and of {more} (--json has them)")
         say_unread(count.unread)
     nothing = count.added + count.known == 0 or any(one.is_doubtful for one in count.unread)
     return int(ExitCode.BAD_INPUT if nothing else ExitCode.CLEAN)
@@ -87,11 +92,12 @@ def _aside_words(count: FileCount, first: Rejected) -> str:
     if not count.steps:
         why = why_not_taken(Path(count.file))
         if why:
-            return f"not taken {count.file}: {why} ({count.rejected:,} lines)"
+            return f"not taken {count.file}: {why} ({counted(count.rejected, 'line')})"
     where = f"{first.file}:{first.line}"
     if count.rejected == 1:
         return f"set aside {where}: {first.reason}"
-    return f"set aside {count.file}: {count.rejected:,} lines, the first {where}: {first.reason}"
+    lines = counted(count.rejected, "line")
+    return f"set aside {count.file}: {lines}, the first {where}: {first.reason}"
 
 
 def _file_document(count: FileCount) -> dict[str, object]:
@@ -106,7 +112,7 @@ Example:
   doge-replay corpus list --json""",
 )
 @corpus_option
-@core_options
+@core_options_used("trust", "json")
 def list_streams(
     settings: Settings,
     as_json: bool,
@@ -159,7 +165,7 @@ Example:
   doge-replay corpus verify --corpus corpus""",
 )
 @corpus_option
-@core_options
+@core_options_used("trust", "json")
 def verify(
     settings: Settings,
     as_json: bool,
@@ -187,8 +193,8 @@ def verify(
         )
     else:
         for directory, verification in checked:
-            say(f"{clean(directory)}: {verification.good} good streams, "
-                f"{len(verification.faults)} faults")  # fmt: skip
+            say(f"{clean(directory)}: {counted(verification.good, 'good stream')}, "
+                f"{counted(len(verification.faults), 'fault')}")  # fmt: skip
             for fault in verification.faults:
                 say(f"  {fault.kind}: {clean(fault.file)}: {clean(fault.reason)}")
     return int(ExitCode.CLEAN if sound else ExitCode.BAD_INPUT)
@@ -209,7 +215,7 @@ Example:
     help="The new corpus: a directory that is not there yet, or empty.",
 )
 @corpus_option
-@core_options
+@core_options_used("authority", "db", "trust", "sandbox", "json")
 def minimise_corpus(output: Path, settings: Settings, as_json: bool) -> int:
     """Write the few streams that reach what the whole corpus reaches into a new one.
 
@@ -251,7 +257,7 @@ def minimise_corpus(output: Path, settings: Settings, as_json: bool) -> int:
         )
     else:
         say(
-            f"{clean(output)}: {len(kept)} of {len(all_streams)} streams, "
-            f"{after:,} of {before:,} steps, reach the same"
+            f"{clean(output)}: {len(kept):,} of {counted(len(all_streams), 'stream')}, "
+            f"{after:,} of {counted(before, 'step')}: what all of them reach"
         )
     return 0

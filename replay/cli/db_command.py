@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from replay.cli.console import say, say_json
+from replay.counting import counted
 from replay.findings.store.union_file import join_databases
 from replay.safe_text import clean
 
@@ -57,8 +58,9 @@ def merge_databases(databases: tuple[Path, ...], output: Path, as_json: bool) ->
         say_json({"output": str(output), **asdict(made)})
         return 0
     say(
-        f"{clean(output)}: {made.runs:,} runs ({made.shared_runs:,} in more than one database), "
-        f"{made.findings:,} findings, {made.occurrences:,} occurrences, {made.streams:,} streams"
+        f"{clean(output)}: {counted(made.runs, 'run')} ({made.shared_runs:,} in more than one "
+        f"database), {counted(made.findings, 'finding')}, "
+        f"{counted(made.occurrences, 'occurrence')}, {counted(made.streams, 'stream')}"
     )
     for line in made.overruled:
         say(f"  {clean(line, 600)}")

@@ -15,6 +15,7 @@ from replay import __version__
 from replay.cli.common import core_options, corpus_option
 from replay.cli.console import say, say_json, say_marked
 from replay.cli.extras import EXTRAS, command_for
+from replay.counting import counted
 from replay.errors import ExitCode, ReplayError
 from replay.findings.store.store import Store
 from replay.invocation import invoked
@@ -163,8 +164,9 @@ def _database(settings: Settings) -> tuple[dict[str, Any], ExitCode]:
         return {"lines": [error.message], "error": error.message}, error.exit_code
     state = "sound" if soundness.sound else "NOT SOUND"
     lines = [
-        f"{path}: {state}, {soundness.findings} findings, {soundness.runs} runs "
-        f"({soundness.unfinished_runs} never ended), {soundness.streams} streams",
+        f"{path}: {state}, {counted(soundness.findings, 'finding')}, "
+        f"{counted(soundness.runs, 'run')} ({soundness.unfinished_runs:,} never ended), "
+        f"{counted(soundness.streams, 'stream')}",
         *soundness.problems,
     ]
     code = ExitCode.CLEAN if soundness.sound else ExitCode.BAD_INPUT
@@ -181,7 +183,8 @@ def _corpus(settings: Settings) -> tuple[dict[str, Any], ExitCode]:
         verification = Corpus(directory).verify()
         faults = [fault for fault in verification.faults if fault.kind == "damaged"]
         good, damaged = good + verification.good, damaged + len(faults)
-        lines.append(f"{directory}: {verification.good} good streams, {len(faults)} damaged")
+        streams = counted(verification.good, "good stream")
+        lines.append(f"{directory}: {streams}, {len(faults):,} damaged")
     code = ExitCode.BAD_INPUT if damaged else ExitCode.CLEAN
     return {"lines": lines, "good": good, "damaged": damaged}, code
 

@@ -16,6 +16,7 @@ from replay.cli.gate_command import (
     journal_option,
     rehearsal_option,
 )
+from replay.counting import counted
 from replay.errors import ExitCode, UsageError
 from replay.gate.model import Outcome
 from replay.gate.package.evidence import Request, collect_evidence
@@ -204,7 +205,8 @@ def verify(package: str, expect: str | None, allowed_signers: str | None, as_jso
         state = "sound" if result.is_sound else "NOT sound"
         rehearsal = f" (a rehearsal {result.rehearsal})" if result.rehearsal else ""
         say_marked(
-            clean(f"evidence: {state}, {result.files:,} files, verdict {result.verdict or '?'}"
+            clean(f"evidence: {state}, {counted(result.files, 'file')}, "
+                  f"verdict {result.verdict or '?'}"
                   f"{rehearsal}"),
             not result.is_sound,
         )  # fmt: skip

@@ -9,6 +9,7 @@ import click
 from replay.cli.case_output import say_case
 from replay.cli.common import Duration, core_options, corpus_option, reading
 from replay.cli.console import MAX_COMMAND, Progress, say, say_json
+from replay.counting import counted
 from replay.differential.model import Finding, said_in
 from replay.errors import ExitCode, UsageError
 from replay.explaining.evidence.kept import cases_of, stored_answers
@@ -159,12 +160,13 @@ def _causes(diagnosis: Diagnosis) -> Iterator[str]:
     yield f"rule       {clean(first.rule)}{clean(where)}"
     yield from _support(diagnosis)
     if first.also:
-        yield f"           it also explains {first.also:,} differences met in other buckets"
+        also = counted(first.also, "difference")
+        yield f"           it also explains {also} met in other buckets"
     same = [one for one in others if one.same]
     apart = [one for one in others if not one.same]
     if same:
         count = diagnosis.support.inputs
-        yield f"the same behaviour, as far as {count:,} inputs could tell:"
+        yield f"the same behaviour, as far as {counted(count, 'input')} could tell:"
         yield from _named(clean(one.edit.says, WIDTH) for one in same)
     if apart:
         yield "fit as well, but behave differently where the shadow shows another bug or fails:"
@@ -183,13 +185,15 @@ def _support(diagnosis: Diagnosis) -> Iterator[str]:
     if diagnosis.causes:
         total = support.kept + support.generated
         yield (
-            f"support    gave the shadow's answer at {total:,} of {total:,} occurrences "
+            f"support    gave the shadow's answer at {total:,} of {counted(total, 'occurrence')} "
             f"({support.kept:,} kept, {support.generated:,} generated)"
         )
-        yield f"           and the cores' common answer at {support.elsewhere:,} steps elsewhere"
+        elsewhere = counted(support.elsewhere, "step")
+        yield f"           and the cores' common answer at {elsewhere} elsewhere"
     yield (
-        f"tried      {support.edits:,} edits, {support.refuted:,} of which fitted the first "
-        f"occurrence and were refuted; {support.inputs:,} inputs; {diagnosis.seconds:.1f} s"
+        f"tried      {counted(support.edits, 'edit')}; {support.refuted:,} fitted the first "
+        f"occurrence and were refuted; {counted(support.inputs, 'input')}; "
+        f"{diagnosis.seconds:.1f} s"
     )
 
 
@@ -219,9 +223,9 @@ def _nearest(diagnosis: Diagnosis, commands: Commands) -> Iterator[str]:
 
 def _near(near: Near) -> Iterator[str]:
     yield f"  {clean(near.edit.says, WIDTH)}"
-    told = f"gives {near.reproduced} of {near.occurrences} occurrences"
+    told = f"gives {near.reproduced:,} of {counted(near.occurrences, 'occurrence')}"
     if near.broken:
-        told += f", changes {near.broken:,} steps elsewhere on which the cores agree"
+        told += f", changes {counted(near.broken, 'step')} elsewhere on which the cores agree"
     yield f"    {told}; {clean(near.rule) or 'no rule of the contract'}"
     if near.left:
         yield f"    left: {clean(near.left)}"

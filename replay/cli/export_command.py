@@ -49,8 +49,8 @@ Examples:
 @click.option(
     "--anyway",
     is_flag=True,
-    help="Write a parity case that would pass on the shadow, too: `repro` and assert_cores_agree "
-    "still compare both cores on it.",
+    help="Write a parity case also where the faulty shadow would pass it: `repro` and "
+    "assert_cores_agree still compare both cores on it.",
 )
 @core_options
 def export(
@@ -96,8 +96,9 @@ def _content(finding: StoredFinding, form: Form, commands: Commands, anyway: boo
                 bundle = commands("export", finding.id, "--as", "bundle")
                 test = commands("export", finding.id, "--as", "pytest")
                 raise UsageError(
-                    f"a parity case of {finding.id} would pass on the shadow, too: {lost}; take "
-                    f"`{test}` for a suite, or `{bundle}` for `repro`",
+                    f"a parity case of {finding.id} cannot show what differs: {lost}. The faulty "
+                    f"shadow would pass it as well; take `{test}` for a suite, or `{bundle}` for "
+                    "`repro`",
                     id=finding.id,
                 )
             document = parity_case(finding)
@@ -123,6 +124,8 @@ def _path(finding: StoredFinding, form: Form, output: str | None) -> Path | None
 
 def _write(path: Path, content: bytes) -> None:
     """Writes a file that is not there yet; half of one never stays behind."""
+    if not path.parent.is_dir():
+        raise UsageError(f"cannot write {path}: there is no directory {path.parent}")
     try:
         file = path.open("xb")
     except OSError as error:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 
 from replay.errors import EnvironmentFailure
+from replay.shipped import how_to_install
 
 EXTRAS: Mapping[str, tuple[str, ...]] = {
     "distributed": ("cluster",),
@@ -26,7 +27,7 @@ def need(command: str, extra: str) -> None:
     if lacking:
         raise EnvironmentFailure(
             f"{command} needs {' and '.join(lacking)}, which the bare installation does not have: "
-            f"{_command_for(extra)}",
+            f"{how_to_install(extra)}",
             extra=extra,
             missing=lacking,
         )
@@ -34,8 +35,4 @@ def need(command: str, extra: str) -> None:
 
 def command_for(library: str) -> str:
     """How to install what a library comes with."""
-    return _command_for(EXTRAS[library][0]) if library in EXTRAS else "reinstall"
-
-
-def _command_for(extra: str) -> str:
-    return f'pip install "doge-replay[{extra}]"'
+    return how_to_install(EXTRAS[library][0]) if library in EXTRAS else "reinstall"

@@ -16,6 +16,7 @@ from replay.findings.lifecycle import Status
 from replay.findings.selection import EVENTS, is_of, worst_first
 from replay.findings.severity import Severity
 from replay.findings.store.store import StoredFinding
+from replay.reports.wording import NOT_MINIMISED
 from replay.runs.commands import commands_of
 from replay.safe_text import clean
 from replay.settings import Settings
@@ -129,7 +130,7 @@ def list_command(
         elif account is None or buckets:
             _say_buckets(findings)
         else:
-            say_by_cause(account, findings, commands_of(settings), _say_buckets)
+            say_by_cause(account, findings, stored, commands_of(settings), _say_buckets)
     return 0
 
 
@@ -168,13 +169,13 @@ def _row(finding: StoredFinding) -> tuple[object, ...]:
     return (
         finding.id,
         f"{finding.status}, {finding.owner}" if finding.owner else finding.status,
-        f"{finding.severity}, hot" if finding.hot else finding.severity,
+        f"{finding.severity}, hot path" if finding.hot else finding.severity,
         signature.event,
         f"{signature.rule} [{signature.part}]" if signature.part else signature.rule,
         signature.field,
         signature.kind,
         f"{finding.occurrences:,}",
-        finding.steps,
+        finding.steps if finding.minimised else f"{finding.steps:,}, {NOT_MINIMISED}",
         f"{finding.first_run}-{finding.last_run}",
     )
 

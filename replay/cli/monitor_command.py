@@ -11,6 +11,7 @@ import click
 
 from replay.cli.common import Duration
 from replay.cli.console import note
+from replay.counting import counted
 from replay.errors import Terminated, UsageError
 from replay.gate.telemetry.monitor import Monitor, Taken, stamp
 from replay.gate.telemetry.sample_file import Run, SampleFile, open_samples
@@ -92,8 +93,8 @@ def monitor(
         if not is_kept or file.lost:
             note(f"monitor: {_losses(file)}")
             return 3
-        note(f"monitor: done, {run.samples:,} samples were due; {watch.answered:,} taken by this "
-             f"process have counters")  # fmt: skip
+        due = f"{counted(run.samples, 'sample')} {'was' if run.samples == 1 else 'were'} due"
+        note(f"monitor: done, {due}; {watch.answered:,} taken by this process with counters")
         return 0
     except (Terminated, KeyboardInterrupt) as error:
         watch.end()
@@ -110,9 +111,13 @@ def _losses(file: SampleFile) -> str:
     """What is not on the disk, and why."""
     told = []
     if file.held_back:
-        told.append(f"{file.held_back:,} samples could not be written: {clean(file.trouble)}")
+        told.append(
+            f"{counted(file.held_back, 'sample')} could not be written: {clean(file.trouble)}"
+        )
     if file.lost:
-        told.append(f"{file.lost:,} lines are lost: {clean(file.moved or 'the disk was full')}")
+        told.append(
+            f"{counted(file.lost, 'line')} lost: {clean(file.moved or 'the disk was full')}"
+        )
     return "; ".join(told)
 
 
@@ -136,7 +141,7 @@ class _Watch:
         status, when = taken.status, stamp(taken.at)
         self.tell_file()
         if taken.missed:
-            self._say(f"{when} {taken.missed:,} samples were missed")
+            self._say(f"{when} {counted(taken.missed, 'sample')} missed")
         if taken.trouble != self._trouble:
             self._say(f"{when} cannot write: {clean(taken.trouble)}; trying again" if taken.trouble
                       else f"{when} everything is written again")  # fmt: skip
@@ -151,11 +156,16 @@ class _Watch:
         self.answered += 1
         counts = (_number(block, "total_divergences"), _number(block, "shadow_failures"))
         if counts != self._counts:
-            self._say(f"{when} {counts[0]:,} divergences, {counts[1]:,} shadow failures")
+            self._say(
+                f"{when} {counted(counts[0], 'divergence')}, {counted(counts[1], 'shadow failure')}"
+            )
         self._counts = counts
         checks = _number(block, "transition_checks") + _number(block, "invariant_checks")
-        self._line(f"{when} {checks:,} checks, {counts[0]:,} divergences, {counts[1]:,} failures",
-                   taken)  # fmt: skip
+        told = (
+            f"{counted(checks, 'check')}, {counted(counts[0], 'divergence')}, "
+            f"{counted(counts[1], 'failure')}"
+        )
+        self._line(f"{when} {told}", taken)
 
     def tell_file(self) -> None:
         """Tells once what has become of the file."""

@@ -20,6 +20,7 @@ import click
 from replay.cli.common import core_options
 from replay.cli.console import Progress, note, say, say_json, say_marked
 from replay.cli.extras import need
+from replay.counting import counted
 from replay.errors import ENDING_SIGNALS, ExitCode, UsageError
 from replay.paper.candles import read_candles, told
 from replay.paper.directory import held, put_away
@@ -334,13 +335,17 @@ def _not_kept(document: Mapping[str, Any]) -> list[str]:
     told = []
     telemetry, recorder = document["telemetry"], _recorder(document)
     if missing := recorder["errors"] + recorder["lost"]:
-        told.append(f"{missing:,} lines of the journal: {recorder['last_error']}")
+        told.append(f"{counted(missing, 'line')} of the journal: {recorder['last_error']}")
     if telemetry["errors"]:
-        told.append(f"{telemetry['errors']:,} lines of telemetry: the disk did not take them")
+        told.append(
+            f"{counted(telemetry['errors'], 'line')} of telemetry: the disk did not take it all"
+        )
     if telemetry["lost"]:
-        told.append(f"{telemetry['lost']:,} lines of telemetry: {telemetry['moved']}")
+        told.append(f"{counted(telemetry['lost'], 'line')} of telemetry: {telemetry['moved']}")
     if document["snapshot_errors"]:
-        told.append(f"{document['snapshot_errors']:,} snapshots: the disk did not take them")
+        told.append(
+            f"{counted(document['snapshot_errors'], 'snapshot')}: the disk did not take it all"
+        )
     return told
 
 
@@ -360,18 +365,17 @@ def _say(document: Mapping[str, Any], logs: Path) -> None:
     metrics = document["state_machine_shadow"]
     own = metrics["adapter"]
     found = metrics["total_divergences"]
-    is_plural = "" if found == 1 else "s"
     verdict = "the shadow was off"
     if metrics["enabled"]:
-        verdict = f"{found:,} divergence{is_plural}" if found else "no divergence"
+        verdict = counted(found, "divergence") if found else "no divergence"
     say_marked(
-        f"paper: {document['hours']:,.1f} hours of {len(document['slots'])} slots in "
+        f"paper: {document['hours']:,.1f} h of {counted(len(document['slots']), 'slot')} in "
         f"{document['seconds']:.1f} s, {verdict}",
         bool(found),
     )
     if metrics["enabled"]:
         say(
-            f"  compared   {own['compared']:,} calls of {own['offered']:,}; "
+            f"  compared   {own['compared']:,} of {counted(own['offered'], 'call')}; "
             f"{own['dropped']:,} dropped, {own['failed']:,} failed"
         )
     if metrics["last_shadow_error"]:
@@ -382,7 +386,7 @@ def _say(document: Mapping[str, Any], logs: Path) -> None:
     for slot in document["slots"]:
         flags = f" ({', '.join(slot['mode_flags'])})" if slot["mode_flags"] else ""
         say(
-            f"  slot {slot['slot']:<5} {slot['phase']}{flags}, {slot['cycles']:,} cycles, "
+            f"  slot {slot['slot']:<5} {slot['phase']}{flags}, {counted(slot['cycles'], 'cycle')}, "
             f"profit {slot['profit']:.4f}, fees {slot['fees']:.4f} USD"
         )
     say(f"  logs       {clean(logs)}: {clean(Path(document['telemetry']['file']).name)}, ...")

@@ -10,6 +10,7 @@ from replay.cli.common import core_options
 from replay.cli.console import say, say_json
 from replay.errors import ExitCode
 from replay.gate.preflight import examine
+from replay.runs.commands import commands_of
 from replay.runs.cores import pair_of
 from replay.safe_text import clean
 from replay.settings import Settings
@@ -43,7 +44,7 @@ def preflight(calls_per_hour: float, settings: Settings, as_json: bool) -> int:
     nothing could be compared.
     """
     cores = pair_of(settings)
-    found = examine(cores, os.environ, calls_per_hour)
+    found = examine(cores, os.environ, calls_per_hour, commands_of(settings))
     if as_json:
         say_json(
             {

@@ -31,6 +31,7 @@ from replay.reports.wording import (
     set_aside_words,
     severity_words,
     status_words,
+    steps_words,
     uncompared_words,
     unread_words,
 )
@@ -209,7 +210,7 @@ def _row(line: FindingLine, group: Group) -> tuple[object, ...]:
         line.what,
         line.kind,
         f"{line.occurrences:,}",
-        line.steps,
+        steps_words(line),
         status_words(line, group),
     )
 

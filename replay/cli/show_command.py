@@ -13,14 +13,14 @@ from replay.cli.list_command import finding_document
 from replay.counting import counted
 from replay.differential.difference_texts import difference_documents
 from replay.differential.signature.rules import place_in_contract
-from replay.findings.account import StoredCause
+from replay.findings.account import StoredCause, severity_words_of
 from replay.findings.bundle import history_document
 from replay.findings.selection import worst_first
 from replay.findings.store.identities import names_cause
 from replay.findings.store.store import Store, StoredFinding
 from replay.reports.case_text import labelled
+from replay.reports.cause_texts import cause_words, support_words
 from replay.reports.finding_text import core_line, history_lines, signature_text
-from replay.reports.wording import cause_words
 from replay.runs.commands import Commands, commands_of
 from replay.safe_text import clean
 from replay.settings import Settings
@@ -40,7 +40,12 @@ Examples:
   doge-replay show c-5be0117a"""
 )
 @click.argument("id", metavar="ID")
-@click.option("--all", "everything", is_flag=True, help="Show what is alike in both answers, too.")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Show what is alike in both answers, too, and every place.",
+)
 @core_options
 def show(id: str, everything: bool, settings: Settings, as_json: bool) -> int:
     """Show one stored divergence: its case, both answers, where and on which cores it was seen.
@@ -84,18 +89,16 @@ def _say_cause(cause: StoredCause, findings: Sequence[StoredFinding], commands: 
     if cause.rule:
         say(f"rule       {clean(cause.rule)}")
     say(f"status     {cause.status}")
-    if cause.severity is not None or findings:
-        severity = cause.severity or findings[0].severity
+    if severity := severity_words_of(cause.severity, findings):
         say(f"severity   {severity}{', set by hand' if cause.severity else ''}")
     if cause.owner:
         say(f"owner      {clean(cause.owner)}")
     if cause.note:
         for line in labelled("note", clean(cause.note, MAX_NOTE_SHOWN), columns()):
             say(line)
-    doubt = f", and {cause.doubtful:,} that are not accounted for" if cause.doubtful else ""
-    say(f"support    {cause.needed_at:,} steps need it{doubt}")
-    for finding in findings:
-        say(f"bucket     {finding.id}: {signature_text(finding.signature)}")
+    say(f"support    {support_words(cause.needed_at, cause.doubtful)}")
+    for line in _bucket_lines(findings):
+        say(line)
     say()
     for line in history_lines(cause.history, columns()):
         say(line)
@@ -108,6 +111,42 @@ def _say_cause(cause: StoredCause, findings: Sequence[StoredFinding], commands: 
     for finding in findings[:1]:
         say(commands.of_finding(finding)("repro", finding.id))
     say(commands("recheck", cause.id))
+
+
+def _bucket_lines(findings: Sequence[StoredFinding]) -> Iterator[str]:
+    """The buckets of a cause: those that differ in their field alone in one row."""
+    alike: dict[str, list[StoredFinding]] = {}
+    for finding in findings:
+        signature = finding.signature
+        parts = (signature.event, signature.rule, str(signature.kind), signature.part)
+        alike.setdefault(", ".join(clean(part) for part in parts if part), []).append(finding)
+    for words, ones in alike.items():
+        if len(ones) == 1:
+            yield f"bucket     {ones[0].id}: {signature_text(ones[0].signature)}"
+            continue
+        yield f"buckets    {len(ones):,} of {words}:"
+        fields = (f"{one.id} {clean(one.signature.field)}" for one in ones)
+        yield from labelled("", "; ".join(fields), columns())
+
+
+MAX_PLACES = 3
+"""Places of one run that are shown; `--all` shows them all."""
+
+
+def _place_lines(finding: StoredFinding, *, everything: bool) -> Iterator[str]:
+    """Where it was seen, by run."""
+    by_run: dict[int, list[str]] = {}
+    for place in finding.places:
+        where = clean(place.origin) or "no file"
+        where += f", line {place.line}" if place.line else ""
+        where += f"  {place.times:,} times" if place.times > 1 else ""
+        by_run.setdefault(place.run, []).append(where)
+    for run, places in by_run.items():
+        shown = places if everything else places[:MAX_PLACES]
+        yield from (f"  run {run}  {where}" for where in shown)
+        if len(places) > len(shown):
+            more = counted(len(places) - len(shown), "more place")
+            yield f"  run {run}  and {more} (--all shows them)"
 
 
 def _say(
@@ -137,10 +176,8 @@ def _say(
     )
     say()
     say("where:")
-    for place in finding.places:
-        where = clean(place.origin) or "no file"
-        where += f", line {place.line}" if place.line else ""
-        say(f"  run {place.run}  {where}" + (f"  {place.times} times" if place.times > 1 else ""))
+    for line in _place_lines(finding, everything=everything):
+        say(line)
     say()
     for line in history_lines(finding.history, columns()):
         say(line)

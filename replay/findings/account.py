@@ -17,6 +17,22 @@ from replay.targets.base import CoreIdentity
 T = TypeVar("T")
 
 
+class Ranked(Protocol):
+    """A bucket, as far as it says how bad its cause is."""
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is."""
+
+    @property
+    def hot(self) -> bool:
+        """Whether it is on the hot path."""
+
+    @property
+    def rank(self) -> int:
+        """The lower, the worse."""
+
+
 class Identified(Protocol):
     """What has the ID of a bucket."""
 
@@ -115,12 +131,21 @@ def _newest(said: Sequence[T | None]) -> T | None:
     return next((one for one in reversed(said) if one is not None), None)
 
 
+GENERATED_STEPS = "generated"
+"""Stands in `left` for steps that were generated while causes were looked for, and are in no
+bucket."""
+
+PLACE = "place"
+"""The kind of a cause that is only a line to look at: nothing is in force because of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class CauseAccount:
     """All causes of one search, the worst first. `kept_right` of `kept` occurrences and
     `generated_right` of `generated` steps came out as the shadow has them; `left` counts the steps
-    that are not accounted for, by bucket ("generated" for those of none). `cores` are those that
-    were asked, where that is known; `at` is when it was stored (RFC 3339, UTC), "" before that."""
+    that are not accounted for, by bucket (GENERATED_STEPS for those of none). `cores` are
+    those that were asked, where that is known; `at` is when it was stored (RFC 3339, UTC), ""
+    before that."""
 
     causes: tuple[StoredCause, ...]
     left: Mapping[str, int] = field(default_factory=dict)
@@ -143,6 +168,21 @@ class CauseAccount:
             "generated_right": self.generated_right,
             "complete": self.is_complete,
         }
+
+    @property
+    def in_force(self) -> int:
+        """How many of the causes say something that was run: all but the places to look at."""
+        return sum(cause.kind != PLACE for cause in self.causes)
+
+    @property
+    def left_buckets(self) -> dict[str, int]:
+        """The buckets with steps that are not accounted for, and how many each has."""
+        return {bucket: steps for bucket, steps in self.left.items() if bucket != GENERATED_STEPS}
+
+    @property
+    def left_generated(self) -> int:
+        """Steps in no bucket that are not accounted for."""
+        return self.left.get(GENERATED_STEPS, 0)
 
     def causes_of(self, finding: str) -> tuple[StoredCause, ...]:
         """The causes that have part in a bucket."""
@@ -173,6 +213,16 @@ def grouped_by_cause(causes: Sequence[C], buckets: Iterable[B]) -> list[CauseGro
         CauseGroup(cause, tuple(of_cause[cause.id])) for cause in causes if cause.id in of_cause
     ]
     return groups + ([CauseGroup(None, tuple(of_cause[""]))] if "" in of_cause else [])
+
+
+def severity_words_of(set_by_hand: Severity | None, buckets: Iterable[Ranked]) -> str:
+    """How bad a cause is, the same wherever it is told: as a person has said, else as the worst of
+    its buckets. Empty for one that has no bucket."""
+    worst = min(buckets, key=lambda one: one.rank, default=None)
+    if worst is None:
+        return "" if set_by_hand is None else str(set_by_hand)
+    severity = worst.severity if set_by_hand is None else set_by_hand
+    return f"{severity}, hot path" if worst.hot else str(severity)
 
 
 GENERATORS = ("live", "edge", "hostile")

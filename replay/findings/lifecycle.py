@@ -14,6 +14,9 @@ from typing import Any, NamedTuple
 from replay.errors import UsageError
 from replay.findings.severity import Severity
 
+FORMER_WORD = "tool failure"
+"""What a core failure was called; no tool fails there."""
+
 
 class Status(StrEnum):
     """Where a finding stands."""
@@ -36,8 +39,13 @@ class Status(StrEnum):
     FLAKY = "flaky"
     """Asked the same again, a core answers something else."""
 
-    TOOL_FAILURE = "tool failure"
+    CORE_FAILURE = "core failure"
     """A core gave no usable answer; what an f- finding is without a history."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Status | None:
+        """Older databases and bundles have another word for one of them."""
+        return cls.CORE_FAILURE if value == FORMER_WORD else None
 
 
 class HistoryEntry(NamedTuple):
@@ -62,11 +70,11 @@ class HistoryEntry(NamedTuple):
 
 _NEXT: Mapping[Status, frozenset[Status]] = {
     Status.NEW: frozenset({Status.TRIAGED, Status.EXPLAINED, Status.FIXED, Status.FLAKY}),
-    Status.TOOL_FAILURE: frozenset({Status.TRIAGED, Status.EXPLAINED, Status.FIXED, Status.FLAKY}),
+    Status.CORE_FAILURE: frozenset({Status.TRIAGED, Status.EXPLAINED, Status.FIXED, Status.FLAKY}),
     Status.TRIAGED: frozenset({Status.EXPLAINED, Status.FIXED, Status.FLAKY}),
     # An explanation that holds no longer leaves the finding as it was before.
     Status.EXPLAINED: frozenset(
-        {Status.NEW, Status.TOOL_FAILURE, Status.TRIAGED, Status.FIXED, Status.FLAKY}
+        {Status.NEW, Status.CORE_FAILURE, Status.TRIAGED, Status.FIXED, Status.FLAKY}
     ),
     # What is fixed is only opened by being seen again: no person and no explanation does that.
     Status.FIXED: frozenset({Status.REGRESSED, Status.FLAKY}),
@@ -81,13 +89,13 @@ MIN_REPLAYS = 2
 
 def first_status(*, failure: bool) -> Status:
     """The status of a finding without a history."""
-    return Status.TOOL_FAILURE if failure else Status.NEW
+    return Status.CORE_FAILURE if failure else Status.NEW
 
 
 def allowed(former: Status, new: Status) -> bool:
     """Whether a status may follow another. The same one again may: it is said with newer evidence.
 
-    New and tool failure are where findings begin, and where only one comes back to whose
+    New and core failure are where findings begin, and where only one comes back to whose
     explanation no longer holds. Regressed follows on nothing but fixed.
     """
     return new is former or new in _NEXT[former]
@@ -128,7 +136,7 @@ def word_when_seen(former: str, *, new: bool) -> str:
     `former` is its status until then, "" where nobody has told."""
     if new:
         return "new"
-    if former in ("", Status.NEW, Status.TOOL_FAILURE):
+    if former in ("", Status.NEW, Status.CORE_FAILURE):
         return "known"
     return str(Status.REGRESSED if former == Status.FIXED else former)
 
@@ -152,7 +160,7 @@ def check_change(
     if not allowed(former, new):
         known = ", ".join(next_statuses(former))
         raise UsageError(f"a finding that is {former} cannot become {new} (only {known})")
-    other = Status.NEW if failure else Status.TOOL_FAILURE
+    other = Status.NEW if failure else Status.CORE_FAILURE
     if new is other:
         what = "failure of a core" if failure else "divergence"
         raise UsageError(f"a {what} cannot become {new}")
@@ -178,7 +186,7 @@ def _missing_evidence(new: Status, evidence: Mapping[str, Any], run: int | None)
             name = evidence.get("explanation")
             if not isinstance(name, str) or not name:
                 return "the name of an explanation"
-        case Status.NEW | Status.TRIAGED | Status.TOOL_FAILURE:
+        case Status.NEW | Status.TRIAGED | Status.CORE_FAILURE:
             pass
     return ""
 

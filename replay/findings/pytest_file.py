@@ -15,6 +15,7 @@ from replay.differential.signature.rules import place_in_contract
 from replay.differential.uncompared import settles
 from replay.findings.export import parity_case, require_sound_id
 from replay.findings.store.store import StoredFinding
+from replay.shipped import SOURCE
 from replay.streams.model import Document
 
 _TEMPLATE: Final = '''\
@@ -24,7 +25,7 @@ It fails while the cores diverge on CASE, and passes when they agree. A core tha
 is an error of the test. All it needs is pytest, and doge-replay from a checkout or from a wheel
 that was built of one (`pip wheel --no-deps CHECKOUT`); an index may have another's of that name:
 
-    pip install pytest ./path/to/doge-replay
+    pip install pytest {source}
     DOGE_REPLAY_AUTHORITY=./state_machine.py DOGE_CORE_EXE=./doge-core-exe pytest {file}
 
 The cores are those that `doge-replay` itself would take: DOGE_REPLAY_AUTHORITY (`python` for the
@@ -80,6 +81,7 @@ def pytest_file(finding: StoredFinding, file: str) -> str:
         "origin": finding.case.origin,
     }
     return _TEMPLATE.format(
+        source=SOURCE,
         id=finding.id,
         name=finding.id.replace("-", "_"),
         file=file,

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from replay.findings.account import CauseAccount, StoredCause
-from replay.reports.wording import account_words
+from replay.reports.cause_texts import account_words
 
 
 class KnownCause(NamedTuple):

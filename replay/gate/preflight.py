@@ -17,11 +17,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
+from replay.counting import counted
 from replay.differential.lockstep import Lockstep
 from replay.differential.model import Verdict
 from replay.errors import ExitCode, ReplayError
 from replay.executable_path import resolved_executable
+from replay.reports.finding_text import signature_text
 from replay.runs.canary import ordinary_units, run_unit
+from replay.runs.commands import Commands
 from replay.shadow.options import Backend, ShadowOptions
 from replay.targets.base import CoreIdentity
 from replay.targets.pair import PairSpec
@@ -31,6 +34,9 @@ STEPS = 200
 """Steps of ordinary trading that both cores are asked at least."""
 
 MAX_STREAMS = 50
+MOST_NAMED = 3
+"""Ways in which the cores differ that are named."""
+
 HOURS = 48
 BYTES_A_CALL = 1500
 """What a line of a journal takes at most, as a rule, before it is compressed."""
@@ -88,15 +94,17 @@ class Preflight(NamedTuple):
         return "; ".join(told)
 
 
-def examine(cores: PairSpec, environ: Mapping[str, str], calls_an_hour: float) -> Preflight:
+def examine(
+    cores: PairSpec, environ: Mapping[str, str], calls_an_hour: float, commands: Commands
+) -> Preflight:
     """Looks at a bot's core, an executable and an environment. `calls_an_hour` is what the bot
-    makes in all its slots."""
+    makes in all its slots; `commands` are for whoever goes on."""
     at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     options = ShadowOptions.from_environment(environ)
     checks = [*_environment(options, environ, cores)]
     identities = _opened(cores, checks)
     if identities is not None:
-        checks.append(_steps(cores))
+        checks.append(_steps(cores, commands))
     checks += [_slots(), _journal(options, calls_an_hour), _port(environ), _clock(identities)]
     return Preflight(tuple(checks), identities, at)
 
@@ -154,7 +162,7 @@ def _opened(cores: PairSpec, checks: list[Checked]) -> tuple[CoreIdentity, CoreI
     return (found[0], found[1]) if len(found) == 2 else None
 
 
-def _steps(cores: PairSpec) -> Checked:
+def _steps(cores: PairSpec, commands: Commands) -> Checked:
     """Some ordinary trading, step by step."""
     authority, shadow = cores.open()
     try:
@@ -176,8 +184,12 @@ def _steps(cores: PairSpec) -> Checked:
     if failed:
         return Checked(Area.STEPS, f"{told}, {failed:,} without an answer", ExitCode.CORE_FAILED)
     if differing := tally.verdicts[Verdict.DIVERGE]:
-        named = ", ".join(sorted({one.id for one in findings})[:5])
-        seen = f"{differing:,} differ ({named}; `fuzz --profile live` stores such cases to look at)"
+        named = sorted({signature_text(one.signature) for one in findings})
+        more = f" and {counted(len(named) - MOST_NAMED, 'other')}" if named[MOST_NAMED:] else ""
+        seen = (
+            f"{differing:,} differ ({'; '.join(named[:MOST_NAMED])}{more}). Nothing of that is "
+            f"stored: `{commands('fuzz', '--profile', 'live')}` finds and stores such cases"
+        )
         return Checked(Area.STEPS, f"{told}, {seen}", ExitCode.DIVERGENCE)
     if not tally.compared:
         return Checked(Area.STEPS, f"{told}: that proves nothing", ExitCode.PROVES_NOTHING)

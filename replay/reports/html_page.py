@@ -13,14 +13,13 @@ from typing import NamedTuple, Protocol
 from replay.counting import counted
 from replay.errors import ExitCode
 from replay.explaining.claims.claim import Claim
+from replay.reports.cause_texts import account_words, cause_words
 from replay.reports.details import FindingDetail
 from replay.reports.exercised_tables import exercised_tables
 from replay.reports.html_templates import Templates
 from replay.reports.sections import ReportSection, causes_without_buckets, sections_of
 from replay.reports.wording import (
-    account_words,
     canary_words,
-    cause_words,
     claim_words,
     control_words,
     core_words,

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
+from replay.counting import counted
 from replay.explaining.claims.claim import Claim
 from replay.findings.account import StoredCause
+from replay.reports.cause_texts import cause_words
 from replay.reports.sections import sections_of
 from replay.reports.texts import xml_text
 from replay.reports.wording import (
@@ -17,7 +19,6 @@ from replay.reports.wording import (
     REMARKS,
     bound_words,
     canary_words,
-    cause_words,
     claim_words,
     control_words,
     core_words,
@@ -112,7 +113,7 @@ def _add_cause(suite: ET.Element, cause: StoredCause, report: Report) -> None:
     text = "\n".join(
         [
             cause_words(cause),
-            f"needed at {cause.needed_at:,} steps",
+            f"needed at {counted(cause.needed_at, 'step')}",
             *(f"{line.id}: {', '.join(line.fields[:MAX_FIELDS]) or line.what}" for line in lines),
             *([cause.block] if cause.block else []),
         ]

@@ -11,15 +11,14 @@ from collections.abc import Iterable, Sequence
 
 from replay.counting import counted
 from replay.explaining.claims.claim import Claim
+from replay.reports.cause_texts import account_words, cause_words
 from replay.reports.next_commands import next_commands
 from replay.reports.sections import ReportSection, causes_without_buckets, sections_of
 from replay.reports.texts import markdown_code, markdown_words, plain
 from replay.reports.wording import (
     INDEPENDENT,
-    account_words,
     aside_words,
     canary_words,
-    cause_words,
     claim_words,
     control_words,
     core_words,
@@ -36,6 +35,7 @@ from replay.reports.wording import (
     set_aside_words,
     severity_words,
     status_words,
+    steps_words,
     uncompared_words,
     unread_words,
 )
@@ -222,7 +222,7 @@ def _add_section(page: _Page, section: ReportSection) -> None:
 def _row(line: FindingLine, group: Group) -> str:
     cells = (
         _cell(line.id), _cell(severity_words(line)), _cell(line.event), _cell(line.rule),
-        _cell(line.what), _cell(line.kind), f"{line.occurrences:,}", f"{line.steps:,}",
+        _cell(line.what), _cell(line.kind), f"{line.occurrences:,}", steps_words(line),
         _cell(status_words(line, group)),
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import replay.core
 from replay import __version__
 from replay.findings.account import StoredCause
+from replay.reports.cause_texts import cause_words
 from replay.reports.texts import plain
-from replay.reports.wording import cause_words
 from replay.runs.report import Report
 from replay.targets.base import CoreIdentity
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from replay.counting import counted
 from replay.findings.account import CauseAccount, StoredCause, grouped_by_cause
-from replay.reports.wording import REMARKS, TITLES, cause_words
+from replay.reports.cause_texts import cause_words, needed_words
+from replay.reports.wording import REMARKS, TITLES
 from replay.runs.report import FindingLine, Group, Report
 
 
@@ -59,7 +60,7 @@ def _of_cause(cause: StoredCause, lines: list[tuple[FindingLine, Group]]) -> Rep
     seen = sum(line.occurrences for line, _ in lines)
     rule = f"; {cause.rule}" if cause.rule else ""
     remark = (
-        f"{cause.kind}, {cause.status}; {counted(cause.needed_at, 'step')} need it, its buckets "
+        f"{cause.kind}, {cause.status}; {needed_words(cause.needed_at)}, its buckets "
         f"were seen {counted(seen, 'time')}{rule}"
     )
     return ReportSection(cause_words(cause), remark, cause, None, tuple(lines))

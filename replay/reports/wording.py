@@ -13,7 +13,6 @@ from replay.differential.difference_texts import difference_documents
 from replay.differential.uncompared import all_refused_words, reasons_words
 from replay.errors import ExitCode
 from replay.explaining.claims.claim import Claim
-from replay.findings.account import CauseAccount, StoredCause
 from replay.findings.lifecycle import word_when_seen
 from replay.reports.texts import plain
 from replay.runs.coverage import PHASES, Bound, Exercised, call_name_of
@@ -58,6 +57,9 @@ SHORT_HASH = 12
 MAX_VALUES = 20
 """Values of one finding that a report shows."""
 
+
+NOT_MINIMISED = "not minimised"
+"""Of a case that stands as it was found: it may be long, and most of it beside the point."""
 
 WEAKER = "by a signed note; nothing was run"
 
@@ -275,6 +277,12 @@ def severity_words(line: FindingLine) -> str:
     return ", ".join(word for word in (line.severity, "hot path" if line.hot else "") if word)
 
 
+def steps_words(line: FindingLine) -> str:
+    """How long the smallest case is, and whether it could not be made small."""
+    steps = f"{line.steps:,}"
+    return steps if line.minimised else f"{steps}, {NOT_MINIMISED}"
+
+
 def rejected_words(report: Report) -> list[str]:
     """The first lines that were set aside, and why."""
     return [
@@ -360,6 +368,8 @@ def percent(share: float) -> str:
 def nothing_drawn(report: Report) -> str:
     """Why there are no bounds."""
     if not report.exercised.steps:
+        if report.tally.compared:
+            return "No bounds: stored cases were run again, and nothing was drawn by this run."
         return "No bounds: nothing was compared."
     return "No bounds: all that was run had been chosen before, and nothing was drawn by this run."
 
@@ -371,25 +381,3 @@ def bound_words(bound: Bound, event: str) -> str:
         f"{percent(bound.per_step)} do, or in at most {percent(bound.per_draw)} of all draws "
         f"({bound.differed_draws:,} of {bound.draws:,} did)"
     )
-
-
-def account_words(account: CauseAccount) -> str:
-    """What all causes together come to."""
-    told = f"with {counted(len(account.causes), 'cause')} {answered_words(account)}"
-    left = sum(account.left.values())
-    return f"{told}; {left:,} steps are not accounted for" if left else told
-
-
-def answered_words(account: CauseAccount) -> str:
-    """At how much the corrected core gives the shadow's answers."""
-    return (
-        "the Python core gave the shadow's answer at "
-        f"{account.kept_right:,} of {account.kept:,} kept occurrences and at "
-        f"{account.generated_right:,} of {account.generated:,} steps generated afterwards"
-    )
-
-
-def cause_words(cause: StoredCause) -> str:
-    """A cause in one sentence."""
-    doubt = "" if cause.is_verified else "not verified: "
-    return f"{doubt}the shadow answers as if {cause.says}"

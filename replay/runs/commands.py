@@ -31,17 +31,25 @@ TAKEN_BY: Mapping[str, frozenset[str] | None] = {
 }
 """The options that are repeated, and the commands that have a use for each; None for all."""
 
+FLAGS: Mapping[str, frozenset[str]] = {
+    "sandbox": ASKING,
+    "strict": frozenset({"fuzz", "recheck", "run"}),
+}
+"""The same for options without a value, where they were given."""
+
 
 @dataclass(frozen=True, slots=True)
 class Commands:
     """Makes commands to copy. `options` are what they must say, by name; `given` are the names that
     somebody has given on a command line; `usual` is what a command takes that says nothing.
-    `corpus` are the directories that streams may be made from, empty for the usual ones."""
+    `corpus` are the directories that streams may be made from, empty for the usual ones; `flags`
+    the options without a value that were given."""
 
     options: Mapping[str, str] = field(default_factory=dict)
     given: frozenset[str] = frozenset()
     usual: Mapping[str, str | None] = field(default_factory=lambda: {"authority": "python"})
     corpus: tuple[str, ...] = ()
+    flags: frozenset[str] = frozenset()
 
     def __call__(self, name: str, *arguments: str) -> str:
         """A command, by its name and arguments that a shell can take."""
@@ -77,11 +85,13 @@ class Commands:
 
     def _said(self, name: str) -> list[str]:
         corpus = [f"--corpus {quoted(one)}" for one in self.corpus if name == "fuzz"]
-        return corpus + [
+        options = [
             f"--{option} {quoted(self.options[option])}"
             for option, takers in TAKEN_BY.items()
             if option in self.options and (takers is None or name in takers)
         ]
+        flags = [f"--{one}" for one in FLAGS if one in self.flags and name in FLAGS[one]]
+        return corpus + options + flags
 
 
 def commands_of(settings: Settings) -> Commands:
@@ -91,6 +101,7 @@ def commands_of(settings: Settings) -> Commands:
         frozenset(settings.explicit),
         settings.usual,
         settings.corpus_given,
+        frozenset(name for name in FLAGS if getattr(settings, name)),
     )
 
 

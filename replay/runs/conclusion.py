@@ -93,7 +93,9 @@ class Conclusion:
 
     def _asked(self, line: FindingLine) -> FindingLine:
         finding = self.store.finding(line.id)
-        line = replace(line, severity=str(finding.severity), hot=finding.hot)
+        line = replace(
+            line, severity=str(finding.severity), hot=finding.hot, minimised=finding.minimised
+        )
         rate = "" if line.failure else self._rate(finding, line)
         return replace(line, status=str(Status.FLAKY), rate=rate) if rate else line
 

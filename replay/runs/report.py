@@ -59,7 +59,7 @@ class FindingLine:
     no more than a signed note; `set_aside` is why explanations that hold do not count for it.
     `rate` is how often a flaky one came out, as "3 of 20". `said` is what the core that refuses
     says at the smallest case, in its own words; empty for anything else. `differences` are those of
-    the smallest case, with both values.
+    the smallest case, with both values. `minimised` is false where that is as it was found.
     """
 
     id: str
@@ -81,6 +81,7 @@ class FindingLine:
     set_aside: str = ""
     rate: str = ""
     said: str = ""
+    minimised: bool = True
     differences: tuple[Difference, ...] = ()
 
     @property

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from replay.findings.account import GENERATED_STEPS, CauseAccount
 from replay.findings.bundle import history_document
 from replay.findings.store.stored import StoredFinding
+from replay.reports.cause_texts import account_words
 from replay.reports.finding_details import case_texts, detail_of
-from replay.reports.wording import account_words
 from replay.runs.commands import Commands
-from replay.web.database_view import CauseLine, Listing
+from replay.web.database_view import CauseLine, Line, Listing
 from replay.web.finding_page import neighbours_of
 from replay.web.shell import page
 
@@ -20,7 +21,6 @@ def cause_list_page(listing: Listing, *, everything: bool) -> str:
     only an earlier search has found, are shown with `everything`."""
     hidden = [line for line in listing.causes if not line.is_open]
     account = listing.account
-    lines = {line.id: line for line in listing.lines}
     return page(
         "cause_list.html",
         "Causes",
@@ -31,11 +31,17 @@ def cause_list_page(listing: Listing, *, everything: bool) -> str:
         hidden=hidden,
         everything=everything,
         accounted="" if account is None else account_words(account),
-        left=()
-        if account is None
-        else [(bucket, steps, lines.get(bucket)) for bucket, steps in account.left.items()],
+        left=() if account is None else _left(account, listing),
         unseen=[] if account is None else _unseen(listing),
     )
+
+
+def _left(account: CauseAccount, listing: Listing) -> list[tuple[str, int, Line | None]]:
+    """What is not accounted for: the steps in no bucket, which have no page, before the buckets."""
+    lines = {line.id: line for line in listing.lines}
+    rows = [(bucket, steps, lines.get(bucket)) for bucket, steps in account.left_buckets.items()]
+    generated = account.left_generated
+    return ([(GENERATED_STEPS, generated, None)] if generated else []) + rows
 
 
 def _unseen(listing: Listing) -> list[str]:

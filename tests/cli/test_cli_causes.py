@@ -53,7 +53,7 @@ def test_the_list_names_each_cause_and_ends_with_the_account(found: Path) -> Non
     assert "reading: the shadow answers as if" in lines[0]
     assert lines[0].endswith("were cut to an int")
     assert any(line.startswith("  case       doge-replay repro d-") for line in lines)
-    assert lines[-1].startswith("with this cause the Python core gave the shadow's answer at ")
+    assert lines[-1].startswith("with 1 cause the Python core gave the shadow's answer at ")
 
 
 def test_as_json_and_with_nothing_stored(found: Path, tmp_path: Path) -> None:
@@ -63,6 +63,11 @@ def test_as_json_and_with_nothing_stored(found: Path, tmp_path: Path) -> None:
     assert ran.json["kept_right"] == ran.json["kept"] > 0
     ran = _causes(tmp_path, "causes", "--json", *ALL_IT_NEEDS)
     assert ran.code == 2  # there is no database
+    shutil.copytree(found, tmp_path / "f")
+    nothing = ("--seconds", 0.001, "--generate", 0, "--write", "new.toml")
+    ran = _causes(tmp_path / "f", "causes", *nothing)
+    assert "no cause can be written as an explanation: not written: new.toml" in ran.err
+    assert not (tmp_path / "f" / "new.toml").exists()
 
 
 def test_lists_and_show_go_by_cause_once_causes_are_known(found: Path, accounted: Path) -> None:
@@ -72,7 +77,7 @@ def test_lists_and_show_go_by_cause_once_causes_are_known(found: Path, accounted
     cause = doge(accounted, "show", one, "--json").json
     lines = doge(accounted, "list").out.splitlines()
     assert lines[1].startswith(one)
-    assert lines[-1].startswith(f"{len(cause['findings'])} ")
+    assert lines[-1].startswith(f"{len(cause['findings'])} of {len(cause['findings'])} bucket")
     assert " accounted for by the causes of " in lines[-1]
     assert doge(accounted, "list", "--buckets").out == before
     shown = doge(accounted, "show", finding["id"]).out

@@ -31,6 +31,7 @@ ALL = list(commands(cli))
 WITHOUT_CORES = [
     *((), ("corpus",), ("evidence",), ("evidence", "verify"), ("monitor",)),
     *(("db",), ("db", "merge"), ("build-core",)),
+    *(("corpus", name) for name in ("import", "list", "verify", "minimise")),
 ]
 NEEDS_ARGUMENT = [
     *((name,) for name in ("repro", "show", "export", "triage", "split", "merge", "explain")),
@@ -58,6 +59,12 @@ def test_every_command_has_help_with_an_example(tmp_path: Path, path: tuple[str,
     if path not in WITHOUT_CORES:
         assert all(option in ran.out for option in ("--authority", "--shadow", "--db", "--json"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_command_has_no_use_for_is_taken_and_not_offered(tmp_path: Path) -> None:
+    given = ("--corpus", CORPUS, "--shadow", "nowhere", "--db", "x.db")
+    assert doge(tmp_path, "corpus", "list", *given).code == 0
+    assert "--shadow" not in doge(tmp_path, "corpus", "list", "-h").out
 
 
 def test_the_script_is_the_module(tmp_path: Path) -> None:

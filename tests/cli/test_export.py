@@ -83,10 +83,15 @@ def test_a_file_is_named_after_the_id_and_never_overwritten(
 def test_what_cannot_be_written_is_one_line(faulty: Faulty, tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "nowhere")
-    for output in (link, tmp_path / "no" / "file", f"{tmp_path}/no/", "/proc/case.json"):
+    missing = f"there is no directory {tmp_path}/no"
+    for output, code, told in (
+        (link, 3, "cannot write"),
+        (tmp_path / "no" / "file", 2, missing),
+        (f"{tmp_path}/no/", 2, missing),
+        ("/proc/case.json", 3, "cannot write"),
+    ):
         ran = doge(faulty.folder, "export", faulty.ids[0], "--anyway", "-o", output)
-        assert ran.code == 3
-        assert ran.line
+        assert (ran.code, told in ran.line) == (code, True)
     assert list(tmp_path.iterdir()) == [link]
 
 

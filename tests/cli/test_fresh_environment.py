@@ -225,7 +225,8 @@ def test_a_command_whose_extra_is_missing_says_which(
     assert ran.code == 3, ran
     line = f"needs {libraries}, which the bare installation does not have"
     assert line in ran.line
-    assert ran.line.endswith(f': pip install "doge-replay[{extra}]"')
+    # No name that may be another's on an index.
+    assert f": pip install '/path/to/doge-replay[{extra}]' (a checkout, or the wheel" in ran.line
     assert ran.out == ""
     assert [path.name for path in tmp_path.iterdir()] == ["telemetry.jsonl"]
 
@@ -237,4 +238,4 @@ def test_what_is_not_installed_is_in_nobodys_way(
     ran = there(tmp_path, fresh / "doge-replay", *arguments.split(), DOGE_CORE_EXE=core_exe)
     assert ran.code == 0, ran
     if "--json" in arguments:
-        assert "doge-replay[fuzz]" in ran.json["libraries"]["hypothesis"]
+        assert "/path/to/doge-replay[fuzz]" in ran.json["libraries"]["hypothesis"]

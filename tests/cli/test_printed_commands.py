@@ -104,3 +104,11 @@ def test_a_unit_is_drawn_again_from_the_same_corpora() -> None:
         "doge-replay fuzz --unit 7 --corpus 'my corpus' --corpus other"
     )
     assert commands("show", "d-1") == "doge-replay show d-1"
+
+
+def test_options_without_a_value_are_repeated_where_a_command_takes_them() -> None:
+    commands = Commands(flags=frozenset({"sandbox", "strict"}))
+    assert commands("recheck").endswith(" recheck --sandbox --strict")
+    assert commands("repro", "d-1").endswith(" repro d-1 --sandbox")
+    assert commands("show", "d-1").endswith(" show d-1")
+    assert commands_of(load_settings(strict=True)).flags == {"strict"}

@@ -22,8 +22,8 @@ from replay.findings.lifecycle import (
 )
 
 NEW, TRIAGED, EXPLAINED = Status.NEW, Status.TRIAGED, Status.EXPLAINED
-FIXED, REGRESSED, FLAKY, TOOL_FAILURE = (
-    *(Status.FIXED, Status.REGRESSED, Status.FLAKY, Status.TOOL_FAILURE),
+FIXED, REGRESSED, FLAKY, CORE_FAILURE = (
+    *(Status.FIXED, Status.REGRESSED, Status.FLAKY, Status.CORE_FAILURE),
 )
 BUILDS = {"authority": {"sha256": "aa"}, "shadow": {"sha256": "bb"}}
 GOOD: dict[Status, dict[str, object]] = {
@@ -38,11 +38,11 @@ def test_the_table_is_closed_and_as_designed() -> None:
     assert table == {
         NEW: (TRIAGED, EXPLAINED, FIXED, FLAKY),
         TRIAGED: (EXPLAINED, FIXED, FLAKY),
-        EXPLAINED: (NEW, TRIAGED, FIXED, FLAKY, TOOL_FAILURE),
+        EXPLAINED: (NEW, TRIAGED, FIXED, FLAKY, CORE_FAILURE),
         FIXED: (REGRESSED, FLAKY),
         REGRESSED: (TRIAGED, EXPLAINED, FIXED, FLAKY),
         FLAKY: (EXPLAINED, FIXED),
-        TOOL_FAILURE: (TRIAGED, EXPLAINED, FIXED, FLAKY),
+        CORE_FAILURE: (TRIAGED, EXPLAINED, FIXED, FLAKY),
     }
     for former, new in product(Status, Status):
         assert allowed(former, new) == (former is new or new in table[former])
@@ -54,7 +54,7 @@ def test_regressed_follows_on_fixed_alone() -> None:
 
 
 def test_nothing_but_being_seen_again_opens_what_is_fixed() -> None:
-    for status in (NEW, TRIAGED, EXPLAINED, TOOL_FAILURE):
+    for status in (NEW, TRIAGED, EXPLAINED, CORE_FAILURE):
         with pytest.raises(UsageError, match="a finding that is fixed cannot become"):
             check_change(FIXED, status, GOOD.get(status, {}), 1, failure=False)
 
@@ -82,7 +82,7 @@ def test_fixed_takes_two_replays_on_named_builds(evidence: dict[str, object]) ->
 def test_with_them_it_may(evidence: dict[str, object]) -> None:
     for former in (NEW, TRIAGED, EXPLAINED, REGRESSED, FLAKY):
         check_change(former, FIXED, {**evidence, **BUILDS}, None, failure=False)
-    check_change(TOOL_FAILURE, FIXED, {**evidence, **BUILDS}, None, failure=True)
+    check_change(CORE_FAILURE, FIXED, {**evidence, **BUILDS}, None, failure=True)
 
 
 def test_regressed_takes_the_run_that_saw_it() -> None:
@@ -111,9 +111,9 @@ def test_explained_takes_the_name_of_an_explanation(evidence: dict[str, object])
 
 def test_where_an_explanation_ends_a_finding_is_what_it_began_as() -> None:
     check_change(EXPLAINED, NEW, {}, None, failure=False)
-    check_change(EXPLAINED, TOOL_FAILURE, {}, None, failure=True)
-    with pytest.raises(UsageError, match="a divergence cannot become tool failure"):
-        check_change(EXPLAINED, TOOL_FAILURE, {}, None, failure=False)
+    check_change(EXPLAINED, CORE_FAILURE, {}, None, failure=True)
+    with pytest.raises(UsageError, match="a divergence cannot become core failure"):
+        check_change(EXPLAINED, CORE_FAILURE, {}, None, failure=False)
     with pytest.raises(UsageError, match="a failure of a core cannot become new"):
         check_change(EXPLAINED, NEW, {}, None, failure=True)
 
@@ -122,7 +122,7 @@ def test_triage_changes_no_status_that_says_more() -> None:
     assert {former: after_triage(former) for former in Status} == {
         NEW: TRIAGED,
         TRIAGED: TRIAGED,
-        TOOL_FAILURE: TRIAGED,
+        CORE_FAILURE: TRIAGED,
         REGRESSED: TRIAGED,
         EXPLAINED: None,
         FIXED: None,
@@ -132,14 +132,15 @@ def test_triage_changes_no_status_that_says_more() -> None:
 
 def test_the_status_is_that_of_the_newest_entry_that_has_one() -> None:
     assert status_of([], failure=False) is first_status(failure=False) is NEW
-    assert status_of([None], failure=True) is first_status(failure=True) is TOOL_FAILURE
+    assert Status("tool failure") is CORE_FAILURE  # as older databases have it
+    assert status_of([None], failure=True) is first_status(failure=True) is CORE_FAILURE
     assert status_of([TRIAGED, None, EXPLAINED, None], failure=False) is EXPLAINED
 
 
 def test_the_first_step_that_cannot_be_is_found() -> None:
     assert broken_step([TRIAGED, None, FIXED, REGRESSED, FIXED], failure=False) is None
     assert broken_step([FIXED, None, TRIAGED, NEW], failure=False) == (FIXED, TRIAGED)
-    assert broken_step([REGRESSED], failure=True) == (TOOL_FAILURE, REGRESSED)
+    assert broken_step([REGRESSED], failure=True) == (CORE_FAILURE, REGRESSED)
 
 
 def test_asking_again_leads_nowhere_that_the_table_does_not_have() -> None:
@@ -151,7 +152,7 @@ def test_asking_again_leads_nowhere_that_the_table_does_not_have() -> None:
         assert once_seen(former) in (None, REGRESSED)
     assert once_agreed(NEW, on_its_build=False, failure=False) is FIXED
     assert once_agreed(NEW, on_its_build=True, failure=False) is FLAKY
-    assert once_agreed(TOOL_FAILURE, on_its_build=True, failure=True) is None
+    assert once_agreed(CORE_FAILURE, on_its_build=True, failure=True) is None
 
 
 def test_a_finding_has_one_word_when_it_is_seen() -> None:
@@ -159,7 +160,7 @@ def test_a_finding_has_one_word_when_it_is_seen() -> None:
     assert words == {
         **{former: str(former) for former in Status},
         NEW: "known",
-        TOOL_FAILURE: "known",
+        CORE_FAILURE: "known",
         FIXED: "regressed",
     }
     assert word_when_seen(NEW, new=True) == "new"

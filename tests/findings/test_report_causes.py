@@ -9,7 +9,8 @@ from report_makers import EVIL, evil_report, full_report
 from test_report_html import Page
 from test_report_markdown import assert_harmless
 
-from replay.findings.account import CauseAccount, StoredCause
+from replay.findings.account import GENERATED_STEPS, PLACE, CauseAccount, StoredCause
+from replay.reports.cause_texts import account_words, support_words
 from replay.reports.html_page import html_page
 from replay.reports.junit import junit
 from replay.reports.markdown import markdown
@@ -36,6 +37,29 @@ def accounted() -> Report:
         kept_right=5,
     )
     return full_report(account=account)
+
+
+def test_the_account_says_what_each_of_its_figures_counts() -> None:
+    place = cause("c-0000000d", "d-00000002", kind=PLACE)
+    account = CauseAccount(
+        (cause("c-0000000a", "d-00000001"), place),
+        {"d-00000002": 1, GENERATED_STEPS: 5},
+        33,
+        5,
+        1,
+        1,
+    )
+    assert account_words(account) == (
+        "with 1 cause the Python core gave the shadow's answer at 5 of 33 kept occurrences and "
+        "at 1 of 1 step generated afterwards; not accounted for: 1 step of 1 bucket, and 5 steps "
+        "in no bucket, generated to tell causes apart or afterwards"
+    )
+    assert account_words(CauseAccount((place,), kept=33, kept_right=5)).startswith(
+        "uncorrected, since no cause was found, the Python core gave the shadow's answer at 5 of 33"
+    )
+    assert (support_words(1, 0), support_words(2, 1)) == (
+        "1 step needs it", "2 steps need it, and 1 that it changes is not accounted for"
+    )  # fmt: skip
 
 
 def test_a_bucket_stands_once_under_the_worst_of_its_causes() -> None:

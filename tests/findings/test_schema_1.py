@@ -53,7 +53,7 @@ def test_all_of_it_comes_along_with_severity_from_its_cases(path: Path) -> None:
             EXITS: (Severity.ORDERS, True),
         }
         assert [one.status for one in found.values()] == [
-            *(Status.NEW, Status.NEW, Status.TOOL_FAILURE)
+            *(Status.NEW, Status.NEW, Status.CORE_FAILURE)
         ]
         assert [one.occurrences for one in found.values()] == [8, 4, 1]
         assert [len(one.case.steps) for one in found.values()] == [1, 1, 1]

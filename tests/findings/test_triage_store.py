@@ -49,7 +49,7 @@ def test_a_finding_without_a_history_is_new_and_a_failure_is_a_tool_s(
     stored = store.finding(identity)
     assert (stored.status, stored.owner, stored.note, stored.history) == (Status.NEW, "", "", ())
     failed = store.finding(store.record(run, finding(failed=True)).id)
-    assert failed.status is Status.TOOL_FAILURE
+    assert failed.status is Status.CORE_FAILURE
 
 
 def test_a_whole_life_is_kept_with_who_when_and_why(store: Store, run: int, identity: str) -> None:

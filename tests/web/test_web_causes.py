@@ -109,7 +109,7 @@ def test_the_causes_are_listed_with_what_they_do_not_account_for(
     text = browser.text
     for words in ("with 3 causes the Python core gave the shadow's answer at 9 of 9 kept",
                   "97 of 100 steps generated afterwards", "as if entries.py line 122 rounds by",
-                  "not verified: as if null", "3 buckets", "met while steps were generated",
+                  "not verified: as if null", "3 buckets", "in no bucket, generated to tell",
                   "12 steps", 'reducer.md, "Exit price"'):  # fmt: skip
         assert words in text, words
     assert len(browser.all("#left li")) == 3

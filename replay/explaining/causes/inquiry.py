@@ -25,6 +25,7 @@ from replay.explaining.causes.statement import CauseKind, Reading, Statement, ca
 from replay.explaining.editing.editable import Edit, EditableCore
 from replay.explaining.edits import edits_of
 from replay.explaining.search.contest import Clock, StepClock
+from replay.findings.account import GENERATED_STEPS
 from replay.fuzzing.expand import expand
 from replay.fuzzing.plan import Profile
 from replay.fuzzing.seeded_plans import plan_of_seed
@@ -346,7 +347,7 @@ class Inquiry:
         for step in wrong:
             if step in placed:
                 continue
-            account.left.setdefault(step.finding or "generated", []).append(step)
+            account.left.setdefault(step.finding or GENERATED_STEPS, []).append(step)
         account.kept = len(self._kept)
         account.kept_right = sum(not pool.left[step] for step in self._kept)
         account.afterwards = len(self._afterwards)

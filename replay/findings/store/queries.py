@@ -50,7 +50,9 @@ LEFT JOIN cases c ON c.divergence = d.id AND c.form = (
 LEFT JOIN streams s ON s.sha256 = c.stream
 """
 
-MEMBERS = f"(WITH RECURSIVE {LEAD} SELECT member FROM lead WHERE bucket = ?)"
+MEMBERS = """(WITH RECURSIVE member(id) AS (
+    VALUES (?) UNION SELECT source FROM merges JOIN member ON target = member.id
+) SELECT id FROM member)"""
 
 RUNS = """
 SELECT runs.*,

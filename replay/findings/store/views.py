@@ -6,6 +6,7 @@ columns. Statuses, severities and counts are those of `doge-replay list`.
 
 from __future__ import annotations
 
+from replay.findings.lifecycle import FORMER_WORD, Status
 from replay.findings.store.database import Connection
 
 _LEAD = """
@@ -33,7 +34,8 @@ VIEWS = {
             FROM lead JOIN tallies ON divergence = member GROUP BY bucket
         )
         SELECT d.id, d.event, d.rule, d.field, d.kind, d.failure, members.hot,
-            coalesce({_SAID.format("status")}, iif(d.failure, 'tool failure', 'new')) AS status,
+            coalesce(replace({_SAID.format("status")}, '{FORMER_WORD}', '{Status.CORE_FAILURE}'),
+                iif(d.failure, '{Status.CORE_FAILURE}', 'new')) AS status,
             coalesce({_SAID.format("severity")}, CASE members.degree
                 WHEN instr('{_BY_DEGREE}', 'orders') THEN 'orders'
                 WHEN instr('{_BY_DEGREE}', 'money') THEN 'money'
@@ -48,15 +50,15 @@ VIEWS = {
         JOIN runs born ON born.id = members.first_run
         LEFT JOIN seen ON seen.bucket = d.id
         LEFT JOIN runs newest ON newest.id = seen.last_run""",
-    # The causes of the newest account: one row for each finding that a cause answers for, and one
-    # without a finding where it answers for none that is stored.
+    # The causes of the account that `list` shows: one row for each finding that a cause answers
+    # for, and one without a finding where it answers for none that is stored.
     "view_causes": """
         SELECT c.id, c.place, c.kind, c.says, c.rule, c.verified, c.needed_at, c.doubtful,
             f.divergence AS finding, a.at AS accounted_at
         FROM causes c
         JOIN accounts a ON a.id = c.account
         LEFT JOIN cause_findings f ON f.account = c.account AND f.place = c.place
-        WHERE c.account = (SELECT max(id) FROM accounts)""",
+        WHERE c.account = (SELECT id FROM accounts ORDER BY complete DESC, id DESC LIMIT 1)""",
     # The places of the first few occurrences of each finding in each run.
     "view_occurrences": """
         SELECT o.divergence AS finding, o.run, r.started AS seen_at, o.origin, o.line, o.step,
@@ -71,10 +73,17 @@ VIEWS = {
             (SELECT coalesce(sum(occurrences), 0) FROM tallies WHERE run = r.id) AS occurrences
         FROM runs r JOIN cores a ON a.id = r.authority JOIN cores s ON s.id = r.shadow""",
 }
-"""What migration 0005 makes."""
+"""What migration 0005 makes, and 0006 makes anew."""
 
 
 def create_views(connection: Connection) -> None:
     """Makes them all, inside a transaction."""
     for name, query in VIEWS.items():
         connection.execute(f"CREATE VIEW {name} AS {query}")
+
+
+def renew_views(connection: Connection) -> None:
+    """Makes them again, as they are now."""
+    for name in VIEWS:
+        connection.execute(f"DROP VIEW {name}")
+    create_views(connection)

@@ -122,7 +122,7 @@ def one_bot(telemetry: Telemetry, timeline: Timeline, replayed: Replayed | None)
                          needed=tuple(needed))  # fmt: skip
     aside = sum(telemetry.counts.values())
     why = f"{counted(len(telemetry.samples), 'sample')}"
-    why += f"; {aside:,} pieces are set aside and named" if aside else ", nothing is set aside"
+    why += f"; {counted(aside, 'piece')} set aside and named" if aside else ", nothing is set aside"
     if telemetry.unread:
         why += f"; {counted(len(telemetry.unread), 'other file')} there, named below"
     return Criterion("telemetry", name, Outcome.PASS, why, figures)

@@ -1,0 +1,57 @@
+"""What is said of causes and of what they come to, the same wherever it is told."""
+
+from __future__ import annotations
+
+from replay.counting import counted
+from replay.findings.account import CauseAccount, StoredCause
+
+
+def account_words(account: CauseAccount) -> str:
+    """What all causes together come to."""
+    told = answered_words(account)
+    return f"{told}; not accounted for: {left_words(account)}" if account.left else told
+
+
+def answered_words(account: CauseAccount) -> str:
+    """At how much the corrected core gives the shadow's answers. Without a cause in force it is the
+    core as it is: then these are steps at which other cores had differed."""
+    count = account.in_force
+    by = f"with {counted(count, 'cause')}"
+    return (
+        f"{by if count else 'uncorrected, since no cause was found,'} the Python core gave the "
+        f"shadow's answer at {account.kept_right:,} of {counted(account.kept, 'kept occurrence')} "
+        f"and at {account.generated_right:,} of {counted(account.generated, 'step')} generated "
+        "afterwards"
+    )
+
+
+def left_words(account: CauseAccount) -> str:
+    """How much is not accounted for: steps of stored buckets, and those in none."""
+    told = []
+    if buckets := account.left_buckets:
+        steps = counted(sum(buckets.values()), "step")
+        told.append(f"{steps} of {counted(len(buckets), 'bucket')}")
+    if account.left_generated:
+        steps = counted(account.left_generated, "step")
+        told.append(f"{steps} in no bucket, generated to tell causes apart or afterwards")
+    return ", and ".join(told)
+
+
+def needed_words(steps: int) -> str:
+    """How many steps need a cause."""
+    return f"{counted(steps, 'step')} {'needs' if steps == 1 else 'need'} it"
+
+
+def support_words(needed: int, doubtful: int) -> str:
+    """How many steps need a cause, and how many that it changes are not accounted for."""
+    told = needed_words(needed)
+    if not doubtful:
+        return told
+    are = "is" if doubtful == 1 else "are"
+    return f"{told}, and {doubtful:,} that it changes {are} not accounted for"
+
+
+def cause_words(cause: StoredCause) -> str:
+    """A cause in one sentence."""
+    doubt = "" if cause.is_verified else "not verified: "
+    return f"{doubt}the shadow answers as if {cause.says}"
