@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import click
 
@@ -16,13 +17,14 @@ from replay.cli.common import (
     explanations_option,
     strict_option,
 )
-from replay.cli.console import progress
+from replay.cli.console import mention, progress
 from replay.cli.extras import need
 from replay.cli.run_report import announce, finish
 from replay.errors import UsageError
-from replay.findings.store.store import RunKind
+from replay.findings.store.store import RunKind, Store
 from replay.fuzzing.campaign_units import Mix
 from replay.runs.campaign import Budget, OpenCrew, hunt
+from replay.runs.campaign_rest import RESUMES, CampaignRest
 from replay.runs.run import running
 from replay.settings import Settings
 
@@ -58,6 +60,12 @@ Examples:
     metavar="N",
     help="Run nothing but this unit of the campaign, as a report names it; needs --seed.",
 )
+@click.option(
+    "--resume",
+    type=click.IntRange(min=1),
+    metavar="RUN",
+    help="Go on with a run of fuzz that was cut short, by its number; same cores and corpus.",
+)
 @explanations_option
 @strict_option
 @corpus_option
@@ -69,6 +77,7 @@ def fuzz(
     profile: str | None,
     seed: int | None,
     unit: int | None,
+    resume: int | None,
     crew: OpenCrew,
     workers: Mapping[str, object],
     settings: Settings,
@@ -78,13 +87,20 @@ def fuzz(
     need("fuzz", "fuzz")
     if unit is not None and seed is None:
         raise UsageError("--unit is one of a campaign: give its --seed, too")
+    mix, resumed = Mix(profile or settings.profile), None
+    if resume is not None:
+        if any(one is not None for one in (seed, profile, unit, max_transitions)):
+            raise UsageError("--resume takes --seed, --profile, --unit and --max-transitions from "
+                             "the run that it goes on with")  # fmt: skip
+        resumed = _rest_of(settings.db, resume)
+        mix, seed, max_transitions = resumed.mix, resumed.seed, resumed.transitions
     if seconds is None and max_transitions is None and unit is None:
         seconds = DEFAULT_SECONDS
     chosen_seed = new_seed() if seed is None else seed
-    mix = Mix(profile or settings.profile)
     deadline = None if seconds is None else time.monotonic() + seconds
-    budget = Budget(mix, chosen_seed, crew, deadline, max_transitions, unit)
-    details = {"seconds": seconds, "max_transitions": max_transitions, **workers, "unit": unit}
+    budget = Budget(mix, chosen_seed, crew, deadline, max_transitions, unit, resumed=resumed)
+    details = {"seconds": seconds, "max_transitions": max_transitions, **workers, "unit": unit,
+               RESUMES: resume}  # fmt: skip
     with running(
         RunKind.FUZZ, settings, details, announce, seed=chosen_seed, profile=mix.value
     ) as under_way:
@@ -92,6 +108,16 @@ def fuzz(
             hunt(under_way, budget, show)
         under_way.check()
     return finish(under_way.report, as_json)
+
+
+def _rest_of(database: Path, number: int) -> CampaignRest:
+    if not database.exists():
+        raise UsageError(f"there is no database {database}, so no run to go on with")
+    with Store.open(database, readonly=True) as store:
+        resumed = CampaignRest.of(number, store.runs())
+    left = "" if resumed.transitions is None else f" of {resumed.transitions:,}"
+    mention(f"goes on with run {number}, after {resumed.begin.planned:,}{left} planned transitions")
+    return resumed
 
 
 def new_seed() -> int:

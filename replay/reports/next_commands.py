@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from replay.counting import counted
+from replay.findings.store.stored import RunKind
 from replay.runs.report import FindingLine, Group, Report
 
 
@@ -29,7 +30,7 @@ def next_commands(report: Report) -> list[NextCommand]:
     red = _of(report, RED)
     shown = red or _of(report, (Group.FAILURE, Group.FLAKY, Group.EXPLAINED))
     if not shown:
-        return []
+        return _going_on(report)
     worst, commands = shown[0], report.commands
     others = f" (the others likewise, by ID: {len(shown):,} in all)" if len(shown) > 1 else ""
     found = [NextCommand(worst.command, f"run it again on both cores{others}")]
@@ -40,7 +41,16 @@ def next_commands(report: Report) -> list[NextCommand]:
         found.append(NextCommand(commands("causes"), all_of_them))
     if red:
         found.append(NextCommand(commands("recheck"), "once something is mended"))
-    return found
+    return found + _going_on(report)
+
+
+def _going_on(report: Report) -> list[NextCommand]:
+    """How a campaign that was cut short goes on."""
+    was_cut_short = report.kind == RunKind.FUZZ and report.interrupted is not None
+    if not was_cut_short or not report.can_go_on or report.occasion is None:
+        return []
+    command = report.commands("fuzz", f"--resume {report.occasion.number}")
+    return [NextCommand(command, "go on where this run was cut short")]
 
 
 def _of(report: Report, groups: tuple[Group, ...]) -> list[FindingLine]:

@@ -17,10 +17,12 @@ from dataclasses import dataclass, field
 from replay.differential.lockstep import Tally
 from replay.differential.minimising.minimiser import MAX_SECONDS
 from replay.differential.model import Signature
-from replay.errors import FailureStorm, ReplayError
+from replay.errors import ENDING_SIGNALS, FailureStorm, ReplayError
 from replay.fuzzing.campaign_units import Mix, Row
+from replay.runs.campaign_rest import POSITION, CampaignRest
 from replay.runs.collector import Collector
 from replay.runs.crew import Crew, LocalCrew
+from replay.runs.held_signals import signals_held_back
 from replay.runs.lot_supply import BEGINNING, LotSupply, Position
 from replay.runs.report import Report
 from replay.runs.run import Running
@@ -66,8 +68,8 @@ OpenCrew = Callable[[Job], Crew]
 class Budget:
     """What a campaign may generate: streams of a mix and a seed, until a deadline (time.monotonic)
     or the streams planned for so many transitions; or `only` one of its units. The first `streams`
-    that reach something new are given back. `crew` gets the workers; `begin` is where an earlier
-    run was."""
+    that reach something new are given back. `crew` gets the workers; `resumed` is an earlier run
+    that this one goes on with."""
 
     mix: Mix
     seed: int
@@ -76,7 +78,12 @@ class Budget:
     transitions: int | None
     only: int | None = None
     streams: int = 0
-    begin: Position = BEGINNING
+    resumed: CampaignRest | None = None
+
+    @property
+    def begin(self) -> Position:
+        """Where in the row of units it begins."""
+        return BEGINNING if self.resumed is None else self.resumed.begin
 
 
 def local(jobs: int) -> OpenCrew:
@@ -104,6 +111,8 @@ def hunt(
         statements=under_way.statements,
         known=all_known(),
     )
+    if budget.resumed is not None:
+        budget.resumed.check(job.identities, job.row.corpus_digest)
     return run_campaign(job, budget, under_way.collector, under_way.report, on_progress)
 
 
@@ -177,14 +186,16 @@ class _Campaign:
         """Takes in the lots that came back before one that never did: what was found is kept."""
         if self.report.storm is not None:
             self.waiting.clear()
-        for _, lot in sorted(self.waiting.items()):
-            self._count(lot)
+        with signals_held_back(ENDING_SIGNALS):
+            for _, lot in sorted(self.waiting.items()):
+                self._count(lot)
 
     def note_position(self) -> None:
         """Has the store know where a later run would go on."""
         position = self.supply.position(sorted(self.waiting))
         where = {**position._asdict(), "corpus": self.job.row.corpus_digest}
         self.collector.store.note(self.collector.run_id, {POSITION: where})
+        self.report.can_go_on = self.budget.only is None and not self.supply.is_spent
 
     # Handing out
 
@@ -226,8 +237,10 @@ class _Campaign:
             case Compared():
                 self.waiting[outcome.number] = outcome
                 while self.report.storm is None and self.supply.taken in self.waiting:
-                    self._count(self.waiting.pop(self.supply.taken))
-                    self.supply.go_on(self.met, self.sampled)
+                    # Whole or not at all: what a later run would do again is counted once.
+                    with signals_held_back(ENDING_SIGNALS):
+                        self._count(self.waiting.pop(self.supply.taken))
+                        self.supply.go_on(self.met, self.sampled)
             case Shrunk(minimised):
                 if minimised is not None:
                     self.collector.take_minimised(minimised)
@@ -284,9 +297,6 @@ class _Campaign:
         left = self._seconds_left()
         return UNHURRIED_SECONDS if left is None else min(MAX_SECONDS, max(MIN_SECONDS, left / 4))
 
-
-POSITION = "position"
-"""What a run's settings call the place where a later one would go on."""
 
 WINDOW = 4
 """Lots that may be under way or wait for their turn, for each worker: one that is slow does not

@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pickle import UnpicklingError
-from types import FrameType
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from replay.errors import FailureStorm
+from replay.runs.held_signals import signals_held_back
 from replay.runs.report import Hand
 from replay.runs.work import Compared, Ended, Job, Lot, Outcome, Shrinking, Shrunk, Task
 from replay.runs.worker import WORKER_SIGNALS, Watch, work
@@ -159,7 +157,12 @@ class LocalCrew:
         ours, theirs = context.Pipe()
         watch = Watch(context)
         process = context.Process(target=work, args=(self._job, theirs, watch), daemon=True)
-        with _signals_held_back():
+        # A worker is either not started or known. It is born with its signals blocked, so that none
+        # can end it with a traceback before it has come to say what it does with them (worker.py).
+        with signals_held_back(WORKER_SIGNALS):
+            # This helper lets all signals through once it is started, so it comes first.
+            resource_tracker.ensure_running()
+            signal.pthread_sigmask(signal.SIG_BLOCK, WORKER_SIGNALS)
             process.start()
             self._workers[ours] = worker = _Process(process, watch)
         theirs.close()
@@ -222,49 +225,6 @@ def _after_death(task: Task, unit: int, how: str, deaths: int) -> Task | None:
         case Lot() if unit >= 0:
             return replace(task, suspects={**task.suspects, unit: how})
     return task
-
-
-@contextmanager
-def _signals_held_back() -> Iterator[None]:
-    """Holds a Ctrl-C or SIGTERM back until the block is done: a worker is either not started or
-    known. The worker is born with both blocked, so that neither can end it with a traceback
-    before it has come to say what it does with them (worker.py).
-
-    Blocking alone does not do. Other threads of this process may take a signal that this one
-    blocks, and Python then handles it here all the same; so it is only noted, and raised again in
-    the end. And multiprocessing starts a helper of its own, the resource tracker, with the first
-    process, and then lets both signals through; so that one comes first.
-    """
-    held: list[int] = []
-    former = signal.pthread_sigmask(signal.SIG_BLOCK, WORKER_SIGNALS)
-    handlers = _handled_by(lambda number, frame: held.append(number))
-    try:
-        resource_tracker.ensure_running()
-        signal.pthread_sigmask(signal.SIG_BLOCK, WORKER_SIGNALS)
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        signal.pthread_sigmask(signal.SIG_SETMASK, former)
-    if held:
-        signal.raise_signal(held[0])
-
-
-_Handler = Callable[[int, FrameType | None], Any]
-
-
-def _handled_by(handler: _Handler) -> dict[int, _Handler]:
-    """Puts a handler in the place of those that the worker's signals have; gives the former ones.
-    Only the main thread can, and only it is interrupted."""
-    if threading.current_thread() is not threading.main_thread():
-        return {}
-    former = {}
-    for number in WORKER_SIGNALS:
-        handled = signal.getsignal(number)
-        if callable(handled):
-            former[int(number)] = handled
-            signal.signal(number, handler)
-    return former
 
 
 def _exit_words(code: int | None) -> str:

@@ -207,7 +207,8 @@ class Report:
     ask the same cores again. `account` has the causes, where they were looked for, and `power`
     what `doge-replay power` says, where a night measured it. `hands` are the workers that it ran
     on, where these were a cluster's. `occasion` is when, where and how the run was made,
-    None where nobody has made it.
+    None where nobody has made it. `can_go_on` says that its campaign was not at its end, and that
+    the store knows where it was.
     """
 
     kind: str
@@ -244,6 +245,7 @@ class Report:
     power: Mapping[str, Any] | None = None
     hands: Sequence[Hand] = ()
     occasion: Occasion | None = None
+    can_go_on: bool = False
 
     def reject(self, rejected: Rejected) -> None:
         """Notes a line that could not be used; the first thousands are kept, all are counted."""

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cli_support import environment
+from cli_support import Ran, checked, environment
 
 from replay.findings.bundle import bundle_bytes
 from replay.findings.export import parity_case
@@ -84,6 +85,33 @@ class Machines:
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
+
+
+class Watched:
+    """A run whose standard error is read as it comes."""
+
+    def __init__(self, process: Any) -> None:
+        self.process = process
+        self.err = b""
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        while data := os.read(self.process.stderr.fileno(), 4096):
+            self.err += data
+
+    def wait_for(self, text: str) -> None:
+        """Waits until it says something."""
+        wait_until(lambda: text.encode() in self.err or self.process.poll() is not None, text)
+        assert text.encode() in self.err, self.err
+
+    def ended(self) -> Ran:
+        out = self.process.stdout.read()
+        self.process.wait()
+        self._reader.join()
+        self.process.stdout.close()
+        self.process.stderr.close()
+        return checked(self.process.returncode, out, self.err)
 
 
 def _dask(what: str) -> list[str]:

@@ -7,14 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from cli_support import FEE, SETTLED, Ran, checked, doge, faulty_core, start
-from cluster_support import Machines, end_group, exports, wait_until
+from cli_support import FEE, SETTLED, Ran, doge, faulty_core, start
+from cluster_support import Machines, Watched, end_group, exports
 
 SEEDS = (5, 6)
 BUDGET = ("--max-transitions", 24_000, "--profile", "live", "--json")
@@ -53,33 +51,6 @@ def arguments(shadow: Path, seed: int, *others: object) -> tuple[object, ...]:
 
 def fuzz(where: Path, shadow: Path, seed: int, *others: object, **env: str) -> Ran:
     return doge(where, *arguments(shadow, seed, *others), env=env)
-
-
-class Watched:
-    """A run whose standard error is read as it comes."""
-
-    def __init__(self, process: Any) -> None:
-        self.process = process
-        self.err = b""
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        while data := os.read(self.process.stderr.fileno(), 4096):
-            self.err += data
-
-    def wait_for(self, text: str) -> None:
-        """Waits until it says something."""
-        wait_until(lambda: text.encode() in self.err or self.process.poll() is not None, text)
-        assert text.encode() in self.err, self.err
-
-    def ended(self) -> Ran:
-        out = self.process.stdout.read()
-        self.process.wait()
-        self._reader.join()
-        self.process.stdout.close()
-        self.process.stderr.close()
-        return checked(self.process.returncode, out, self.err)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

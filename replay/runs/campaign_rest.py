@@ -1,0 +1,93 @@
+"""A campaign that was cut short, and where the same one goes on.
+
+A run notes the place in the row of units that it came to (campaign.py). With the same seed,
+profile, cores and corpus the row is the same, so what is left of it is what comes after that place.
+Only what had been learnt of the cores' refusals is learnt anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from replay.errors import DamagedError, UsageError
+from replay.findings.store.stored import RunKind, StoredRun
+from replay.fuzzing.campaign_units import Mix
+from replay.runs.lot_supply import Position
+from replay.targets.base import CoreIdentity
+
+POSITION = "position"
+"""What a run's settings call the place where a later one would go on."""
+
+RESUMES = "resumes"
+"""What they call the run that it goes on with."""
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignRest:
+    """What is left of a campaign. `transitions` are all that it was to plan for, None where time
+    alone was to end it; `corpus` names the corpus, `hashes` the two cores."""
+
+    run: int
+    mix: Mix
+    seed: int
+    transitions: int | None
+    begin: Position
+    corpus: str
+    hashes: tuple[str, str]
+
+    @classmethod
+    def of(cls, number: int, runs: Sequence[StoredRun]) -> CampaignRest:
+        """What is left of one of the stored runs. Raises UsageError where it is none of `fuzz`,
+        where its place is not known, and where nothing is left or another has gone on with it."""
+        run = next((one for one in runs if one.id == number), None)
+        if run is None:
+            raise UsageError(f"there is no run {number}", run=number)
+        later = [one.id for one in runs if one.settings.get(RESUMES) == number
+                 and POSITION in one.settings]  # fmt: skip
+        if later:
+            raise UsageError(
+                f"run {later[-1]} has gone on with run {number}: go on with that one", run=number
+            )
+        where = run.settings.get(POSITION)
+        if run.kind != RunKind.FUZZ or run.seed is None or run.profile is None:
+            raise UsageError(f"run {run.id} was no campaign of fuzz, but {run.kind}", run=run.id)
+        if run.settings.get("unit") is not None:
+            raise UsageError(f"run {run.id} was of one unit: there is nothing after it", run=run.id)
+        if where is None:
+            raise UsageError(
+                f"run {run.id} was killed, or goes on: where it is was not noted; give "
+                f"--seed {run.seed} for all of it",
+                run=run.id,
+            )
+        transitions = run.settings.get("max_transitions")
+        try:
+            begin = Position(where["unit"], where["planned"], tuple(where["ahead"]))
+            corpus, seed = str(where["corpus"]), int(run.seed)
+        except (KeyError, TypeError, ValueError) as error:
+            raise DamagedError(f"what run {run.id} says of its place is damaged") from error
+        if transitions is not None and begin.planned >= transitions:
+            raise UsageError(f"run {run.id} came to its end: nothing of it is left", run=run.id)
+        return cls(
+            run.id,
+            Mix(run.profile),
+            seed,
+            transitions,
+            begin,
+            corpus,
+            (run.authority.sha256, run.shadow.sha256),
+        )
+
+    def check(self, cores: tuple[CoreIdentity, CoreIdentity], corpus: str) -> None:
+        """Raises UsageError where the row of units, or what it is run on, is not that run's."""
+        for role, core, sha256 in zip(("authority", "shadow"), cores, self.hashes, strict=True):
+            if core.sha256 != sha256:
+                raise UsageError(
+                    f"run {self.run} was on another {role} (SHA-256 {sha256[:12]}, here "
+                    f"{core.sha256[:12]}): what is left of it would be another campaign",
+                    run=self.run,
+                )
+        if corpus != self.corpus:
+            raise UsageError(
+                f"the corpus is not that of run {self.run}: its units would be others", run=self.run
+            )
