@@ -96,9 +96,8 @@ def _content(finding: StoredFinding, form: Form, commands: Commands, anyway: boo
                 bundle = commands("export", finding.id, "--as", "bundle")
                 test = commands("export", finding.id, "--as", "pytest")
                 raise UsageError(
-                    f"a parity case of {finding.id} cannot show what differs: {lost}. The faulty "
-                    f"shadow would pass it as well; take `{test}` for a suite, or `{bundle}` for "
-                    "`repro`",
+                    f"a parity case of {finding.id} proves nothing: {lost}, so the faulty shadow "
+                    f"would pass it as well; take `{test}` for a suite, or `{bundle}` for `repro`",
                     id=finding.id,
                 )
             document = parity_case(finding)

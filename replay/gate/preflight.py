@@ -84,7 +84,8 @@ class Preflight(NamedTuple):
     @property
     def line(self) -> str:
         """What can be pasted into the notes of a change."""
-        troubles = [check.area for check in self.checks if check.code is not ExitCode.CLEAN]
+        bad = [check.area for check in self.checks if check.code is not ExitCode.CLEAN]
+        troubles = list(dict.fromkeys(bad))
         verdict = f"NOT READY ({', '.join(troubles)})" if troubles else "ready"
         told = [f"preflight {self.at}: {verdict}"]
         if self.cores is not None:
