@@ -12,98 +12,29 @@ import random
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from support.ports.making import executable, module_with  # noqa: E402
+from causes_check import Checked, Truth, checked, named  # noqa: E402
+from support.ports.making import executable  # noqa: E402
 from support.ports.second_half import DEEP  # noqa: E402
 from support.ports.switches import FIRST_HALF, SECOND_HALF, SWITCHES, Switch  # noqa: E402
 
 from replay.errors import ExitCode  # noqa: E402
 from replay.explaining.causes.answered import Answered  # noqa: E402
-from replay.explaining.causes.inquiry import Account, Found, Inquiry  # noqa: E402
-from replay.explaining.causes.statement import Edited  # noqa: E402
+from replay.explaining.causes.inquiry import Account, Inquiry  # noqa: E402
 from replay.explaining.editing.editable import EditableCore  # noqa: E402
 from replay.explaining.evidence.kept import cases_of  # noqa: E402
 from replay.findings.store.store import Store  # noqa: E402
-from replay.streams.model import CallCode, event_document  # noqa: E402
 from replay.targets.pair import PairSpec  # noqa: E402
 
 HALVES = {"first": FIRST_HALF, "second": SECOND_HALF}
 """Reported apart: the search was built with the first half in view."""
-
-LOOKED_AT = 30
-"""Steps of a cause that are asked which switch they are of."""
-
-
-@dataclass
-class Truth:
-    """What each switch of a set does."""
-
-    switches: frozenset[str]
-
-    def of(self, step: Answered) -> frozenset[str]:
-        """The switches without which the shadow answers a step otherwise."""
-        request = _request(step)
-        answer = _answer(self.switches, request)
-        return frozenset(
-            one for one in self.switches if _answer(self.switches - {one}, request) != answer
-        )
-
-    def main(self, cause: Found) -> tuple[str, bool]:
-        """The switch that a cause is of, "" for none, and whether it holds another as well."""
-        counts: Counter[str] = Counter()
-        alone: set[str] = set()
-        for step in cause.explains[:LOOKED_AT]:
-            found = self.of(step)
-            counts.update(found)
-            alone |= found if len(found) == 1 else set()
-        if not counts:
-            return "", False
-        main = counts.most_common(1)[0][0]
-        return main, bool(alone - {main})
-
-
-def _request(step: Answered) -> Mapping[str, Any]:
-    start, call = step.stream.start, step.stream.steps[0].call
-    if isinstance(call, tuple) and call[0] == CallCode.CHECK_INVARIANTS:
-        return {"method": "check_invariants", "state": start.state}
-    if isinstance(call, tuple) and call[0] == CallCode.APPLY_REGIME:
-        params = {"state": start.state, "local_id": call[1], "regime_at_entry": call[2]}
-        return {"method": "apply_order_regime_at_entry", "params": params}
-    return {"method": "transition", "event": dict(event_document(call)), **start._asdict()}
-
-
-def _answer(switches: frozenset[str], request: Mapping[str, Any]) -> str:
-    port = module_with(switches)
-    try:
-        answer = port.answer(json.loads(json.dumps(request)))
-        if request["method"] == "transition":
-            answer["violations"] = port.check_invariants(port.from_dict(answer["state"]))
-        return json.dumps(answer)
-    except SystemExit:
-        return "ended"
-    except Exception:  # what a port refuses with
-        return "refused"
-
-
-def is_named(switch: Switch, cause: Found) -> bool:
-    """Whether a cause is of the right kind and in the right function, where it is an edit."""
-    if not cause.is_verified:
-        return False
-    if isinstance(cause.statement, Edited):
-        return switch.kind == "edit" and any(
-            place in cause.statement.edit.function or place in cause.statement.edit.says
-            for place in (switch.where,)
-        )
-    return switch.kind == str(cause.kind)
 
 
 def measure(
@@ -129,33 +60,36 @@ def measure(
             steps=options.steps,
         )  # fmt: skip
         account = search.run()
-    return figures(account, frozenset(names), len(streams))
+        truth = Truth(frozenset(names))
+        found = checked(account.causes, truth, authority, held)
+    return figures(account, truth, found, len(streams))
 
 
-def figures(account: Account, names: frozenset[str], buckets: int) -> dict[str, Any]:
+def figures(account: Account, truth: Truth, found: Checked, buckets: int) -> dict[str, Any]:
     """The figures of one set."""
-    truth = Truth(names)
+    names = truth.switches
     of_cause = {cause.id: truth.main(cause) for cause in account.causes}
     in_rows = {main for main, _ in of_cause.values() if main}
     left = frozenset().union(*(truth.of(step) for step in _some(account)))
     met = in_rows | left
-    named = {
-        main
-        for cause in account.causes
-        if (main := of_cause[cause.id][0]) and is_named(SWITCHES[main], cause)
-    }
+    are_named = named(account.causes, truth, found)
     wrong = [
-        f"{cause.statement.says} ({of_cause[cause.id][0] or 'no switch'})"
+        f"{cause.statement.says} ({of_cause[cause.id][0] or 'no switch'}): "
+        + found.against.get(cause.id, "no step of it needs a switch")
         for cause in account.causes
-        if cause.is_verified and not of_cause[cause.id][0]
+        if cause.is_verified and (cause.id in found.against or not of_cause[cause.id][0])
     ]
     rows = len(account.causes) + len(account.left)
     return {
         "switches": sorted(names),
         "met": sorted(met),
         "deep": sorted(names & DEEP),
-        "named": sorted(named),
-        "not_named": sorted(met - named),
+        "verified": sum(cause.is_verified for cause in account.causes),
+        "named": sorted(are_named),
+        "named_whole": sorted(one for one, is_whole in are_named.items() if is_whole),
+        "not_named": sorted(met - are_named.keys()),
+        "fresh": {one: f"{found.own_right[one]}/{found.own[one]}" for one in sorted(names)},
+        "fresh_steps": found.steps,
         "rows_each": round(rows / max(1, len(met)), 2),
         "buckets": buckets,
         "causes": len(account.causes),
@@ -188,7 +122,9 @@ def summary(sets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "found": found,
         "deep": sum(len(one["deep"]) for one in sets),
         "deep_found": sum(len({*one["deep"]} & {*one["met"]}) for one in sets),
+        "verified": sum(one["verified"] for one in sets),
         "named": sum(len(one["named"]) for one in sets),
+        "named_whole": sum(len(one["named_whole"]) for one in sets),
         "rows_each": round(rows / max(1, found), 2),
         "rows_with_two": sum(one["rows_with_two"] for one in sets),
         "false": sum(len(one["false"]) for one in sets),

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from replay.explaining.causes.answered import Answered, Asking, smallest
+from replay.explaining.causes.challenge import Challenge
 from replay.explaining.causes.corrected import CorrectedCore
 from replay.explaining.causes.edit_search import EditSearch
 from replay.explaining.causes.known_ends import KnownEnds
@@ -51,6 +52,9 @@ GENERATED = 5000
 """Steps that nobody has seen, by which the causes are tried in the end."""
 
 
+LATEST = 1.2
+"""The share of the budget up to which causes are put to the test that were found last."""
+
 _WHICH_RECORD = re.compile(r"\[.*?\]")
 
 
@@ -58,13 +62,15 @@ _WHICH_RECORD = re.compile(r"\[.*?\]")
 class Found:
     """A cause with what speaks for it. `explains` are the steps that need it, the smallest first;
     `doubtful` counts steps that it changes and that are not accounted for. `order` is its place
-    among those in force: of two readings of the same value the first takes effect first."""
+    among those in force: of two readings of the same value the first takes effect first.
+    `was_challenged` says whether steps were made and asked that could have refuted it."""
 
     id: str
     statement: Statement
     explains: tuple[Answered, ...]
     doubtful: int
     order: int = 0
+    was_challenged: bool = True
 
     @property
     def kind(self) -> CauseKind:
@@ -75,7 +81,8 @@ class Found:
     def is_verified(self) -> bool:
         """Whether nothing that was asked speaks against it."""
         is_place = self.kind is CauseKind.PLACE
-        return not is_place and not self.doubtful and len(self.explains) >= 2
+        is_sound = self.was_challenged and not self.doubtful and len(self.explains) >= 2
+        return is_sound and not is_place
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -140,6 +147,9 @@ class Inquiry:
         self._necessity = Necessity(self._pool, self._clock)
         self._ends = KnownEnds(self._pool)
         self._edits = EditSearch(self._corrected, self._pool, self._asking, self._clock, self._ends)
+        self._challenge = Challenge(
+            self._pool, self._asking, self._necessity, self._clock, self._ends
+        )
         self._afterwards: list[Answered] = []
         self._strange = 0
         self._looked_through = 0
@@ -150,6 +160,9 @@ class Inquiry:
         try:
             self._begin()
             self._search()
+            # What was found last, too: what nothing could have refuted is not verified.
+            while self._challenge.meet_next(LATEST) or self._refuted(LATEST):
+                pass
         except KeyboardInterrupt:
             account.notes.append("interrupted: what was found until then is kept")
             account.complete = False
@@ -212,18 +225,20 @@ class Inquiry:
                 self._necessity.drop_unneeded()
                 self._necessity.narrow()
                 self._looked_through = len(self._pool.causes)
+            if self._challenge.meet_next(0.95):
+                continue
             if len(self._afterwards) < self.generate and not self._asking.storm:
                 self._generate(2 + self._plans // 2)
             # A statement about values says more than an edit of what reads them.
             elif not self._of_edits(of_readers=True):
                 return
 
-    def _refuted(self) -> bool:
+    def _refuted(self, share: float = 0.95) -> bool:
         """Takes out a cause that makes a step wrong at which the cores agree: no other cause can be
         what is at work there."""
         pool = self._pool
         for step in pool.unexplained:
-            if step.authority_left or self._clock.beyond(0.95):
+            if step.authority_left or self._clock.beyond(share):
                 continue
             rests = [
                 (len(pool.wrong(rest, pool.steps)), place, rest)
@@ -335,7 +350,16 @@ class Inquiry:
             others, needs = self._necessity.needed_by(cause)
             doubtful = self._necessity.contradicted(cause, others)
             explains = tuple(smallest(needs))
-            account.causes.append(Found(cause_id(cause), cause, explains, doubtful, order))
+            account.causes.append(
+                Found(
+                    cause_id(cause),
+                    cause,
+                    explains,
+                    doubtful,
+                    order,
+                    self._challenge.has_met(cause),
+                )
+            )
         placed: set[Answered] = set()
         for place in PlaceSearch(pool, self._edits, self._clock).find(smallest(wrong)):
             steps = tuple(smallest(place.steps))

@@ -37,7 +37,8 @@ class Necessity:
         """At how many steps that are not accounted for a cause changes the answer without bringing
         it nearer to the shadow's. Where it does, the rest may be another cause's."""
         pool = self._pool
-        met = [s for s in pool.unexplained if not s.has_ended and pool.matters(cause, s)]
+        met = [s for s in pool.unexplained if not (s.has_ended and s.authority_left)]
+        met = [s for s in met if pool.matters(cause, s)]
         return sum(
             repr(pool.answer_with(others, step)) != repr(pool.answer(step))
             and not _is_nearer(pool.left[step], before)

@@ -52,17 +52,17 @@ def elsewhere(step: Answered, leaf: Leaf, pattern: Pattern, seed: int) -> Iterat
     for other in others:
         if leaf.value is ABSENT and other.value is ABSENT:
             continue
-        yield _put(step, {leaf.path: _plain(leaf.field), other.path: leaf.value})
+        yield with_changes(step, {leaf.path: ordinary(leaf.field), other.path: leaf.value})
     for other in others:
         if leaf.value is not ABSENT or other.value is not ABSENT:
-            yield _put(step, {other.path: leaf.value})
+            yield with_changes(step, {other.path: leaf.value})
 
 
 def instead(step: Answered, leaf: Leaf, values: Iterable[Any] = VALUES) -> Iterator[Stream]:
     """The step with other values where the leaf stands."""
     for value in values:
         if repr(value) != repr(leaf.value):
-            yield _put(step, {leaf.path: value})
+            yield with_changes(step, {leaf.path: value})
 
 
 def _of_sort_at(sort: Sort, leaf: Leaf, known: Any) -> list[Any]:
@@ -82,8 +82,8 @@ def within(step: Answered, leaf: Leaf, pattern: Pattern, sort: Sort, seed: int) 
             continue
         changes: dict[Any, Any] = {other.path: value}
         if other.path != leaf.path:
-            changes = {leaf.path: _plain(leaf.field), **changes}
-        yield _put(step, changes)
+            changes = {leaf.path: ordinary(leaf.field), **changes}
+        yield with_changes(step, changes)
 
 
 def where_nobody_reads(
@@ -96,7 +96,7 @@ def where_nobody_reads(
         if pattern.has(field) and isinstance(step.documents.get(root), Mapping):
             nobodys = Leaf((root, _NOBODYS), field, leaf.value)
             for value in _of_sort_at(sort, nobodys, leaf.value):
-                yield _put(step, {leaf.path: _plain(leaf.field), nobodys.path: value})
+                yield with_changes(step, {leaf.path: ordinary(leaf.field), nobodys.path: value})
 
 
 def alone(leaf: Leaf) -> Iterator[Stream]:
@@ -118,12 +118,12 @@ def isolated(step: Answered, odd: Sequence[Leaf]) -> Iterator[Stream]:
     in one step, only one is in each of these."""
     for leaf in odd:
         others = {
-            other.path: _plain(other.field)
+            other.path: ordinary(other.field)
             for other in odd
             if other.path != leaf.path and leaf.path[: len(other.path)] != other.path
         }
         if others:
-            yield _put(step, dict(others))
+            yield with_changes(step, dict(others))
 
 
 def probes(step: Answered, leaf: Leaf, seed: int, count: int) -> list[Stream]:
@@ -141,7 +141,7 @@ _PLAIN: Final[dict[str, Any]] = {
 _TEXTS: Final[dict[str, str]] = {"side": "buy", "role": "entry", "trade_id": "A"}
 
 
-def _plain(field: Field) -> Any:
+def ordinary(field: Field) -> Any:
     """An ordinary value for a field."""
     if field.kind == "e":
         return _TEXTS.get(field.name, "buy")
@@ -156,7 +156,8 @@ def _once(leaves: Sequence[Leaf]) -> list[Leaf]:
     return list(seen.values())
 
 
-def _put(step: Answered, changes: dict[Any, Any]) -> Stream:
+def with_changes(step: Answered, changes: Mapping[Any, Any]) -> Stream:
+    """The step with other values at some paths; ABSENT takes a value away."""
     present = {leaf.path for leaf in step.leaves if leaf.value is not ABSENT}
     wanted = {
         path: value for path, value in changes.items() if value is not ABSENT or path in present

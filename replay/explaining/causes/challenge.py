@@ -1,0 +1,169 @@
+"""Puts each cause to the test before it is called verified: steps made to show that it is not so.
+
+What was kept and generated has few odd numbers, few ties and few calls at which a statement about
+values was never looked at. A statement that holds wherever it was needed may be another one there.
+So both cores are asked around the smallest steps that need a cause. What the corrected authority
+answers otherwise than the shadow there is evidence like all other: where the cores agree it refutes
+the statement, else it is to be explained by another one, or speaks against this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice, zip_longest
+from random import Random
+
+from replay.explaining.causes.answered import Answered, Asking, smallest
+from replay.explaining.causes.known_ends import KnownEnds
+from replay.explaining.causes.leaves import ABSENT
+from replay.explaining.causes.necessity import Necessity
+from replay.explaining.causes.odd_numbers import first_of_each, matters, of_those
+from replay.explaining.causes.pool import Pool
+from replay.explaining.causes.probes import VALUES, with_changes
+from replay.explaining.causes.statement import Edited, Reading, Statement, is_sort_at
+from replay.explaining.causes.takings import Taking
+from replay.explaining.evidence.neighbours import mixed_changes
+from replay.explaining.evidence.ties import tie_changes
+from replay.explaining.search.contest import Clock
+from replay.streams.model import CallCode, Stream
+
+BASES = 2
+"""Steps that need a cause, of different calls, that are looked around."""
+
+FIRST_ODD = 180
+THEN_ODD = 80
+"""Steps with odd numbers around one of these, before and after it is known which of them matter."""
+
+TIES = 60
+"""Steps with numbers on a tie, and as many with a few things changed: where an edit is in force."""
+
+ELSEWHERE = 160
+"""Steps of other calls that hold what a reading speaks of."""
+
+AT_AN_END = 24
+"""The same where the shadow crashes or hangs: it is begun anew after each."""
+
+RIGHT_ONES = 60
+"""Steps that differ and are accounted for, of those asked around one cause, that are kept."""
+
+
+class Challenge:
+    """Meets each cause once; what it asked is in the pool afterwards, as far as it tells."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        asking: Asking,
+        necessity: Necessity,
+        clock: Clock,
+        ends: KnownEnds,
+    ) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._asking = asking
+        self._necessity = necessity
+        self._ends = ends
+        self._met: set[Statement] = set()
+
+    def has_met(self, cause: Statement) -> bool:
+        """Whether a cause was put to the test."""
+        return cause in self._met
+
+    def meet_next(self, share: float) -> bool:
+        """Puts causes in force to the test until something is not accounted for, or that share of
+        the budget is spent. False where all that were put to the test stand."""
+        for cause in list(self._pool.causes):
+            if self._clock.beyond(share):
+                return False
+            if not self.has_met(cause) and self._meet(cause):
+                return True
+        return False
+
+    def _meet(self, cause: Statement) -> bool:
+        """Whether steps made for a cause turned up that are not accounted for."""
+        _, needs = self._necessity.needed_by(cause)
+        if not needs:
+            return False  # it is dropped where nothing needs it in the end
+        self._met.add(cause)
+        asked = list(self._asked(cause, smallest(needs)))
+        wrong = self._pool.wrong(self._pool.causes, asked)
+        is_wrong = set(wrong)
+        right = [one for one in asked if one.authority_left and one not in is_wrong]
+        self._pool.add([*wrong, *right[:RIGHT_ONES]])
+        return bool(wrong)
+
+    def _asked(self, cause: Statement, needs: list[Answered]) -> Iterator[Answered]:
+        if isinstance(cause, Reading):
+            yield from self._ask(self._elsewhere(cause))
+            return
+        bases = list({_call(step): step for step in reversed(needs)}.values())[::-1]
+        for seed, base in enumerate(bases[:BASES], 1):
+            yield from self._around(base, seed)
+            if isinstance(cause, Edited):
+                yield from self._ask(islice(tie_changes([base.stream], seed), TIES))
+                mixed = mixed_changes([base.stream], 100 + seed, unreadable=False)
+                yield from self._ask(islice(mixed, TIES))
+
+    def _around(self, base: Answered, seed: int) -> Iterator[Answered]:
+        """Odd numbers in the place of others: each once or twice, then those that matter."""
+        made = list(islice(first_of_each(base), FIRST_ODD))
+        asked = self._ask(self._ends.past(stream for _, stream in made))
+        yield from asked
+        leaf_of = {_text(stream): leaf for leaf, stream in made}
+        moved = [step for step in asked if matters(base, step)]
+        leaves = list(dict.fromkeys(leaf_of[text] for text in map(_text, _streams(moved))))
+        more = islice(of_those(base, leaves, seed), THEN_ODD)
+        yield from self._ask(self._ends.past(more))
+
+    def _elsewhere(self, rule: Reading) -> Iterator[Stream]:
+        """What a reading speaks of in small steps of all kinds that the shadow answered: whether a
+        value is refused, or taken for another, may depend on who needs it."""
+        # What a check of invariants answers where the authority cannot read the state has no state
+        # to be held against.
+        answered = [
+            one
+            for one in self._pool.steps
+            if _call(one) != CallCode.CHECK_INVARIANTS and not one.has_ended and not one.meets(rule)
+        ]
+        kinds = {(_call(step), _orders(step)): step for step in reversed(smallest(answered))}
+        rows = [self._within(rule, kinds[kind]) for kind in sorted(kinds)]
+        most = AT_AN_END if rule.taking in (Taking.CRASH, Taking.HANG) else ELSEWHERE
+        turns = chain.from_iterable(zip_longest(*rows))
+        return islice((stream for stream in turns if stream is not None), most)
+
+    @staticmethod
+    def _within(rule: Reading, step: Answered) -> Iterator[Stream]:
+        fields = [leaf for leaf in step.leaves if rule.pattern.has(leaf.field)]
+        pairs = [
+            (leaf, value)
+            for leaf in {leaf.field: leaf for leaf in reversed(fields)}.values()
+            for value in VALUES
+            if is_sort_at(rule.sort, leaf._replace(value=value))
+            and not (value is ABSENT and leaf.value is ABSENT)
+        ]
+        Random(1).shuffle(pairs)
+        return (with_changes(step, {leaf.path: value}) for leaf, value in pairs)
+
+    def _ask(self, streams: Iterable[Stream]) -> list[Answered]:
+        return self._asking.ask(list(streams))
+
+
+def _call(step: Answered) -> int:
+    call = step.stream.steps[0].call
+    return int(call[0]) if isinstance(call, tuple) else -1
+
+
+def _orders(step: Answered) -> int:
+    """Of which kinds a step has records."""
+    state = step.documents["state"]
+    names = ("orders", "recovery_orders") if isinstance(state, Mapping) else ()
+    return sum(bool(state.get(name)) << place for place, name in enumerate(names))
+
+
+def _streams(steps: Iterable[Answered]) -> Iterator[Stream]:
+    return (step.stream for step in steps)
+
+
+def _text(stream: Stream) -> str:
+    """The same for the same step, asked or not."""
+    return repr((stream.start, stream.steps[0].call))
