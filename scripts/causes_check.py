@@ -104,8 +104,8 @@ def checked(causes: Sequence[Found], truth: Truth, authority: Target, shadow: Ta
     verified = sorted((one for one in causes if one.is_verified), key=lambda one: one.order)
     pool.use(one.statement for one in verified if not isinstance(one.statement, Placed))
     at_work = {step: truth.of(step) for step in asked}
-    # What differs with no switch at work is the port's own, and none of theirs; what a check says of
-    # a state that the authority cannot read has no state to be held against.
+    # What differs with no switch at work is the port's own; what a check says of a state that the
+    # authority cannot read has no state to be held against.
     usable = [
         step
         for step in asked
