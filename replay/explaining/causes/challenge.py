@@ -86,11 +86,16 @@ class Challenge:
             return False  # it is dropped where nothing needs it in the end
         self._met.add(cause)
         asked = list(self._asked(cause, smallest(needs)))
+        # What a cause does not speak of is no matter of its own; it is found where it is met.
+        asked = [one for one in asked if self._matters(cause, one)]
         wrong = self._pool.wrong(self._pool.causes, asked)
         is_wrong = set(wrong)
         right = [one for one in asked if one.authority_left and one not in is_wrong]
         self._pool.add([*wrong, *right[:RIGHT_ONES]])
         return bool(wrong)
+
+    def _matters(self, cause: Statement, step: Answered) -> bool:
+        return not isinstance(cause, Reading) or self._pool.corrected.speaks_of(cause, step)
 
     def _asked(self, cause: Statement, needs: list[Answered]) -> Iterator[Answered]:
         if isinstance(cause, Reading):
