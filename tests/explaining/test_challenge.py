@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from replay.explaining.causes.odd_numbers import first_of_each
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.statement import Reading, Statement
 from replay.explaining.causes.takings import Sort, Taking
+from replay.explaining.evidence.ties import tie_changes
 from replay.explaining.search.contest import Clock
 from replay.streams.model import Stream
 from replay.targets.open import open_target
@@ -83,6 +85,28 @@ def test_a_cause_stands_only_where_steps_made_against_it_do_not_show_that_it_is_
     assert not challenge.meet_next(1.0), "once is enough"
     # Where both cores agree no other cause can be what is at work.
     assert any(not step.authority_left for step in pool.unexplained) is not stands
+    for core in cores:
+        core.close()
+
+
+def test_that_everything_is_rounded_in_another_way_does_not_stand_where_only_exits_are(
+    tmp_path: Path,
+) -> None:
+    everywhere = edited(**{"name": "rounds by scaling", "in": ["numbers.rnd"]})
+    cores = (
+        open_target("python"),
+        open_target(str(executable(tmp_path, ("exit-price-by-scaling",)))),
+    )
+    asking, clock = Asking(*cores), Clock(400.0)
+    ties = asking.ask(islice(tie_changes([one_step(FILL, orders=[ENTRY])], 5), 300))
+    needs = [step for step in ties if step.authority_left]
+    pool = Pool(CorrectedCore(CORE, reads_next=True))
+    pool.add([*needs, *asking.ask([one_step((0, 0.2, 5.0), orders=[ENTRY])])])
+    pool.accept(everywhere)
+    assert needs
+    assert not pool.unexplained
+    assert Challenge(pool, asking, Necessity(pool, clock), clock, KnownEnds(pool)).meet_next(1.0)
+    assert not any(step.authority_left for step in pool.unexplained)
     for core in cores:
         core.close()
 

@@ -20,12 +20,16 @@ from replay.explaining.causes.necessity import Necessity
 from replay.explaining.causes.odd_numbers import first_of_each, matters, of_those
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.probes import VALUES, with_changes
+from replay.explaining.causes.rare_steps import rare_steps
 from replay.explaining.causes.statement import Edited, Reading, Statement, is_sort_at
 from replay.explaining.causes.takings import Taking
+from replay.explaining.editing.editable import Edit
 from replay.explaining.evidence.neighbours import mixed_changes
 from replay.explaining.evidence.ties import tie_changes
 from replay.explaining.search.contest import Clock
+from replay.explaining.search.roundings import ROUNDINGS
 from replay.streams.model import CallCode, Stream
+from replay.targets.base import is_refusal
 
 BASES = 2
 """Steps that need a cause, of different calls, that are looked around."""
@@ -101,6 +105,10 @@ class Challenge:
         if isinstance(cause, Reading):
             yield from self._ask(self._elsewhere(cause))
             return
+        if isinstance(cause, Edited) and _rounds(cause.edit):
+            cases = [needs[0].stream, *(step.stream for step in self._of_all_kinds())]
+            core = self._pool.corrected.core
+            yield from self._ask(rare_steps(core, cause.edit, cases, 1))
         bases = list({_call(step): step for step in reversed(needs)}.values())[::-1]
         for seed, base in enumerate(bases[:BASES], 1):
             yield from self._around(base, seed)
@@ -116,25 +124,32 @@ class Challenge:
         yield from asked
         leaf_of = {_text(stream): leaf for leaf, stream in made}
         moved = [step for step in asked if matters(base, step)]
-        leaves = list(dict.fromkeys(leaf_of[text] for text in map(_text, _streams(moved))))
+        leaves = list(dict.fromkeys(leaf_of[_text(step.stream)] for step in moved))
         more = islice(of_those(base, leaves, seed), THEN_ODD)
         yield from self._ask(self._ends.past(more))
 
     def _elsewhere(self, rule: Reading) -> Iterator[Stream]:
         """What a reading speaks of in small steps of all kinds that the shadow answered: whether a
         value is refused, or taken for another, may depend on who needs it."""
-        # What a check of invariants answers where the authority cannot read the state has no state
-        # to be held against.
-        answered = [
-            one
-            for one in self._pool.steps
-            if _call(one) != CallCode.CHECK_INVARIANTS and not one.has_ended and not one.meets(rule)
-        ]
-        kinds = {(_call(step), _orders(step)): step for step in reversed(smallest(answered))}
-        rows = [self._within(rule, kinds[kind]) for kind in sorted(kinds)]
+        steps = [one for one in self._of_all_kinds() if not one.meets(rule)]
+        rows = [self._within(rule, step) for step in steps]
         most = AT_AN_END if rule.taking in (Taking.CRASH, Taking.HANG) else ELSEWHERE
         turns = chain.from_iterable(zip_longest(*rows))
         return islice((stream for stream in turns if stream is not None), most)
+
+    def _of_all_kinds(self) -> list[Answered]:
+        """The smallest step of each kind that both cores answered, by its call and its records; but
+        for checks of invariants: what these answer where the authority cannot read the state has
+        no state to be held against."""
+        answered = [
+            one
+            for one in self._pool.steps
+            if not one.has_ended
+            and not is_refusal(one.authority)
+            and _call(one) not in (CallCode.CHECK_INVARIANTS, -1)
+        ]
+        kinds = {(_call(step), _orders(step)): step for step in reversed(smallest(answered))}
+        return [kinds[kind] for kind in sorted(kinds)]
 
     @staticmethod
     def _within(rule: Reading, step: Answered) -> Iterator[Stream]:
@@ -153,6 +168,11 @@ class Challenge:
         return self._asking.ask(list(streams))
 
 
+def _rounds(edit: Edit) -> bool:
+    """Whether an edit is another way to round, at one call or at all of them."""
+    return any(helper in place.new for place in edit.places for helper in ROUNDINGS)
+
+
 def _call(step: Answered) -> int:
     call = step.stream.steps[0].call
     return int(call[0]) if isinstance(call, tuple) else -1
@@ -163,10 +183,6 @@ def _orders(step: Answered) -> int:
     state = step.documents["state"]
     names = ("orders", "recovery_orders") if isinstance(state, Mapping) else ()
     return sum(bool(state.get(name)) << place for place, name in enumerate(names))
-
-
-def _streams(steps: Iterable[Answered]) -> Iterator[Stream]:
-    return (step.stream for step in steps)
 
 
 def _text(stream: Stream) -> str:

@@ -116,12 +116,12 @@ class Rivals:
     def _differing(self, streams: Sequence[Stream]) -> list[int]:
         """The places of the streams that the survivors do not all answer alike."""
         core = self._contest.core
-        unjudged = [(at, one) for at, one in enumerate(_unjudged(core, streams)) if one is not None]
-        passages = [one for _, one in unjudged]
+        answered = [(at, one) for at, one in enumerate(unjudged(core, streams)) if one is not None]
+        passages = [one for _, one in answered]
         answers = [_answers(core, edit, passages) for edit in self._contest.alive]
         return [
             at
-            for (at, _), *given in zip(unjudged, *answers, strict=True)
+            for (at, _), *given in zip(answered, *answers, strict=True)
             if any(one != given[0] for one in given[1:])
         ]
 
@@ -145,7 +145,7 @@ def as_the_core_is(core: EditableCore, passages: Sequence[Passage]) -> list[bool
     ]
 
 
-def _unjudged(core: EditableCore, streams: Sequence[Stream]) -> Iterator[Passage | None]:
+def unjudged(core: EditableCore, streams: Sequence[Stream]) -> Iterator[Passage | None]:
     """Streams with the answers of the core as it is for a guide; None where it has none."""
     with in_force(core, None) as target:
         assert target is not None
