@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import traceback
 from enum import IntEnum
 
 from replay.invocation import invoked
@@ -110,6 +109,8 @@ class Terminated(BaseException):
 
 def fault_words(error: BaseException) -> str:
     """A fault of ours on one line: what was raised, and where."""
+    import traceback  # here: every process of a core would pay for it
+
     frames = traceback.extract_tb(error.__traceback__)
     at = f" ({os.path.basename(frames[-1].filename)}:{frames[-1].lineno})" if frames else ""
     return " ".join(f"{type(error).__name__}: {error}{at}".split())

@@ -8,7 +8,6 @@ or that of the program beside this Python.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 
 from replay.safe_text import quoted
@@ -23,6 +22,8 @@ def invocation() -> str:
     here = started if os.path.basename(started) == PROGRAM else beside
     if not os.path.isfile(here):
         return f"{quoted(sys.executable)} -m replay"
+    import shutil  # here: every process of a core would pay for it
+
     found = shutil.which(PROGRAM)
     if found is not None and os.path.samefile(found, here):
         return PROGRAM

@@ -4,8 +4,6 @@ was written down when that was built.
 
 from __future__ import annotations
 
-import importlib.resources
-import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +12,8 @@ UNKNOWN = "unknown"
 
 def revision_of(folder: Path) -> str:
     """The revision that a folder is at, with `-dirty` where files differ; or `unknown`."""
+    import importlib.resources  # here, as below: every process of a core would pay for them
+
     package = Path(str(importlib.resources.files("replay")))
     written = package / "REVISION"
     # An installed package may lie in somebody else's checkout, whose revision is not ours.
@@ -52,6 +52,8 @@ def learn_revision(code: Code, revision: str) -> None:
 
 
 def _of_git(folder: Path) -> str:
+    import subprocess
+
     # Without the lock that git would take to note what it has seen: it is somebody else's checkout.
     arguments = ("status", "--porcelain=v2", "--branch", "--", ".")
     try:

@@ -19,8 +19,8 @@ from replay.errors import TargetError, UsageError
 from replay.executable_path import resolved_executable
 from replay.fuzzing.mix import Mix
 from replay.invocation import invoked
-from replay.targets.executable.supervisor import Limits
-from replay.targets.open import CoreKind, kind_of
+from replay.targets.core_kind import CoreKind, kind_of
+from replay.targets.executable.limits import Limits
 from replay.trust import Code, refuse_foreign
 from replay.user_folders import built_core
 

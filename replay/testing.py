@@ -25,9 +25,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from replay.differential.difference_texts import value_text
-from replay.differential.lockstep import Lockstep, Tally
+from replay.differential.lockstep import Lockstep
 from replay.differential.model import Finding, Verdict
 from replay.differential.signature.signature import root_of
+from replay.differential.tally import Tally
 from replay.differential.uncompared import all_refused_words
 from replay.errors import InputError, ProvesNothing, ReplayError
 from replay.reports.finding_text import core_line, finding_lines, verdict_text

@@ -22,7 +22,7 @@ from rich.cells import cell_len
 from replay.safe_text import clean, json_safe
 
 if TYPE_CHECKING:
-    from replay.differential.lockstep import Tally
+    from replay.differential.tally import Tally
 
 GAP = 2
 """Columns of the terminal between two columns of a table."""

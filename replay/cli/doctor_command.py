@@ -27,7 +27,7 @@ from replay.shipped import Shipped, checkout, shipped
 from replay.streams.corpus import Corpus
 from replay.streams.model import CallCode, Start, Step
 from replay.targets.base import Failure, Work
-from replay.targets.executable.supervisor import Limits
+from replay.targets.executable.limits import Limits
 from replay.targets.open import open_target
 
 LIBRARIES = ("click", "msgpack", "msgspec", "rich", "simpleeval", "backports.zstd", *EXTRAS)

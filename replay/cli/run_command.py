@@ -20,9 +20,9 @@ from replay.safe_text import clean, quoted
 from replay.settings import Settings
 from replay.shipped import Shipped, shipped
 from replay.streams.corpus import Corpus, segments_of
-from replay.streams.inputs import Hooks, RecordedCores, read_files
+from replay.streams.inputs import Hooks, read_files
 from replay.streams.log_files import Wanted, find_files
-from replay.streams.model import Rejected, Segment, Unread
+from replay.streams.model import RecordedCores, Rejected, Segment, Unread
 from replay.streams.opening import path_of
 from replay.streams.parity_cases import ParityCase
 from replay.streams.stream_file import SUFFIX

@@ -8,9 +8,9 @@ the caller with all it takes to see it again.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -22,74 +22,25 @@ from replay.differential.notable import notable_steps
 from replay.differential.routing_table import NO_ROUTING, Routing
 from replay.differential.same_footing import SURE, Unsure, is_sure, restated
 from replay.differential.single_steps import Reasons, SingleSteps
+from replay.differential.tally import Tally
 from replay.differential.trail import Trail, walk
-from replay.differential.uncompared import MAX_REASONS, OTHER_REASONS, is_computed, why_refused
+from replay.differential.uncompared import is_computed, why_refused
 from replay.streams.model import Document, Segment, Start, Step
 from replay.targets.base import (
     REFUSED,
     Failure,
-    FailureKind,
     Outcome,
     Reply,
+    StepResult,
     Target,
     Work,
     is_refusal,
 )
 from replay.targets.compact import Plain, apply_changes, apply_delta, blank
-from replay.targets.cursor import Standing, settings_after
+from replay.targets.cursor import Standing, is_transition, settings_after
 from replay.targets.readers import Readers, readers_of
 
-__all__ = ["ABSENT_OUTCOME", "Lockstep", "Tally", "judge", "run_stream", "same_bytes"]
-
-
-@dataclass(slots=True)
-class Tally:
-    """What was compared so far. Counts of steps, but for `streams`.
-
-    `failures` has every failure; `incidents` those of them at steps whose true answer is known all
-    the same. `uncompared` counts, by reason, the steps among those that both refuse on which
-    nothing was compared (uncompared.py): they are no evidence.
-    """
-
-    streams: int = 0
-    transitions: int = 0
-    verdicts: Counter[Verdict] = field(default_factory=Counter)
-    calls: Counter[int] = field(default_factory=Counter)
-    failures: Counter[FailureKind] = field(default_factory=Counter)
-    incidents: Counter[FailureKind] = field(default_factory=Counter)
-    uncompared: Counter[str] = field(default_factory=Counter)
-    explained: int = 0
-
-    @property
-    def compared(self) -> int:
-        """Steps that prove something: both cores computed an outcome, or they differ."""
-        verdicts = self.verdicts
-        told = verdicts[Verdict.AGREE] + verdicts[Verdict.BOTH_REFUSE] + verdicts[Verdict.DIVERGE]
-        return told - self.uncompared.total()
-
-    @property
-    def breakdowns(self) -> int:
-        """Failures after which a core may have to be started again; a refusal is none."""
-        return self.failures.total() - self.failures[FailureKind.REFUSED]
-
-    def count_uncompared(self, why: str, times: int = 1) -> None:
-        """Counts steps on which nothing was compared; once there are too many reasons, new ones
-        only together."""
-        if why not in self.uncompared and len(self.uncompared) >= MAX_REASONS:
-            why = OTHER_REASONS
-        self.uncompared[why] += times
-
-    def add(self, other: Tally) -> None:
-        """Adds another tally to this one."""
-        self.streams += other.streams
-        self.transitions += other.transitions
-        self.explained += other.explained
-        self.verdicts.update(other.verdicts)
-        self.calls.update(other.calls)
-        self.failures.update(other.failures)
-        self.incidents.update(other.incidents)
-        for why, times in other.uncompared.items():
-            self.count_uncompared(why, times)
+__all__ = ["ABSENT_OUTCOME", "Lockstep", "judge", "run_stream", "same_bytes"]
 
 
 class Settled(NamedTuple):
@@ -190,6 +141,8 @@ class Lockstep:
         self._positions: dict[int, _Position] = {}
         self._asked: deque[Segment] = deque()
         self._pending: deque[_Pending] = deque()
+        self._alone: dict[int, int] = {}
+        """Of each stream, how many transitions in a row the shadow alone has refused last."""
         self._trails: dict[int, Trail] = {}
         """Of each stream whose last segment was judged step by step, where that ended."""
 
@@ -207,6 +160,11 @@ class Lockstep:
         """The streams of which something was handed over and is not yet compared."""
         waiting = (pending.segment for pending in self._pending)
         return frozenset(segment.key for segment in (*self._asked, *waiting))
+
+    def refused_alone(self, key: int) -> int:
+        """How many of a stream's transitions, up to the last one compared, the shadow refused one
+        after the other while the authority took them."""
+        return self._alone.get(key, 0)
 
     def feed(self, segment: Segment) -> list[Finding]:
         """Runs a segment. Segments of one stream come in order; streams may be interleaved."""
@@ -340,6 +298,7 @@ class Lockstep:
         trail = self._trails.pop(pending.segment.key, None)
         different: list[tuple[int, Known]] = []
         uncompared: Mapping[int, Outcome] = {}
+        former = self._alone.pop(pending.segment.key, 0)
         if reply.blob is not None and reply.blob == pending.reply.blob:
             outcomes: Any = pending.reply.results
             refusals = list(map(len, outcomes)).count(REFUSED)
@@ -350,6 +309,9 @@ class Lockstep:
         else:
             judged = self._compare_steps(pending, reply, trail, found)
             different, uncompared = judged.met, judged.uncompared
+            alone = _alone_at_end(steps, pending.reply.results, reply.results, former)
+            if alone and not pending.segment.last:
+                self._alone[pending.segment.key] = alone
         reasons = self._note_uncompared(pending, uncompared)
         if self.on_settled is not None:
             self.on_settled(_settled(pending, codes, different, reasons))
@@ -470,6 +432,25 @@ class Lockstep:
 
 ABSENT_OUTCOME: Outcome = ["error", "was not asked"]
 """Stands for the shadow's outcome where the authority failed."""
+
+
+def _alone_at_end(
+    steps: Sequence[Step], ours: Sequence[StepResult], theirs: Sequence[StepResult], former: int
+) -> int:
+    """How many transitions at the end the shadow refused and the authority did not; with the former
+    ones where that is all of these steps. Calls that need no settings say nothing."""
+    count = 0
+    for step, our, their in zip(reversed(steps), reversed(ours), reversed(theirs), strict=True):
+        if not is_transition(step.call):
+            continue
+        if isinstance(their, Failure) or not is_refusal(their) or _is_refused(our):
+            return count
+        count += 1
+    return count + former
+
+
+def _is_refused(result: StepResult) -> bool:
+    return not isinstance(result, Failure) and is_refusal(result)
 
 
 def _settled(

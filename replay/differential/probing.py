@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from replay.differential.lockstep import Lockstep, Tally, run_stream
+from replay.differential.lockstep import Lockstep, run_stream
 from replay.differential.model import Finding, Signature
 from replay.differential.routing_table import NO_ROUTING, Routing
+from replay.differential.tally import Tally
 from replay.differential.uncompared import settles
 from replay.errors import FailureStorm
 from replay.streams.model import Stream, segments_of

@@ -63,6 +63,12 @@ class EdgeSource:
         ordinary.left -= len(steps)
         return steps
 
+    def go_on_under(self, config: Mapping[str, Any]) -> None:
+        """These are the settings in force, and to come back to (generate.Steered)."""
+        self.config = dict(config)
+        self.ordinary.set_config(config)
+        self._first = (dict(config), self._first[1])
+
     def odd_steps(self, state: StateView, n: int) -> list[Step]:
         """One to n steps that leave the ordinary course."""
         return [self._odd(state) for _ in range(self.choices.integer(1, max(1, n)))]

@@ -6,22 +6,26 @@ anyway (step_source.py); the shadow gets them in segments like those of any othe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from replay.differential.lockstep import Lockstep
 from replay.differential.model import Finding
+from replay.fuzzing.detour import PATIENCE, Detour
 from replay.fuzzing.features import Features
 from replay.fuzzing.foreign_state import ForeignState
 from replay.fuzzing.step_source import CompactState, StepSource
 from replay.streams.model import Segment, Start, Step, Stream
 from replay.targets.base import Failure, Reply, StepResult, Work, is_refusal
+from replay.targets.cursor import is_transition
 from replay.targets.python.module import PythonTarget, python_reply
 
 HANDFUL = 16
 """Steps decided on one look at the state."""
 
 SEGMENT = 256
+
+SETTINGS = frozenset({"config", "order_size_usd", "order_sizes"})
 
 
 class Generated(NamedTuple):
@@ -43,8 +47,19 @@ def run_source(
     while handful := source.steps(run.state, HANDFUL):
         if not run.take(handful):
             break
+        if run.went_round and isinstance(source, Steered):
+            source.go_on_under(run.settings)
     run.end()
     return Generated(Stream(start, tuple(run.steps), origin), run.found, run.features.found)
+
+
+@runtime_checkable
+class Steered(Protocol):
+    """A source that can go on under other settings than those that it has set."""
+
+    def go_on_under(self, config: Mapping[str, Any]) -> None:
+        """These are the settings in force, and to come back to."""
+        ...
 
 
 class _Run:
@@ -59,6 +74,11 @@ class _Run:
         self._results: list[StepResult] = []
         self._notable: list[int] | None = []
         self._failed = False
+        self._detour = Detour(start)
+        self._is_looked_at = True
+        """Whether the shadow's answer to the next handful is waited for."""
+        self.went_round = False
+        """Whether the last handful was followed by a way round what the shadow refuses."""
         self.steps: list[Step] = []
         self.found: list[Finding] = []
         self.features = Features(start)
@@ -79,8 +99,60 @@ class _Run:
         authority = self._authority
         return authority.state_of(self._key) if isinstance(authority, PythonTarget) else None
 
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The settings in force."""
+        return self._detour.config
+
     def take(self, steps: Sequence[Step]) -> bool:
-        """Runs some steps on the authority; false where it failed."""
+        """Runs some steps on the authority, and a way round where the shadow refuses all; false
+        where the authority failed."""
+        self.went_round = False
+        steps = self._detour.sent(steps)
+        looked_at = self._is_looked_at or any(map(self._may_be_refused, steps))
+        if not self._run(steps):
+            return False
+        if looked_at:
+            self._is_looked_at = not self._is_told
+            self._pass_on(last=False, wait=True)
+            return True if self._is_looked_at else self._look()
+        if len(self._segment) >= SEGMENT:
+            self._pass_on(last=False)
+            # What is compared now was sent a while ago; it tells that the next is to be looked at.
+            self._is_looked_at = self._lockstep.refused_alone(self._key) >= PATIENCE
+        return True
+
+    @property
+    def _is_told(self) -> bool:
+        """Whether a transition of this segment was asked under the settings that are in force."""
+        for step in reversed(self._segment):
+            if is_transition(step.call):
+                return True
+            if step.changes is not None:
+                return False
+        return False
+
+    def _may_be_refused(self, step: Step) -> bool:
+        """Whether what a step sets may be what the shadow refuses from then on."""
+        if step.changes is None or self._detour.is_given_up:
+            return False
+        return self._detour.is_taken or not SETTINGS.isdisjoint(step.changes)
+
+    def _look(self) -> bool:
+        """Looks how the shadow answered what it was waited for; false where the authority failed
+        on the way round."""
+        refused = self._lockstep.refused_alone(self._key)
+        detour = self._detour
+        if not refused:
+            detour.answered()
+        elif refused >= PATIENCE and (step := detour.way_round()) is not None:
+            self.went_round = True
+            self._is_looked_at = True
+            return self._run([step])
+        self._is_looked_at = refused > 0 and not detour.is_given_up
+        return True
+
+    def _run(self, steps: Sequence[Step]) -> bool:
         reply = self._ask(None, steps)
         results = reply.results
         if reply.notable is None or self._notable is None:
@@ -98,8 +170,6 @@ class _Run:
             for result in results:
                 if not isinstance(result, Failure) and not is_refusal(result):
                     self._compact.apply(result[0])
-        if len(self._segment) >= SEGMENT:
-            self._pass_on(last=False)
         return True
 
     def end(self) -> None:
@@ -112,11 +182,11 @@ class _Run:
         self._authority.submit(Work(self._key, start, steps, last))
         return self._authority.collect()
 
-    def _pass_on(self, *, last: bool) -> None:
+    def _pass_on(self, *, last: bool, wait: bool = False) -> None:
         segment = Segment(self._key, self._start, self._segment, last, self._origin)
         results: Any = self._results
         reply = Reply(None, results) if self._failed else python_reply(results, self._end_state)
         reply.notable = self._notable
         self.found += self._lockstep.pass_on(segment, reply)
-        self.found += self._lockstep.settle()
+        self.found += self._lockstep.settle(0 if wait else None)
         self._start, self._segment, self._results, self._notable = None, [], [], []

@@ -54,6 +54,10 @@ class LiveSource:
         self._fee = setting(config, "maker_fee_pct") / 100.0
         self.upkeep.set_config(config)
 
+    def go_on_under(self, config: Mapping[str, Any]) -> None:
+        """These are the settings in force (generate.Steered)."""
+        self.set_config(config)
+
     def steps(self, state: StateView | None, n: int) -> list[Step]:
         """The next handful (StepSource)."""
         if self.left <= 0:

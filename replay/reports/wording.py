@@ -18,8 +18,7 @@ from replay.reports.texts import plain
 from replay.runs.coverage import PHASES, Bound, Exercised, call_name_of
 from replay.runs.report import Check, FindingLine, Group, Report
 from replay.runs.slot_phase import UNKNOWN_PHASE
-from replay.streams.inputs import RecordedCores
-from replay.streams.model import Unread
+from replay.streams.model import RecordedCores, Unread
 from replay.targets.base import CoreIdentity
 
 MAX_HANDS = 12

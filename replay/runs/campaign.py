@@ -14,9 +14,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from replay.differential.lockstep import Tally
 from replay.differential.minimising.minimiser import MAX_SECONDS
 from replay.differential.model import Signature
+from replay.differential.tally import Tally
 from replay.errors import ENDING_SIGNALS, FailureStorm, ReplayError
 from replay.fuzzing.campaign_units import Mix, Row
 from replay.runs.campaign_rest import POSITION, CampaignRest
@@ -41,7 +41,7 @@ from replay.runs.work import (
 )
 from replay.streams.corpus import Corpus
 from replay.targets.executable.file_traits import all_known
-from replay.targets.executable.supervisor import Limits
+from replay.targets.executable.limits import Limits
 
 GRACE_SECONDS = 30.0
 """How long after the deadline a worker may still be minimising before it is ended."""

@@ -10,8 +10,9 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from replay.differential.lockstep import Lockstep, Tally
+from replay.differential.lockstep import Lockstep
 from replay.differential.model import Finding, Signature
+from replay.differential.tally import Tally
 from replay.errors import DamagedError, FailureStorm, ReplayError, fault_words
 from replay.explaining.claims.explained_steps import ExplainedSteps
 from replay.fuzzing.campaign_units import Unit

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from replay.differential.lockstep import Tally
+from replay.differential.tally import Tally
 from replay.runs.campaign import Budget, hunt
 from replay.runs.power_share import PowerShare, power_apart
 from replay.runs.replay import replay_all, rerun

@@ -6,7 +6,7 @@ all others, and to make it again.
 
 from __future__ import annotations
 
-import socket
+import os
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -57,4 +57,4 @@ def occasion_of(number: int, settings: Settings) -> Occasion:
         if option not in settings.explicit
     ]
     command = invoked(*map(quoted, sys.argv[1:]), *besides)
-    return Occasion(number, datetime.now(UTC), socket.gethostname(), command)
+    return Occasion(number, datetime.now(UTC), os.uname().nodename, command)

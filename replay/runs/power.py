@@ -31,7 +31,8 @@ from replay.runs.unseen_edits import Unseen
 from replay.streams.corpus import Corpus
 from replay.streams.model import Segment, Stream
 from replay.targets.base import Target
-from replay.targets.open import CoreKind, kind_of, open_target
+from replay.targets.core_kind import CoreKind, kind_of
+from replay.targets.open import open_target
 from replay.targets.python.unheard import unheard
 
 WARMING_UNITS = 40

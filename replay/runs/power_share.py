@@ -16,7 +16,7 @@ from typing import Any
 from replay.errors import ExitCode
 from replay.fuzzing.mix import Mix
 from replay.settings import Settings
-from replay.targets.open import CoreKind, kind_of
+from replay.targets.core_kind import CoreKind, kind_of
 
 LEAST_SECONDS = 10.0
 """A shorter share would be over before the first edit was drawn."""

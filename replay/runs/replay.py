@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from replay.differential.lockstep import Lockstep, Settled, Tally
+from replay.differential.lockstep import Lockstep, Settled
 from replay.differential.model import Finding
 from replay.differential.probing import probe_case
+from replay.differential.tally import Tally
 from replay.differential.uncompared import all_refused_words
 from replay.errors import FailureStorm
 from replay.explaining.claims.explained_steps import ExplainedSteps

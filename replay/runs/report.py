@@ -13,11 +13,11 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from replay.differential.difference_texts import difference_documents
-from replay.differential.lockstep import Tally
 from replay.differential.model import Difference, Verdict
+from replay.differential.tally import Tally
 from replay.errors import ExitCode
 from replay.explaining.claims.claim import Claim
-from replay.explaining.claims.explained_steps import Weighed
+from replay.explaining.claims.weighed import Weighed
 from replay.findings.account import CauseAccount
 from replay.findings.lifecycle import Status
 from replay.findings.severity import Severity, rank
@@ -25,9 +25,8 @@ from replay.findings.store.stored import RunKind
 from replay.runs.commands import Commands
 from replay.runs.coverage import Bound, Exercised
 from replay.runs.occasion import FORM, Occasion
-from replay.streams.inputs import RecordedCores
 from replay.streams.left_out import unread_document, with_lost
-from replay.streams.model import CALL_NAMES, CallCode, Rejected, Unread
+from replay.streams.model import CALL_NAMES, CallCode, RecordedCores, Rejected, Unread
 from replay.targets.base import CoreIdentity
 
 

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from replay.differential.lockstep import Tally
 from replay.differential.minimising.minimiser import Minimised
 from replay.differential.model import Finding, Repeat, Signature
 from replay.differential.routing_table import NO_ROUTING, Routing
+from replay.differential.tally import Tally
 from replay.errors import ReplayError
-from replay.explaining.claims.explained_steps import NO_STATEMENTS, Statements, Weighed
+from replay.explaining.claims.explained_steps import NO_STATEMENTS, Statements
+from replay.explaining.claims.weighed import Weighed
 from replay.fuzzing.campaign_units import Batch, Row
 from replay.fuzzing.plan import Plan
 from replay.runs.coverage import Exercised

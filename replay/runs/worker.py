@@ -44,8 +44,8 @@ from replay.runs.work import (
 from replay.streams.corpus import Corpus
 from replay.streams.model import Stream
 from replay.targets.base import Target
+from replay.targets.core_kind import CoreKind, kind_of
 from replay.targets.executable.file_traits import learn
-from replay.targets.open import CoreKind, kind_of
 from replay.targets.pair import fresh_pair
 from replay.targets.python.guard import ProcessGuard, switch_shadow_off
 from replay.targets.python.module import PythonTarget

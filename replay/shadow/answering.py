@@ -32,6 +32,7 @@ from replay.targets.compact import (
 from replay.targets.executable.answers import parse_object
 from replay.targets.executable.child import Child
 from replay.targets.executable.frames import ChildFault, one_line
+from replay.targets.executable.limits import Limits
 from replay.targets.executable.state_text import (
     invariants_request,
     json_text,
@@ -39,7 +40,7 @@ from replay.targets.executable.state_text import (
     settings_text,
     transition_request,
 )
-from replay.targets.executable.supervisor import Limits, Supervisor, Wire
+from replay.targets.executable.supervisor import Supervisor, Wire
 from replay.targets.python.objects import plain_of
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0

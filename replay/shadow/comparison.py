@@ -24,7 +24,7 @@ from replay.streams.model import CALL_NAMES, CallCode, Segment, call_name
 from replay.targets.base import CoreIdentity, Failure, Reply, Target, Work
 from replay.targets.executable.frames import one_line
 from replay.targets.executable.handshake import open_executable
-from replay.targets.executable.supervisor import Limits
+from replay.targets.executable.limits import Limits
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds for which a failing executable is let be; doubled from one to the other."""

@@ -20,10 +20,11 @@ from replay.errors import UsageError
 from replay.targets.base import CoreIdentity, FailureKind, Outcome, Reply, StepResult, Work
 from replay.targets.executable.answers import parse_object
 from replay.targets.executable.frames import ChildFault, one_line
+from replay.targets.executable.limits import Limits
 from replay.targets.executable.recovery import AskAgain
 from replay.targets.executable.request_texts import Ask, Asker
 from replay.targets.executable.state_text import invariants_request, json_text
-from replay.targets.executable.supervisor import Limits, Supervisor
+from replay.targets.executable.supervisor import Supervisor
 from replay.targets.executable.watched import watched
 from replay.targets.executable.windows import outcome_of
 

@@ -22,7 +22,7 @@ from replay.streams.file_names import log_name
 from replay.streams.journal import JournalReader
 from replay.streams.kept_states import is_state, state_stream, states_in_row
 from replay.streams.lines import MAX_LINE, Line, lines_of, text_pieces
-from replay.streams.model import Lost, Rejected, Segment, Stream, segments_of
+from replay.streams.model import Lost, RecordedCores, Rejected, Segment, Stream, segments_of
 from replay.streams.opening import Damage, Piece, is_readable_once, open_once, path_of, peek
 from replay.streams.parity_cases import ParityCase, is_case, read_case
 from replay.streams.requests import RequestReader
@@ -31,13 +31,6 @@ from replay.streams.strict_json import CutOffError, JsonError, parse
 
 MAX_HASH = 64
 """Hexadecimal digits of a SHA-256."""
-
-
-class RecordedCores(NamedTuple):
-    """The SHA-256 of both cores that ran while a journal was written, "" where it is not told."""
-
-    authority: str
-    shadow: str
 
 
 class ShadowMark(NamedTuple):

@@ -156,6 +156,13 @@ class Lost(Rejected):
     __slots__ = ()
 
 
+class RecordedCores(NamedTuple):
+    """The SHA-256 of both cores that ran while a journal was written, "" where it is not told."""
+
+    authority: str
+    shadow: str
+
+
 class Unread(NamedTuple):
     """Something that was given and is not read. `is_doubtful` where it may be a log of the kind
     that is wanted, so that what was read may not be all; `is_partial` where a part of it was

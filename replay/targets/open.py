@@ -2,45 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-from enum import Enum
 from pathlib import Path
 from typing import Literal, assert_never
 
 from replay.errors import UsageError
 from replay.executable_path import resolved_executable
 from replay.targets.base import Target
-from replay.targets.executable.handshake import DEFAULT_LIMITS, open_executable
-from replay.targets.executable.supervisor import Limits
-
-_DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
-
-
-class CoreKind(Enum):
-    """What can be a core: ours, a bot's module or file, an executable."""
-
-    OURS = "ours"
-    MODULE = "module"
-    EXECUTABLE = "executable"
-
-
-def kind_of(spec: str) -> CoreKind | None:
-    """What the user's name for a core stands for; None where it can be none of them.
-
-    What there is as a file counts as a path, and a dotted name as a module before it is looked
-    for on PATH.
-    """
-    if spec == "python":
-        return CoreKind.OURS
-    if spec.endswith(".py"):
-        return CoreKind.MODULE
-    if spec.startswith("~") or os.sep in spec or Path(spec).is_file():
-        return CoreKind.EXECUTABLE
-    if _DOTTED.fullmatch(spec):
-        return CoreKind.MODULE
-    return CoreKind.EXECUTABLE if shutil.which(spec) is not None else None
+from replay.targets.core_kind import CoreKind, kind_of
+from replay.targets.executable.limits import DEFAULT_LIMITS, Limits
 
 
 def open_target(
@@ -70,6 +39,9 @@ def open_target(
             path = resolved_executable(spec)
             if not Path(path).exists():
                 raise UsageError(f"the {role} core {spec} does not exist", spec=spec, role=role)
+            # Imported here, as the other kind of core below: most commands open none or one kind.
+            from replay.targets.executable.handshake import open_executable
+
             return open_executable(path, timeout=timeout, part1_only=part1_only, limits=limits)
         case None:
             raise UsageError(

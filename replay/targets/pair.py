@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from replay.targets.base import Target
-from replay.targets.executable.supervisor import Limits
+from replay.targets.executable.limits import Limits
 from replay.targets.open import open_target
 
 OpenPair = Callable[[], tuple[Target, Target]]

@@ -20,7 +20,7 @@ from replay.fuzzing.generate import run_source
 from replay.streams.model import Start, Step, Stream, segments_of
 from replay.targets.base import FailureKind
 from replay.targets.executable.handshake import open_executable
-from replay.targets.executable.supervisor import Limits
+from replay.targets.executable.limits import Limits
 
 EXECUTABLES = Path(__file__).parents[1] / "support" / "executables"
 

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replay.differential.judge import judge
-from replay.differential.lockstep import Lockstep, Tally, run_stream
+from replay.differential.lockstep import Lockstep, run_stream
 from replay.differential.model import Signature, Verdict
 from replay.differential.probing import NO_STEPS, probe_case
+from replay.differential.tally import Tally
 from replay.differential.uncompared import (
     MAX_REASONS,
     OTHER_REASONS,

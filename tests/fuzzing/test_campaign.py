@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 import replay.core
-from replay.differential.lockstep import Tally
 from replay.differential.model import Verdict
+from replay.differential.tally import Tally
 from replay.errors import ExitCode, TargetError
 from replay.findings.store.store import Store
 from replay.fuzzing.campaign_units import Mix, Row

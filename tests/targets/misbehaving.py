@@ -15,7 +15,7 @@ from fake_core import BAD_PRICE
 from replay.streams.model import Start, Step
 from replay.targets.base import Failure, Outcome, StepResult, Target, Work, is_refusal
 from replay.targets.executable.handshake import open_executable
-from replay.targets.executable.supervisor import Limits
+from replay.targets.executable.limits import Limits
 from replay.targets.executable.watched import our_watcher
 from replay.targets.python.module import open_python_target
 

@@ -9,8 +9,8 @@ from fake_core import KEPT_OF_A_STEP, MOST_AT_ONCE, MOST_IN_ALL
 from misbehaving import Ran, run_fake, ticks
 
 from replay.targets.base import FailureKind
+from replay.targets.executable.limits import Limits
 from replay.targets.executable.portions import LOOK_EVERY
-from replay.targets.executable.supervisor import Limits
 
 STEPS = 4 * MOST_IN_ALL
 

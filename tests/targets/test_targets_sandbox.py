@@ -17,7 +17,7 @@ from replay.cli.main import run_cli
 from replay.errors import TargetError, UsageError
 from replay.settings import load_settings
 from replay.targets.executable.handshake import open_executable
-from replay.targets.executable.supervisor import Limits
+from replay.targets.executable.limits import Limits
 
 BESIDE = {"its directory": None, "tmp": Path("/tmp")}
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ from replay.explaining.causes.corrected import CorrectedCore, may_agree
 from replay.explaining.causes.statement import Edited, Reading, Statement
 from replay.explaining.causes.takings import ENDS
 from replay.explaining.claims.stated import Stated, in_force
+from replay.explaining.claims.weighed import Weighed
 from replay.explaining.editing.editable import EditableCore
 from replay.streams.model import CYCLES, STATE_FIELDS, call_name
 from replay.targets.base import (
@@ -52,27 +53,6 @@ class Said(NamedTuple):
 
     name: str
     statements: tuple[Stated, ...]
-
-
-@dataclass(slots=True)
-class Weighed:
-    """What steps say of explanations, by name: at how many each was needed, and how many speak
-    against it, with the first of these in words."""
-
-    needed: Counter[str] = field(default_factory=Counter)
-    against: Counter[str] = field(default_factory=Counter)
-    first: dict[str, str] = field(default_factory=dict)
-
-    def add(self, other: Weighed) -> None:
-        """Takes in what other steps said."""
-        self.needed.update(other.needed)
-        self.against.update(other.against)
-        self.first = {**other.first, **self.first}
-
-    def speaks_against(self, name: str, step: Answered) -> None:
-        """Counts a step that speaks against an explanation."""
-        self.against[name] += 1
-        self.first.setdefault(name, f"{call_name(step.stream.steps[0].call)} of {step.origin}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +181,11 @@ class ExplainedSteps:
     ) -> bool:
         if not self._gives([other for other in names if other != name], step, beside):
             return False
-        self.weighed.speaks_against(name, step)
+        self._speaks_against(name, step)
         return True
+
+    def _speaks_against(self, name: str, step: Answered) -> None:
+        self.weighed.speaks_against(name, call_name(step.stream.steps[0].call), step.origin)
 
     def _needed(
         self, names: list[str], step: Answered, beside: Sequence[Statement]
@@ -257,7 +240,7 @@ class ExplainedSteps:
             if self._gives([*right, name], answered):
                 right.append(name)
             else:
-                self.weighed.speaks_against(name, answered)
+                self._speaks_against(name, answered)
 
     # --- Asking ---------------------------------------------------------------------------------
 

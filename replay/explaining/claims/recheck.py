@@ -20,11 +20,12 @@ from itertools import combinations
 from replay.errors import TargetError
 from replay.explaining.causes.statement import Edited, canonical_edit
 from replay.explaining.claims.claim import Claim
-from replay.explaining.claims.explained_steps import ExplainedSteps, Weighed
+from replay.explaining.claims.explained_steps import ExplainedSteps
 from replay.explaining.claims.explanations import Explanations
 from replay.explaining.claims.reproduction import as_authority, misses, together
 from replay.explaining.claims.stated_claims import StatedClaims
 from replay.explaining.claims.trial import Bucket, Key, Trial, by_bucket, listed, times
+from replay.explaining.claims.weighed import Weighed
 from replay.explaining.editing.editable import EditableCore
 from replay.explaining.evidence.passages import Passage
 

@@ -18,11 +18,12 @@ from replay.differential.model import Finding, Signature
 from replay.differential.routing_table import NO_ROUTING, Routing
 from replay.errors import FailureStorm
 from replay.explaining.claims.claim import Claim
-from replay.explaining.claims.explained_steps import Statements, Weighed, source_of
+from replay.explaining.claims.explained_steps import Statements, source_of
 from replay.explaining.claims.explanations import Explanations
 from replay.explaining.claims.occurrences import Occurrence, prepared
 from replay.explaining.claims.recheck import Bucket, Explained, judge
 from replay.explaining.claims.stated_claims import runnable
+from replay.explaining.claims.weighed import Weighed
 from replay.explaining.evidence.kept import cases_of
 from replay.explaining.evidence.passages import Passage, Witness
 from replay.explaining.evidence.supply import corpus_streams, planned_streams

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from replay.differential.single_steps import SingleStep, SingleSteps
 from replay.explaining.causes.statement import Statement
 from replay.explaining.claims.claim import Claim
-from replay.explaining.claims.explained_steps import ExplainedSteps, Said, Weighed
+from replay.explaining.claims.explained_steps import ExplainedSteps, Said
 from replay.explaining.claims.explanations import Explanation, Explanations
 from replay.explaining.claims.trial import Bucket, Key, listed
+from replay.explaining.claims.weighed import Weighed
 from replay.explaining.evidence.passages import Passage, Role
 from replay.targets.cursor import Standing
 

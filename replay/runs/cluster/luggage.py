@@ -20,7 +20,7 @@ from replay.errors import TargetError
 from replay.executable_path import resolved_executable
 from replay.runs.work import Job
 from replay.streams.stream_file import SUFFIX
-from replay.targets.open import CoreKind, kind_of
+from replay.targets.core_kind import CoreKind, kind_of
 from replay.targets.python.module import locate_core
 from replay.targets.python.source_files import source_files
 

@@ -19,11 +19,11 @@ from replay.targets.executable.batch_wire import ENCODING
 from replay.targets.executable.child import Child
 from replay.targets.executable.file_traits import Trait, Traits
 from replay.targets.executable.frames import ChildFault, one_line
+from replay.targets.executable.limits import DEFAULT_LIMITS, Limits
 from replay.targets.executable.single import SingleTarget
-from replay.targets.executable.supervisor import Limits, Supervisor, Wire
+from replay.targets.executable.supervisor import Supervisor, Wire
 
 PART_1_METHODS = ("transition", "check_invariants", "apply_order_regime_at_entry")
-DEFAULT_LIMITS = Limits()
 
 
 def open_executable(

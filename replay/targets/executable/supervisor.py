@@ -13,7 +13,6 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from time import sleep
@@ -22,6 +21,7 @@ from replay.errors import FailureStorm, TargetError
 from replay.targets.base import Failure, FailureKind
 from replay.targets.executable.child import Child, Pump
 from replay.targets.executable.frames import ChildFault, FrameFraming, LineFraming
+from replay.targets.executable.limits import Limits
 from replay.targets.executable.portions import Portions
 from replay.targets.executable.sandbox import in_sandbox
 
@@ -37,27 +37,6 @@ class Wire(Enum):
 
     LINES = "lines"
     FRAMES = "frames"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What an executable may take.
-
-    `timeout` seconds for each answer, from when its request is the oldest unanswered one;
-    `answer_bytes` for one answer; `stderr_bytes` on standard error between two answers;
-    `storm_in_a_row` failures without one usable answer between them and `storm_total` failures in
-    all are a FailureStorm; a process is started anew after `lifetime_steps`, or where it has grown
-    to `lifetime_bytes`. `sandboxed` ones can neither write files nor reach the network.
-    """
-
-    timeout: float = 5.0
-    answer_bytes: int = 64 << 20
-    stderr_bytes: int = 8 << 20
-    storm_in_a_row: int = 8
-    storm_total: int = 200
-    lifetime_steps: int = 1_000_000
-    lifetime_bytes: int = 1 << 30
-    sandboxed: bool = False
 
 
 class Supervisor:

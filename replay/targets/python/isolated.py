@@ -23,8 +23,9 @@ from replay.targets.executable.batch import BatchTarget
 from replay.targets.executable.batch_wire import values_bytes
 from replay.targets.executable.child import Child
 from replay.targets.executable.frames import ChildFault
+from replay.targets.executable.limits import Limits
 from replay.targets.executable.portions import ANY_NUMBER
-from replay.targets.executable.supervisor import Limits, Supervisor, Wire, dying_with_us
+from replay.targets.executable.supervisor import Supervisor, Wire, dying_with_us
 from replay.targets.python.guard import switch_shadow_off
 from replay.targets.python.module import core_revision, locate_core
 from replay.targets.python.served import STARTED_A_PROCESS
