@@ -25,9 +25,10 @@ from replay.differential.lockstep import Lockstep
 from replay.streams.model import Segment
 from replay.targets.base import CoreIdentity, Failure, Target, Work
 from replay.targets.executable.file_traits import Traits
-from replay.targets.executable.limits import Limits, Supervisor
+from replay.targets.executable.limits import Limits
 from replay.targets.executable.request_texts import Asker
 from replay.targets.executable.single import SingleTarget
+from replay.targets.executable.supervisor import Supervisor
 from replay.targets.open import open_target
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -67,7 +67,8 @@ Examples:
     type=Duration(min=0, min_open=True),
     default=SECONDS,
     show_default=True,
-    help="How much processor time to look for them; four times as long passes at most.",
+    help="How much processor time to look for them, ours and the cores'; twenty times as long "
+    "passes at most.",
 )
 @click.option(
     "--generate",

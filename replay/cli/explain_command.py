@@ -48,7 +48,8 @@ Examples:
     type=Duration(min=0, min_open=True),
     default=SECONDS,
     show_default=True,
-    help="How much processor time to look for it; four times as long passes at most.",
+    help="How much processor time to look for it, ours and the cores'; twenty times as long "
+    "passes at most.",
 )
 @corpus_option
 @core_options

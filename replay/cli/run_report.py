@@ -123,6 +123,9 @@ def _say_run(report: Report) -> None:
     if report.unsettled:
         say(f"  unsettled  {', '.join(map(clean, report.unsettled))}: run again, and neither shown "
             "nor gone")  # fmt: skip
+    if report.asked_less:
+        counts = ", ".join(f"{clean(id)} {times}" for id, times in report.asked_less.items())
+        say(f"  asked less {counts} times, for want of processor time: whether steady is not known")
     if report.causes_back:
         say(f"  back       {', '.join(map(clean, report.causes_back))}")
     if report.fixed:

@@ -8,7 +8,6 @@ not.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from replay.differential.compare import equal
@@ -17,6 +16,7 @@ from replay.differential.model import Signature, Verdict
 from replay.differential.routing_table import NO_ROUTING, Routing
 from replay.differential.uncompared import settles
 from replay.errors import FailureStorm
+from replay.processor_time import processor_seconds
 from replay.streams.model import Segment, Stream, segments_of
 from replay.targets.base import Failure, StepResult
 from replay.targets.compact import Plain
@@ -24,12 +24,17 @@ from replay.targets.pair import OpenPair, fresh_pair
 from replay.targets.readers import readers_of, remembered
 
 TIMES = 20
+LEAST = 4
+"""How often a case is asked; and how often whatever that costs."""
+
 SECONDS = 5.0
+"""Of processor time, ours and the cores', after which it is not asked again: a busy machine asks as
+often as an idle one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How a case came out, asked `times` times on fresh cores.
+    """How a case came out, asked `times` times on fresh cores of the `wanted` times.
 
     `shown` is how often its last step gave the finding in question, `agreed` how often the cores
     answered everything alike, and `failed` how often one of them gave no usable answer; what is
@@ -42,6 +47,14 @@ class Asked:
     agreed: int
     failed: int
     unsteady: tuple[str, ...]
+    wanted: int = 0
+
+    @property
+    def cut_short(self) -> str:
+        """What to tell where it was asked less often than was wanted; else empty."""
+        if self.times >= self.wanted:
+            return ""
+        return f"asked {self.times} of {self.wanted} times: its processor time was spent"
 
     @property
     def answered(self) -> int:
@@ -64,12 +77,13 @@ def ask_again(
     routing: Routing = NO_ROUTING,
 ) -> Asked:
     """Runs a case again and again, on a fresh pair of cores each time, for at most `seconds` of
-    wall-clock time, but once at least."""
+    processor time, but LEAST times at least."""
     asked = shown = agreed = failed = 0
     read: dict[str, Plain] = {}
     answers: dict[str, list[StepResult]] = {"authority": [], "shadow": []}
-    began = time.monotonic()
-    while asked < times and (asked == 0 or time.monotonic() - began < seconds):
+    began = processor_seconds()
+    least = min(times, LEAST)
+    while asked < times and (asked < least or processor_seconds() - began < seconds):
         asked += 1
         once = _ask(case, signature, open_pair, routing, read)
         if once is None:
@@ -81,7 +95,7 @@ def ask_again(
             if answer is not None and not any(_same(answer, one) for one in answers[role]):
                 answers[role].append(answer)
     unsteady = tuple(role for role, seen in answers.items() if len(seen) > 1)
-    return Asked(asked, shown, agreed, failed, unsteady)
+    return Asked(asked, shown, agreed, failed, unsteady, times)
 
 
 @dataclass(frozen=True, slots=True)

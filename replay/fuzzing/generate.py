@@ -25,6 +25,10 @@ HANDFUL = 16
 
 SEGMENT = 256
 
+SHORT = 64
+"""Steps of a segment in which settings have come: what they may be refused for is to show soon, but
+to look at once would cost all pairs a tenth of their speed."""
+
 SETTINGS = frozenset({"config", "order_size_usd", "order_sizes"})
 
 
@@ -77,6 +81,8 @@ class _Run:
         self._detour = Detour(start)
         self._is_looked_at = True
         """Whether the shadow's answer to the next handful is waited for."""
+        self._is_set_anew = False
+        """Whether settings have come since it was last looked at."""
         self.went_round = False
         """Whether the last handful was followed by a way round what the shadow refuses."""
         self.steps: list[Step] = []
@@ -109,10 +115,13 @@ class _Run:
         where the authority failed."""
         self.went_round = False
         steps = self._detour.sent(steps)
-        looked_at = self._is_looked_at or any(map(self._may_be_refused, steps))
+        self._is_set_anew |= any(map(self._may_be_refused, steps))
         if not self._run(steps):
             return False
+        soon = self._detour.is_taken or len(self._segment) >= SHORT
+        looked_at = self._is_looked_at or (self._is_set_anew and soon)
         if looked_at:
+            self._is_set_anew = False
             self._is_looked_at = not self._is_told
             self._pass_on(last=False, wait=True)
             return True if self._is_looked_at else self._look()

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import datetime
 import math
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,6 +27,7 @@ from replay.explaining.claims.recheck import Explained
 from replay.findings.kinship import has_authority
 from replay.findings.lifecycle import HistoryEntry, Status, first_status, once_agreed, once_seen
 from replay.findings.store.store import CorePair, Store, StoredFinding
+from replay.processor_time import processor_seconds
 from replay.runs.report import FindingLine, Report
 from replay.streams.model import Stream
 from replay.targets.pair import OpenPair
@@ -36,7 +36,7 @@ REPLAYS = 2
 """How often the exact case has to agree before a finding counts as fixed."""
 
 STEADY_SECONDS = 30.0
-"""How long, in all, a run may ask whether its findings are steady."""
+"""How much processor time, in all, a run may take to ask whether its findings are steady."""
 
 MISSED_BY_CHANCE = 0.01
 """A flaky finding counts as fixed only where so many replays in agreement were this unlikely."""
@@ -143,14 +143,17 @@ class Conclusion:
         times = TIMES
         if self._asking > STEADY_SECONDS:
             if finding.minimised or finding.status is Status.FLAKY:
+                self.report.asked_less[finding.id] = f"0 of {TIMES}"
                 return _known_rate(finding)
             # Its case did not show it on fresh cores; what nobody saw twice is not new.
             times = REPLAYS
-        began = time.monotonic()
+        began = processor_seconds()
         asked = ask_again(
             finding.case, finding.signature, self.open_pair, times=times, routing=self.routing
         )
-        self._asking += time.monotonic() - began
+        self._asking += processor_seconds() - began
+        if asked.times < TIMES:
+            self.report.asked_less[finding.id] = f"{asked.times} of {TIMES}"
         if not asked.answered or (asked.shown == asked.answered and not asked.unsteady):
             return _known_rate(finding)
         rate = f"{asked.shown} of {asked.answered}"

@@ -205,9 +205,10 @@ class Report:
     of explanations that are statements. `commands` makes those that
     ask the same cores again. `account` has the causes, where they were looked for, and `power`
     what `doge-replay power` says, where a night measured it. `hands` are the workers that it ran
-    on, where these were a cluster's. `occasion` is when, where and how the run was made,
-    None where nobody has made it. `can_go_on` says that its campaign was not at its end, and that
-    the store knows where it was.
+    on, where these were a cluster's. `asked_less` says of findings how many of the times they were
+    asked again that is wanted to see whether they are steady. `occasion` is when, where and how the
+    run was made, None where nobody has made it. `can_go_on` says that its campaign was not at its
+    end, and that the store knows where it was.
     """
 
     kind: str
@@ -225,6 +226,7 @@ class Report:
     control: Check = NOT_MADE
     resolved: list[str] = field(default_factory=list)
     unsettled: list[str] = field(default_factory=list)
+    asked_less: dict[str, str] = field(default_factory=dict)
     strict: bool = False
     claims: list[Claim] = field(default_factory=list)
     weighed: Weighed = field(default_factory=Weighed)
@@ -379,6 +381,7 @@ class Report:
             "misses": self.misses,
             "resolved": self.resolved,
             "unsettled": self.unsettled,
+            "asked_less": self.asked_less,
             "regressed": self.regressed,
             "fixed": self.fixed,
             "exercised": self.exercised.document(),

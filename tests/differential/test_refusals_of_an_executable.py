@@ -106,7 +106,7 @@ def test_what_a_refusal_is_called_does_not_hang_on_the_event_or_on_foreign_value
     tmp_path: Path,
 ) -> None:
     lockstep, found = hunted(executable(tmp_path, "value"), Mix.HOSTILE)
-    assert lockstep.tally.failures[FailureKind.REFUSED] > 20
+    assert lockstep.tally.failures[FailureKind.REFUSED] >= 5, "they are stepped round, not left out"
     rows = refusals(found)
     assert {row.signature.event for row in rows} == {"any event"}
     assert 1 <= len(rows) <= 4

@@ -51,8 +51,11 @@ class Recording:
         self.segments.append((segment, reply))
         return []
 
-    def settle(self) -> list[Finding]:
+    def settle(self, limit: int | None = None) -> list[Finding]:
         return []
+
+    def refused_alone(self, key: int) -> int:
+        return 0
 
     def add(self, stream: Stream, key: int) -> None:
         """Runs a stream that is there already."""

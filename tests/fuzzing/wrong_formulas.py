@@ -220,8 +220,11 @@ class _Recording:
         self.segments.append((segment, reply))
         return ()
 
-    def settle(self) -> Sequence[Any]:
+    def settle(self, limit: int | None = None) -> Sequence[Any]:
         return ()
+
+    def refused_alone(self, key: int) -> int:
+        return 0
 
 
 def wrong_core(wrong: Wrong) -> PythonTarget:

@@ -90,6 +90,10 @@ class Found:
         return tuple(dict.fromkeys(step.finding for step in self.explains if step.finding))
 
 
+SEARCHED = 0.85
+"""The share of the budget that is left once the evidence is gathered, whatever that cost."""
+
+
 @dataclass
 class Account:
     """What the search came to. `kept` and `kept_right` count the occurrences that were kept,
@@ -126,7 +130,7 @@ class Inquiry:
     """How many steps to generate that nobody has seen, once nothing else is left."""
     steps: int | None = None
     """How many steps the corrected core may answer in all: then what is found does not depend on
-    the machine, as long as four times `seconds` suffice."""
+    the machine, as long as twenty times `seconds` suffice."""
     is_model: bool = False
     """Whether the core only stands for the authority: what it answers otherwise is set aside."""
     edits_of: Callable[[EditableCore], Sequence[Edit]] = field(
@@ -159,6 +163,8 @@ class Inquiry:
         account = Account()
         try:
             self._begin()
+            # However long that took: causes are looked for as long as was meant.
+            self._clock.keep(SEARCHED)
             self._search()
             # What was found last, too: what nothing could have refuted is not verified.
             while self._challenge.meet_next(LATEST) or self._refuted(LATEST):
@@ -386,6 +392,8 @@ class Inquiry:
                 "the authority is an executable: our own Python core stands for its source; "
                 f"{self._strange:,} steps that it answers otherwise are set aside"
             )
+        if self.steps is None and self._clock.beyond(0.95):
+            account.notes.append(f"time was up ({self._clock.ran_out}): there may be more to find")
         if self._asking.storm:
             account.notes.append(f"asking was given up: {self._asking.storm}")
         return account

@@ -48,6 +48,8 @@ class Kept:
     failed: int = 0
     flaky: Asked | None = None
     asked: bool = True
+    cut_short: str = ""
+    """What to tell where a case was asked again less often than it should be."""
 
 
 NOTHING_KEPT = Kept(asked=False)
@@ -91,8 +93,11 @@ def ask_kept(
     passages.sort(key=lambda one: len(repr(one.stream.start)))
     if cases and failed == len(cases):
         return Kept(failed=failed)
-    flaky = _unsteady(cases, witness, open_pair, seconds, routing)
-    return Kept(tuple(passages), gone, elsewhere, failed, flaky)
+    asked: list[Asked] = []
+    flaky = _unsteady(cases, witness, open_pair, seconds, routing, asked)
+    short = [one for one in asked if one.cut_short]
+    told = f"{len(short)} of {len(asked)} kept cases: {short[0].cut_short}" if short else ""
+    return Kept(tuple(passages), gone, elsewhere, failed, flaky, cut_short=told)
 
 
 def _unsteady(
@@ -101,8 +106,10 @@ def _unsteady(
     open_pair: Callable[[], tuple[Target, Target]],
     seconds: float,
     routing: Routing,
+    all_asked: list[Asked],
 ) -> Asked | None:
-    """How the first case came out that does not come out alike, None where all do."""
+    """How the first case came out that does not come out alike, None where all do. Adds to all that
+    were asked how they came out."""
 
     def ask(case: Stream, times: int, seconds: float) -> Asked:
         return ask_again(
@@ -112,6 +119,7 @@ def _unsteady(
     shown = 0
     for case in cases:
         asked = ask(case, TIMES, seconds / len(cases))
+        all_asked.append(asked)
         shown += asked.shown
         if varies(asked):
             return ask(case, TIMES_UNSTEADY, seconds)

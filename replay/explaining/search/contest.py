@@ -23,34 +23,62 @@ from replay.explaining.evidence.passages import (
     first_misfit,
     replies,
 )
+from replay.processor_time import processor_seconds
 from replay.targets.base import StepResult, Target
 
-PATIENCE = 4.0
+PATIENCE = 20.0
 """How many times the budget may pass by the clock on the wall."""
+
+_LOOKS = 0.05
+"""Seconds of this process's own between two looks at what its children have used."""
 
 
 @dataclass(slots=True)
 class Clock:
-    """The budget: seconds of processor time of this process, from when it was made.
+    """The budget: seconds of processor time of this process and its children, from when it was
+    made.
 
     What a machine with other things to do makes it wait does not count, so the same is found there.
-    A shadow that takes for ever is waited for, too, so of the clock on the wall at most PATIENCE
-    times as much may pass.
+    A shadow that sleeps is waited for, too, so of the clock on the wall at most PATIENCE times as
+    much may pass.
     """
 
     seconds: float
-    _worked: float = field(default_factory=time.process_time)
+    _before: float = field(default_factory=processor_seconds)
     _began: float = field(default_factory=time.monotonic)
+    _looked: float = field(default_factory=time.process_time)
+    _used: float = 0.0
+    _given: float = 0.0
 
     @property
     def spent(self) -> float:
         """Seconds of the budget that are spent."""
-        worked, passed = time.process_time() - self._worked, time.monotonic() - self._began
-        return max(worked, passed / PATIENCE)
+        return max(self._worked(), self._waited)
 
     def beyond(self, share: float) -> bool:
         """Whether so much of the budget is spent; 1.0 is all of it."""
-        return self.spent >= share * self.seconds
+        return self.spent - self._given >= share * self.seconds
+
+    def keep(self, share: float) -> None:
+        """So much of the budget is there from now on, whatever was spent before."""
+        self._given = max(self._given, self.spent - (1.0 - share) * self.seconds)
+
+    @property
+    def ran_out(self) -> str:
+        """What is spent, in words."""
+        if self._waited > self._worked():
+            return f"{PATIENCE:g} times --seconds had passed on the clock"
+        return "--seconds of processor time were spent"
+
+    @property
+    def _waited(self) -> float:
+        return (time.monotonic() - self._began) / PATIENCE
+
+    def _worked(self) -> float:
+        own = time.process_time()
+        if own - self._looked >= _LOOKS or not self._used:
+            self._looked, self._used = own, processor_seconds() - self._before
+        return self._used + own - self._looked
 
 
 @dataclass(slots=True)
@@ -63,8 +91,7 @@ class StepClock(Clock):
 
     def beyond(self, share: float) -> bool:
         """Whether so much of the budget is spent; 1.0 is all of it."""
-        passed = time.monotonic() - self._began
-        return self.answered() >= share * self.steps or passed >= PATIENCE * self.seconds
+        return self.answered() >= share * self.steps or self._waited >= self.seconds
 
 
 @contextmanager

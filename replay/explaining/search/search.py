@@ -145,6 +145,10 @@ class _Inquiry:
     def run(self) -> Diagnosis:
         """From the kept cases to what came of them."""
         kept = self._kept()
+        # However long that took: edits are tried for as long as was meant.
+        self._clock.keep(1.0 - STEADY)
+        if kept.cut_short:
+            self.notes.append(kept.cut_short)
         aside = {"gone": kept.gone, "in another bucket": kept.elsewhere, "failed": kept.failed}
         known = Diagnosis(self._subject.id, Result.GONE, kept=len(kept.passages), aside=aside)
         if kept.flaky is not None:
@@ -229,7 +233,7 @@ class _Inquiry:
         return self._nothing(contest, [*quick, *filter(core.is_quick, others)], passages, known)
 
     def _out_of_time(self, what: str) -> None:
-        self.notes.append(f"time was up when {what}")
+        self.notes.append(f"time was up ({self._clock.ran_out}) when {what}")
 
     def _counted(self, edits: Sequence[Edit]) -> Iterator[Edit]:
         for place, edit in enumerate(edits):
