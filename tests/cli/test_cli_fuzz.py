@@ -101,7 +101,7 @@ def test_a_signal_ends_it_in_order(
     own = tmp_path / "core-exe-of-this-test"
     shutil.copy(core_exe, own)
     process = start(tmp_path, "fuzz", "--seconds", 60, "--jobs", 2, "--shadow", own, "--json")
-    wait_for_work(f"{own} --server", 0.3)
+    wait_for_work(f"{own} --server", 1.0)  # past the canary, and some units
     ran = ended(process, number, group=group)
     assert ran.code == code
     assert ran.json["exit"] == code
