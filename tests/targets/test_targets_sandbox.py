@@ -29,16 +29,18 @@ needs_bubblewrap = pytest.mark.skipif(
 
 
 def trying(folder: Path, core: str, attempt: str) -> Path:
-    """An executable that tries something, and then is a core."""
+    """An executable that tries something, and then is a core. All that it needs lies beside it or
+    outside /tmp, also where this checkout is in there."""
     path = folder / "tries"
+    core = shutil.copy(core, folder / "core")
     path.write_text(
-        f"#!{sys.executable}\n"
+        f"#!{os.path.realpath(sys.executable)}\n"
         "import os, socket, sys\n"
         "try:\n"
         f"    {attempt}\n"
         "except OSError as error:\n"
         "    print('prevented', file=sys.stderr)\n"
-        f"os.execv({core!r}, [{core!r}, *sys.argv[1:]])\n"
+        f"os.execv({str(core)!r}, [{str(core)!r}, *sys.argv[1:]])\n"
     )
     path.chmod(0o755)
     return path
