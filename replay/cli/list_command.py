@@ -12,7 +12,7 @@ from replay.cli.common import core_options, reading
 from replay.cli.console import say, say_json, say_table
 from replay.errors import UsageError
 from replay.findings.account import CauseAccount
-from replay.findings.lifecycle import Status
+from replay.findings.lifecycle import FORMER_WORD, Status
 from replay.findings.selection import EVENTS, is_of, worst_first
 from replay.findings.severity import Severity
 from replay.findings.store.store import StoredFinding
@@ -43,6 +43,15 @@ MAX_VALUE = 100_000
 """Characters of a value for a script."""
 
 
+class _StatusChoice(click.Choice[str]):
+    """The statuses; what one of them was called before is still taken."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return super().convert(
+            Status.CORE_FAILURE.value if value == FORMER_WORD else value, param, ctx
+        )
+
+
 @click.command(
     "list",
     epilog="""\b
@@ -55,7 +64,7 @@ Examples:
 @click.option(
     "--status",
     "statuses",
-    type=click.Choice([status.value for status in Status]),
+    type=_StatusChoice([status.value for status in Status]),
     multiple=True,
     help="Only those with this status; may be given several times.",
 )

@@ -32,7 +32,7 @@ def trying(folder: Path, core: str, attempt: str) -> Path:
     """An executable that tries something, and then is a core. All that it needs lies beside it or
     outside /tmp, also where this checkout is in there."""
     path = folder / "tries"
-    core = shutil.copy(core, folder / "core")
+    core = shutil.copy(core, str(folder / "core"))
     path.write_text(
         f"#!{os.path.realpath(sys.executable)}\n"
         "import os, socket, sys\n"
@@ -40,7 +40,7 @@ def trying(folder: Path, core: str, attempt: str) -> Path:
         f"    {attempt}\n"
         "except OSError as error:\n"
         "    print('prevented', file=sys.stderr)\n"
-        f"os.execv({str(core)!r}, [{str(core)!r}, *sys.argv[1:]])\n"
+        f"os.execv({core!r}, [{core!r}, *sys.argv[1:]])\n"
     )
     path.chmod(0o755)
     return path

@@ -306,7 +306,7 @@ def test_the_list_is_filtered_and_paged(browser: Browser, serve: Serve, tmp_path
         ("owner=%22%22", 119),
         ("severity=texts", 1),
         ("severity=texts&severity=orders", 120),
-        ("status=tool+failure", 12),
+        ("status=core+failure", 12),
         ("event=FillEvent", 120),
         ("event=FillEvent&status=new&q=rule+3", 10),
         ("hot=1", 120),

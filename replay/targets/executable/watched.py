@@ -49,7 +49,9 @@ class Watcher:
         """Of the watching process; 0 where there is none."""
         self._name = uuid.uuid4().hex
         self._started = 0
-        self._socket: socket.socket | None = None
+        self._end: int | None = None
+        """A bare file descriptor: it is open as long as this process lives, and a socket that
+        nobody closes would be warned of."""
         if sys.executable and Path("/proc/self/environ").exists():
             with contextlib.suppress(OSError):
                 self._start()
@@ -66,9 +68,21 @@ class Watcher:
 
     def tell(self, line: str) -> None:
         """Tells it, without ever waiting for it or failing: nothing that is compared needs it."""
-        if self._socket is not None:
-            with contextlib.suppress(OSError):
-                self._socket.send(line.encode(), socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT)
+        if self._end is None:
+            return
+        with contextlib.suppress(OSError):
+            end = socket.socket(fileno=self._end)
+            try:
+                end.send(line.encode(), socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT)
+            finally:
+                end.detach()
+
+    def leave(self) -> None:
+        """Lets go of one that watches for the process that this one was forked from, so that it
+        sees that one end."""
+        if self._end is not None:
+            os.close(self._end)
+            self._end = None
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
@@ -85,7 +99,7 @@ class Watcher:
                 # Whoever ends our session or our group is not to end it, too.
                 setsid=True,
             )
-        self._socket = ours
+        self._end = ours.detach()
 
 
 _watcher: Watcher | None = None
@@ -94,7 +108,10 @@ _watcher: Watcher | None = None
 def our_watcher() -> Watcher:
     """The watcher of this process, started where it has none yet."""
     global _watcher
-    if _watcher is None or not _watcher.is_ours:
+    if _watcher is not None and not _watcher.is_ours:
+        _watcher.leave()
+        _watcher = None
+    if _watcher is None:
         _watcher = Watcher()
     return _watcher
 
