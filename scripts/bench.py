@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from flood import measure_floods
+from lockstep_rate import rate_of
 from users_bench import measure_users
 
 from replay import core
 from replay.core.reducer import Sizes
-from replay.differential.lockstep import Lockstep
 from replay.findings.store.store import RunKind, Store
 from replay.fuzzing.campaign_units import Mix, Row
 from replay.garbage import collect_rarely
@@ -120,15 +120,7 @@ def event_of(call: Call) -> core.Event:
 
 def both(segments: list[Segment], shadow: Target) -> float:
     """Transitions for each second of both cores and the comparison, in one worker."""
-    authority = open_python_target("python")
-    lockstep = Lockstep(authority, shadow)
-    began = time.perf_counter()
-    found = [finding for segment in segments for finding in lockstep.feed(segment)]
-    found += lockstep.finish()
-    seconds = time.perf_counter() - began
-    if found:
-        sys.exit(f"bench: the cores differ ({found[0].id}), which makes the figures worthless")
-    return lockstep.tally.transitions / seconds
+    return rate_of(open_python_target("python"), shadow, segments)
 
 
 def one_by_one(segments: list[Segment], exe: str, every: int) -> float:

@@ -21,7 +21,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from replay.differential.lockstep import Lockstep
+from lockstep_rate import rate_of
+
 from replay.streams.model import Segment
 from replay.targets.base import CoreIdentity, Failure, Target, Work
 from replay.targets.executable.file_traits import Traits
@@ -130,14 +131,7 @@ def compared(segments: list[Segment], exe: str, processes: int) -> float:
         closing(open_authority()) as authority,
         closing(SingleTarget(identity, supervisor, traits=traits, lanes=processes)) as shadow,
     ):
-        lockstep = Lockstep(authority, shadow)
-        began = time.perf_counter()
-        found = [finding for segment in segments for finding in lockstep.feed(segment)]
-        found += lockstep.finish()
-        seconds = time.perf_counter() - began
-    if found:
-        sys.exit(f"bench: the cores differ ({found[0].id}), which makes the figures worthless")
-    return lockstep.tally.transitions / seconds
+        return rate_of(authority, shadow, segments)
 
 
 def answered(segments: list[Segment]) -> float:
