@@ -203,6 +203,8 @@ class Listing:
         self._core = core
         self._rules = Rules.of(core)
         self._commands = commands
+        # Now: whoever prints them may have closed the database that they come from.
+        self._lines = tuple(self._in_words())
 
     @property
     def exit_code(self) -> ExitCode:
@@ -215,6 +217,9 @@ class Listing:
 
     def lines(self) -> Iterator[str]:
         """As a person reads it, the worst first."""
+        return iter(self._lines)
+
+    def _in_words(self) -> Iterator[str]:
         account = self._account
         for cause in self._ordered():
             yield from self._cause(cause)

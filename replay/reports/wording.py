@@ -37,7 +37,7 @@ REMARKS: Mapping[Group, str] = {
     Group.REGRESSED: "Fixed before, and here again.",
     Group.NEW: "Seen for the first time.",
     Group.KNOWN: "Seen before, and neither fixed nor explained.",
-    Group.FLAKY: "A core answers differently each time: no cause is looked for.",
+    Group.FLAKY: "Asked again, the cores did not show it each time: no cause is looked for.",
     Group.FAILURE: "A core gave no usable answer: no divergence, since nothing was compared.",
     Group.EXPLAINED: "Run, compared and counted, but they do not turn a run red.",
 }

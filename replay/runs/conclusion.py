@@ -21,7 +21,7 @@ from typing import Any
 
 from replay.differential.probing import probe_afresh
 from replay.differential.routing_table import Routing
-from replay.differential.steadiness import TIMES, Asked, ask_again
+from replay.differential.steadiness import SECONDS, TIMES, Asked, ask_again
 from replay.explaining.claims.outdated import why_set_aside
 from replay.explaining.claims.recheck import Explained
 from replay.findings.kinship import has_authority
@@ -36,7 +36,12 @@ REPLAYS = 2
 """How often the exact case has to agree before a finding counts as fixed."""
 
 STEADY_SECONDS = 30.0
-"""How much processor time, in all, a run may take to ask whether its findings are steady."""
+"""How much processor time, in all, a run may take to ask whether its findings are steady. Each has
+an equal part of what is left, so that none goes unasked because of those before it."""
+
+AT_MOST = 4
+"""How many times that, where cores take so long to start that even a few answers of each finding
+take more: then the rest is not asked."""
 
 MISSED_BY_CHANCE = 0.01
 """A flaky finding counts as fixed only where so many replays in agreement were this unlikely."""
@@ -62,10 +67,15 @@ class Conclusion:
     routing: Routing
     who: str
     _asking: float = 0.0
+    _share: float = 0.0
 
     def ask(self) -> None:
         """Finds out which of the findings that the run saw are flaky."""
-        self.report.findings = [self._asked(line) for line in self.report.findings]
+        lines = self.report.findings
+        for place, line in enumerate(lines):
+            to_ask = sum(not one.failure for one in lines[place:])
+            self._share = max(0.0, STEADY_SECONDS - self._asking) / max(to_ask, 1)
+            lines[place] = self._asked(line)
 
     def conclude(
         self, explained: Mapping[str, Explained], signed: Mapping[str, datetime.date]
@@ -141,7 +151,7 @@ class Conclusion:
         if self._stopped or asked_before:
             return _known_rate(finding)
         times = TIMES
-        if self._asking > STEADY_SECONDS:
+        if self._asking > AT_MOST * STEADY_SECONDS:
             if finding.minimised or finding.status is Status.FLAKY:
                 self.report.asked_less[finding.id] = f"0 of {TIMES}"
                 return _known_rate(finding)
@@ -149,7 +159,12 @@ class Conclusion:
             times = REPLAYS
         began = processor_seconds()
         asked = ask_again(
-            finding.case, finding.signature, self.open_pair, times=times, routing=self.routing
+            finding.case,
+            finding.signature,
+            self.open_pair,
+            times=times,
+            seconds=min(SECONDS, self._share),
+            routing=self.routing,
         )
         self._asking += processor_seconds() - began
         if asked.times < TIMES:

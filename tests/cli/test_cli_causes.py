@@ -112,9 +112,13 @@ def test_a_cause_is_triaged_fixed_and_comes_back(accounted: Path, tmp_path: Path
 def test_a_night_with_causes_has_them_in_every_report(found: Path, tmp_path: Path) -> None:
     shutil.copytree(found, tmp_path / "f")
     ran = _causes(tmp_path / "f", "nightly", "--minutes", 30, "--max-transitions", 300, "--profile",
-                  "live", "--jobs", 1, "--report-dir", "reports", "--json")  # fmt: skip
-    causes = ran.json["account"]["causes"]
+                  "live", "--jobs", 1, "--report-dir", "reports")  # fmt: skip
+    report = json.loads((tmp_path / "f" / "reports" / "report.json").read_text("utf-8"))
+    causes = report["account"]["causes"]
     assert causes
+    assert ran.code == report["exit"] == 1, ran.err
+    assert any(line.startswith("  case       ") for line in ran.out.splitlines())
+    assert all(f"\n{cause['id']}  {cause['kind']}: " in ran.out for cause in causes)
     assert doge(tmp_path / "f", "list", "--json").json[0]["causes"] == [causes[0]["id"]]
     for name in ("report.md", "report.html", "report.json", "junit.xml"):
         text = (tmp_path / "f" / "reports" / name).read_text("utf-8")
