@@ -16,6 +16,7 @@ from replay.reports.wording import (
     REMARKS,
     TITLES,
     aside_words,
+    asked_less_words,
     canary_words,
     claim_words,
     control_words,
@@ -124,8 +125,7 @@ def _say_run(report: Report) -> None:
         say(f"  unsettled  {', '.join(map(clean, report.unsettled))}: run again, and neither shown "
             "nor gone")  # fmt: skip
     if report.asked_less:
-        counts = ", ".join(f"{clean(id)} {times}" for id, times in report.asked_less.items())
-        say(f"  asked less {counts} times, for want of processor time: whether steady is not known")
+        say(f"  asked less {asked_less_words(report.asked_less)}")
     if report.causes_back:
         say(f"  back       {', '.join(map(clean, report.causes_back))}")
     if report.fixed:

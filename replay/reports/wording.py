@@ -380,3 +380,19 @@ def bound_words(bound: Bound, event: str) -> str:
         f"{percent(bound.per_step)} do, or in at most {percent(bound.per_draw)} of all draws "
         f"({bound.differed_draws:,} of {bound.draws:,} did)"
     )
+
+
+def asked_less_words(asked: Mapping[str, str]) -> str:
+    """Of which findings it was asked less often than usual whether they are steady: how often, and
+    which were not asked at all."""
+    unasked = [one for one, times in asked.items() if times.startswith("0 ")]
+    counts = sorted({times for times in asked.values() if not times.startswith("0 ")},
+                    key=lambda times: int(times.split()[0]))  # fmt: skip
+    said = []
+    if counts:
+        least, most = counts[0], counts[-1]
+        often = most if least == most else f"{least.split()[0]} to {most}"
+        said.append(f"{counted(len(asked) - len(unasked), 'finding')} {often} times")
+    if unasked:
+        said.append(f"not at all whether steady: {', '.join(unasked)}")
+    return f"{'; '.join(said)} (for want of processor time)"

@@ -52,6 +52,17 @@ def test_commands_to_copy_are_on_lines_of_their_own(said: Any) -> None:
     assert all(text.count(f"doge-replay {one}") == 1 for one in ("repro", "explain", "causes"))
 
 
+def test_what_was_asked_less_often_than_usual_is_counted_and_what_was_not_asked_is_named(
+    said: Any,
+) -> None:
+    report = full_report()
+    report.asked_less = {"d-1": "6 of 20", "d-2": "4 of 20", "d-3": "0 of 20"}
+    assert (
+        "  asked less 2 findings 4 to 6 of 20 times; not at all whether steady: d-3 "
+        "(for want of processor time)\n"
+    ) in said(report)
+
+
 def test_strict_is_told(said: Any) -> None:
     text = said(full_report(strict=True))
     assert "(strict: nothing counts as explained)" in text
