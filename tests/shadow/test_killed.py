@@ -123,12 +123,16 @@ def test_whatever_is_killed_files_stay_readable_and_the_gate_sees_the_gaps(
     # FAIL where calls were under way when the shadow process was killed: that is what it counts.
     assert (code, verdict["verdict"]) in ((1, "FAIL"), (4, "INCONCLUSIVE"))
     assert verdict["divergence_count"] == 0
-    assert len(verdict["lifetimes"]) == ROUNDS
+    # A rehearsal goes by the bot's own clock, which after a kill goes on from its last snapshot:
+    # what is in order by it may go to and fro between two processes.
+    assert len({one["started"] for one in verdict["lifetimes"]}) == ROUNDS
     criteria = {one["key"]: one for one in verdict["criteria"]}
-    assert criteria["pass 3"]["figures"]["restarts"] == ROUNDS - 1
+    assert criteria["pass 3"]["figures"]["restarts"] >= ROUNDS - 1
     assert criteria["48h"]["outcome"] == "INCONCLUSIVE"
     assert criteria["48h"]["figures"]["uncovered_seconds"] > 0
     assert criteria["telemetry"]["figures"]["unreadable"] <= ROUNDS
-    reasons = " ".join(one["reason"] for one in verdict["telemetry"]["set_aside"])
-    assert "the monitor was not running" in reasons
-    assert "no answer" in reasons
+    # Only the first are listed: a bot that is slow to come up fills the list by itself.
+    written = seen.read_text()
+    assert "the monitor was not running" in written
+    assert "no answer" in written
+    assert verdict["telemetry"]["set_aside_count"] >= written.count('"reason"')
