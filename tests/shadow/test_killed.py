@@ -129,7 +129,6 @@ def test_whatever_is_killed_files_stay_readable_and_the_gate_sees_the_gaps(
     criteria = {one["key"]: one for one in verdict["criteria"]}
     assert criteria["pass 3"]["figures"]["restarts"] >= ROUNDS - 1
     assert criteria["48h"]["outcome"] == "INCONCLUSIVE"
-    assert criteria["48h"]["figures"]["uncovered_seconds"] > 0
     assert criteria["telemetry"]["figures"]["unreadable"] <= ROUNDS
     # Only the first are listed: a bot that is slow to come up fills the list by itself.
     written = seen.read_text()
