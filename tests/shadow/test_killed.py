@@ -9,6 +9,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.timeout(1200)
 
 ROUNDS = 5
 SPEED = 600
+EVERY = 0.1
 
 
 def samples(file: Path) -> int:
@@ -71,7 +73,17 @@ def test_whatever_is_killed_files_stay_readable_and_the_gate_sees_the_gaps(
     def start_monitor() -> subprocess.Popen[bytes]:
         address = f"http://127.0.0.1:{port}/api/status"
         return subprocess.Popen(
-            [sys.executable, "-m", "replay", "monitor", address, "--every", "0.1", "--out", seen],
+            [
+                sys.executable,
+                "-m",
+                "replay",
+                "monitor",
+                address,
+                "--every",
+                str(EVERY),
+                "--out",
+                seen,
+            ],
             cwd=tmp_path,
             env=clean_environment(),
             stdout=monitor_log,
@@ -97,6 +109,7 @@ def test_whatever_is_killed_files_stay_readable_and_the_gate_sees_the_gaps(
             else:
                 monitor.kill()
                 monitor.wait(timeout=60)
+                time.sleep(5 * EVERY)  # it starts in less than two samples' time
                 monitor = start_monitor()
             threshold = samples(seen) + chance.randint(1, 12)
             wait_for(partial(has_more, seen, threshold - 1), "more samples")
