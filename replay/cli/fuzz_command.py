@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
 import click
 
@@ -15,13 +14,14 @@ from replay.cli.common import (
     core_options,
     corpus_option,
     explanations_option,
+    reading,
     strict_option,
 )
 from replay.cli.console import mention, progress
 from replay.cli.extras import need
 from replay.cli.run_report import announce, finish
 from replay.errors import UsageError
-from replay.findings.store.store import RunKind, Store
+from replay.findings.store.store import RunKind
 from replay.fuzzing.campaign_units import Mix
 from replay.runs.campaign import Budget, OpenCrew, hunt
 from replay.runs.campaign_rest import RESUMES, CampaignRest
@@ -92,7 +92,7 @@ def fuzz(
         if any(one is not None for one in (seed, profile, unit, max_transitions)):
             raise UsageError("--resume takes --seed, --profile, --unit and --max-transitions from "
                              "the run that it goes on with")  # fmt: skip
-        resumed = _rest_of(settings.db, resume)
+        resumed = _rest_of(settings, resume)
         mix, seed, max_transitions = resumed.mix, resumed.seed, resumed.transitions
     if seconds is None and max_transitions is None and unit is None:
         seconds = DEFAULT_SECONDS
@@ -110,14 +110,12 @@ def fuzz(
     return finish(under_way.report, as_json)
 
 
-def _rest_of(database: Path, number: int) -> CampaignRest:
-    if not database.exists():
-        raise UsageError(f"there is no database {database}, so no run to go on with")
-    with Store.open(database, readonly=True) as store:
-        resumed = CampaignRest.of(number, store.runs())
-    left = "" if resumed.transitions is None else f" of {resumed.transitions:,}"
-    mention(f"goes on with run {number}, after {resumed.begin.planned:,}{left} planned transitions")
-    return resumed
+def _rest_of(settings: Settings, number: int) -> CampaignRest:
+    with reading(settings) as store:
+        rest = CampaignRest.of(store.run(number), store.runs())
+    left = "" if rest.transitions is None else f" of {rest.transitions:,}"
+    mention(f"goes on with run {number}, after {rest.begin.planned:,}{left} planned transitions")
+    return rest
 
 
 def new_seed() -> int:

@@ -37,17 +37,14 @@ class CampaignRest:
     hashes: tuple[str, str]
 
     @classmethod
-    def of(cls, number: int, runs: Sequence[StoredRun]) -> CampaignRest:
-        """What is left of one of the stored runs. Raises UsageError where it is none of `fuzz`,
+    def of(cls, run: StoredRun, runs: Sequence[StoredRun]) -> CampaignRest:
+        """What is left of one of the stored `runs`. Raises UsageError where it is none of `fuzz`,
         where its place is not known, and where nothing is left or another has gone on with it."""
-        run = next((one for one in runs if one.id == number), None)
-        if run is None:
-            raise UsageError(f"there is no run {number}", run=number)
-        later = [one.id for one in runs if one.settings.get(RESUMES) == number
+        later = [one.id for one in runs if one.settings.get(RESUMES) == run.id
                  and POSITION in one.settings]  # fmt: skip
         if later:
             raise UsageError(
-                f"run {later[-1]} has gone on with run {number}: go on with that one", run=number
+                f"run {later[-1]} has gone on with run {run.id}: go on with that one", run=run.id
             )
         where = run.settings.get(POSITION)
         if run.kind != RunKind.FUZZ or run.seed is None or run.profile is None:
