@@ -32,7 +32,7 @@ import pytest
 from replay.differential.model import Finding, Signature
 from replay.differential.uncompared import settles
 from replay.errors import ReplayError
-from replay.findings.lifecycle import FORMER_WORD, Status
+from replay.findings.lifecycle import Status
 from replay.findings.store.store import Store
 from replay.reports.finding_text import signature_text
 from replay.runs.cores import pair_of
@@ -293,15 +293,17 @@ def _statuses(text: str | None) -> tuple[Status, ...] | None:
     """Statuses from `fixed,regressed`; a hyphen stands for a space. None where all are meant."""
     if text is None:
         return None
-    known = {str(status).replace(" ", "-"): status for status in Status}
-    former = {FORMER_WORD.replace(" ", "-"): Status.CORE_FAILURE}
-    names = [name.strip().lower().replace(" ", "-") for name in text.split(",")]
-    unknown = [name for name in names if name not in known | former]
-    if unknown:
+    return tuple(_status(name.strip().lower().replace(" ", "-")) for name in text.split(","))
+
+
+def _status(name: str) -> Status:
+    try:
+        return Status(name.replace("-", " "))
+    except ValueError:
+        known = ", ".join(str(status).replace(" ", "-") for status in Status)
         raise pytest.UsageError(
-            f"doge-replay: there is no status {unknown[0]!a} (there are {', '.join(known)})"
-        )
-    return tuple((known | former)[name] for name in names)
+            f"doge-replay: there is no status {name!a} (there are {known})"
+        ) from None
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -12,7 +13,7 @@ from replay.cli.common import core_options, reading
 from replay.cli.console import say, say_json, say_table
 from replay.errors import UsageError
 from replay.findings.account import CauseAccount
-from replay.findings.lifecycle import FORMER_WORD, Status
+from replay.findings.lifecycle import Status
 from replay.findings.selection import EVENTS, is_of, worst_first
 from replay.findings.severity import Severity
 from replay.findings.store.store import StoredFinding
@@ -47,9 +48,9 @@ class _StatusChoice(click.Choice[str]):
     """The statuses; what one of them was called before is still taken."""
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        return super().convert(
-            Status.CORE_FAILURE.value if value == FORMER_WORD else value, param, ctx
-        )
+        with suppress(ValueError):
+            value = Status(value).value
+        return super().convert(value, param, ctx)
 
 
 @click.command(
