@@ -335,11 +335,12 @@ class Listing:
         effect; what cannot be said there stands as a comment. Empty where none of them can."""
         blocks = [WRITTEN_HEAD]
         causes = sorted(self._account.causes, key=lambda one: one.order)
-        if not any(map(self._block, causes)):
+        said = {cause.id: self._block(cause) for cause in causes}
+        if not any(said.values()):
             return ""
         for cause in causes:
             unsaid = f"# {cause.id} cannot be written here: {clean(cause.statement.says, WIDTH)}"
-            blocks.append(self._block(cause) or unsaid)
+            blocks.append(said[cause.id] or unsaid)
         return "\n\n\n".join(blocks) + "\n"
 
     def _block(self, cause: Found) -> str:

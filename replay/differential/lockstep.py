@@ -443,7 +443,7 @@ def _alone_at_end(
     for step, our, their in zip(reversed(steps), reversed(ours), reversed(theirs), strict=True):
         if not is_transition(step.call):
             continue
-        if isinstance(their, Failure) or not is_refusal(their) or _is_refused(our):
+        if not _is_refused(their) or _is_refused(our):
             return count
         count += 1
     return count + former

@@ -72,10 +72,11 @@ class Conclusion:
     def ask(self) -> None:
         """Finds out which of the findings that the run saw are flaky."""
         lines = self.report.findings
+        to_ask = sum(not line.failure for line in lines)
         for place, line in enumerate(lines):
-            to_ask = sum(not one.failure for one in lines[place:])
             self._share = max(0.0, STEADY_SECONDS - self._asking) / max(to_ask, 1)
             lines[place] = self._asked(line)
+            to_ask -= not line.failure
 
     def conclude(
         self, explained: Mapping[str, Explained], signed: Mapping[str, datetime.date]
