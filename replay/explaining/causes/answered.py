@@ -16,7 +16,7 @@ from typing import Any
 from replay.differential.compare import compare
 from replay.differential.model import Signature
 from replay.errors import FailureStorm
-from replay.explaining.causes.leaves import ANY, Documents, Leaf, Path, documents_of, leaves_of
+from replay.explaining.causes.leaves import ANY, Documents, Leaf, documents_of, leaves_of
 from replay.explaining.causes.statement import Reading, sorts_at
 from replay.explaining.causes.takings import Sort
 from replay.explaining.evidence.passages import Passage, Role, Witness
@@ -28,6 +28,9 @@ from replay.targets.cursor import settings_after
 
 _MOST_ANSWERS = 500
 """Answers of which it is kept, with a step, where they differ."""
+
+MOST_MET = 1000
+"""Readings of which it is kept, with a step, what they meet there and what comes of it."""
 
 REFUSAL = frozenset({"refusal"})
 """What differs where one side gave no answer."""
@@ -47,6 +50,10 @@ class Answered:
     finding: str = ""
     due: frozenset[int] | None = None
     cache: dict[Any, Any] = field(default_factory=dict, repr=False)
+    begun: dict[Any, Any] = field(default_factory=dict, repr=False)
+    left_by_effect: dict[Any, frozenset[str]] = field(default_factory=dict, repr=False)
+    met: dict[Reading, tuple[Leaf, ...]] = field(default_factory=dict, repr=False)
+    met_next: dict[Reading, tuple[Leaf, ...]] = field(default_factory=dict, repr=False)
     known: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     _left_by_answer: dict[bytes | None, frozenset[str]] = field(default_factory=dict, repr=False)
@@ -73,19 +80,20 @@ class Answered:
 
     def meets(self, rule: Reading) -> bool:
         """Whether a reading has anything to say of it."""
-        return bool(self.places_of(rule))
+        return bool(self.leaves_met(rule))
 
-    def places_of(self, rule: Reading) -> tuple[Path, ...]:
+    def leaves_met(self, rule: Reading) -> tuple[Leaf, ...]:
         """The values that a reading has something to say of, one for each field and value."""
-        known: tuple[Path, ...] | None = self.cache.get(rule)
-        if known is None and self.is_asked_once:
-            leaves_there = self._leaves_in(rule.pattern.root)
-            known = self.cache[rule] = paths_met(rule, leaves_there)
-        elif known is None:
-            leaves = self.by_sort.get(rule.sort, ())
-            known = self.cache[rule] = tuple(
-                leaf.path for leaf in leaves if rule.meets_sorted(leaf)
-            )
+        known = self.met.get(rule)
+        if known is None:
+            if self.is_asked_once:
+                known = leaves_met(rule, self._leaves_in(rule.pattern.root))
+            else:
+                leaves = self.by_sort.get(rule.sort, ())
+                known = tuple(leaf for leaf in leaves if rule.meets_sorted(leaf))
+            if len(self.met) >= MOST_MET:
+                self.met.clear()
+            self.met[rule] = known
         return known
 
     @property
@@ -159,12 +167,12 @@ def _written_down(answer: Outcome) -> bytes | None:
         return None
 
 
-def paths_met(rule: Reading, leaves: Sequence[Leaf]) -> tuple[Path, ...]:
+def leaves_met(rule: Reading, leaves: Sequence[Leaf]) -> tuple[Leaf, ...]:
     """The leaves that a reading has something to say of, one for each field and value."""
-    found: dict[object, Path] = {}
+    found: dict[object, Leaf] = {}
     for leaf in leaves:
         if rule.meets(leaf):
-            found.setdefault((leaf.field, repr(leaf.value)), leaf.path)
+            found.setdefault((leaf.field, repr(leaf.value)), leaf)
     return tuple(found.values())
 
 

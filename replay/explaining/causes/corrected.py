@@ -17,13 +17,12 @@ from types import CodeType
 from typing import Any
 
 from replay.errors import TargetError
-from replay.explaining.causes.answered import Answered, paths_met, sorted_out
+from replay.explaining.causes.answered import MOST_MET, Answered, leaves_met, sorted_out
 from replay.explaining.causes.leaves import (
     ABSENT,
     ANY,
     Documents,
     Leaf,
-    Path,
     changed,
     leaves_of,
     start_and_call,
@@ -33,9 +32,9 @@ from replay.explaining.causes.statement import (
     Reading,
     Statement,
     Writing,
-    is_sort_at,
 )
-from replay.explaining.causes.takings import ENDS, Inapplicable, Sort, Taking, taken
+from replay.explaining.causes.takings import ENDS, Sort, Taking
+from replay.explaining.causes.values_read import changes_of, effect_of
 from replay.explaining.causes.writings import written
 from replay.explaining.editing.bounded import OutOfTime
 from replay.explaining.editing.codes import with_codes
@@ -77,7 +76,9 @@ least. An unedited step takes a tenth of a millisecond."""
 BY_CAUSE = "by a condition"
 """What stands in a refusal that a condition made."""
 
-_KEPT = 2000
+_KEPT = 32
+"""Sessions of one step that are kept, each with other readings."""
+
 Rules = tuple[Reading, ...]
 
 
@@ -172,22 +173,32 @@ class CorrectedCore:
         """Whether a reading can matter to a step."""
         return step.meets(rule) or bool(self.next_places(rule, step))
 
-    def next_places(self, rule: Reading, step: Answered) -> tuple[Path, ...]:
+    def next_places(self, rule: Reading, step: Answered) -> tuple[Leaf, ...]:
         """The values of the authority's next state that a reading has something to say of, where
         the shadow is handed that."""
         if not self._reads_next or is_refusal(step.authority):
             return ()
         if rule.pattern.root not in (ANY, "state"):
             return ()
-        known: tuple[Path, ...] | None = step.cache.get(("next", rule))
+        known = step.met_next.get(rule)
         if known is None:
             if step.is_asked_once:
-                known = paths_met(rule, _following(step).leaves) if _is_in_next(rule, step) else ()
+                known = leaves_met(rule, _following(step).leaves) if _is_in_next(rule, step) else ()
             else:
                 leaves = _following(step).by_sort.get(rule.sort, ())
-                known = tuple(leaf.path for leaf in leaves if rule.meets_sorted(leaf))
-            step.cache["next", rule] = known
+                known = tuple(leaf for leaf in leaves if rule.meets_sorted(leaf))
+            if len(step.met_next) >= MOST_MET:
+                step.met_next.clear()
+            step.met_next[rule] = known
         return known
+
+    def effect(self, rules: Sequence[Reading], step: Answered) -> object:
+        """The same for readings that come to the same at a step: what they make of each value of
+        its documents, and of those of the state that the shadow is handed next."""
+        return (
+            effect_of(rules, [leaf for rule in rules for leaf in step.leaves_met(rule)]),
+            effect_of(rules, [leaf for rule in rules for leaf in self.next_places(rule, step)]),
+        )
 
     # --- Edits --------------------------------------------------------------------------------
 
@@ -249,7 +260,7 @@ class CorrectedCore:
         self, bindings: Bindings, met: Rules, step: Answered, reads_alike: bool
     ) -> tuple[PythonSession, Any]:
         """A session that has read the documents, as the readings have them."""
-        known = step.cache.get(met) if reads_alike else None
+        known = step.begun.get(met) if reads_alike else None
         if known is None:
             documents = step.documents
             if met:
@@ -262,9 +273,9 @@ class CorrectedCore:
                 session.expect(step.due)
             if not reads_alike:
                 return session, call
-            if len(step.cache) > _KEPT:
-                step.cache.clear()
-            known = step.cache[met] = session, call
+            if len(step.begun) > _KEPT:
+                step.begun.clear()
+            known = step.begun[met] = session, call
         session, call = known
         return copy.copy(session), call
 
@@ -320,7 +331,7 @@ def _is_in_next(rule: Reading, step: Answered) -> bool:
     is an answer of its own without such a value, one has to have come in since."""
     if step.due or step.before is None or step.meets(rule):
         return True
-    return bool(paths_met(rule, _come_in(step)))
+    return bool(leaves_met(rule, _come_in(step)))
 
 
 def _come_in(step: Answered) -> tuple[Leaf, ...]:
@@ -385,30 +396,6 @@ def _ended(taking: Taking) -> StepResult:
         return [str(RefusalKind.ERROR), BY_CAUSE]
     kind = FailureKind.EXITED if taking is Taking.CRASH else FailureKind.TIMEOUT
     return Failure(kind, BY_CAUSE)
-
-
-# --- Readings ---------------------------------------------------------------------------------
-
-
-def changes_of(leaves: Sequence[Leaf], rules: Sequence[Reading]) -> Mapping[Path, Any]:
-    """What the readings make of the leaves that they are about."""
-    changes: dict[Path, Any] = {}
-    for leaf in leaves:
-        path, field, value = leaf
-        for rule in rules:
-            if rule.pattern.has(field) and is_sort_at(rule.sort, Leaf(path, field, value)):
-                try:
-                    value = taken(rule.taking, value, field)
-                except Inapplicable:
-                    continue
-                changes[path] = value
-    # What stands in an entry or object that is taken away, or replaced, is gone with it.
-    whole = [path for path in changes if any(path != p and path == p[: len(path)] for p in changes)]
-    return {
-        path: value
-        for path, value in changes.items()
-        if not any(path != one and path[: len(one)] == one for one in whole)
-    }
 
 
 def _state_leaves(document: Documents) -> tuple[Leaf, ...]:

@@ -254,7 +254,7 @@ class Inquiry:
             ]
             if rests:
                 _, place, rest = min(rests)
-                pool.refute(pool.causes[place])
+                pool.refute(pool.causes[place], step)
                 pool.use(rest)
                 return True
         return False

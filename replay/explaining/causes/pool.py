@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from replay.explaining.causes.answered import Answered
+from replay.explaining.causes.answered import MOST_MET, Answered
 from replay.explaining.causes.corrected import CorrectedCore, may_agree
+from replay.explaining.causes.leaves import Field
 from replay.explaining.causes.remembered import Known, Remembered
 from replay.explaining.causes.statement import Edited, Reading, Statement, Writing
-from replay.explaining.causes.takings import Sort, is_sort
+from replay.explaining.causes.takings import ENDS, Sort, sorts_of
 from replay.explaining.causes.writings import values_written, written
-from replay.targets.base import Failure, FailureKind, StepResult, is_refusal
+from replay.targets.base import Failure, FailureKind, Outcome, StepResult, is_refusal
 
 SOME = 40
 """Steps that are looked at between two looks at whether a statement is refuted already."""
 
+
+REFUTING = 100
+"""Steps that refuted a statement by which each new one is tried first."""
 
 OPEN_WEIGHS = 3
 """How many steps a statement must explain for each that it changes and leaves just as wrong: there
@@ -57,21 +61,45 @@ class Pool:
         self.left: dict[Answered, frozenset[str]] = {}
         self.refuted: set[object] = set()
         self._remembered = Remembered(corrected)
-        self._with_sort: dict[Sort, list[Answered]] = defaultdict(list)
+        self._with_sort: dict[Sort, dict[Field, list[int]]] = defaultdict(lambda: defaultdict(list))
+        self._refuting: dict[Answered, None] = {}
         self._known: dict[Answered, Known] = {}
 
     def add(self, steps: Sequence[Answered]) -> None:
         """Takes in steps that were asked."""
+        for place, step in enumerate(steps, len(self.steps)):
+            for sort, leaves in step.by_sort.items():
+                by_field = self._with_sort[sort]
+                for field in {leaf.field for leaf in leaves}:
+                    by_field[field].append(place)
         self.steps += steps
-        for step in steps:
-            for sort in step.by_sort:
-                self._with_sort[sort].append(step)
         self._take(steps)
 
-    def newest_met(self, rule: Reading, most: int) -> list[Answered]:
-        """The steps that a reading has something to say of, those that were asked last first."""
-        met = (step for step in reversed(self._with_sort[rule.sort]) if step.meets(rule))
-        return list(islice(met, most))
+    def refuting(self, rule: Reading | Writing) -> list[Answered]:
+        """The steps that refuted others and that a statement may matter to, the newest first: one
+        wrong idea is met with in many patterns, all of which are refuted by the same step."""
+        steps = islice(reversed(self._refuting), REFUTING)
+        return [step for step in steps if self.matters(rule, step)]
+
+    def places_met(self, rule: Reading | Writing) -> Collection[int]:
+        """The numbers of the steps that a statement may have something to say of."""
+        if isinstance(rule, Writing):
+            return range(len(self.steps))
+        by_field = self._with_sort[rule.sort]
+        return set[int]().union(*(by_field[one] for one in by_field if rule.pattern.has(one)))
+
+    def met(self, rule: Reading | Writing, places: Iterable[int]) -> Iterator[Answered]:
+        """Those of some steps that a statement has something to say of, the newest first: these
+        were asked for just this."""
+        for place in sorted(places, reverse=True):
+            step = self.steps[place]
+            if isinstance(rule, Writing) or step.meets(rule):
+                yield step
+
+    @property
+    def open_places(self) -> set[int]:
+        """The numbers of the steps that are not accounted for."""
+        return {place for place, step in enumerate(self.steps) if self.left[step]}
 
     def _take(self, steps: Sequence[Answered]) -> None:
         for step, known in zip(steps, self._remembered.known(self.causes, steps), strict=True):
@@ -122,9 +150,12 @@ class Pool:
         """What the core answers to a step with just these causes in force."""
         return self._remembered.known(causes, [step])[0].answer
 
-    def refute(self, cause: Statement) -> None:
-        """Notes that a statement is not so, whatever else speaks for it."""
+    def refute(self, cause: Statement, step: Answered | None = None) -> None:
+        """Notes that a statement is not so, whatever else speaks for it; by which step, if by
+        one."""
         self.refuted.add(_bare(cause))
+        if step is not None and not isinstance(cause, Edited):
+            self._refuting[step] = None
 
     def is_refuted(self, cause: Statement) -> bool:
         """Whether it was found not to be so."""
@@ -152,62 +183,78 @@ class Pool:
 
     def _left_if_read(self, cause: Reading, steps: Sequence[Answered]) -> list[frozenset[str]]:
         # Statements that make the same of the same values are the same to a step.
-        keys = [
-            (
-                self.version(step),
-                cause.taking,
-                step.places_of(cause),
-                self.corrected.next_places(cause, step),
-            )
-            for step in steps
-        ]
-        asked = [step for step, key in zip(steps, keys, strict=True) if key not in step.cache]
-        answers = iter(self.corrected.answers([*self.causes, cause], asked))
+        keys = [self._effect(cause, step) for step in steps]
+        pairs = list(zip(steps, keys, strict=True))
+        asked = [step for step, key in pairs if key not in step.left_by_effect]
+        answers = self.corrected.answers([*self.causes, cause], asked)
+        made = dict(zip(asked, answers, strict=True))
         found: list[frozenset[str]] = []
-        for step, key in zip(steps, keys, strict=True):
-            if key not in step.cache:
-                step.cache[key] = step.left(next(answers), refusals_agree=True)
-            found.append(step.cache[key])
+        for step, key in pairs:
+            if step in made:
+                if len(step.left_by_effect) >= MOST_MET:
+                    step.left_by_effect.clear()
+                left = step.left(made[step], refusals_agree=True)
+                step.left_by_effect[key] = left
+            else:
+                left = step.left_by_effect[key]
+            found.append(left)
         return found
+
+    def _effect(self, cause: Reading, step: Answered) -> object:
+        """The same for all readings with which, added to the causes, a step comes to the same."""
+        known = self._known[step]
+        rules = [*known.met, cause]
+        ends = tuple(one for one in rules if one.taking in ENDS)
+        writings = tuple(one for one in self.causes if isinstance(one, Writing))
+        return known.own, writings, ends, self.corrected.effect(rules, step)
 
     def _left_if_written(self, cause: Writing, step: Answered) -> frozenset[str]:
         answer = self.answer(step)
         if isinstance(answer, Failure) or is_refusal(answer):
             return self.left[step]
-        key = ("values", id(answer))
-        values = step.cache.get(key)
-        if values is None:
-            values = step.cache[key] = tuple(values_written(answer))
-        places = tuple(
-            place
-            for place, (one, value) in enumerate(values)
-            if cause.pattern.has(one) and is_sort(cause.sort, value)
-        )
+        # The answer is kept along with what is known of it: an id may be another answer's later.
+        known = step.cache.get("values")
+        if known is None or known[0] is not answer:
+            by_key: dict[object, frozenset[str]] = {}
+            known = step.cache["values"] = answer, _values_by_sort(answer), by_key
+        _, by_sort, seen = known
+        values: Sequence[tuple[int, Field]] = by_sort.get(cause.sort, ())
+        places = tuple(place for place, field in values if cause.pattern.has(field))
         if not places:
             return self.left[step]
-        seen = ("written", id(answer), cause.taking, places)
-        left: frozenset[str] | None = step.cache.get(seen)
+        key = cause.taking, places
+        left: frozenset[str] | None = seen.get(key)
         if left is None:
-            left = step.left(written(answer, [cause]), refusals_agree=True)
-            step.cache[seen] = left
+            left = seen[key] = step.left(written(answer, [cause]), refusals_agree=True)
         return left
 
     def score(self, cause: Statement, steps: Sequence[Answered], *, most_spoiled: int = 0) -> Score:
         """What one more cause does on some steps; stops where it spoils more than that."""
-        total = Score()
+        explained = spoiled = still_open = better = 0
         for begin in range(0, len(steps), SOME):
             some = steps[begin : begin + SOME]
             for step, after in zip(some, self.with_one_more(cause, some), strict=True):
                 before = self.left[step]
-                total += Score(
-                    bool(before) and not after,
-                    bool(after) and not before,
-                    bool(after) and bool(before) and after != before,
-                    bool(after) and after < before,
-                )
-            if total.spoiled > most_spoiled:
+                if after == before:
+                    continue
+                explained += not after
+                spoiled += not before
+                still_open += bool(after) and bool(before)
+                better += bool(after) and after < before
+                if not before and not isinstance(cause, Edited):
+                    self._refuting[step] = None
+            if spoiled > most_spoiled:
                 break
-        return total
+        return Score(explained, spoiled, still_open, better)
+
+
+def _values_by_sort(answer: Outcome) -> Mapping[Sort, list[tuple[int, Field]]]:
+    """The values of an answer, by number, with their fields, by the sorts that they are of."""
+    found: dict[Sort, list[tuple[int, Field]]] = defaultdict(list)
+    for place, (one, value) in enumerate(values_written(answer)):
+        for sort in sorts_of(value):
+            found[sort].append((place, one))
+    return found
 
 
 def _bare(cause: Statement) -> object:

@@ -8,6 +8,7 @@ or confirms it, until the widest that is left has met what it speaks of in many 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from replay.explaining.causes.answered import Answered, Asking
 from replay.explaining.causes.condition_search import ConditionSearch, end_of
@@ -45,8 +46,10 @@ MOST_EFFECTS = 16
 MOST_ODD = 24
 """Values of one step that are looked at one by one."""
 
-MOST = 1000
-"""Steps that one statement is held against."""
+MOST_OPEN = 300
+MOST_RIGHT = 200
+"""Steps that are not accounted for, and that are, by which many statements are weighed up: the
+newest, which were asked for just this. What is the best of them is held against all."""
 
 Rule = Reading | Writing
 
@@ -81,7 +84,7 @@ class ReadingSearch:
         """Of two statements that account for a step the one that accounts for more of all."""
         best: tuple[int, Rule] | None = None
         for rule in (one, other):
-            score = None if rule is None else self._score(rule, step)
+            score = None if rule is None else self._score(rule)
             if rule is not None and score is not None and not score.spoiled:
                 worth = score.worth
                 if best is None or worth > best[0]:
@@ -135,7 +138,7 @@ class ReadingSearch:
                     if not reading.meets_sorted(leaf):
                         continue
                     # Two that come to the same here may differ elsewhere.
-                    effect = step.places_of(reading), taking
+                    effect = tuple(one.path for one in step.leaves_met(reading)), taking
                     if effect not in seen:
                         seen.add(effect)
                         yield leaf, reading
@@ -156,42 +159,59 @@ class ReadingSearch:
     def _widest(self, candidates: list[Rule], step: Answered) -> Rule | None:
         """The statement that accounts for most and spoils nothing, put to the test."""
         tested: set[Rule] = set()
-        best: Rule | None = None
-        for _ in range(ROUNDS):
+        rounds = 0
+        while True:
             best = self._best(candidates, step)
-            if best is None or best in tested or self._clock.beyond(1.0):
+            if best is None or self._clock.beyond(1.0):
                 return best
-            tested.add(best)
-            if isinstance(best, Reading) and not self._trials.of(best, step):
+            if self._score(best).spoiled:
+                # By a step that is tried first from now on.
+                candidates.remove(best)
+            elif best in tested or rounds == ROUNDS or isinstance(best, Writing):
                 return best
-        return best
+            else:
+                tested.add(best)
+                rounds += 1
+                if not self._trials.of(best, step):
+                    return best
 
     def _best(self, candidates: list[Rule], step: Answered) -> Rule | None:
         """The best of some candidates; those that are refuted are taken out. The widest come
         first, so that a narrower one need only be looked at where it may account for as much."""
+        pool = self._pool
+        unexplained = pool.open_places
         best: tuple[int, tuple[object, ...], Rule] | None = None
+        refuted: set[Rule] = set()
         for one in sorted(candidates, key=plainness):
             if self._clock.beyond(1.0):
                 break
-            score = None if self._pool.is_refuted(one) else self._score(one, step)
-            if score is None or score.spoiled or not score.explained:
-                candidates.remove(one)
+            if (
+                pool.is_refuted(one)
+                or pool.with_one_more(one, [step])[0]
+                or pool.score(one, pool.refuting(one)).spoiled
+            ):
+                refuted.add(one)
                 continue
-            worth = score.worth
-            rank = (-worth, plainness(one))
-            if best is None or rank < best[:2]:
-                best = (*rank, one)
+            places = pool.places_met(one)
+            left = unexplained.intersection(places)
+            if best is not None and (-len(left), plainness(one)) >= best[:2]:
+                continue
+            score = pool.score(one, list(islice(pool.met(one, left), MOST_OPEN)))
+            rank = (-score.worth, plainness(one))
+            if not score.explained:
+                refuted.add(one)
+            elif best is None or rank < best[:2]:
+                right = (place for place in places if place not in unexplained)
+                if pool.score(one, list(islice(pool.met(one, right), MOST_RIGHT))).spoiled:
+                    refuted.add(one)
+                else:
+                    best = (*rank, one)
+        candidates[:] = [one for one in candidates if one not in refuted]
         return None if best is None else best[2]
 
-    def _score(self, rule: Rule, step: Answered) -> Score | None:
-        """What a statement does where it has anything to say; None where it does not explain the
-        step that it is for."""
-        if self._pool.with_one_more(rule, [step])[0]:
-            return None
-        # The newest were asked for just this.
-        if isinstance(rule, Reading):
-            return self._pool.score(rule, self._pool.newest_met(rule, MOST))
-        return self._pool.score(rule, self._pool.steps[::-1][:MOST])
+    def _score(self, rule: Rule) -> Score:
+        """What a statement does at all steps that it has something to say of."""
+        return self._pool.score(rule, list(self._pool.met(rule, self._pool.places_met(rule))))
 
     # --- Writings -------------------------------------------------------------------------------
 
@@ -221,12 +241,13 @@ class ReadingSearch:
             for one in fitting
             for pattern in patterns_of(Field(*one.pattern))
         ]
-        return self._widest(list(dict.fromkeys(wider))[:400], step)
+        return self._widest(list(dict.fromkeys(wider)), step)
 
 
 _DOUBLES = (
     Taking.MISSING, Taking.DEFAULT, Taking.NAN, Taking.ZERO, Taking.NUMBER, Taking.CUT,
-    Taking.ROUNDED, Taking.SINGLE, Taking.FIFTEEN, Taking.SEVENTEEN, Taking.LARGEST,
+    Taking.ROUNDED, Taking.THROUGH_DOUBLE, Taking.SINGLE, Taking.FIFTEEN, Taking.SEVENTEEN,
+    Taking.LARGEST,
 )  # fmt: skip
 _TEXTS = (
     Taking.MISSING, Taking.DEFAULT, Taking.EMPTY_TEXT, Taking.SPELT, Taking.TRIMMED, Taking.TEXT,

@@ -250,9 +250,11 @@ def _rounded(value: Any, _kind: str) -> Any:
     return round(value)
 
 
-def _through_double(value: Any, _kind: str) -> Any:
+def _through_double(value: Any, kind: str) -> Any:
+    """A loose core keeps an int where the field is a double; in an int there is room for less."""
     _needs(isinstance(value, int) and not isinstance(value, bool))
-    return max(-(2**63), min(2**63 - 1, int(float(value))))
+    double = float(value)
+    return double if kind in "dD" else max(-(2**63), min(2**63 - 1, int(double)))
 
 
 def _single(value: Any, _kind: str) -> Any:

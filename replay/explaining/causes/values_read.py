@@ -1,0 +1,52 @@
+"""What readings make of values before the core reads them, and when two of them do the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from replay.explaining.causes.leaves import Leaf, Path
+from replay.explaining.causes.statement import Reading, is_sort_at
+from replay.explaining.causes.takings import Inapplicable, taken
+
+
+def changes_of(leaves: Sequence[Leaf], rules: Sequence[Reading]) -> Mapping[Path, Any]:
+    """What the readings make of the leaves that they are about."""
+    changes: dict[Path, Any] = {}
+    for leaf in leaves:
+        value = read_as(leaf, rules)
+        if value is not UNCHANGED:
+            changes[leaf.path] = value
+    # What stands in an entry or object that is taken away, or replaced, is gone with it.
+    return {
+        path: value
+        for path, value in changes.items()
+        if not any(path[:length] in changes for length in range(1, len(path)))
+    }
+
+
+def effect_of(rules: Sequence[Reading], leaves: Sequence[Leaf]) -> tuple[object, ...]:
+    """What readings make of some values, the same for what is the same."""
+    made = {leaf.path: read_as(leaf, rules) for leaf in leaves}
+    return tuple(sorted((repr(path), repr(value)) for path, value in made.items()))
+
+
+UNCHANGED: Final = object()
+"""Stands for a value that no reading changes."""
+
+
+def read_as(leaf: Leaf, rules: Sequence[Reading]) -> Any:
+    """What the readings make of a value, one after the other."""
+    path, field, value = leaf
+    is_changed = False
+    for rule in rules:
+        if rule.pattern.has(field) and is_sort_at(rule.sort, Leaf(path, field, value)):
+            try:
+                value = taken(rule.taking, value, field)
+            except Inapplicable:
+                continue
+            is_changed = True
+    return value if is_changed else UNCHANGED
+
+
+__all__ = ["UNCHANGED", "changes_of", "effect_of", "read_as"]

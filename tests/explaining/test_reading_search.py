@@ -1,0 +1,80 @@
+"""The search for readings: what is one statement, and what a step refutes all at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cause_support import answers_of, one_step
+from support.ports.making import executable
+
+from replay.explaining.causes.answered import Answered, Asking
+from replay.explaining.causes.corrected import CorrectedCore
+from replay.explaining.causes.leaves import Pattern
+from replay.explaining.causes.pool import Pool
+from replay.explaining.causes.reading_search import ReadingSearch
+from replay.explaining.causes.statement import Reading, Writing
+from replay.explaining.causes.takings import Sort, Taking
+from replay.explaining.editing.editable import EditableCore
+from replay.explaining.search.contest import Clock
+from replay.targets.open import open_target
+
+LOOSE = str(Path(__file__).parents[1] / "support" / "authorities" / "reads_loosely.py")
+BIG = 2**53 + 1
+
+
+def test_ints_that_one_core_keeps_where_the_field_is_a_double_are_one_statement(
+    tmp_path: Path,
+) -> None:
+    cores = open_target(LOOSE), open_target(str(executable(tmp_path, ())))
+    asking = Asking(*cores)
+    cases = one_step((1, BIG)), one_step((0, BIG, 5.0)), one_step((0, 10**284, BIG))
+    steps = asking.ask(cases)
+    pool = _pool(steps, LOOSE)
+    assert all(pool.left.values())
+    found = ReadingSearch(pool, asking, Clock(400.0)).find(steps[0], only_odd=True)
+    assert found is not None
+    assert found.says == "an int in every double were taken through a double"
+    pool.accept(found)
+    assert not any(pool.left[step] for step in steps)
+    for core in cores:
+        core.close()
+
+
+def _pool(steps: list[Answered], core: str = "python") -> Pool:
+    corrected = CorrectedCore(EditableCore.open(core), reads_next=True)
+    corrected.learn_readers(steps)
+    pool = Pool(corrected)
+    pool.add(steps)
+    return pool
+
+
+def test_what_one_pattern_is_refuted_by_is_the_first_that_each_other_one_meets(
+    tmp_path: Path,
+) -> None:
+    steps = answers_of(tmp_path, (), *(one_step((1, 5.0), total_fees=fee) for fee in range(1, 9)))
+    pool = _pool(steps)
+    wide = Reading(Pattern(), Sort.NUMBER, Taking.ZERO)
+    pool.refute(wide, steps[0])
+    for pattern in (Pattern("state"), Pattern(name="total_fees"), Pattern(kind="d")):
+        narrower = Reading(pattern, Sort.NUMBER, Taking.ZERO)
+        assert pool.refuting(narrower) == [steps[0]]
+        assert pool.score(narrower, pool.refuting(narrower)).spoiled == 1
+    assert not pool.refuting(Reading(Pattern("order_sizes"), Sort.NUMBER, Taking.ZERO))
+
+
+def test_a_statement_that_spoils_a_step_is_refuted_by_it_elsewhere(tmp_path: Path) -> None:
+    steps = answers_of(tmp_path, (), one_step((1, 5.0)), one_step((1, 6.0), total_fees=2.0))
+    pool = _pool(steps)
+    assert pool.score(Writing(Pattern(), Sort.DOUBLE, Taking.NULL), steps).spoiled
+    assert pool.refuting(Writing(Pattern("state"), Sort.DOUBLE, Taking.NULL))
+
+
+def test_readings_that_come_to_the_same_at_a_step_are_asked_once(tmp_path: Path) -> None:
+    (step,) = answers_of(tmp_path, (), one_step((1, 5.0), total_fees=2.5))
+    pool = _pool([step])
+    before = pool.corrected.answered
+    for sort in (Sort.DOUBLE, Sort.FRACTION, Sort.NUMBER):
+        for taking in (Taking.CUT, Taking.ROUNDED):
+            pool.with_one_more(Reading(Pattern(name="total_fees"), sort, taking), [step])
+    # 2.5 is cut to 2 and rounded to 2.
+    assert pool.corrected.answered == before + 1
