@@ -34,7 +34,7 @@ from replay.differential.uncompared import settles
 from replay.errors import ReplayError
 from replay.findings.lifecycle import Status
 from replay.findings.store.store import Store
-from replay.reports.finding_text import signature_text
+from replay.reports.finding_text import finding_text
 from replay.runs.cores import pair_of
 from replay.safe_text import clean
 from replay.settings import load_settings
@@ -156,7 +156,7 @@ class DatabaseFile(pytest.File):
             chosen = [one for one in stored if wanted is None or one.status in wanted]
             items = [
                 StoredItem.from_parent(
-                    self, name=clean(one.id), finding=one.id, about=signature_text(one.signature)
+                    self, name=clean(one.id), finding=one.id, about=finding_text(one.finding)
                 )
                 for one in chosen
             ]

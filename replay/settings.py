@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +57,9 @@ class Settings:
     takes for them that is given none, in a shell without our variables. `explanations` is the file
     of them, None where there is none; with `strict` nothing counts as explained; with `sandbox`
     executables are held in one. `cluster` is where campaigns run that are not told otherwise, None
-    for this machine. `file` is the pyproject.toml that has our table, None where none
-    has.
+    for this machine, and `workers_given` the options that said so, as a shell takes them. `trust`
+    is whether something is run that only --trust allows. `file` is the pyproject.toml that has our
+    table, None where none has.
     """
 
     authority: str
@@ -77,6 +78,8 @@ class Settings:
     usual: Mapping[str, str | None] = field(default_factory=dict)
     corpus_given: tuple[str, ...] = ()
     cluster: str | None = None
+    workers_given: tuple[str, ...] = ()
+    trust: bool = False
     file: Path | None = None
 
     @property
@@ -174,13 +177,17 @@ def load_settings(
     )
     if sandbox:
         _refuse_modules(settings)
-    if not trust:
-        codes = list(_cores_of_the_place(settings, table, file))
-        if settings.explanations is not None and explanations is None:
-            codes.append(Code(settings.explanations, "may have deviations, which are code"))
-        if file is not None and settings.cluster is not None:
-            codes.append(Code(file, "names a cluster, whose answers are trusted"))
+    codes = list(_cores_of_the_place(settings, table, file))
+    if settings.explanations is not None and explanations is None:
+        codes.append(Code(settings.explanations, "may have deviations, which are code"))
+    if file is not None and settings.cluster is not None:
+        codes.append(Code(file, "names a cluster, whose answers are trusted"))
+    try:
         refuse_foreign(codes, env, own=[_checkout(), built_core().parent])
+    except UsageError:
+        if not trust:
+            raise
+        return replace(settings, trust=True)
     return settings
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from replay.cli.console import MAX_COMMAND, say, say_table
 from replay.counting import counted
 from replay.findings.account import CauseAccount, StoredCause, severity_words_of
+from replay.findings.selection import buckets_words
 from replay.findings.store.store import StoredFinding
 from replay.runs.commands import Commands
 from replay.safe_text import clean
@@ -49,10 +50,12 @@ def say_by_cause(
         say()
     # On the cores that they were last seen on: others would find other causes.
     again = clean(commands.of_finding(findings[0])("causes"), MAX_COMMAND)
+    count = buckets_words(findings) if is_all else counted(len(findings), "bucket")
     say(
-        f"{len(told):,} of {counted(len(findings), 'bucket')} accounted for by the causes of "
-        f"{account.at[:16].replace('T', ' ')} UTC; --buckets lists all, `{again}` looks again"
+        f"{len(told):,} of {count} accounted for by the verified causes of "
+        f"{account.at[:16].replace('T', ' ')} UTC; --buckets lists all; to look again:"
     )
+    say(f"  {again}")
 
 
 def _of(cause: StoredCause, findings: Sequence[StoredFinding]) -> list[StoredFinding]:

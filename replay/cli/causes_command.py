@@ -28,6 +28,7 @@ from replay.findings.account import (
     met_in,
     severity_words_of,
 )
+from replay.findings.selection import buckets_words, event_of
 from replay.findings.severity import Severity, rank
 from replay.findings.store.store import Store, StoredFinding
 from replay.reports.cause_texts import answered_words, left_words, needed_words, support_words
@@ -233,8 +234,10 @@ class Listing:
                 yield f"  and {len(left) - MAX_LEFT} more"
         told = sum(map(self.account.is_accounted_for, self._findings))
         if self._findings:
-            buckets = counted(len(self._findings), "stored bucket")
-            yield f"{told:,} of {buckets} accounted for by verified causes alone"
+            yield (
+                f"{told:,} of {buckets_words(self._findings.values())} accounted for by verified "
+                "causes alone"
+            )
         yield self._told()
         for note in account.notes:
             yield f"note: {clean(note, WIDTH)}"
@@ -274,7 +277,7 @@ class Listing:
         if known is None:
             return "in no bucket"
         signature = known.signature
-        parts = (signature.event, signature.rule, signature.field, signature.kind)
+        parts = (event_of(known), signature.rule, signature.field, signature.kind)
         return clean(" · ".join(part for part in parts if part))
 
     def _told(self) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
@@ -12,7 +13,7 @@ from replay.cli.console import note
 from replay.cli.extras import need
 from replay.runs.campaign import OpenCrew, local
 from replay.runs.cluster.cluster_address import Address, parse_cluster, require_private
-from replay.safe_text import clean
+from replay.safe_text import clean, quoted
 from replay.settings import Settings
 
 
@@ -30,12 +31,14 @@ def cluster_options(command: Callable[..., int]) -> Callable[..., int]:
         cores_on_workers: bool,
         **others: Any,
     ) -> int:
+        given = tuple(_as_given(jobs, cluster, insecure, cores_on_workers))
         jobs = jobs or settings.jobs
         where = cluster or settings.cluster
         crew = local(jobs)
         if where is not None:
             crew = _crew_of(where, insecure=insecure, cores_on_workers=cores_on_workers)
         workers = {"jobs": jobs} if where is None else {"cluster": where}
+        settings = replace(settings, workers_given=given)
         return command(settings=settings, crew=crew, workers=workers, **others)
 
     wrapped: Callable[..., int] = with_crew
@@ -66,6 +69,20 @@ def cluster_options(command: Callable[..., int]) -> Callable[..., int]:
     ):
         wrapped = option(wrapped)
     return wrapped
+
+
+def _as_given(
+    jobs: int | None, cluster: str | None, insecure: bool, cores_on_workers: bool
+) -> Iterator[str]:
+    """These options as a shell takes them, where they were given."""
+    if jobs is not None:
+        yield f"--jobs {jobs}"
+    if cluster is not None:
+        yield f"--cluster {quoted(cluster)}"
+    if insecure:
+        yield "--insecure"
+    if cores_on_workers:
+        yield "--cores-on-workers"
 
 
 def _crew_of(text: str, *, insecure: bool, cores_on_workers: bool) -> OpenCrew:

@@ -14,7 +14,7 @@ from replay.cli.console import say, say_json, say_table
 from replay.errors import UsageError
 from replay.findings.account import CauseAccount
 from replay.findings.lifecycle import Status
-from replay.findings.selection import EVENTS, is_of, worst_first
+from replay.findings.selection import EVENTS, event_of, is_of, worst_first
 from replay.findings.severity import Severity
 from replay.findings.store.store import StoredFinding
 from replay.reports.wording import NOT_MINIMISED
@@ -180,7 +180,7 @@ def _row(finding: StoredFinding) -> tuple[object, ...]:
         finding.id,
         f"{finding.status}, {finding.owner}" if finding.owner else finding.status,
         f"{finding.severity}, hot path" if finding.hot else finding.severity,
-        signature.event,
+        event_of(finding),
         f"{signature.rule} [{signature.part}]" if signature.part else signature.rule,
         signature.field,
         signature.kind,

@@ -10,7 +10,7 @@ from replay.cli.console import say, say_json
 from replay.counting import counted as number_of
 from replay.errors import UsageError
 from replay.findings.store.store import Store, StoredFinding
-from replay.reports.finding_text import signature_text
+from replay.reports.finding_text import finding_text
 from replay.safe_text import clean
 from replay.settings import Settings
 
@@ -60,10 +60,10 @@ def merge(
             document = {"into": target.id, "merged": [_document(one) for one in sources]}
             say_json({**document, "done": yes})
             return 0
-        say(f"into     {target.id}: {signature_text(target.signature)}")
+        say(f"into     {target.id}: {finding_text(target.finding)}")
         for source in sources:
             say(f"{'merged ' if yes else 'merges '}  {source.id}: "
-                f"{signature_text(source.signature)}")  # fmt: skip
+                f"{finding_text(source.finding)}")  # fmt: skip
             say(f"         {_count(source)}")
         if not yes:
             say(NOT_YET)

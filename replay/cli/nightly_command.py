@@ -19,7 +19,7 @@ from replay.cli.common import (
     reading,
     strict_option,
 )
-from replay.cli.console import mention, note, progress, say
+from replay.cli.console import mention, note, progress
 from replay.cli.extras import need
 from replay.cli.fuzz_command import new_seed
 from replay.cli.power_command import EDITS
@@ -154,12 +154,7 @@ def nightly(
         write_reports(report, directory, json_safe, cases)
         record(settings, listing)
     mention(f"report: {clean(written, 1000)}")
-    code = finish(report, as_json)
-    if listing is not None and not as_json:
-        say()
-        for line in listing.lines():
-            say(line)
-    return code
+    return finish(report, as_json, () if listing is None else tuple(listing.lines()))
 
 
 def _power_share(

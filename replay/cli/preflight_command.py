@@ -7,7 +7,7 @@ import os
 import click
 
 from replay.cli.common import core_options
-from replay.cli.console import say, say_json
+from replay.cli.console import MAX_COMMAND, say, say_json
 from replay.errors import ExitCode
 from replay.gate.preflight import examine
 from replay.runs.commands import commands_of
@@ -49,7 +49,12 @@ def preflight(calls_per_hour: float, settings: Settings, as_json: bool) -> int:
         say_json(
             {
                 "checks": [
-                    {"area": str(one.area), "says": one.says, "ok": one.code is ExitCode.CLEAN}
+                    {
+                        "area": str(one.area),
+                        "says": one.says,
+                        "ok": one.code is ExitCode.CLEAN,
+                        "next": one.next,
+                    }
                     for one in found.checks
                 ],
                 "authority": None if found.cores is None else found.cores[0].document(),
@@ -62,6 +67,10 @@ def preflight(calls_per_hour: float, settings: Settings, as_json: bool) -> int:
     for one in found.checks:
         mark = "ok" if one.code is ExitCode.CLEAN else "NO"
         say(f"{mark}  {one.area:11}  {clean(one.says, WIDTH)}")
+        if one.next:
+            say(f"    {'':11}  to find such cases and store them:")
+            say(f"    {'':11}    {clean(one.next, MAX_COMMAND)}")
     say()
+    say("for the notes of the change:")
     say(clean(found.line, 4 * WIDTH))
     return int(found.exit_code)

@@ -212,11 +212,12 @@ class _Outcome:
         finding, width = self.finding, columns()
         for line in self._other_cores():
             say(line)
-        say(f"{clean(self.subject.name)}: the cores {self.words}")
+        who = "the" if self.failed else "the cores"
+        say(f"{clean(self.subject.name)}: {who} {self.words}")
         for line in self._cores():
             say(line)
         if finding is not None:
-            for line in signature_lines(finding.signature, width):
+            for line in signature_lines(finding, width):
                 say(line)
         say()
         say_case(self.subject.case if finding is None else finding.case)

@@ -33,7 +33,7 @@ from replay.reports.wording import (
     severity_words,
     status_words,
     steps_words,
-    uncompared_words,
+    uncompared_lines,
     unread_words,
 )
 from replay.runs.coverage import call_name_of
@@ -46,8 +46,9 @@ MAX_ROWS = 200
 """Buckets of one group that are shown; a core that is wrong everywhere has no use for more."""
 
 
-def say_report(report: Report) -> None:
-    """Prints a report: the verdict and what speaks against it first."""
+def say_report(report: Report, causes: Sequence[str] = ()) -> None:
+    """Prints a report: the verdict and what speaks against it first. `causes` are lines that say
+    why; what to do next is the end."""
     say(f"{clean(report.kind)}: {clean(headline(report))}")
     for claim in report.false_claims:
         say(f"  explanation {clean(claim.name, 100)} does not hold: {clean(claim.why)}")
@@ -63,6 +64,13 @@ def say_report(report: Report) -> None:
         _say_bounds(report)
     for miss in report.misses:
         say(f"expected: {clean(miss)}")
+    if causes:
+        say()
+        say("Why they differ, as far as it was found. With the statements below in force the "
+            "authority gives the shadow's answers:")  # fmt: skip
+        say()
+    for line in causes:
+        say(line)
     say_next(next_commands(report))
 
 
@@ -98,8 +106,11 @@ def _say_run(report: Report) -> None:
     )
     if verdicts:
         say(f"  verdicts   {verdicts}")
-    if uncompared := uncompared_words(report):
-        say(f"  uncompared {clean(uncompared, 1000)}")
+    if uncompared := uncompared_lines(report):
+        head, *reasons = uncompared
+        say(f"  uncompared {clean(head)}")
+        for reason in reasons:
+            say(f"             {clean(reason)}")
     counts = ", ".join(f"{name} {count:,}" for name, count in group_counts(report))
     if counts:
         strict = " (strict: nothing counts as explained)" if report.strict else ""
@@ -252,12 +263,12 @@ def announce(finding: Finding, word: str) -> None:
          f"{clean(finding.signature.rule)}, {clean(finding.signature.field)}")  # fmt: skip
 
 
-def finish(report: Report, as_json: bool) -> int:
-    """Prints the report and gives the exit code."""
+def finish(report: Report, as_json: bool, causes: Sequence[str] = ()) -> int:
+    """Prints the report, with lines that say why the cores differ, and gives the exit code."""
     if as_json:
         say_json(report.document())
     else:
-        say_report(report)
+        say_report(report, causes)
     if report.storm is not None or report.interrupted is not None:
         note(f"doge-replay: {clean(headline(report), 1000)}")
     return int(report.exit_code)

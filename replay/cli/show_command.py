@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import click
@@ -15,12 +16,12 @@ from replay.differential.difference_texts import difference_documents
 from replay.differential.signature.rules import place_in_contract
 from replay.findings.account import StoredCause, severity_words_of
 from replay.findings.bundle import history_document
-from replay.findings.selection import worst_first
+from replay.findings.selection import event_of, worst_first
 from replay.findings.store.identities import names_cause
 from replay.findings.store.store import Store, StoredFinding
 from replay.reports.case_text import labelled
 from replay.reports.cause_texts import cause_words, support_words
-from replay.reports.finding_text import core_line, history_lines, signature_text
+from replay.reports.finding_text import core_line, finding_text, history_lines
 from replay.runs.commands import Commands, commands_of
 from replay.safe_text import clean
 from replay.settings import Settings
@@ -118,11 +119,11 @@ def _bucket_lines(findings: Sequence[StoredFinding]) -> Iterator[str]:
     alike: dict[str, list[StoredFinding]] = {}
     for finding in findings:
         signature = finding.signature
-        parts = (signature.event, signature.rule, str(signature.kind), signature.part)
+        parts = (event_of(finding), signature.rule, str(signature.kind), signature.part)
         alike.setdefault(", ".join(clean(part) for part in parts if part), []).append(finding)
     for words, ones in alike.items():
         if len(ones) == 1:
-            yield f"bucket     {ones[0].id}: {signature_text(ones[0].signature)}"
+            yield f"bucket     {ones[0].id}: {finding_text(ones[0].finding)}"
             continue
         yield f"buckets    {len(ones):,} of {words}:"
         fields = (f"{one.id} {clean(one.signature.field)}" for one in ones)
@@ -135,13 +136,15 @@ MAX_PLACES = 3
 
 def _place_lines(finding: StoredFinding, *, everything: bool) -> Iterator[str]:
     """Where it was seen, by run."""
-    by_run: dict[int, list[str]] = {}
+    by_run: dict[int, Counter[str]] = {}
     for place in finding.places:
         where = clean(place.origin) or "no file"
         where += f", line {place.line}" if place.line else ""
-        where += f"  {place.times:,} times" if place.times > 1 else ""
-        by_run.setdefault(place.run, []).append(where)
-    for run, places in by_run.items():
+        by_run.setdefault(place.run, Counter())[where] += place.times
+    for run, counts in by_run.items():
+        places = [
+            where + (f"  {times:,} times" if times > 1 else "") for where, times in counts.items()
+        ]
         shown = places if everything else places[:MAX_PLACES]
         yield from (f"  run {run}  {where}" for where in shown)
         if len(places) > len(shown):
@@ -153,7 +156,7 @@ def _say(
     finding: StoredFinding, causes: Sequence[StoredCause], commands: Commands, *, everything: bool
 ) -> None:
     shown = finding.shown
-    say(f"{clean(finding.id)}: {signature_text(finding.signature)}")
+    say(f"{clean(finding.id)}: {finding_text(finding.finding)}")
     say(f"rule       {place_in_contract(finding.signature)}")
     for line in _triage(finding):
         say(line)

@@ -16,6 +16,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from replay.counting import counted
 from replay.differential.model import Signature
 from replay.streams.model import EVENT_FIELDS, CallCode, Document, Step
 from replay.targets.base import TYPED_REFUSALS, Outcome, RefusalKind, is_refusal, is_unmade
@@ -82,12 +83,25 @@ def all_refused_words(reasons: Mapping[str, int]) -> str:
 def reasons_words(reasons: Mapping[str, int]) -> str:
     """The most frequent reasons with how often each was met; the number only where there are
     several."""
-    ranked = sorted(reasons.items(), key=lambda one: (-one[1], one[0]))
+    ranked = _ranked(reasons)
     if len(ranked) == 1:
         return ranked[0][0]
     told = [f"{why} ({times:,})" for why, times in ranked[:_MAX_SHOWN]]
     left = len(ranked) - len(told)
     return ", ".join(told) + (f" and {left:,} more reasons" if left else "")
+
+
+def reasons_lines(reasons: Mapping[str, int]) -> list[str]:
+    """The same, a reason a line, with how often it was met before it."""
+    ranked = _ranked(reasons)
+    shown, left = ranked[:_MAX_SHOWN], len(ranked) - _MAX_SHOWN
+    width = len(f"{ranked[0][1]:,}")
+    lines = [f"{times:{width},}  {why}" for why, times in shown]
+    return [*lines, f"and {counted(left, 'more reason')}"] if left > 0 else lines
+
+
+def _ranked(reasons: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(reasons.items(), key=lambda one: (-one[1], one[0]))
 
 
 def _is_what(path: str, step: Step, inputs: Mapping[str, Document]) -> str:

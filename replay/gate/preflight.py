@@ -22,7 +22,7 @@ from replay.differential.lockstep import Lockstep
 from replay.differential.model import Verdict
 from replay.errors import ExitCode, ReplayError
 from replay.executable_path import resolved_executable
-from replay.reports.finding_text import signature_text
+from replay.reports.finding_text import finding_text
 from replay.runs.canary import ordinary_units, run_unit
 from replay.runs.commands import Commands
 from replay.shadow.options import Backend, ShadowOptions
@@ -58,11 +58,13 @@ class Area(StrEnum):
 
 
 class Checked(NamedTuple):
-    """One line about an area. `code` is CLEAN where nothing stands in the way."""
+    """One line about an area. `code` is CLEAN where nothing stands in the way; `next` is a command
+    that leads on, empty where there is none."""
 
     area: Area
     says: str
     code: ExitCode = ExitCode.CLEAN
+    next: str = ""
 
 
 class Preflight(NamedTuple):
@@ -185,13 +187,11 @@ def _steps(cores: PairSpec, commands: Commands) -> Checked:
     if failed:
         return Checked(Area.STEPS, f"{told}, {failed:,} without an answer", ExitCode.CORE_FAILED)
     if differing := tally.verdicts[Verdict.DIVERGE]:
-        named = sorted({signature_text(one.signature) for one in findings})
+        named = sorted({finding_text(one) for one in findings})
         more = f" and {counted(len(named) - MOST_NAMED, 'other')}" if named[MOST_NAMED:] else ""
-        seen = (
-            f"{differing:,} differ ({'; '.join(named[:MOST_NAMED])}{more}). Nothing of that is "
-            f"stored: `{commands('fuzz', '--profile', 'live')}` finds and stores such cases"
-        )
-        return Checked(Area.STEPS, f"{told}, {seen}", ExitCode.DIVERGENCE)
+        seen = f"{differing:,} differ ({'; '.join(named[:MOST_NAMED])}{more}); none was stored"
+        finds_them = commands("fuzz", "--profile", "live")
+        return Checked(Area.STEPS, f"{told}, {seen}", ExitCode.DIVERGENCE, finds_them)
     if not tally.compared:
         return Checked(Area.STEPS, f"{told}: that proves nothing", ExitCode.PROVES_NOTHING)
     return Checked(Area.STEPS, f"{told}, all agree")

@@ -3,6 +3,7 @@ prints the lines cleans them, and the Markdown has every text of the data escape
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Sequence
 
 from replay.counting import counted
@@ -17,6 +18,9 @@ from replay.reports.wording import unread_words
 from replay.streams.model import Unread
 
 MAX_LINES = 20
+ALIKE = 4
+"""So many files of a folder that are not read for one reason are told as one."""
+
 REHEARSAL = "A rehearsal shows that everything works. It passes nothing for production."
 
 
@@ -79,7 +83,20 @@ def _sections(verdict: GateVerdict) -> list[tuple[str, list[str]]]:
 
 
 def _unread(unread: Sequence[Unread]) -> list[str]:
-    return _some(unread_words(unread), len(unread))
+    """What was not read; files of one folder that are no logs for one reason are one row."""
+    alike: dict[tuple[str, str], list[Unread]] = {}
+    for one in unread:
+        folder = posixpath.dirname(one.file) or "."
+        # A name of its own for what must be seen by itself.
+        place = one.file if one.is_doubtful or one.is_partial else folder
+        alike.setdefault((place, one.reason), []).append(one)
+    rows = []
+    for (folder, reason), ones in alike.items():
+        if len(ones) < ALIKE:
+            rows += unread_words(ones)
+        else:
+            rows.append(plain(f"{folder}/: {counted(len(ones), 'file')}, each {reason}"))
+    return _some(rows, len(rows))
 
 
 def _some(rows: Iterable[str], total: int) -> list[str]:

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 
 from replay import __version__
 from replay.counting import counted
-from replay.differential.model import Finding, Signature, Verdict
+from replay.differential.model import Finding, Verdict
 from replay.differential.signature.rules import place_in_contract
+from replay.differential.signature.signature import ANY_EVENT
 from replay.findings.bundle import Reports
 from replay.findings.lifecycle import HistoryEntry
 from replay.findings.store.store import StoredFinding
@@ -33,17 +34,25 @@ def core_line(identity: CoreIdentity) -> str:
     )
 
 
-def signature_text(signature: Signature) -> str:
-    """A signature on one line: `FillEvent, entry fill, state.total_fees, value`."""
-    parts = (signature.event, signature.rule, signature.field, signature.kind, signature.part)
+def event_words(finding: Finding) -> str:
+    """The event of a finding's signature. Where several events share the rule, so that each leads
+    to the bucket, that of the case is named."""
+    event = finding.signature.event
+    return event if event != ANY_EVENT else f"{finding.event} or another event"
+
+
+def finding_text(finding: Finding) -> str:
+    """A finding on one line, by its signature: `FillEvent, entry fill, state.total_fees, value`."""
+    signature = finding.signature
+    parts = (event_words(finding), signature.rule, signature.field, signature.kind, signature.part)
     return ", ".join(clean(part) for part in parts if part)
 
 
-def signature_lines(signature: Signature, width: int = TEXT_WIDTH) -> list[str]:
-    """A signature, and where the contract has its rule."""
+def signature_lines(finding: Finding, width: int = TEXT_WIDTH) -> list[str]:
+    """A finding's signature, and where the contract has its rule."""
     return [
-        *labelled("signature", signature_text(signature), width),
-        *labelled("rule", place_in_contract(signature), width),
+        *labelled("signature", finding_text(finding), width),
+        *labelled("rule", place_in_contract(finding.signature), width),
     ]
 
 
@@ -59,7 +68,7 @@ def finding_lines(finding: Finding, width: int = TEXT_WIDTH) -> list[str]:
     """A finding as it is now: signature, rule, case, and what differs."""
     shown = answers(finding.case, finding.authority, finding.shadow, finding.differences)
     return [
-        *signature_lines(finding.signature, width),
+        *signature_lines(finding, width),
         "",
         *case_lines(finding.case, width),
         "",
@@ -84,7 +93,7 @@ def history_lines(history: Sequence[HistoryEntry], width: int = TEXT_WIDTH) -> l
 
 def reports(stored: StoredFinding) -> Reports:
     """A stored finding as a document, in Markdown and as plain text."""
-    title = f"{stored.id}: {signature_text(stored.signature)}"
+    title = f"{stored.id}: {finding_text(stored.finding)}"
     sections = _sections(stored)
     text = [title, "=" * min(len(title), TEXT_WIDTH), ""]
     markdown = [f"# {markdown_text(title)}", ""]
@@ -103,7 +112,7 @@ def _sections(stored: StoredFinding) -> list[tuple[str, list[str]]]:
     differing = answers(finding.case, finding.authority, finding.shadow, finding.differences)
     sections = [
         ("What it is", [
-            *signature_lines(stored.signature),
+            *signature_lines(stored.finding),
             *labelled("answers", verdict_text(finding)),
             *labelled("status", _standing(stored)),
             *_cores(shown.cores.authority, shown.cores.shadow),

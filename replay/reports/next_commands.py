@@ -49,7 +49,7 @@ def _going_on(report: Report) -> list[NextCommand]:
     was_cut_short = report.kind == RunKind.FUZZ and report.interrupted is not None
     if not was_cut_short or not report.can_go_on or report.occasion is None:
         return []
-    command = report.commands("fuzz", f"--resume {report.occasion.number}")
+    command = report.commands.campaign(f"--resume {report.occasion.number}")
     return [NextCommand(command, "go on where this run was cut short")]
 
 

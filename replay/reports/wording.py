@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from replay.counting import counted
 from replay.differential.difference_texts import difference_documents
-from replay.differential.uncompared import all_refused_words, reasons_words
+from replay.differential.uncompared import all_refused_words, reasons_lines, reasons_words
 from replay.errors import ExitCode
 from replay.explaining.claims.claim import Claim
 from replay.findings.lifecycle import word_when_seen
@@ -141,6 +141,17 @@ def uncompared_words(report: Report) -> str:
         return ""
     steps = counted(reasons.total(), "step")
     return f"{steps} that both cores refused: {reasons_words(reasons)}; no evidence of anything"
+
+
+def uncompared_lines(report: Report) -> list[str]:
+    """The same on lines of their own: how many, then a line for each of the most frequent
+    reasons."""
+    reasons = report.tally.uncompared
+    if not reasons:
+        return []
+    steps = counted(reasons.total(), "step")
+    return [f"{steps} that both cores refused, which is no evidence of anything:",
+            *reasons_lines(reasons)]  # fmt: skip
 
 
 def hands_words(report: Report) -> str:

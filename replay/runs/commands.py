@@ -27,15 +27,19 @@ TAKEN_BY: Mapping[str, frozenset[str] | None] = {
     "authority": ASKING,
     "shadow": ASKING,
     "db": None,
-    "explanations": frozenset({"explanations", "recheck"}),
+    "explanations": frozenset({"explanations", "fuzz", "recheck", "run"}),
 }
 """The options that are repeated, and the commands that have a use for each; None for all."""
 
-FLAGS: Mapping[str, frozenset[str]] = {
+FLAGS: Mapping[str, frozenset[str] | None] = {
     "sandbox": ASKING,
     "strict": frozenset({"fuzz", "recheck", "run"}),
+    "trust": None,
 }
-"""The same for options without a value, where they were given."""
+"""The same for options without a value, where they were given and something comes of it."""
+
+MADE_FROM_A_CORPUS = frozenset({"explain", "explanations", "fuzz", "recheck"})
+"""The commands that read the corpora beside what they are given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +47,20 @@ class Commands:
     """Makes commands to copy. `options` are what they must say, by name; `given` are the names that
     somebody has given on a command line; `usual` is what a command takes that says nothing.
     `corpus` are the directories that streams may be made from, empty for the usual ones; `flags`
-    the options without a value that were given."""
+    the options without a value that were given; `workers` are the options that say who does a
+    campaign's work, as a shell takes them."""
 
     options: Mapping[str, str] = field(default_factory=dict)
     given: frozenset[str] = frozenset()
     usual: Mapping[str, str | None] = field(default_factory=lambda: {"authority": "python"})
     corpus: tuple[str, ...] = ()
     flags: frozenset[str] = frozenset()
+    workers: tuple[str, ...] = ()
+
+    def campaign(self, *arguments: str) -> str:
+        """`fuzz` as a whole campaign, done by the same workers. Nobody else needs them: what one
+        case or unit comes to is the same anywhere."""
+        return self("fuzz", *arguments, *self.workers)
 
     def __call__(self, name: str, *arguments: str) -> str:
         """A command, by its name and arguments that a shell can take."""
@@ -84,13 +95,17 @@ class Commands:
         ]
 
     def _said(self, name: str) -> list[str]:
-        corpus = [f"--corpus {quoted(one)}" for one in self.corpus if name == "fuzz"]
+        corpus = [f"--corpus {quoted(one)}" for one in self.corpus if name in MADE_FROM_A_CORPUS]
         options = [
             f"--{option} {quoted(self.options[option])}"
             for option, takers in TAKEN_BY.items()
             if option in self.options and (takers is None or name in takers)
         ]
-        flags = [f"--{one}" for one in FLAGS if one in self.flags and name in FLAGS[one]]
+        flags = [
+            f"--{one}"
+            for one, takers in FLAGS.items()
+            if one in self.flags and (takers is None or name in takers)
+        ]
         return corpus + options + flags
 
 
@@ -102,6 +117,7 @@ def commands_of(settings: Settings) -> Commands:
         settings.usual,
         settings.corpus_given,
         frozenset(name for name in FLAGS if getattr(settings, name)),
+        settings.workers_given,
     )
 
 

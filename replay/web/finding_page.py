@@ -11,6 +11,7 @@ from replay.differential.signature.rules import place_in_contract
 from replay.findings.lifecycle import HistoryEntry, Status
 from replay.findings.store.stored import StoredFinding
 from replay.reports.finding_details import detail_of
+from replay.reports.finding_text import event_words
 from replay.runs.commands import Commands
 from replay.web.database_view import Line, Listing
 from replay.web.shell import page
@@ -53,6 +54,7 @@ def finding_page(
         asked=asked,
         everything=everything,
         signature=signature,
+        event=event_words(finding.finding),
         rule=f"{signature.rule} [{signature.part}]" if signature.part else signature.rule,
         contract=place_in_contract(signature),
         detail=detail_of(finding, everything=everything),

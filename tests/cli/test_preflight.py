@@ -30,8 +30,8 @@ def troubles(ran: Ran) -> dict[str, str]:
 def test_all_ready_ends_with_a_line_for_the_notes(tmp_path: Path, ready: dict[str, str]) -> None:
     ran = doge(tmp_path, "preflight", env=ready)
     assert ran.code == 0, ran.out
-    *checks, empty, line = ran.out.splitlines()
-    assert empty == ""
+    *checks, empty, title, line = ran.out.splitlines()
+    assert (empty, title) == ("", "for the notes of the change:")
     assert all(one.startswith("ok  ") for one in checks)
     assert line.startswith("preflight 20")
     assert ": ready; authority python " in line
@@ -79,9 +79,12 @@ def test_cores_that_differ_are_1(tmp_path: Path, ready: dict[str, str]) -> None:
     assert ran.code == 1
     assert list(troubles(ran)) == ["steps"]
     steps = troubles(ran)["steps"]
-    assert "differ (FillEvent, entry fill, state.total_fees, value" in steps
+    assert "differ (FillEvent or another event, book a cycle, state.total_fees, value; " in steps
+    assert "FillEvent, entry fill, state.total_fees, value); none was stored" in steps
     assert "d-" not in steps  # the ID of what is stored nowhere is of no use
-    assert f"fuzz --profile live --authority {EXAMPLE}" in steps
+    (command,) = (one["next"] for one in ran.json["checks"] if one["next"])
+    assert f"fuzz --profile live --authority {EXAMPLE}" in command
+    assert command not in ran.json["line"], "a note of a change holds no command"
 
 
 def test_a_module_without_the_names_of_a_state_machine_is_3(

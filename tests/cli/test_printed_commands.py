@@ -8,13 +8,16 @@ import shlex
 import shutil
 from pathlib import Path
 
+import click
 import pytest
 from cli_support import FEE, Ran, faulty_core
 from hostile_support import here
 
+from replay.cli.cluster_options import cluster_options
+from replay.cli.common import core_options
 from replay.findings.store.store import Store
 from replay.runs.commands import Commands, commands_of
-from replay.settings import load_settings
+from replay.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DATABASE, SHADOW = "meine funde.db", "kern ü/it's faulty.py"
@@ -103,7 +106,38 @@ def test_a_unit_is_drawn_again_from_the_same_corpora() -> None:
     assert commands("fuzz", "--unit", "7") == (
         "doge-replay fuzz --unit 7 --corpus 'my corpus' --corpus other"
     )
+    assert commands("explain", "d-1").endswith(" --corpus 'my corpus' --corpus other")
     assert commands("show", "d-1") == "doge-replay show d-1"
+
+
+def test_a_campaign_goes_on_with_the_workers_that_it_had_and_a_unit_needs_none() -> None:
+    given = "--cluster", "local:2", "--cores-on-workers", "--jobs", "3", "--insecure"
+    commands = commands_of(_settings_of(*given))
+    assert commands.campaign("--resume 7") == (
+        "doge-replay fuzz --resume 7 --jobs 3 --cluster local:2 --insecure --cores-on-workers"
+    )
+    assert commands("fuzz", "--unit", "7") == "doge-replay fuzz --unit 7"
+    assert commands("repro", "d-1") == "doge-replay repro d-1"
+
+
+def _settings_of(*arguments: str) -> Settings:
+    """The settings that a command with workers gets."""
+    seen: list[Settings] = []
+
+    def command(*, settings: Settings, **others: object) -> int:
+        seen.append(settings)
+        return 0
+
+    run = click.command()(core_options(cluster_options(command)))
+    run.main(list(arguments), standalone_mode=False)
+    return seen[0]
+
+
+def test_the_explanations_of_a_campaign_are_those_that_it_goes_on_with() -> None:
+    commands = commands_of(load_settings(explanations="my own.toml", environment={}))
+    for name in ("fuzz", "recheck", "explanations", "run"):
+        assert commands(name).endswith(" --explanations 'my own.toml'")
+    assert commands("causes") == "doge-replay causes"
 
 
 def test_options_without_a_value_are_repeated_where_a_command_takes_them() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from replay.cli.main import run_cli
 from replay.errors import UsageError
+from replay.runs.commands import commands_of
 from replay.settings import load_settings
 
 STRANGER = 12_345
@@ -57,9 +58,9 @@ def test_what_somebody_else_put_there_is_not_run_without_a_word(
         load_settings()
     assert run_cli(["list"]) == 2
     assert name in capsys.readouterr().err
-    load_settings(trust=True)
+    assert commands_of(load_settings(trust=True))("list").endswith(" list --trust")
     monkeypatch.setenv("DOGE_REPLAY_TRUSTED", f"/nowhere{os.pathsep}{foreign}")
-    load_settings()
+    assert "--trust" not in commands_of(load_settings(trust=True))("list"), "nothing needs it"
 
 
 @pytest.mark.parametrize("name", NAMES)
