@@ -7,11 +7,14 @@ the few names by which the shadow is spoken to.
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import Any
 
+from replay.shadow.by_name import give_names
 from replay.shadow.live_shadow import NAMES, LiveShadow
 from replay.shadow.options import ShadowOptions
 
@@ -40,6 +43,7 @@ class ShadowAdapter(ModuleType):
             super().__delattr__(name)
         super().__setattr__("__wrapped_module__", module)
         super().__setattr__("__shadow__", LiveShadow(module, options))
+        give_names(module, self.__shadow__.functions)
         for name, function in self.__shadow__.functions.items():
             super().__setattr__(name, function)
 
@@ -50,9 +54,19 @@ class ShadowAdapter(ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         module = object.__getattribute__(self, "__wrapped_module__")
+        if name == "__spec__" and sys._getframe(1).f_code is importlib.reload.__code__:
+            self._stand_for(module)
         if name == "__all__" and not hasattr(module, name):
             return [one for one in dir(module) if not one.startswith("_")]
         return getattr(module, name)
+
+    def _stand_for(self, module: Any) -> None:
+        """Takes the module's place in `sys.modules`, where it is there itself: that alone is loaded
+        again which is found there under its name, and whoever reloads what was wrapped has only
+        the adapter. What is loaded goes into the module, as `vars` of both are the same."""
+        name = getattr(module, "__name__", None)
+        if isinstance(name, str) and sys.modules.get(name) is module:
+            sys.modules[name] = self
 
     def __setattr__(self, name: str, value: Any) -> None:
         shadow = self.__shadow__
@@ -111,5 +125,8 @@ _OWN = ("close", "drain", "get_shadow_metrics", "options", "reset_shadow_metrics
 
 def wrap(module: Any, options: ShadowOptions | None = None) -> ShadowAdapter:
     """Wraps a state-machine module (or anything with its names); `options` None: from the
-    environment, at the first call."""
+    environment, at the first call. What is wrapped already is given back as it is, unless other
+    options are asked for."""
+    if isinstance(module, ShadowAdapter) and options is None:
+        return module
     return ShadowAdapter(module, options)

@@ -53,6 +53,7 @@ class Own:
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """A bot's module on the path."""
+    sys.modules.pop("state_machine", None)
     (tmp_path / "state_machine.py").write_text(MODULE)
     monkeypatch.syspath_prepend(str(tmp_path))
     yield importlib.import_module("state_machine")
@@ -159,6 +160,54 @@ def test_a_module_that_is_loaded_again_is_gone_on_with(module: Any, wrapped: Any
     assert type(state) is module.PairState
     assert wrapped.drain(60)
     assert wrapped.get_shadow_metrics()["adapter"]["compared"] == 2
+
+
+def test_a_module_whose_adapter_nobody_imports_is_loaded_again_by_it(
+    module: Any, wrapped: Any
+) -> None:
+    """`state_machine = wrap(state_machine)` leaves `sys.modules` as it is, and importlib.reload
+    takes only what stands there."""
+    state, event, config = wrapped.PairState(0.2, 1.0), wrapped.TimerTick(2.0), wrapped.EngineConfig
+    tick(wrapped)
+    former = module.transition
+    assert importlib.reload(wrapped) is wrapped
+    assert module.transition is not former
+    wrapped.transition(state, event, config(), 2.0)  # what a bot still has of the former classes
+    tick(wrapped)
+    assert importlib.reload(wrapped) is wrapped, "and once more"
+    assert wrapped.drain(60)
+    assert wrapped.get_shadow_metrics()["adapter"]["compared"] == 3
+
+
+def test_its_functions_go_to_another_process_by_name(module: Any, wrapped: Any) -> None:
+    for name in ("transition", "check_invariants", "apply_order_regime_at_entry"):
+        function = getattr(wrapped, name)
+        for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+            assert pickle.loads(pickle.dumps(function, protocol)) is function
+        assert pickle.loads(pickle.dumps(getattr(module, name))) is getattr(module, name)
+    handed = pickle.dumps([wrapped.check_invariants, wrapped.PairState(0.2, 1.0)])
+    program = (
+        f"import pickle; check, state = pickle.loads({handed!r}); check(state); "
+        "print(check.__module__)"
+    )
+    assert run(program, Path(module.__file__).parent).stdout == "state_machine\n"
+
+
+def test_a_module_that_is_not_imported_by_its_name_is_wrapped_all_the_same(
+    module: Any, core_exe: str
+) -> None:
+    del sys.modules["state_machine"]
+    adapter = wrap(module, ShadowOptions())
+    tick(adapter)
+    assert adapter.transition.__module__ == "state_machine"
+    for loaded in (module, adapter):
+        with pytest.raises(ImportError, match=r"not in sys\.modules"):
+            importlib.reload(loaded)
+    tick(adapter)
+
+
+def test_what_is_wrapped_twice_is_compared_once(wrapped: Any) -> None:
+    assert wrap(wrapped) is wrapped
 
 
 def test_a_star_import_takes_what_the_module_gives(wrapped: Any) -> None:
