@@ -129,7 +129,7 @@ def diagnosis_lines(diagnosis: Diagnosis, commands: Commands) -> Iterator[str]:
             yield from _nearest(diagnosis, commands)
         case Result.FLAKY:
             yield f"{diagnosis.id}: flaky, so there is no cause to look for: {diagnosis.why}"
-        case Result.GONE | Result.FAILURE | Result.CORE_FAILED | Result.NO_SOURCE:
+        case Result.GONE | Result.LIVE | Result.FAILURE | Result.CORE_FAILED | Result.NO_SOURCE:
             yield f"{diagnosis.id}: {clean(diagnosis.why)}"
     yield from _aside(diagnosis)
     for note in diagnosis.notes:

@@ -13,7 +13,7 @@ from replay.cli.common import core_options, reading
 from replay.cli.console import say, say_json, say_table
 from replay.errors import UsageError
 from replay.findings.account import CauseAccount
-from replay.findings.lifecycle import Status
+from replay.findings.lifecycle import ONLY_LIVE, Status
 from replay.findings.selection import EVENTS, event_of, is_of, worst_first
 from replay.findings.severity import Severity
 from replay.findings.store.store import StoredFinding
@@ -178,7 +178,7 @@ def _row(finding: StoredFinding) -> tuple[object, ...]:
     signature = finding.signature
     return (
         finding.id,
-        f"{finding.status}, {finding.owner}" if finding.owner else finding.status,
+        _standing(finding),
         f"{finding.severity}, hot path" if finding.hot else finding.severity,
         event_of(finding),
         f"{signature.rule} [{signature.part}]" if signature.part else signature.rule,
@@ -188,6 +188,11 @@ def _row(finding: StoredFinding) -> tuple[object, ...]:
         finding.steps if finding.minimised else f"{finding.steps:,}, {NOT_MINIMISED}",
         f"{finding.first_run}-{finding.last_run}",
     )
+
+
+def _standing(finding: StoredFinding) -> str:
+    words = [str(finding.status), ONLY_LIVE if finding.is_only_live else "", finding.owner]
+    return ", ".join(word for word in words if word)
 
 
 def finding_document(finding: StoredFinding) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from replay.differential.uncompared import all_refused_words, settles
 from replay.errors import ExitCode, FailureStorm, UsageError
 from replay.findings.bundle import history_document
 from replay.findings.kinship import can_tell, has_authority
-from replay.findings.lifecycle import Status, once_agreed, once_seen
+from replay.findings.lifecycle import ONLY_LIVE, Status, once_agreed, once_seen
 from replay.findings.store.encoding import pack_result
 from replay.findings.store.stored import CorePair
 from replay.reports.finding_text import core_line, history_lines, signature_lines, verdict_text
@@ -201,6 +201,8 @@ class _Outcome:
         finding = self.finding
         if self.uncompared and not self.misses:
             return f"were not compared: {clean(self.uncompared)}"
+        if finding is None and self.same_cores and self.subject.is_only_live:
+            return f"agree: {ONLY_LIVE}"
         if finding is None:
             return "agree" if not self.misses else "agree, but not with what is expected"
         if self.shown is Shown.ANOTHER and not self.failed:
@@ -260,6 +262,8 @@ class _Outcome:
         match self.shown:
             case Shown.SOUGHT:
                 return once_seen(former)
+            case Shown.AGREES if self.same_cores and self.subject.is_only_live:
+                return None
             case Shown.AGREES:
                 failure = self.subject.seeks_failure
                 return once_agreed(former, on_its_build=self.same_cores, failure=failure)

@@ -16,6 +16,7 @@ from replay.differential.difference_texts import difference_documents
 from replay.differential.signature.rules import place_in_contract
 from replay.findings.account import StoredCause, severity_words_of
 from replay.findings.bundle import history_document
+from replay.findings.lifecycle import ONLY_LIVE
 from replay.findings.selection import event_of, worst_first
 from replay.findings.store.identities import names_cause
 from replay.findings.store.store import Store, StoredFinding
@@ -196,7 +197,7 @@ def _triage(finding: StoredFinding) -> Iterator[str]:
     by_hand = finding.severity is not finding.computed_severity
     computed = f", set by hand (its cases say {finding.computed_severity})" if by_hand else ""
     hot = ", on the hot path" if finding.hot else ""
-    yield f"status     {finding.status}"
+    yield f"status     {finding.status}{f', {ONLY_LIVE}' if finding.is_only_live else ''}"
     yield f"severity   {finding.severity}{computed}{hot}"
     if finding.owner:
         yield f"owner      {clean(finding.owner)}"

@@ -39,7 +39,7 @@ class Subject:
     """A case, and what is known of it: what it was stored as, the bundle that it came in, what a
     parity case expects. `argument` is what to give `repro` for it in a shell; `routing` what was
     split and merged by hand where it was stored, `pairs` the cores that it was seen on and `status`
-    how it stands there, None for what is not stored."""
+    how it stands there, None for what is not stored; `is_only_live` where no case can show it."""
 
     name: str
     argument: str
@@ -51,6 +51,7 @@ class Subject:
     routing: Routing = NO_ROUTING
     pairs: tuple[CorePair, ...] = ()
     status: Status | None = None
+    is_only_live: bool = False
 
     @property
     def seeks_failure(self) -> bool:
@@ -119,6 +120,7 @@ def _from_store(settings: Settings, what: str) -> Subject:
             routing=store.routing(),
             pairs=stored.cores,
             status=stored.status,
+            is_only_live=stored.is_only_live,
         )
 
 

@@ -15,8 +15,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from replay.differential.buckets import Bucket, Known
-from replay.differential.case_maker import CaseMaker
 from replay.differential.judge import Answered, Judge, Judged, Judgement, judge, same_bytes
+from replay.differential.leads import Leads
 from replay.differential.model import Finding, Repeat, Signature, Verdict
 from replay.differential.notable import notable_steps
 from replay.differential.routing_table import NO_ROUTING, Routing
@@ -134,7 +134,7 @@ class Lockstep:
         """Why nothing was compared at the last step that both have answered; empty where
         something was."""
         self._judge = Judge(routing, reasons)
-        self._cases = CaseMaker()
+        self._leads = Leads(self._readers)
         self.on_end: Callable[[int, Plain | None, Outcome], None] | None = None
         self.on_answered: Callable[[Segment, Sequence[Outcome]], None] | None = None
         self.on_settled: Callable[[Settled], None] | None = None
@@ -211,6 +211,7 @@ class Lockstep:
         self.shadow.submit(Work(key, start, steps, last, outcomes, reply.blob, reply.end))
         if self.on_answered is not None:
             self.on_answered(segment, outcomes)
+        self._leads.add(segment, position)
         self._advance(segment, outcomes, reply.end)
         return found
 
@@ -315,6 +316,8 @@ class Lockstep:
         reasons = self._note_uncompared(pending, uncompared)
         if self.on_settled is not None:
             self.on_settled(_settled(pending, codes, different, reasons))
+        if pending.segment.last:
+            self._leads.end(pending.segment.key)
         return found
 
     def _note_uncompared(
@@ -368,10 +371,15 @@ class Lockstep:
     ) -> Finding:
         """A step told in full."""
         position, segment = pending.position, pending.segment
-        case = self._cases.case(position.as_start(), position.state, segment, place)
+        case, is_true = self._leads.case(segment, position, place)
+        lead = None
+        if bucket.times == 1:
+            lead = self._leads.lead(segment, place, len(case.steps))
         ours, line = pending.reply.results[place], segment.steps[place].line
         verdict, differences, theirs = judgement
-        return Finding(bucket.signature, verdict, case, differences, ours, theirs, line)
+        return Finding(
+            bucket.signature, verdict, case, differences, ours, theirs, line, not is_true, lead
+        )
 
     def _repeat(self, pending: _Pending, place: int, bucket: Bucket) -> None:
         """Counts the occurrences of a bucket that are not told in full; the last was here."""

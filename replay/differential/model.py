@@ -95,7 +95,9 @@ class Finding:
     again.
 
     `case` is a stream whose last step is the one in question. `line` is where that step stood in
-    `case.origin`, 0 if it came from no file.
+    `case.origin`, 0 if it came from no file. `is_apart` where the case begins with a state that the
+    authority held otherwise than its reader has it, so that the case may not show it (leads.py).
+    `lead` is the longer way of the stream to that step, where there is one and it is kept.
     """
 
     signature: Signature
@@ -105,6 +107,8 @@ class Finding:
     authority: Outcome | Failure
     shadow: Outcome | Failure
     line: int = 0
+    is_apart: bool = False
+    lead: Stream | None = None
 
     @property
     def id(self) -> str:

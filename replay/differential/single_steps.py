@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from replay.differential.read_back import ReadBack
 from replay.streams.model import Document, Step, Stream
 from replay.targets.base import Outcome, StepResult, is_refusal
 from replay.targets.compact import (
@@ -60,19 +61,20 @@ class SingleSteps:
         self._outcomes = outcomes
         self._origin = origin
         self._done = 0
+        self._is_told = ReadBack(standing.readers)
 
     def at(
         self, place: int, shadow: StepResult, before: Plain | None, decimals: int
     ) -> SingleStep | None:
         """The step at a place; None where what was set before it is no document that a core could
-        be given whole."""
+        be given whole, or what the authority held there is none (read_back.py)."""
         done, self._done = self._done, place
         self._standing.go_on_all(self._steps[done:place], self._outcomes[done:place])
         step, outcome = self._steps[place], self._outcomes[place]
         changes = step.changes or {}
         start = self._standing.as_start()
         patch = changes.get("patch", {})
-        if not isinstance(patch, Mapping):
+        if not isinstance(patch, Mapping) or not (place == 0 or self._is_told(before)):
             return None
         settings = {name: changes[name] for name in start._fields if name in changes}
         start = start._replace(**settings)

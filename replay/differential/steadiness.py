@@ -1,14 +1,19 @@
 """Whether a case comes out the same each time: a core that answers now this, now that, has no bug
 with a cause that could be looked for.
 
-Each time the case runs on a pair of cores that have seen nothing else. A core that remembers is led
-to its bug by the case itself, so it comes out the same each time; one that answers at random does
-not.
+Many cases are asked together first, again and again on a few fresh pairs of cores, in another order
+each time. What comes out the same each time, whatever was asked before it, needs no cores of its
+own. Any other case is asked alone: each time on a pair of cores that have seen nothing else. A core
+that remembers is led to its bug by the case itself, so it comes out the same each time; one that
+answers at random does not.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from random import Random
 
 from replay.differential.compare import equal
 from replay.differential.lockstep import Lockstep, run_stream
@@ -18,7 +23,7 @@ from replay.differential.uncompared import settles
 from replay.errors import FailureStorm
 from replay.processor_time import processor_seconds
 from replay.streams.model import Segment, Stream, segments_of
-from replay.targets.base import Failure, StepResult
+from replay.targets.base import Failure, StepResult, Target
 from replay.targets.compact import Plain
 from replay.targets.pair import OpenPair, fresh_pair
 from replay.targets.readers import readers_of, remembered
@@ -26,6 +31,10 @@ from replay.targets.readers import readers_of, remembered
 TIMES = 20
 LEAST = 4
 """How often a case is asked; and how often whatever that costs."""
+
+PAIRS = 4
+"""Fresh pairs of cores on which cases are asked together: as many as a case is asked alone
+whatever that costs, since a core may answer by what it drew when it started."""
 
 SECONDS = 5.0
 """Of processor time, ours and the cores', after which it is not asked again: a busy machine asks as
@@ -62,6 +71,11 @@ class Asked:
         return self.times - self.failed
 
     @property
+    def is_steady(self) -> bool:
+        """Whether it showed the finding each time, and with the same answers."""
+        return self.shown == self.times > 0 and not self.unsteady
+
+    @property
     def always_agreed(self) -> bool:
         """Whether it was asked, and the cores answered alike each time."""
         return self.times > 0 and self.agreed == self.times
@@ -78,24 +92,91 @@ def ask_again(
 ) -> Asked:
     """Runs a case again and again, on a fresh pair of cores each time, for at most `seconds` of
     processor time, but LEAST times at least."""
-    asked = shown = agreed = failed = 0
+    record = _Record(case, signature)
     read: dict[str, Plain] = {}
-    answers: dict[str, list[StepResult]] = {"authority": [], "shadow": []}
     began = processor_seconds()
     least = min(times, LEAST)
-    while asked < times and (asked < least or processor_seconds() - began < seconds):
-        asked += 1
-        once = _ask(case, signature, open_pair, routing, read)
+    while record.times < times and (record.times < least or processor_seconds() - began < seconds):
+        with fresh_pair(open_pair) as pair:
+            record.take(_ask(case, signature, pair, 0, routing, read))
+    return record.asked(times)
+
+
+def ask_together(
+    cases: Sequence[tuple[Stream, Signature]],
+    open_pair: OpenPair,
+    *,
+    seconds: float,
+    routing: Routing = NO_ROUTING,
+) -> list[Asked]:
+    """Runs many cases, each TIMES times, on PAIRS fresh pairs of cores, in another order each time;
+    where that takes more than `seconds` of processor time, each once on each of these at least.
+
+    A case that did not show its finding, or not with the same answers, is not asked again: nothing
+    is told of it but that. A pair that failed is not asked for another case.
+    """
+    records = [_Record(*one) for one in cases]
+    read: dict[str, Plain] = {}
+    chance = Random(0)
+    began = processor_seconds()
+    for number in range(1, PAIRS + 1):
+        turns = 0
+        with ExitStack() as held:
+            pair: tuple[Target, Target] | None = None
+            session = 0
+            while turns < TIMES // PAIRS:
+                steady = [one for one in records if one.is_steady]
+                chance.shuffle(steady)
+                for one in steady:
+                    if pair is None:
+                        pair, session = held.enter_context(fresh_pair(open_pair)), 0
+                    once = _ask(one.case, one.signature, pair, session, routing, read)
+                    one.take(once)
+                    session += 1
+                    if once is None or once.failed:
+                        held.close()
+                        pair = None
+                turns += 1
+                if processor_seconds() - began >= seconds * number / PAIRS:
+                    break
+    return [one.asked(TIMES) for one in records]
+
+
+@dataclass(slots=True)
+class _Record:
+    """How a case came out so far."""
+
+    case: Stream
+    signature: Signature
+    times: int = 0
+    shown: int = 0
+    agreed: int = 0
+    failed: int = 0
+    answers: dict[str, list[StepResult]] = field(
+        default_factory=lambda: {"authority": [], "shadow": []}
+    )
+
+    def take(self, once: _Once | None) -> None:
+        """Takes one run in."""
+        self.times += 1
         if once is None:
-            failed += 1
-            continue
-        shown += once.shown
-        agreed += once.agreed
+            self.failed += 1
+            return
+        self.shown += once.shown
+        self.agreed += once.agreed
         for role, answer in (("authority", once.authority), ("shadow", once.shadow)):
-            if answer is not None and not any(_same(answer, one) for one in answers[role]):
-                answers[role].append(answer)
-    unsteady = tuple(role for role, seen in answers.items() if len(seen) > 1)
-    return Asked(asked, shown, agreed, failed, unsteady, times)
+            if answer is not None and not any(_same(answer, one) for one in self.answers[role]):
+                self.answers[role].append(answer)
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether it came out alike so far, and showed the finding."""
+        return self.shown == self.times and all(len(seen) <= 1 for seen in self.answers.values())
+
+    def asked(self, wanted: int) -> Asked:
+        """All of it, of so many times that were wanted."""
+        unsteady = tuple(role for role, seen in self.answers.items() if len(seen) > 1)
+        return Asked(self.times, self.shown, self.agreed, self.failed, unsteady, wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +185,15 @@ class _Once:
     agreed: bool
     authority: StepResult | None
     shadow: StepResult | None
+    failed: bool
+    """Whether a core failed meanwhile, whatever it was asked about."""
 
 
 def _ask(
     case: Stream,
     signature: Signature,
-    open_pair: OpenPair,
+    pair: tuple[Target, Target],
+    session: int,
     routing: Routing,
     read: dict[str, Plain],
 ) -> _Once | None:
@@ -123,14 +207,14 @@ def _ask(
     def answered(segment: Segment, outcomes: list[StepResult]) -> None:
         last[:] = outcomes[-1:]
 
-    with fresh_pair(open_pair) as (authority, shadow):
-        readers = remembered(readers_of(authority), read)
-        lockstep = Lockstep(authority, shadow, routing, readers=readers)
-        lockstep.on_answered = answered  # type: ignore[assignment]
-        try:
-            found = run_stream(lockstep, segments_of(case, 0))
-        except FailureStorm:
-            return None
+    authority, shadow = pair
+    readers = remembered(readers_of(authority), read)
+    lockstep = Lockstep(authority, shadow, routing, readers=readers)
+    lockstep.on_answered = answered  # type: ignore[assignment]
+    try:
+        found = run_stream(lockstep, segments_of(case, session))
+    except FailureStorm:
+        return None
     wanted = [finding for finding in found if finding.signature == signature]
     if not wanted and any(finding.verdict is not Verdict.DIVERGE for finding in found):
         return None
@@ -140,7 +224,8 @@ def _ask(
         theirs = at_last[0].shadow
     # What both refuse, unread, agrees in nothing that the finding is about.
     agreed = not found and settles(signature, lockstep.last_uncompared)
-    return _Once(bool(wanted), agreed, last[0] if last else None, theirs)
+    failed = lockstep.tally.breakdowns > 0
+    return _Once(bool(wanted), agreed, last[0] if last else None, theirs, failed)
 
 
 def _same(one: StepResult, other: StepResult) -> bool:

@@ -48,6 +48,11 @@ class Status(StrEnum):
         return cls.CORE_FAILURE if value == FORMER_WORD else None
 
 
+ONLY_LIVE = "only the live record shows it"
+"""What is said of a divergence that no case can show: the authority held what it makes something
+else of when it is written and read again. It comes each time all the same, so it is not flaky."""
+
+
 class HistoryEntry(NamedTuple):
     """One line of a history.
 
@@ -66,6 +71,12 @@ class HistoryEntry(NamedTuple):
     severity: Severity | None = None
     owner: str | None = None
     note: str | None = None
+
+
+def is_only_live(history: Iterable[HistoryEntry]) -> bool:
+    """Whether a run has said that only the live record shows a finding. True of the case that was
+    asked then: not of a minimised one, which shows it."""
+    return any(entry.evidence.get("only_live") is True for entry in history)
 
 
 _NEXT: Mapping[Status, frozenset[Status]] = {

@@ -14,7 +14,7 @@ from replay.differential.model import Finding, Verdict
 from replay.differential.signature.rules import place_in_contract
 from replay.differential.signature.signature import ANY_EVENT
 from replay.findings.bundle import Reports
-from replay.findings.lifecycle import HistoryEntry
+from replay.findings.lifecycle import ONLY_LIVE, HistoryEntry
 from replay.findings.store.store import StoredFinding
 from replay.reports.case_text import TEXT_WIDTH, answer_lines, case_lines, labelled
 from replay.reports.sides import answers
@@ -137,7 +137,8 @@ def _standing(stored: StoredFinding) -> str:
     hot = " on the hot path" if stored.hot else ""
     owner = f", owner {clean(stored.owner)}" if stored.owner else ""
     note = f", {clean(stored.note)}" if stored.note else ""
-    return f"{stored.status}, severity {stored.severity}{hot}{owner}{note}"
+    alone = f", {ONLY_LIVE}" if stored.is_only_live else ""
+    return f"{stored.status}{alone}, severity {stored.severity}{hot}{owner}{note}"
 
 
 def _cores(authority: CoreIdentity, shadow: CoreIdentity) -> list[str]:

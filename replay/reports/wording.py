@@ -13,7 +13,7 @@ from replay.differential.difference_texts import difference_documents
 from replay.differential.uncompared import all_refused_words, reasons_lines, reasons_words
 from replay.errors import ExitCode
 from replay.explaining.claims.claim import Claim
-from replay.findings.lifecycle import word_when_seen
+from replay.findings.lifecycle import ONLY_LIVE, word_when_seen
 from replay.reports.texts import plain
 from replay.runs.coverage import PHASES, Bound, Exercised, call_name_of
 from replay.runs.report import Check, FindingLine, Group, Report
@@ -268,6 +268,7 @@ def status_words(line: FindingLine, group: Group) -> str:
     if line.explained_by:
         return first + explained_words(line)
     word = word_when_seen(line.status, new=line.new)
+    word += f", {ONLY_LIVE}" if line.only_live else ""
     return f"{word}, explanation set aside" if line.set_aside else word
 
 

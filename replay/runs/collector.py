@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from replay.differential.minimising.minimiser import Minimised, minimise, shows_afresh
 from replay.differential.model import Finding, Repeat, Signature, said_in
@@ -75,6 +75,8 @@ class Collector:
 
     def take(self, finding: Finding) -> bool:
         """Stores or counts one occurrence; true where it is this run's first of its bucket."""
+        # The way of its stream is for minimising alone, and long.
+        finding = replace(finding, lead=None)
         self._sample(finding)
         bucket = self._buckets.get(finding.id)
         if bucket is not None:
@@ -179,6 +181,7 @@ class Collector:
                 command=self.command(finding_id),
                 said=said_in(bucket.smallest),
                 differences=bucket.smallest.differences,
+                apart=bucket.smallest.is_apart,
             )
             for finding_id, bucket in sorted(self._buckets.items())
         ]

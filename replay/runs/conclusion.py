@@ -1,7 +1,9 @@
 """What a run means for the status of each finding: decided at its end, from evidence alone.
 
-- Seen for the first time, or known to be unsteady: its case is asked again and again. Answers that
-  are not the same each time make it *flaky*.
+- Seen for the first time, or known to be unsteady: its case is asked again and again, together with
+  all others, and alone where that does not come out alike (steadiness.py). Answers that are not the
+  same each time make it *flaky*. Where a case never shows it since it begins with a state that the
+  authority held otherwise than its reader has it, only the live record shows it.
 - *Fixed* before and seen again: *regressed*.
 - Its case agreed when the nightly ran it again: *fixed*, once it has agreed in two replays more on
   cores that have seen nothing else, and every other kept occurrence in one; but on a build on
@@ -16,16 +18,24 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from replay.differential.minimising.minimiser import shows_afresh
 from replay.differential.probing import probe_afresh
 from replay.differential.routing_table import Routing
-from replay.differential.steadiness import SECONDS, TIMES, Asked, ask_again
+from replay.differential.steadiness import SECONDS, TIMES, Asked, ask_again, ask_together
 from replay.explaining.claims.outdated import why_set_aside
 from replay.explaining.claims.recheck import Explained
 from replay.findings.kinship import has_authority
-from replay.findings.lifecycle import HistoryEntry, Status, first_status, once_agreed, once_seen
+from replay.findings.lifecycle import (
+    ONLY_LIVE,
+    HistoryEntry,
+    Status,
+    first_status,
+    once_agreed,
+    once_seen,
+)
 from replay.findings.store.store import CorePair, Store, StoredFinding
 from replay.processor_time import processor_seconds
 from replay.runs.report import FindingLine, Report
@@ -67,16 +77,47 @@ class Conclusion:
     routing: Routing
     who: str
     _asking: float = 0.0
+    _steady: dict[str, int] = field(default_factory=dict)
     _share: float = 0.0
 
     def ask(self) -> None:
         """Finds out which of the findings that the run saw are flaky."""
         lines = self.report.findings
-        to_ask = sum(not line.failure for line in lines)
+        if not self._stopped:
+            self._ask_together([line for line in lines if not line.failure])
+        to_ask = sum(not line.failure and line.id not in self._steady for line in lines)
         for place, line in enumerate(lines):
             self._share = max(0.0, STEADY_SECONDS - self._asking) / max(to_ask, 1)
             lines[place] = self._asked(line)
-            to_ask -= not line.failure
+            to_ask -= not line.failure and line.id not in self._steady
+
+    def _ask_together(self, lines: list[FindingLine]) -> None:
+        """Asks all that is not known to be flaky, as long as half of the time suffices."""
+        stored = [self.store.finding(line.id) for line in lines]
+        asked = [
+            finding
+            for line, finding in zip(lines, stored, strict=True)
+            if finding.status is not Status.FLAKY and not _was_asked(finding, line)
+        ]
+        began = processor_seconds()
+        answers = ask_together(
+            [(finding.case, finding.signature) for finding in asked],
+            self.open_pair,
+            seconds=STEADY_SECONDS / 2,
+            routing=self.routing,
+        )
+        self._asking += processor_seconds() - began
+        for finding, answer in zip(asked, answers, strict=True):
+            if answer.is_steady and (finding.minimised or self._shows_alone(finding)):
+                self._steady[finding.id] = answer.times
+
+    def _shows_alone(self, finding: StoredFinding) -> bool:
+        """Whether its case shows it on cores that have seen nothing else; of a minimised one that
+        is known."""
+        began = processor_seconds()
+        shows = shows_afresh(finding.finding, self.open_pair, routing=self.routing)
+        self._asking += processor_seconds() - began
+        return shows
 
     def conclude(
         self, explained: Mapping[str, Explained], signed: Mapping[str, datetime.date]
@@ -108,7 +149,9 @@ class Conclusion:
             line, severity=str(finding.severity), hot=finding.hot, minimised=finding.minimised
         )
         rate = "" if line.failure else self._rate(finding, line)
-        return replace(line, status=str(Status.FLAKY), rate=rate) if rate else line
+        if rate:
+            return replace(line, status=str(Status.FLAKY), rate=rate)
+        return replace(line, only_live=self.store.finding(line.id).is_only_live)
 
     def _seen(
         self, line: FindingLine, explained: Explained, signed: Mapping[str, datetime.date]
@@ -148,9 +191,12 @@ class Conclusion:
         Only asked of what is new, known to be flaky or never minimised; the rest was run
         again often enough.
         """
-        asked_before = not line.new and finding.minimised and finding.status is not Status.FLAKY
-        if self._stopped or asked_before:
+        if self._stopped or (_was_asked(finding, line) and finding.status is not Status.FLAKY):
             return _known_rate(finding)
+        if finding.id in self._steady:
+            if self._steady[finding.id] < TIMES:
+                self.report.asked_less[finding.id] = f"{self._steady[finding.id]} of {TIMES}"
+            return ""
         times = TIMES
         if self._asking > AT_MOST * STEADY_SECONDS:
             if finding.minimised or finding.status is Status.FLAKY:
@@ -172,10 +218,22 @@ class Conclusion:
             self.report.asked_less[finding.id] = f"{asked.times} of {TIMES}"
         if not asked.answered or (asked.shown == asked.answered and not asked.unsteady):
             return _known_rate(finding)
+        if line.apart and asked.shown == 0 and not asked.unsteady:
+            self._only_live(finding)
+            return ""
         rate = f"{asked.shown} of {asked.answered}"
         if finding.status is not Status.FLAKY:
             self._flaky(finding, asked, f"its case showed it in {rate} runs")
         return rate
+
+    def _only_live(self, finding: StoredFinding) -> None:
+        """Notes that no case can show a finding, though it is none of chance."""
+        if not finding.is_only_live:
+            why = (
+                f"{ONLY_LIVE}: of the state that its case begins with the authority's reader makes "
+                "something else than it held there, and no earlier one is kept"
+            )
+            self._write(finding, None, why, {"only_live": True, **self._builds()})
 
     def _flaky(self, finding: StoredFinding, asked: Asked, why: str) -> None:
         whose = " and the ".join(asked.unsteady)
@@ -186,10 +244,11 @@ class Conclusion:
     # What agreed
 
     def _agreed(self, finding: StoredFinding) -> None:
+        on_its_build = self._seen_on_this_build(finding)
+        if on_its_build and finding.is_only_live:
+            return  # its case never showed it
         becomes = once_agreed(
-            finding.status,
-            on_its_build=self._seen_on_this_build(finding),
-            failure=finding.signature.failure,
+            finding.status, on_its_build=on_its_build, failure=finding.signature.failure
         )
         if becomes is Status.FLAKY:
             asked = ask_again(finding.case, finding.signature, self.open_pair, routing=self.routing)
@@ -242,7 +301,7 @@ class Conclusion:
     def _write(
         self,
         finding: StoredFinding,
-        status: Status,
+        status: Status | None,
         why: str,
         evidence: Mapping[str, Any] | None = None,
     ) -> None:
@@ -250,6 +309,11 @@ class Conclusion:
         self.store.add_history(
             finding.id, status, who=self.who, why=why, evidence=evidence or {}, run=self.run_id
         )
+
+
+def _was_asked(finding: StoredFinding, line: FindingLine) -> bool:
+    """Whether an earlier run has asked its case often enough."""
+    return not line.new and finding.minimised
 
 
 def _hashes(pair: CorePair) -> tuple[str, str]:

@@ -58,7 +58,9 @@ class FindingLine:
     no more than a signed note; `set_aside` is why explanations that hold do not count for it.
     `rate` is how often a flaky one came out, as "3 of 20". `said` is what the core that refuses
     says at the smallest case, in its own words; empty for anything else. `differences` are those of
-    the smallest case, with both values. `minimised` is false where that is as it was found.
+    the smallest case, with both values. `minimised` is false where that is as it was found,
+    `apart` true where it begins with another state than the authority held, and `only_live` where
+    it was asked, too, and never showed it.
     """
 
     id: str
@@ -82,6 +84,8 @@ class FindingLine:
     said: str = ""
     minimised: bool = True
     differences: tuple[Difference, ...] = ()
+    apart: bool = False
+    only_live: bool = False
 
     @property
     def what(self) -> str:
@@ -145,6 +149,7 @@ class FindingLine:
             "weaker": self.weaker,
             "set_aside": self.set_aside,
             "rate": self.rate,
+            "only_live": self.only_live,
             "command": self.command,
         }
 

@@ -81,6 +81,10 @@ class History(Sequence[Any]):
         result._length = keep + len(records)
         return result
 
+    def goes_on_from(self, former: History) -> bool:
+        """Whether it is another one, extended: the same records first."""
+        return self._shared is former._shared and self._length >= former._length
+
     def tail(self, count: int) -> list[Record]:
         """The last `count` records, or all where there are fewer."""
         return self._shared[max(0, self._length - count) : self._length]

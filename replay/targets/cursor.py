@@ -48,6 +48,11 @@ class Standing:
         self.due: frozenset[int] = ALL_FIELDS
 
     @property
+    def readers(self) -> Readers:
+        """Those that say what was set where no answer shows it: the authority's."""
+        return self._readers
+
+    @property
     def plain(self) -> Plain | None:
         """The state, which is only read or made when somebody asks; mostly nobody does."""
         if callable(self._plain):

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from differential_makers import (
     FAULTS,
-    copy_of_core,
     faulty,
     findings,
     generated,
     marked,
     order,
     ours,
+    remembering,
     stream,
     trading,
     two_entries,
@@ -41,30 +41,6 @@ from replay.streams.model import Document, Start, Step, Stream
 from replay.streams.packed import pack
 from replay.targets.base import Target
 from replay.targets.executable.handshake import open_executable
-from replay.targets.python.module import open_python_target
-
-THREE_IN_A_ROW = """    global _SEEN
-    _SEEN = (*_SEEN, type(event).__name__)[-3:]
-    if _SEEN == ("TimerTick", "PriceTick", "TimerTick"):
-        state = evolve(state, total_fees=state.total_fees + 1.0)
-    if isinstance(event, TimerTick):"""
-
-
-def remembering(directory: Path) -> Target:
-    """A core that goes wrong at a timer tick after a price tick after a timer tick, all three
-    since it last read a state."""
-    path = copy_of_core(
-        directory, "reducer.py", "    if isinstance(event, TimerTick):", THREE_IN_A_ROW
-    )
-    module = Path(path).with_name("reducer.py")
-    module.write_text(module.read_text("utf-8") + "\n\n_SEEN = ()\n", "utf-8")
-    codec = Path(path).with_name("codec.py")
-    reading = '    document = dict(_object(data, "state"))\n'
-    text = codec.read_text("utf-8")
-    assert text.count(reading) == 1
-    forget = "    from . import reducer\n\n    reducer._SEEN = ()\n"
-    codec.write_text(text.replace(reading, forget + reading), "utf-8")
-    return open_python_target(path)
 
 
 def smallest(finding: Finding, shadow: Target, **limits: Any) -> Minimised:

@@ -6,8 +6,9 @@ signature it started from; other signatures met on the way are not followed. Rec
 generated streams are treated alike.
 
 Both cores are pure, so most cases come down to their last event on the state just before it: that
-is tried first. Only where it does not show the bug (a core that remembers) are steps removed one
-by one.
+is tried first. Only where it does not show the bug (a core that remembers, or one whose live record
+is not what its written form is read as) are steps removed one by one; and where the whole case does
+not show it, what came before in its stream is needed: twice as many steps, and so on.
 """
 
 from __future__ import annotations
@@ -83,13 +84,17 @@ def minimise(
     often that nothing can be tried.
     """
     search = _Search(finding.signature, authority, shadow, max_attempts, max_seconds, routing)
-    if not search.jump(finding.case) and not search.shows(finding.case):
+    case = finding.case
+    if not search.jump(case) and not search.shows(case) and not search.go_back(finding):
         return None
     assert search.best is not None
     if len(search.best.case.steps) > 1:
         search.drop_steps()
         search.jump(search.best.case)
     search.simplify()
+    if len(search.best.case.steps) > 1:
+        # On a simpler state fewer steps may do.
+        search.drop_steps()
     return Minimised(search.best, search.attempts, time.monotonic() - search.began)
 
 
@@ -156,6 +161,20 @@ class _Search:
         return start is not None and self.shows(
             Stream(start, (Step(case.steps[-1].call, None, case.steps[-1].line),), case.origin)
         )
+
+    def go_back(self, finding: Finding) -> bool:
+        """Tries ever earlier starts of the stream that a case was cut from, in the end all of it
+        that is kept; the first that shows the bug is the shortest of these."""
+        lead = finding.lead
+        if lead is None:
+            return False
+        size = 2 * len(finding.case.steps)
+        while size < len(lead.steps) and not self.exhausted:
+            start = self._start_after(lead.start, lead.steps[:-size])
+            if start is not None and self.shows(Stream(start, lead.steps[-size:], lead.origin)):
+                return True
+            size *= 2
+        return not self.exhausted and self.shows(lead)
 
     def _start_of_last(self, case: Stream) -> Start | None:
         """All that the last step's call started from, with what was set just before it as it was

@@ -15,6 +15,7 @@ from typing import Any
 
 from replay.differential.compare import compare
 from replay.differential.model import Signature
+from replay.differential.read_back import ReadBack
 from replay.errors import FailureStorm
 from replay.explaining.causes.leaves import ANY, Documents, Leaf, documents_of, leaves_of
 from replay.explaining.causes.statement import Reading, sorts_at
@@ -25,6 +26,7 @@ from replay.streams.model import Document, Start, Step, Stream
 from replay.targets.base import Failure, Outcome, StepResult, Target, Work, is_refusal
 from replay.targets.compact import Plain, state_document
 from replay.targets.cursor import settings_after
+from replay.targets.readers import readers_of
 
 _MOST_ANSWERS = 500
 """Answers of which it is kept, with a step, where they differ."""
@@ -187,8 +189,10 @@ def sorted_out(leaves: Sequence[Leaf]) -> Mapping[Sort, tuple[Leaf, ...]]:
 
 
 def singly(passage: Passage) -> Iterator[tuple[Stream, int]]:
-    """Each step of a passage as a stream of one step from the authority's state, with its place."""
+    """Each step of a passage as a stream of one step from the authority's state, with its place;
+    without those before which it held something that no document can hand to a core."""
     start = passage.stream.start
+    is_told = ReadBack(passage.readers)
     settings: dict[str, Document] = {
         name: value for name, value in start._asdict().items() if name != "state"
     }
@@ -204,7 +208,7 @@ def singly(passage: Passage) -> Iterator[tuple[Stream, int]]:
             state = start.state
         elif "state" in changes and "patch" not in changes:
             state = changes["state"]
-        elif before is None or "patch" in changes:
+        elif before is None or "patch" in changes or not is_told(before):
             continue
         else:
             state = state_document(before)
@@ -264,7 +268,8 @@ class Asking:
                 continue
             nothing = (None,) * len(outcomes)
             roles = (Role.ELSEWHERE,) * len(outcomes)
-            passage = Passage(stream, outcomes, outcomes, roles, nothing, None)
+            readers = readers_of(self._authority)
+            passage = Passage(stream, outcomes, outcomes, roles, nothing, None, readers)
             yield from (single for single, _ in singly(passage))
 
 

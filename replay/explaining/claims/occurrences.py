@@ -16,7 +16,7 @@ from replay.differential.conditions.facts import config_at
 from replay.differential.model import Finding
 from replay.differential.signature.signature import root_of
 from replay.differential.single_steps import SingleStep, SingleSteps
-from replay.explaining.evidence.kept import alone
+from replay.explaining.evidence.kept import alone, begins_alone
 from replay.explaining.evidence.passages import (
     Passage,
     Refutation,
@@ -55,9 +55,9 @@ class Occurrence:
     """A finding with what it takes to ask another core the same.
 
     `passage` is its last step alone; None where the authority does not give the answer that it gave
-    when the finding was made. `single` is the same for who puts several statements in force at
-    once. `before` is the state that the call started from, None where none
-    could be read, and `config` the document in force.
+    when the finding was made, or held something before that step that no document can hand to it.
+    `single` is the same for who puts several statements in force at once. `before` is the state
+    that the call started from, None where none could be read, and `config` the document in force.
     """
 
     finding: Finding
@@ -82,7 +82,10 @@ def prepared(finding: Finding, authority: Target) -> Occurrence:
     signatures = (*(None,) * last, finding.signature)
     shadow = (*outcomes[:last], finding.shadow)
     readers = readers_of(authority)
-    passage = alone(Passage(case, outcomes, shadow, roles, signatures, None, readers), last)
+    whole = Passage(case, outcomes, shadow, roles, signatures, None, readers)
+    if not begins_alone(whole, last):
+        return Occurrence(finding, None, whole.befores[last][0], config)
+    passage = alone(whole, last)
     before, decimals = passage.befores[0]
     if not _alike(outcomes[-1], finding.authority, before, decimals):
         return Occurrence(finding, None, before, config)

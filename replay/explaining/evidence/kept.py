@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from replay.differential.lockstep import judge
 from replay.differential.model import Verdict
+from replay.differential.read_back import is_read_back
 from replay.differential.routing_table import NO_ROUTING, Routing
 from replay.differential.steadiness import Asked, ask_again
 from replay.errors import UsageError
@@ -51,6 +52,10 @@ class Kept:
     cut_short: str = ""
     """What to tell where a case was asked again less often than it should be."""
 
+    live: int = 0
+    """Cases that only show it with the steps before their last one: the authority held something
+    there that no document can hand to a core, so an edit cannot be asked that step."""
+
 
 NOTHING_KEPT = Kept(asked=False)
 
@@ -78,12 +83,15 @@ def ask_kept(
     """Asks all cases, and whether they come out alike each time (in about so many seconds of
     wall-clock time). Raises FailureStorm as the cores do."""
     passages: list[Passage] = []
-    gone = elsewhere = 0
+    gone = elsewhere = live = 0
     answered = witness.ask(cases)
     failed = len(cases) - len(answered)
     for passage in answered:
         if passage.roles[-1] is Role.OCCURRENCE:
-            passages.append(alone(passage, len(passage.roles) - 1))
+            if begins_alone(passage, len(passage.roles) - 1):
+                passages.append(alone(passage, len(passage.roles) - 1))
+            else:
+                live += 1
         elif passage.roles[-1] is Role.ELSEWHERE:
             gone += 1
         elif passage.signatures[-1] is None:
@@ -97,7 +105,7 @@ def ask_kept(
     flaky = _unsteady(cases, witness, open_pair, seconds, routing, asked)
     short = [one for one in asked if one.cut_short]
     told = f"{len(short)} of {len(asked)} kept cases: {short[0].cut_short}" if short else ""
-    return Kept(tuple(passages), gone, elsewhere, failed, flaky, cut_short=told)
+    return Kept(tuple(passages), gone, elsewhere, failed, flaky, cut_short=told, live=live)
 
 
 def _unsteady(
@@ -133,6 +141,12 @@ def _unsteady(
 def varies(asked: Asked) -> bool:
     """Whether a case did not come out alike each time that the cores answered."""
     return bool(asked.unsteady) or asked.shown not in (0, asked.times - asked.failed)
+
+
+def begins_alone(passage: Passage, place: int) -> bool:
+    """Whether the authority's readers make of the state before a step what it held there, so that
+    the step can be asked by itself."""
+    return place == 0 or is_read_back(passage.befores[place][0], passage.readers)
 
 
 def alone(passage: Passage, place: int) -> Passage:

@@ -25,6 +25,8 @@ class Result(StrEnum):
     FLAKY = "flaky"
     GONE = "gone"
     """No occurrence diverges in this way any more."""
+    LIVE = "live record"
+    """Each occurrence begins with what the authority held and no document can hand to a core."""
     FAILURE = "failure"
     """The finding is that a core failed: there is no answer to imitate."""
     CORE_FAILED = "core failed"
@@ -40,6 +42,7 @@ _EXITS: Mapping[Result, ExitCode] = {
     Result.UNDECIDED: ExitCode.PROVES_NOTHING,
     Result.FLAKY: ExitCode.PROVES_NOTHING,
     Result.GONE: ExitCode.PROVES_NOTHING,
+    Result.LIVE: ExitCode.PROVES_NOTHING,
     Result.FAILURE: ExitCode.DIVERGENCE,
     Result.CORE_FAILED: ExitCode.CORE_FAILED,
     Result.NO_SOURCE: ExitCode.DIVERGENCE,

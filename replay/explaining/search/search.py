@@ -150,6 +150,8 @@ class _Inquiry:
         if kept.cut_short:
             self.notes.append(kept.cut_short)
         aside = {"gone": kept.gone, "in another bucket": kept.elsewhere, "failed": kept.failed}
+        if kept.live:
+            aside["not without the steps before"] = kept.live
         known = Diagnosis(self._subject.id, Result.GONE, kept=len(kept.passages), aside=aside)
         if kept.flaky is not None:
             return replace(known, result=Result.FLAKY, why=_rate(kept.flaky))
@@ -387,4 +389,9 @@ def _why_nothing(kept: Kept) -> tuple[Result, str]:
         return Result.CORE_FAILED, "no stored case can be looked into without the shadow"
     if kept.failed and not (kept.gone or kept.elsewhere):
         return Result.CORE_FAILED, "a core failed on every kept occurrence"
+    if kept.live:
+        return Result.LIVE, (
+            "it shows only with the steps before it: the authority held something that its own "
+            "reader makes something else of, so no edited core can be asked the step by itself"
+        )
     return Result.GONE, "no kept occurrence diverges in this way any more"

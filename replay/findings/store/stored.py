@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 from replay.differential.model import Difference, Finding, Signature, Verdict
-from replay.findings.lifecycle import HistoryEntry, Status
+from replay.findings.lifecycle import HistoryEntry, Status, is_only_live
 from replay.findings.severity import Severity, rank
 from replay.streams.model import Document, Stream
 from replay.targets.base import CoreIdentity, StepResult
@@ -248,6 +248,11 @@ class StoredFinding:
     def history(self) -> tuple[HistoryEntry, ...]:
         """All that was ever said about it, oldest first."""
         return self._details.history_of(self.id)
+
+    @cached_property
+    def is_only_live(self) -> bool:
+        """Whether no case can show it, as a run has said; a minimised one shows it."""
+        return not self.minimised and is_only_live(self.history)
 
     @cached_property
     def merged(self) -> tuple[str, ...]:
