@@ -1,15 +1,18 @@
-"""The search for readings: what is one statement, and what a step refutes all at once."""
+"""The search for readings: what is one statement, how wide it may be, and what a step refutes."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from cause_support import answers_of, one_step
+from cause_support import ENTRY, answers_of, one_step
 from support.ports.making import executable
 
 from replay.explaining.causes.answered import Answered, Asking
+from replay.explaining.causes.confirmed_fields import unconfirmed
 from replay.explaining.causes.corrected import CorrectedCore
-from replay.explaining.causes.leaves import Pattern
+from replay.explaining.causes.leaves import Field, Pattern, patterns_of
+from replay.explaining.causes.necessity import Necessity
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.reading_search import ReadingSearch
 from replay.explaining.causes.statement import Reading, Writing
@@ -78,3 +81,46 @@ def test_readings_that_come_to_the_same_at_a_step_are_asked_once(tmp_path: Path)
             pool.with_one_more(Reading(Pattern(name="total_fees"), sort, taking), [step])
     # 2.5 is cut to 2 and rounded to 2.
     assert pool.corrected.answered == before + 1
+
+
+def test_a_statement_is_no_wider_than_the_documents_that_it_was_seen_to_hold_in(
+    tmp_path: Path,
+) -> None:
+    """The port reads a null as the default; whether it does so in the config nobody has asked."""
+    cases = [one_step((1, 5.0), cycle_a=None), one_step((1, 5.0), total_fees=None)]
+    cases += [one_step((1, 5.0), {"entry_pct_a": None})]  # which is what both have there
+    steps = answers_of(tmp_path, ("null-is-missing",), *cases)
+    pool = _pool(steps)
+    everywhere = Reading(Pattern(), Sort.NULL, Taking.DEFAULT)
+    sought = unconfirmed(pool, everywhere)
+    assert sought is not None
+    assert sought.has(Field("config", "", "price_decimals", "i"))
+    assert not sought.has(Field("state", "", "cycle_b", "i"))
+    assert unconfirmed(pool, replace(everywhere, pattern=Pattern("state"))) is None
+
+
+def test_of_patterns_that_name_the_same_fields_one_is_looked_at() -> None:
+    size = Field("order_size_usd", "", "", "d")
+    assert [one for one in patterns_of(size) if one.root != "*"] == [Pattern(*size)]
+    decimals = patterns_of(Field("config", "", "price_decimals", "i"))
+    assert Pattern("config", "", "price_decimals", "i") in decimals
+    assert Pattern(name="price_decimals") not in decimals
+    assert Pattern(name="price") in patterns_of(Field("event", "", "price", "d"))
+
+
+def test_a_value_that_only_comes_nearer_with_a_reading_may_speak_against_it(
+    tmp_path: Path,
+) -> None:
+    """The port takes a null for an id that no order has: as good as 0, where none has that."""
+    orders = [{**ENTRY, "local_id": 0}]
+    steps = answers_of(
+        tmp_path,
+        ("null-is-missing",),
+        one_step((5, None, 1), orders=[ENTRY]),
+        one_step((5, None, 1), orders=orders),
+    )
+    pool = _pool(steps)
+    zero = Reading(Pattern("event", "", "local_id", "i"), Sort.NULL, Taking.ZERO)
+    pool.accept(zero)
+    assert [bool(pool.left[step]) for step in steps] == [False, True]
+    assert Necessity(pool, Clock(400.0)).contradicted(zero, []) == 1

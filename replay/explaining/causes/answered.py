@@ -54,6 +54,7 @@ class Answered:
     cache: dict[Any, Any] = field(default_factory=dict, repr=False)
     begun: dict[Any, Any] = field(default_factory=dict, repr=False)
     left_by_effect: dict[Any, frozenset[str]] = field(default_factory=dict, repr=False)
+    effects: dict[Any, object] = field(default_factory=dict, repr=False)
     met: dict[Reading, tuple[Leaf, ...]] = field(default_factory=dict, repr=False)
     met_next: dict[Reading, tuple[Leaf, ...]] = field(default_factory=dict, repr=False)
     known: dict[Any, Any] = field(default_factory=dict, repr=False)

@@ -21,8 +21,8 @@ from replay.explaining.causes.odd_numbers import first_of_each, matters, of_thos
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.probes import VALUES, with_changes
 from replay.explaining.causes.rare_steps import rare_steps
-from replay.explaining.causes.statement import Edited, Reading, Statement, is_sort_at
-from replay.explaining.causes.takings import Taking
+from replay.explaining.causes.statement import Edited, Reading, Statement, Writing, is_sort_at
+from replay.explaining.causes.takings import ENDS, Taking
 from replay.explaining.editing.editable import Edit
 from replay.explaining.evidence.neighbours import mixed_changes
 from replay.explaining.evidence.ties import tie_changes
@@ -104,7 +104,8 @@ class Challenge:
     def _asked(self, cause: Statement, needs: list[Answered]) -> Iterator[Answered]:
         if isinstance(cause, Reading):
             yield from self._ask(self._elsewhere(cause))
-            return
+            if cause.taking in ENDS:
+                return
         if isinstance(cause, Edited) and _rounds(cause.edit):
             cases = [needs[0].stream, *(step.stream for step in self._of_all_kinds())]
             core = self._pool.corrected.core
@@ -112,7 +113,8 @@ class Challenge:
         bases = list({_call(step): step for step in reversed(needs)}.values())[::-1]
         for seed, base in enumerate(bases[:BASES], 1):
             yield from self._around(base, seed)
-            if isinstance(cause, Edited):
+            if not isinstance(cause, Writing):
+                # A value that only one comparison takes for another is used elsewhere as it is.
                 yield from self._ask(islice(tie_changes([base.stream], seed), TIES))
                 mixed = mixed_changes([base.stream], 100 + seed, unreadable=False)
                 yield from self._ask(islice(mixed, TIES))

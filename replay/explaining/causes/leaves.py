@@ -336,7 +336,35 @@ _OPEN: Final = ((), (0,), (2,), (1, 2), (0, 1), (0, 1, 2))
 
 @cache
 def patterns_of(field: Field) -> tuple[Pattern, ...]:
-    """The patterns that a field belongs to and that make sense, the widest first."""
+    """The patterns that a field of a document belongs to and that make sense, the widest first. Of
+    those that say the same of all documents one, and the field itself where it is the only one."""
+    apart: dict[frozenset[Field], Pattern] = {}
+    for pattern in all_patterns_of(field):
+        same = frozenset(one for one in (*_known_fields(), field) if pattern.has(one))
+        apart.setdefault(same, pattern if len(same) > 1 else Pattern(*field))
+    return tuple(sorted(apart.values(), key=lambda pattern: (-pattern.breadth, pattern)))
+
+
+@cache
+def _known_fields() -> tuple[Field, ...]:
+    """All fields of documents, with one in each that the contract does not name."""
+    found = {Field("order_size_usd", "", "", "d"): None}
+    places = [("state", name) for name in ("", "orders", "recovery_orders", "completed_cycles")]
+    places += [("config", ""), ("order_sizes", ""), ("event", "")]
+    for root, records in places:
+        found[Field(root, records, "", "o")] = None
+        found[Field(root, records, "?", "?")] = None
+        for call in CallCode if root == "event" else [-1]:
+            for name, kind in fields_of(root, records, call).items():
+                found[Field(root, records, name, kind)] = None
+    for (root, records, name), kind in _OLD_NAMES.items():
+        found[Field(root, records, name, kind)] = None
+    return tuple(found)
+
+
+@cache
+def all_patterns_of(field: Field) -> tuple[Pattern, ...]:
+    """The patterns that a field belongs to, the widest first."""
     groups = [name for name, kinds in GROUPS.items() if field.kind in kinds]
     found = [Pattern(*field)]
     for open_parts in _OPEN[1:]:
@@ -348,7 +376,7 @@ def patterns_of(field: Field) -> tuple[Pattern, ...]:
 
 
 __all__ = [
-    "ABSENT", "ANY", "Document", "Documents", "Field", "Leaf", "Path", "Pattern", "changed",
-    "default_of", "distinct", "documents_of", "fields_of", "leaves_of", "patterns_of",
+    "ABSENT", "ANY", "Document", "Documents", "Field", "Leaf", "Path", "Pattern", "all_patterns_of",
+    "changed", "default_of", "distinct", "documents_of", "fields_of", "leaves_of", "patterns_of",
     "start_and_call",
 ]  # fmt: skip

@@ -6,14 +6,28 @@ that a later one makes needless was a guess.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
-from replay.explaining.causes.answered import REFUSAL, Answered
+from replay.explaining.causes.answered import REFUSAL, Answered, smallest
 from replay.explaining.causes.leaves import Pattern
 from replay.explaining.causes.pool import Pool
+from replay.explaining.causes.probes import with_changes
 from replay.explaining.causes.statement import Edited, Reading, Statement
-from replay.explaining.causes.takings import PARTS
+from replay.explaining.causes.takings import ENDS, PARTS
 from replay.explaining.search.contest import Clock
+
+NEARER = 8
+"""Steps that a reading brings nearer without accounting for them, of which it is asked whether it
+would have to make another value of what it is about."""
+
+OTHER_VALUES: Final[Mapping[str, tuple[Any, ...]]] = {
+    "d": (0.0, 1.0, -1.0, 1e9, math.inf), "D": (None, 0.0, 1.0, -1.0, 1e9),
+    "i": (0, 1, -1, 2**53 + 2), "b": (False, True),
+    "t": ("", "another"), "T": (None, "", "another"),
+}  # fmt: skip
+"""Values for fields of some kinds that rules tell apart."""
 
 SOME = 60
 """Steps by which it is seen what a cause is needed for, where there are more."""
@@ -35,15 +49,38 @@ class Necessity:
 
     def contradicted(self, cause: Statement, others: Sequence[Statement]) -> int:
         """At how many steps that are not accounted for a cause changes the answer without bringing
-        it nearer to the shadow's. Where it does, the rest may be another cause's."""
+        it nearer to the shadow's. Where it does, the rest may be another cause's; not where all of
+        it is accounted for once the value that is read otherwise is another one."""
         pool = self._pool
         met = [s for s in pool.unexplained if not (s.has_ended and s.authority_left)]
         met = [s for s in met if pool.matters(cause, s)]
-        return sum(
-            repr(pool.answer_with(others, step)) != repr(pool.answer(step))
-            and not _is_nearer(pool.left[step], before)
-            for step, before in zip(met, pool.left_with(others, met), strict=True)
-        )
+        nearer: list[Answered] = []
+        count = 0
+        for step, before in zip(met, pool.left_with(others, met), strict=True):
+            if repr(pool.answer_with(others, step)) != repr(pool.answer(step)):
+                if _is_nearer(pool.left[step], before):
+                    nearer.append(step)
+                else:
+                    count += 1
+        if isinstance(cause, Reading) and cause.taking not in ENDS:
+            some = smallest(nearer)[:NEARER]
+            count += sum(self._is_another_value(cause, others, step) for step in some)
+        return count
+
+    def _is_another_value(
+        self, cause: Reading, others: Sequence[Statement], step: Answered
+    ) -> bool:
+        """Whether a step is accounted for with some other value for one that a reading is about:
+        then what the reading makes of it is not what the shadow does."""
+        for leaf in step.leaves_met(cause):
+            for value in OTHER_VALUES.get(leaf.field.kind, ()):
+                other = with_changes(step, {leaf.path: value})
+                with_it = Answered(
+                    other, step.authority, step.shadow, step.before, step.decimals, step.finding
+                )
+                if not self._pool.corrected.left(others, [with_it])[0]:
+                    return True
+        return False
 
     # --- What can go ----------------------------------------------------------------------------
 

@@ -96,6 +96,19 @@ class Pool:
             if isinstance(rule, Writing) or step.meets(rule):
                 yield step
 
+    def fields_met(self, rule: Reading | Writing) -> set[Field]:
+        """The fields of the steps that a statement may have something to say of."""
+        if isinstance(rule, Writing):
+            return {field for step in self.steps for field in self.fields_at(rule, step)}
+        return {field for field in self._with_sort[rule.sort] if rule.pattern.has(field)}
+
+    def fields_at(self, rule: Reading | Writing, step: Answered) -> set[Field]:
+        """The fields of one step whose values a statement is about."""
+        if isinstance(rule, Reading):
+            leaves = (*step.leaves_met(rule), *self.corrected.next_places(rule, step))
+            return {leaf.field for leaf in leaves}
+        return {field for _, field in self._values(rule, step)}
+
     @property
     def open_places(self) -> set[int]:
         """The numbers of the steps that are not accounted for."""
@@ -203,30 +216,43 @@ class Pool:
     def _effect(self, cause: Reading, step: Answered) -> object:
         """The same for all readings with which, added to the causes, a step comes to the same."""
         known = self._known[step]
-        rules = [*known.met, cause]
-        ends = tuple(one for one in rules if one.taking in ENDS)
+        # Most make the same of the same values, and it need not be looked at what that is.
+        paths = tuple(leaf.path for leaf in step.leaves_met(cause))
+        after = tuple(leaf.path for leaf in self.corrected.next_places(cause, step))
+        key = known.met, cause.taking, paths, after
+        effect = step.effects.get(key)
+        if effect is None:
+            if len(step.effects) >= MOST_MET:
+                step.effects.clear()
+            rules = [*known.met, cause]
+            ends = tuple(one for one in rules if one.taking in ENDS)
+            effect = step.effects[key] = ends, self.corrected.effect(rules, step)
         writings = tuple(one for one in self.causes if isinstance(one, Writing))
-        return known.own, writings, ends, self.corrected.effect(rules, step)
+        return known.own, writings, effect
 
     def _left_if_written(self, cause: Writing, step: Answered) -> frozenset[str]:
-        answer = self.answer(step)
-        if isinstance(answer, Failure) or is_refusal(answer):
-            return self.left[step]
-        # The answer is kept along with what is known of it: an id may be another answer's later.
-        known = step.cache.get("values")
-        if known is None or known[0] is not answer:
-            by_key: dict[object, frozenset[str]] = {}
-            known = step.cache["values"] = answer, _values_by_sort(answer), by_key
-        _, by_sort, seen = known
-        values: Sequence[tuple[int, Field]] = by_sort.get(cause.sort, ())
-        places = tuple(place for place, field in values if cause.pattern.has(field))
+        places = tuple(place for place, _ in self._values(cause, step))
         if not places:
             return self.left[step]
+        answer, _, seen = step.cache["values"]
         key = cause.taking, places
         left: frozenset[str] | None = seen.get(key)
         if left is None:
             left = seen[key] = step.left(written(answer, [cause]), refusals_agree=True)
         return left
+
+    def _values(self, cause: Writing, step: Answered) -> list[tuple[int, Field]]:
+        """The values of the answer to a step that a writing is about, by number."""
+        answer = self.answer(step)
+        if isinstance(answer, Failure) or is_refusal(answer):
+            return []
+        # The answer is kept along with what is known of it: an id may be another answer's later.
+        known = step.cache.get("values")
+        if known is None or known[0] is not answer:
+            by_key: dict[object, frozenset[str]] = {}
+            known = step.cache["values"] = answer, _values_by_sort(answer), by_key
+        values: Sequence[tuple[int, Field]] = known[1].get(cause.sort, ())
+        return [(place, field) for place, field in values if cause.pattern.has(field)]
 
     def score(self, cause: Statement, steps: Sequence[Answered], *, most_spoiled: int = 0) -> Score:
         """What one more cause does on some steps; stops where it spoils more than that."""

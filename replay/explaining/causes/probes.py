@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice
+from itertools import chain, islice, zip_longest
 from random import Random
 from typing import Any, Final
 
@@ -71,13 +71,22 @@ def _of_sort_at(sort: Sort, leaf: Leaf, known: Any) -> list[Any]:
     return [value for value in values if is_sort_at(sort, leaf._replace(value=value))]
 
 
-def within(step: Answered, leaf: Leaf, pattern: Pattern, sort: Sort, seed: int) -> Iterator[Stream]:
-    """The step with values of a sort in fields of a pattern: what a statement is about."""
-    fields = [one for one in _once(step.leaves) if pattern.has(one.field)]
+def within(
+    step: Answered, leaf: Leaf, leaves: Sequence[Leaf], sort: Sort, seed: int
+) -> Iterator[Stream]:
+    """The step with values of a sort in the fields of some leaves: what a statement is about. Each
+    field once, with the value itself where it is of the sort there, then each with others."""
+    fields = _once(leaves)
     random = Random(seed)
-    pairs = [(one, value) for one in fields for value in _of_sort_at(sort, one, leaf.value)]
-    random.shuffle(pairs)
-    for other, value in pairs:
+    random.shuffle(fields)
+    rows = []
+    for one in fields:
+        values = _of_sort_at(sort, one, leaf.value)
+        random.shuffle(values)
+        # First the value that is known to be at work, which others of its sort need not be.
+        values.sort(key=lambda value: repr(value) != repr(leaf.value))
+        rows.append([(one, value) for value in values])
+    for other, value in filter(None, chain.from_iterable(zip_longest(*rows))):
         if value is ABSENT and other.value is ABSENT:
             continue
         changes: dict[Any, Any] = {other.path: value}

@@ -7,19 +7,21 @@ or confirms it, until the widest that is left has met what it speaks of in many 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
 from replay.explaining.causes.answered import Answered, Asking
 from replay.explaining.causes.condition_search import ConditionSearch, end_of
+from replay.explaining.causes.confirmed_fields import unconfirmed
 from replay.explaining.causes.leaves import (
     ABSENT,
     Field,
     Leaf,
     Path,
     Pattern,
+    all_patterns_of,
     distinct,
-    patterns_of,
 )
 from replay.explaining.causes.pool import Pool, Score
 from replay.explaining.causes.probes import isolated
@@ -158,8 +160,7 @@ class ReadingSearch:
 
     def _widest(self, candidates: list[Rule], step: Answered) -> Rule | None:
         """The statement that accounts for most and spoils nothing, put to the test."""
-        tested: set[Rule] = set()
-        rounds = 0
+        tested: Counter[Rule] = Counter()
         while True:
             best = self._best(candidates, step)
             if best is None or self._clock.beyond(1.0):
@@ -167,13 +168,16 @@ class ReadingSearch:
             if self._score(best).spoiled:
                 # By a step that is tried first from now on.
                 candidates.remove(best)
-            elif best in tested or rounds == ROUNDS or isinstance(best, Writing):
+            elif isinstance(best, Reading) and not tested[best] and len(tested) < ROUNDS:
+                tested[best] += 1
+                self._trials.of(best, step)
+            elif (sought := unconfirmed(self._pool, best)) is None:
                 return best
+            elif isinstance(best, Reading) and tested[best] == 1:
+                tested[best] += 1
+                self._trials.of(best, step, sought)
             else:
-                tested.add(best)
-                rounds += 1
-                if not self._trials.of(best, step):
-                    return best
+                candidates.remove(best)
 
     def _best(self, candidates: list[Rule], step: Answered) -> Rule | None:
         """The best of some candidates; those that are refuted are taken out. The widest come
@@ -239,7 +243,7 @@ class ReadingSearch:
         wider: list[Rule] = [
             Writing(pattern, one.sort, one.taking)
             for one in fitting
-            for pattern in patterns_of(Field(*one.pattern))
+            for pattern in all_patterns_of(Field(*one.pattern))
         ]
         return self._widest(list(dict.fromkeys(wider)), step)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from itertools import islice
 
 from replay.explaining.causes.answered import Answered, Asking
+from replay.explaining.causes.confirmed_fields import Sought
 from replay.explaining.causes.leaves import Leaf, Path
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.probes import alone, probes, where_nobody_reads, within
@@ -28,14 +29,16 @@ class Trials:
         self._seed = 0
         self._probed: set[tuple[Answered, Path]] = set()
 
-    def of(self, rule: Reading, step: Answered) -> bool:
-        """Asks values that a statement speaks of, in fields that it speaks of. False where it says
-        nothing of the step."""
+    def of(self, rule: Reading, step: Answered, sought: Sought | None = None) -> None:
+        """Asks values that a statement speaks of, in fields that it speaks of, or in those of them
+        that are sought."""
         leaf = next((one for one in step.leaves if rule.meets(one)), None)
-        if leaf is None:
-            return False
-        self._ask(within(step, leaf, rule.pattern, rule.sort, self._next_seed()), WITHIN)
-        return True
+        if leaf is not None:
+            seed = self._next_seed()
+            fields = [one for one in step.leaves if rule.pattern.has(one.field)]
+            if sought is not None:
+                fields = [one for one in fields if sought.has(one.field)]
+            self._ask(within(step, leaf, fields, rule.sort, seed), WITHIN)
 
     def of_condition(self, rule: Reading, step: Answered) -> None:
         """The same for a refusal, with what tells who refuses."""
