@@ -10,6 +10,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import replay.core
 from replay import __version__
@@ -33,9 +34,11 @@ class SourceLine(NamedTuple):
     @property
     def uri(self) -> str:
         """As it stands below the current directory, which is where a checkout is scanned from;
-        elsewhere in full."""
+        elsewhere in full. It is a URI, so what none may have is written with percent signs."""
         here, path = Path.cwd().resolve(), self.file.resolve()
-        return path.relative_to(here).as_posix() if path.is_relative_to(here) else path.as_uri()
+        return (
+            quote(path.relative_to(here).as_posix()) if path.is_relative_to(here) else path.as_uri()
+        )
 
 
 def sarif(report: Report) -> str:

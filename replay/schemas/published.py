@@ -1,7 +1,9 @@
 """Reads the published documents: a JSON Schema for the `--json` of each command, and an OpenAPI
 document of what the pages' server answers to programs.
 
-A schema says what is there for good. What is new may stand beside it, so none forbids more.
+A schema is exact: it names all that is there and its types, and forbids what it does not name, so
+that a name that is not ours is found. It is that of this very version; what is new in another one
+stands in its schema. Open are only the documents of a bot or a core, and tables by name.
 """
 
 from __future__ import annotations

@@ -12,11 +12,14 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from jsonschema import Draft202012Validator
+
 import replay.core
+from replay.schemas.published import schema_of
 
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / name) for name in ("streams", "targets", "findings")]
@@ -36,15 +39,19 @@ class Ran:
     code: int
     out: str
     err: str
+    arguments: tuple[str, ...] = ()
 
     @property
     def json(self) -> Any:
-        """Standard output as strict JSON."""
+        """Standard output as strict JSON, which is as the published schema of its command says."""
 
         def refuse(name: str) -> None:
             raise AssertionError(f"{name} is not JSON")
 
-        return json.loads(self.out, parse_constant=refuse)
+        document = json.loads(self.out, parse_constant=refuse)
+        if validator := validator_of(command_of(self.arguments)):
+            validator.validate(document)
+        return document
 
     @property
     def line(self) -> str:
@@ -58,6 +65,22 @@ class Ran:
     def last(self) -> str:
         """The last line on standard error."""
         return self.err.strip().splitlines()[-1]
+
+
+def command_of(arguments: tuple[str, ...]) -> str:
+    """The command that is called, by the name that its schema has."""
+    first, second = (*arguments, "", "")[:2]
+    whole = f"{first} {second}"
+    return whole if first in ("corpus", "db") or whole == "evidence verify" else first
+
+
+@cache
+def validator_of(command: str) -> Draft202012Validator | None:
+    """What tells whether a document is as a schema says; None for a command that has none."""
+    try:
+        return Draft202012Validator(schema_of(command))
+    except FileNotFoundError:
+        return None
 
 
 def environment(**more: str | None) -> dict[str, str]:
@@ -88,12 +111,12 @@ def doge(
         timeout=seconds,
         check=False,
     )
-    return checked(done.returncode, done.stdout, done.stderr)
+    return checked(done.returncode, done.stdout, done.stderr, *map(str, arguments))
 
 
-def checked(code: int, out: bytes, err: bytes) -> Ran:
+def checked(code: int, out: bytes, err: bytes, *arguments: str) -> Ran:
     """The outcome of a call, after a look at its outputs."""
-    ran = Ran(code, out.decode(), err.decode())
+    ran = Ran(code, out.decode(), err.decode(), arguments)
     for text in (ran.out, ran.err):
         assert "Traceback" not in text
         assert not set(CANNOT_BE) & set(text)

@@ -54,7 +54,51 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert doge(folder, "run", "journal.jsonl", *CORES, "--strict").code == 1
     shutil.copy(folder / "divergences.db", folder / "other.db")
     assert doge(folder, "corpus", "import", "journal.jsonl", "--corpus", "kept").code == 0
+    shutil.copytree(folder / "kept", folder / "damaged")
+    for file in (folder / "damaged").iterdir():
+        file.write_bytes(file.read_bytes()[:-1])
     return folder
+
+
+OPEN = {"figures", "evidence", "slots"}
+"""What is in these is no form of ours: the figures of a criterion, what a line of a history rests
+on, the status of a bot's slots."""
+
+
+def objects_in(schema: Any, name: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every object that a schema names, with the name of what has it."""
+    if isinstance(schema, list):
+        for one in schema:
+            yield from objects_in(one, name)
+    elif isinstance(schema, dict):
+        if "object" in str(schema.get("type")):
+            yield name, schema
+        for key, below in schema.get("properties", {}).items():
+            yield from objects_in(below, key)
+        for key in ("items", "anyOf", "additionalProperties"):
+            yield from objects_in(schema.get(key), name)
+
+
+@pytest.mark.parametrize("command", ALL)
+def test_a_schema_names_all_that_is_there_and_its_types(command: str) -> None:
+    for name, one in objects_in(schema_of(schema_name(command))):
+        if name not in OPEN:
+            assert "additionalProperties" in one, f"{name} takes any name"
+        for key, below in one.get("properties", {}).items():
+            is_document = name in ("start", "steps")  # a core's own, whatever it is
+            assert is_document or below.keys() & {"type", "anyOf", "const"}, (
+                f"{name}.{key}: no type"
+            )
+
+
+def test_a_name_that_is_not_ours_is_refused(world: Path) -> None:
+    document = doge(world, "run", "journal.jsonl", *CORES, "--json").json
+    validator = Draft202012Validator(schema_of("run"))
+    for place in (document, document["canary"], document["divergences"][0], document["occasion"]):
+        place["nonsense"] = 1
+        assert not validator.is_valid(document)
+        del place["nonsense"]
+    validator.validate(document)
 
 
 def validated(command: str, ran: Ran) -> Any:
@@ -95,6 +139,12 @@ def test_every_command_that_prints_json_has_a_schema(command: str) -> None:
         ("causes", ("--seconds", "1", "--generate", "0", *CORES)),
         ("explain", (ID, "--seconds", "1", *CORES)),
         ("fuzz", ("--max-transitions", "60", "--seed", "1", "--jobs", "1", *CORES)),
+        ("preflight", CORES),
+        ("corpus list", ("--corpus", "damaged")),
+        ("corpus verify", ("--corpus", "damaged")),
+        ("corpus minimise", ("--corpus", "kept", "--output", "small")),
+        ("doctor", ("--shadow", "nowhere", "--corpus", "damaged")),
+        ("power", ("--edits", "1", "--max-transitions", "30", "--seed", "1", "--corpus", "kept")),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -12,38 +12,61 @@ from report_makers import EVIL, full_report
 
 import replay.core
 from replay.findings.account import CauseAccount, StoredCause
-from replay.reports.sarif import sarif
+from replay.reports.sarif import SourceLine, sarif
 
-TEXT = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
-FORM: dict[str, Any] = {
-    "type": "object",
-    "required": ["$schema", "version", "runs"],
-    "properties": {
-        "version": {"const": "2.1.0"},
-        "runs": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["tool", "results"],
-                "properties": {
-                    "results": {
-                        "type": "array",
-                        "items": {
-                            "type": "object",
-                            "required": ["ruleId", "message", "locations"],
-                            "properties": {
-                                "level": {"enum": ["none", "note", "warning", "error"]},
-                                "message": TEXT,
-                                "locations": {"type": "array", "minItems": 1, "maxItems": 10},
-                            },
-                        },
-                    }
-                },
-            },
-        },
-    },
-}
-"""What code scanning asks of a file (SARIF 2.1.0, sections 3.13, 3.14 and 3.27)."""
+STRING = {"type": "string"}
+
+
+def exact(*required: str, **properties: Any) -> dict[str, Any]:
+    """An object of SARIF as far as ours have it: these names and no other."""
+    return {
+        "type": "object",
+        "required": list(required),
+        "properties": properties,
+        "additionalProperties": False,
+    }
+
+
+def list_of(items: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"type": "array", "items": items, **more}
+
+
+MESSAGE = exact("text", text=STRING)
+REGION = exact(startLine={"type": "integer", "minimum": 1})
+ARTIFACT = exact(
+    uri={"type": "string", "pattern": r"^(?:[A-Za-z0-9._~/:@!$&'()*+,;=-]|%[0-9A-F]{2})+$"}
+)
+LOCATION = exact(physicalLocation=exact(artifactLocation=ARTIFACT, region=REGION))
+RESULT = exact(
+    *("message", "ruleId", "locations"),  # the last two are what code scanning asks for besides
+    ruleId=STRING,
+    level={"enum": ["none", "note", "warning", "error"]},
+    message=MESSAGE,
+    locations=list_of(LOCATION, minItems=1, maxItems=10),
+    partialFingerprints={"type": "object", "additionalProperties": STRING},
+)
+RULE = exact("id", id=STRING, name=STRING, shortDescription=MESSAGE, fullDescription=MESSAGE)
+DRIVER = exact("name", name=STRING, version=STRING, rules=list_of(RULE, uniqueItems=True))
+INVOCATION = exact(
+    "executionSuccessful",
+    executionSuccessful={"type": "boolean"},
+    exitCode={"type": "integer"},
+    commandLine=STRING,
+    startTimeUtc={"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"},
+)
+RUN = exact(
+    *("tool", "results"),  # a run may be without results, which says that nothing was looked for
+    tool=exact("driver", driver=DRIVER),
+    invocations=list_of(INVOCATION, uniqueItems=False),
+    results=list_of(RESULT),
+    columnKind={"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
+)
+FORM = exact(
+    *("version", "runs"),
+    **{"$schema": STRING, "version": {"const": "2.1.0"}, "runs": list_of(RUN, minItems=1)},
+)
+"""The schema of SARIF 2.1.0 as far as it speaks of what we write: what each object must have, the
+names that it knows, types, least values and closed sets."""
 
 
 def cause(identity: str, says: str, *findings: str) -> StoredCause:
@@ -89,3 +112,16 @@ def test_a_cause_that_names_no_line_or_no_file_that_is_here_is_left_out() -> Non
 def test_evil_texts_stay_texts() -> None:
     (one,) = results(cause("c-00000001", f"reducer.py line 2 read {EVIL}", "d-00000001"))
     assert "\x1b" not in one["message"]["text"]
+
+
+def test_a_file_whose_path_is_no_uri_is_named_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "Kern Ä"
+    folder.mkdir()
+    (folder / "core.py").write_text("x = 1\n")
+    monkeypatch.chdir(tmp_path)
+    assert SourceLine(folder / "core.py", 1).uri == "Kern%20%C3%84/core.py"
+    monkeypatch.chdir(folder)
+    (tmp_path / "another core.py").write_text("x = 1\n")
+    assert SourceLine(tmp_path / "another core.py", 1).uri.endswith("/another%20core.py")
