@@ -16,6 +16,7 @@ from replay.explaining.evidence.kept import cases_of, stored_answers
 from replay.explaining.search.diagnosis import Diagnosis, Near, Result
 from replay.explaining.search.search import Means, Subject, explain
 from replay.findings.store.identities import names_cause
+from replay.reports.cause_texts import known_lines
 from replay.runs.commands import Commands, commands_of
 from replay.safe_text import clean, quoted
 from replay.settings import Settings
@@ -60,7 +61,8 @@ def explain_command(id: str, seconds: float, settings: Settings, as_json: bool) 
     Tries the known deviations and every single edit on the lines that the occurrences run through.
     What is named gave the shadow's answer at every occurrence, kept or generated beside those, and
     contradicted nothing elsewhere; rivals were told apart by inputs made for that. The
-    [[explanation]] printed with it can go into explanations.toml.
+    [[explanation]] printed with it can go into explanations.toml. What `causes` has found for it
+    stands first.
 
     Exits 0 where such an edit was found, 1 where none fits, 3 where a core could not be asked, 4
     where nothing can be told: the finding is flaky, or nothing diverges any more.
@@ -82,6 +84,11 @@ def explain_command(id: str, seconds: float, settings: Settings, as_json: bool) 
         )
         routing = store.routing()
         refused = finding.finding if said_in(finding.finding) else None
+        account = store.account()
+    # Before the search, which may take its time and end without a word of these.
+    known = known_lines(account, finding.id)
+    for line in () if as_json or not known else (*known, ""):
+        say(line)
     means = Means(
         PairSpec(
             settings.authority,
@@ -101,7 +108,8 @@ def explain_command(id: str, seconds: float, settings: Settings, as_json: bool) 
         progress.end()
     if as_json:
         said = {} if refused is None else {"said": said_in(refused)}
-        say_json({**diagnosis.document(), **said})
+        causes = () if account is None else account.causes_of(finding.id)
+        say_json({**diagnosis.document(), "known": [one.document() for one in causes], **said})
     else:
         for line in diagnosis_lines(diagnosis, commands_of(settings)):
             say(line)

@@ -21,7 +21,7 @@ from replay.findings.selection import event_of, worst_first
 from replay.findings.store.identities import names_cause
 from replay.findings.store.store import Store, StoredFinding
 from replay.reports.case_text import labelled
-from replay.reports.cause_texts import cause_words, support_words
+from replay.reports.cause_texts import MAX_SAYS, cause_words, part_in_words, support_words
 from replay.reports.finding_text import core_line, finding_text, history_lines
 from replay.runs.commands import Commands, commands_of
 from replay.safe_text import clean
@@ -29,10 +29,6 @@ from replay.settings import Settings
 
 MAX_NOTE_SHOWN = 2000
 """Characters of a note; --json has all of it."""
-
-
-MAX_SAYS_SHOWN = 400
-"""Characters of what a cause says."""
 
 
 @click.command(
@@ -87,7 +83,7 @@ def _buckets_of(cause: StoredCause, store: Store) -> list[StoredFinding]:
 
 
 def _say_cause(cause: StoredCause, findings: Sequence[StoredFinding], commands: Commands) -> None:
-    say(f"{clean(cause.id)}  {clean(cause.kind)}: {clean(cause_words(cause), MAX_SAYS_SHOWN)}")
+    say(f"{clean(cause.id)}  {clean(cause.kind)}: {clean(cause_words(cause), MAX_SAYS)}")
     if cause.rule:
         say(f"rule       {clean(cause.rule)}")
     say(f"status     {cause.status}")
@@ -162,8 +158,7 @@ def _say(
     for line in _triage(finding):
         say(line)
     for cause in causes:
-        doubt = "" if cause.is_verified else "not verified, "
-        say(f"cause      {clean(cause.id)}: {doubt}as if {clean(cause.says, MAX_SAYS_SHOWN)}")
+        say(part_in_words(cause))
     state = "minimised" if finding.minimised else "as it was found, not minimised"
     times, runs = counted(finding.occurrences, "time"), counted(len(finding.runs), "run")
     first, last = finding.first_run, finding.last_run

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from replay.counting import counted
 from replay.findings.account import CauseAccount, StoredCause
+from replay.safe_text import clean
+
+MAX_SAYS = 400
+"""Characters of what a cause says."""
 
 
 def account_words(account: CauseAccount) -> str:
@@ -55,3 +59,20 @@ def cause_words(cause: StoredCause) -> str:
     """A cause in one sentence."""
     doubt = "" if cause.is_verified else "not verified: "
     return f"{doubt}the shadow answers as if {cause.says}"
+
+
+def part_in_words(cause: StoredCause) -> str:
+    """A cause on one line, as it is told of a finding that it has part in."""
+    doubt = "" if cause.is_verified else "not verified, "
+    return f"cause      {clean(cause.id)}: {doubt}as if {clean(cause.says, MAX_SAYS)}"
+
+
+def known_lines(account: CauseAccount | None, finding: str) -> list[str]:
+    """What the stored causes say of a finding; nothing where none has part in it."""
+    causes = () if account is None else account.causes_of(finding)
+    if account is None or not causes:
+        return []
+    whole = "all that was" if account.is_accounted_for(finding) else "not all that was"
+    when = account.at[:16].replace("T", " ")
+    head = f"{clean(finding)}: `causes` found at {when} UTC, for {whole} asked of it:"
+    return [head, *map(part_in_words, causes)]

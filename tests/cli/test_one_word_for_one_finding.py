@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from cli_support import TESTS, doge
 
+from replay.findings.account import CauseAccount, StoredCause
 from replay.findings.selection import buckets_words
 from replay.findings.store.store import Store
 from replay.gate.verdict_text import _unread
@@ -58,3 +59,26 @@ def test_a_folder_of_files_that_are_no_telemetry_is_one_row_and_what_may_be_a_lo
         *(f"kept/{name}.log: text (MAY BE A LOG)" for name in "abcd"),
     ]
     assert _unread(corpus[:1]) == ["kept/a.stream: a corpus stream"]
+
+
+def test_explain_says_first_what_the_stored_causes_have_part_in(folder: Path) -> None:
+    parts = {
+        "c-00000001": ("accounts for nothing yet, not verified", False),
+        "c-00000002": ("accounts for the fee", True),
+    }
+    causes = tuple(
+        StoredCause(identity, "edit", says, says, "", verified, 3, 0, (BOOKED,))
+        for identity, (says, verified) in parts.items()
+    )
+    with Store.open(folder / "divergences.db", create=False) as store:
+        store.record_account(CauseAccount(causes, {BOOKED: 1}))
+    core = EXAMPLES / "forgets_fees.py"
+    shown = doge(folder, "show", BOOKED).out.splitlines()
+    same = [line for line in shown if line.startswith("cause      ")]
+    assert len(same) == 2
+    told = doge(folder, "explain", BOOKED, "--shadow", core, "--seconds", 0.1).out.splitlines()
+    assert told[0].startswith(f"{BOOKED}: `causes` found at ")
+    assert told[0].endswith(" UTC, for not all that was asked of it:")
+    assert told[1:4] == [*same, ""]
+    asked = doge(folder, "explain", BOOKED, "--shadow", core, "--seconds", 0.1, "--json").json
+    assert [one["id"] for one in asked["known"]] == sorted(parts)
