@@ -1,8 +1,9 @@
 """The file format of corpus streams: written and read in pieces, with no damage left unnoticed.
 
 A file is the MAGIC, one byte with the format version, and frames. A frame is a header (kind,
-encoding, length and CRC-32 of all of these and the payload) and the payload: MessagePack, plain or
-compressed with zstd, whichever is shorter. The frames of version 1, in this order:
+encoding, length and CRC-32 of all of these and the payload) and the payload: MessagePack, plain,
+compressed with zstd, or, from version 2 on, compressed together with the frames before it: a state
+that is set in the middle of a stream is much like the one before. The frames, in this order:
 
 - `O`, one: the origin, a text;
 - `S`, one: `[state, config, order_size_usd, order_sizes]`;
@@ -11,6 +12,10 @@ compressed with zstd, whichever is shorter. The frames of version 1, in this ord
   nil;
 - `E`, one, at the very end: `{"steps", "calls", "sha256"}`, how many there are in all, how many
   of each kind, and the id.
+
+`S` and `C` of version 2 are compressed together; `O` and `E` each by itself or plain, whichever is
+shorter, so that they are read without the others. Files of version 1, in which every frame is so,
+stay readable.
 
 The id, which is also the file's name, is the SHA-256 of `S` and all `steps`, with the keys of maps
 sorted. Origin, lines, compression and how steps are cut into chunks are not part of it: the same
@@ -42,21 +47,36 @@ from replay.streams.model import (
 )
 from replay.streams.packed import pack, pack_canonical, unpack, unpack_all
 from replay.streams.validity import check_start, check_steps
-from replay.streams.zstd_frames import ZstdError, length_of, zstd_packed, zstd_unpacked
+from replay.streams.zstd_frames import (
+    ChainedPacker,
+    ChainedUnpacker,
+    ZstdError,
+    length_of,
+    zstd_packed,
+    zstd_unpacked,
+)
 
 MAGIC = b"\x89DOGESTR"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+_READABLE = (1, 2)
 SUFFIX = ".stream"
 
 MAX_PAYLOAD = 256 * 1024 * 1024
 """No frame is larger; a damaged length must not make us ask for all memory there is."""
 
+_MAX_STORED = MAX_PAYLOAD + MAX_PAYLOAD // 128
+"""What is packed may be a little longer than what it is of."""
+
 _HEADER = struct.Struct(">ccII")
 _HASHED_FIRST = b"doge-replay stream 1\n"
 _CHUNK_STEPS = 512
 _CHUNK_BYTES = 1024 * 1024
-_PLAIN, _ZSTD = b"-", b"z"
+_PLAIN, _ZSTD, _CHAINED = b"-", b"z", b"c"
+_LEVEL = 6
 _ORIGIN, _START, _CHUNK, _END = b"O", b"S", b"C", b"E"
+_APART = (_PLAIN, _ZSTD)
+_ENCODINGS = {1: (_APART, _APART), 2: (_APART, (_CHAINED,))}
+"""How frames of each version may be written: those that are read by themselves, and the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +104,14 @@ class StreamEncoder:
         self._last_line = 0
         self._total = 0
         self._calls: Counter[str] = Counter()
+        self._packer = ChainedPacker(_LEVEL)
         write(MAGIC + bytes((FORMAT_VERSION,)))
         # The name of a file need not be UTF-8, and a text that is packed has to be.
         text = origin.encode("utf-8", "backslashreplace").decode()
         write(_frame(_ORIGIN, pack(text)))
         packed = pack_canonical(list(start))
         self._hash.update(packed)
-        write(_frame(_START, packed))
+        write(self._chained(_START, packed))
 
     def add(self, step: Step) -> None:
         """Adds one step."""
@@ -124,12 +145,16 @@ class StreamEncoder:
         steps = b"".join(self._steps)
         self._hash.update(steps)
         lines = self._lines if any(self._lines) else None
-        self._write(_frame(_CHUNK, pack([lines, steps])))
+        self._write(self._chained(_CHUNK, pack([lines, steps])))
         self._total += len(self._steps)
         self._steps.clear()
         self._lines.clear()
         self._last_line = 0
         self._bytes = 0
+
+    def _chained(self, kind: bytes, payload: bytes) -> bytes:
+        _require_short(payload)
+        return _header_and(kind, _CHAINED, self._packer.packed(payload))
 
 
 _NAMES: dict[int, str] = {int(code): CALL_NAMES[code] for code in CallCode}
@@ -137,11 +162,20 @@ _TICKS = (int(CallCode.PRICE_TICK), int(CallCode.TIMER_TICK))
 
 
 def _frame(kind: bytes, payload: bytes) -> bytes:
+    """A frame that is read without the others."""
+    _require_short(payload)
+    smaller = zstd_packed(payload, _LEVEL, checksum=False)
+    if len(smaller) < len(payload):
+        return _header_and(kind, _ZSTD, smaller)
+    return _header_and(kind, _PLAIN, payload)
+
+
+def _require_short(payload: bytes) -> None:
     if len(payload) > MAX_PAYLOAD:
         raise InputError(f"a part of a stream is too large to keep ({len(payload)} bytes)")
-    smaller = zstd_packed(payload, 6, checksum=False)
-    encoding = _ZSTD if len(smaller) < len(payload) else _PLAIN
-    stored = smaller if encoding == _ZSTD else payload
+
+
+def _header_and(kind: bytes, encoding: bytes, stored: bytes) -> bytes:
     checksum = zlib.crc32(stored, zlib.crc32(kind + encoding + len(stored).to_bytes(4, "big")))
     return _HEADER.pack(kind, encoding, len(stored), checksum) + stored
 
@@ -292,12 +326,14 @@ def _frames(path: Path, skip: tuple[bytes, ...] = ()) -> Iterator[tuple[bytes, b
         head = _read(file, path, len(MAGIC) + 1)
         if head[:-1] != MAGIC:
             raise _damaged(path, "it does not begin as a stream file does")
-        if head[-1] != FORMAT_VERSION:
+        if head[-1] not in _READABLE:
             raise _damaged(path, f"its format version {head[-1]} is not known")
         allowed = _ORIGIN
+        chain = ChainedUnpacker(MAX_PAYLOAD)
         while True:
             kind, encoding, length, checksum = _HEADER.unpack(_read(file, path, _HEADER.size))
-            if kind not in allowed or encoding not in (_PLAIN, _ZSTD) or length > MAX_PAYLOAD:
+            encodings = _ENCODINGS[head[-1]][kind in (_START, _CHUNK)]
+            if kind not in allowed or encoding not in encodings or length > _MAX_STORED:
                 raise _damaged(path, "the header of one of its frames is damaged")
             if kind in skip:
                 file.seek(length, 1)
@@ -306,7 +342,10 @@ def _frames(path: Path, skip: tuple[bytes, ...] = ()) -> Iterator[tuple[bytes, b
                 expected = zlib.crc32(kind + encoding + length.to_bytes(4, "big"))
                 if zlib.crc32(stored, expected) != checksum:
                     raise _damaged(path, "the checksum of one of its frames is wrong")
-                yield kind, _decoded(path, stored) if encoding == _ZSTD else stored
+                yield (
+                    kind,
+                    stored if encoding == _PLAIN else _decoded(path, stored, encoding, chain),
+                )
             if kind == _END:
                 break
             allowed = _START if kind == _ORIGIN else _CHUNK + _END
@@ -324,8 +363,10 @@ def _read(file: IO[bytes], path: Path, size: int) -> bytes:
     return data
 
 
-def _decoded(path: Path, stored: bytes) -> bytes:
+def _decoded(path: Path, stored: bytes, encoding: bytes, chain: ChainedUnpacker) -> bytes:
     try:
+        if encoding == _CHAINED:
+            return chain.unpacked(stored)
         # The declared size is checked before any memory is asked for.
         if not 0 <= length_of(stored) <= MAX_PAYLOAD:
             raise _damaged(path, "a frame has no size or is too large")

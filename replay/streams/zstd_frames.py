@@ -40,6 +40,38 @@ def zstd_unpacked(frame: bytes) -> bytes:
     return content
 
 
+class ChainedPacker:
+    """Packs pieces that are like each other, each with what was in those before it. They are
+    unpacked in the same order by a ChainedUnpacker, and only so."""
+
+    def __init__(self, level: int) -> None:
+        self._compressor = _compressor(level, checksum=False)
+
+    def packed(self, content: bytes) -> bytes:
+        """The next piece: its length in four bytes, and what there is to unpack."""
+        stored = self._compressor.compress(content, zstd.ZstdCompressor.FLUSH_BLOCK)
+        return len(content).to_bytes(4, "big") + stored
+
+
+class ChainedUnpacker:
+    """Unpacks what a ChainedPacker has packed. No piece may be longer than `limit`."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._inner = ZstdDecompressor()
+
+    def unpacked(self, stored: bytes) -> bytes:
+        """The next piece. Raises ZstdError where it is not what it says, and after an error."""
+        length = int.from_bytes(stored[:4], "big")
+        if len(stored) < 4 or length > self._limit:
+            raise ZstdError("it has no length, or is too long")
+        # One byte more would be too many; what is asked for is never more than that.
+        content = self._inner.decompress(stored[4:], max_length=length + 1)
+        if len(content) != length or self._inner.eof or not self._inner.needs_input:
+            raise ZstdError("it has not the length that it says")
+        return content
+
+
 def copy_packed(source: IO[bytes], sink: IO[bytes], length: int, at_a_time: int) -> None:
     """Packs a file of so many bytes into one frame with a checksum. Raises ZstdError where it has
     another length by then, and what the files raise."""

@@ -125,10 +125,11 @@ def test_segments_of_a_kept_stream_are_bounded(corpus: Corpus) -> None:
     assert max(sizes) <= 512
 
 
-def test_the_file_of_version_1_stays_readable(tmp_path: Path) -> None:
-    # Written by the first version. Never change this: files like it are in people's corpora.
+@pytest.mark.parametrize("version", [1, 2])
+def test_the_files_of_all_versions_stay_readable(tmp_path: Path, version: int) -> None:
+    # As each version wrote it. Never change these: files like them are in people's corpora.
     path = tmp_path / "old.stream"
-    path.write_bytes(bytes.fromhex(VERSION_1))
+    path.write_bytes(bytes.fromhex((VERSION_1, VERSION_2)[version - 1]))
     stream = Stream(
         Start({"now": 1.0}, {}, 2.0), (Step((1, 2.0), None, 7), Step((6,), {"config": {}}, 8)), "o"
     )
@@ -145,6 +146,25 @@ VERSION_1 = (
     "6865636b5f696e76617269616e747301a6736861323536d9403561626634363931313362626635343430363361"
     "3261396537363366633832636636383835396162643530323434623534623635303135306162663232386533"
 )
+
+
+VERSION_2 = (
+    "89444f4745535452024f2d000000025260727ba16f5363000000279cf664660000001a28b52ffd0058d0000094"
+    "81a36e6f77cb3ff000000000000080cb4000000000000000c0436300000022305fe4580000001edc0000a89292"
+    "0701c41891920192910681a6636f6e66696780010056cc23452d000000754b33d86983a5737465707302a56361"
+    "6c6c7382a954696d65725469636b01b0636865636b5f696e76617269616e747301a6736861323536d940356162"
+    "663436393131336262663534343036336132613965373633666338326366363838353961626435303234346235"
+    "34623635303135306162663232386533"
+)
+
+
+def test_what_a_stream_sets_again_and_again_is_kept_once(corpus: Corpus) -> None:
+    state = {"notes": [f"{7919 * n % 65521:05d}" for n in range(4000)]}
+    often = Stream(START, tuple(Step((6,), {"state": state}, 0) for _ in range(60)), "")
+    kept = corpus.path_of(corpus.add(often)[0]).stat().st_size
+    once = corpus.path_of(corpus.add(replace(often, steps=often.steps[:1]))[0]).stat().st_size
+    assert corpus.read(corpus.streams()[0]).steps[0] == often.steps[0]
+    assert kept < 1.5 * once, "a part of a stream is packed with those before it"
 
 
 def test_the_list_shows_what_is_there(corpus: Corpus) -> None:
