@@ -108,7 +108,7 @@ def stream_items(
         expectations.add(key, case)
         drawn.leave_out(key)
 
-    def on_cores(cores: RecordedCores) -> None:
+    def on_cores(cores: RecordedCores, line: int, ts: float | None) -> None:
         recorded[cores] += 1
 
     hooks = Hooks(on_case=on_case, on_stream=drawn.leave_out, on_cores=on_cores)

@@ -35,7 +35,15 @@ from replay.runs.report import Report
 from replay.streams.inputs import Hooks, InputReader, ShadowMark
 from replay.streams.left_out import with_lost
 from replay.streams.log_files import Found, Wanted, find_files
-from replay.streams.model import CALL_NAMES, CallCode, Rejected, Segment, Unread, call_name
+from replay.streams.model import (
+    CALL_NAMES,
+    CallCode,
+    RecordedCores,
+    Rejected,
+    Segment,
+    Unread,
+    call_name,
+)
 from replay.targets.base import CoreIdentity, Target
 from replay.targets.pair import PairSpec
 
@@ -92,6 +100,27 @@ class Bucket:
         return bool(self.explained_by)
 
 
+class Recorded(NamedTuple):
+    """A pair of cores that full lines of a journal name: the SHA-256 of each, "" where none is
+    told; how many lines do, the first of them, and the times of the earliest and the latest."""
+
+    authority: str
+    shadow: str
+    lines: int
+    place: str
+    begin: float | None
+    end: float | None
+
+    def after(self, former: Recorded | None) -> Recorded:
+        """With the lines that named them before."""
+        if former is None:
+            return self
+        times = [one for one in (*self[-2:], *former[-2:]) if one is not None]
+        begin, end = min(times, default=None), max(times, default=None)
+        lines = self.lines + former.lines
+        return Recorded(self.authority, self.shadow, lines, former.place, begin, end)
+
+
 @dataclass(slots=True)
 class Replayed:
     """What came of replaying journals. `steps` and `differed` count replayed lines by event,
@@ -100,7 +129,8 @@ class Replayed:
     `unread` what lay beside the files. `uncompared` are steps that both cores refused so that
     nothing was compared: they are in none of the counts, and stand among the rejected. `detects` is
     false where the replay missed a fault that was planted in it. `known_causes` are what the last
-    search in the database came to; no criterion looks at them."""
+    search in the database came to; no criterion looks at them. `recorded` are the cores that the
+    journals name."""
 
     files: tuple[str, ...] = ()
     authority: CoreIdentity | None = None
@@ -122,6 +152,7 @@ class Replayed:
     detects: bool = True
     unread: tuple[Unread, ...] = ()
     known_causes: KnownCauses = NO_CAUSES
+    recorded: tuple[Recorded, ...] = ()
 
     def reject(self, rejected: Rejected) -> None:
         """Notes a line that could not be replayed."""
@@ -190,6 +221,7 @@ class _Replaying:
         self._marks: dict[int, ShadowMark] = {}
         self._lines: set[tuple[object, object, object]] = set()
         self._doubled: set[int] = set()
+        self._recorded: dict[RecordedCores, Recorded] = {}
 
     def replay(self, found: Found, today: datetime.date) -> Replayed:
         """Everything: replays, concludes, and gathers what is known of each bucket."""
@@ -211,12 +243,13 @@ class _Replaying:
             )
             lockstep = Lockstep(authority, shadow, collector.routing)
             lockstep.on_settled = self._settled
-            reader = InputReader(hooks=Hooks(on_shadow=self._mark))
+            reader = InputReader(hooks=Hooks(on_shadow=self._mark, on_cores=self._note_cores))
             for file in found.files:
                 self._file = str(file)
                 self._marks, self._doubled = {}, set()
                 self._feed(reader.read(file), lockstep, collector)
             self._feed(reader.end(), lockstep, collector)
+            result.recorded = tuple(one for _, one in sorted(self._recorded.items()))
             tally = lockstep.tally
             result.failed = tally.failures.total() - tally.incidents.total()
         finally:
@@ -255,6 +288,11 @@ class _Replaying:
         for finding in lockstep.finish():
             collector.take(finding)
         collector.count_all(lockstep.repeats)
+
+    def _note_cores(self, cores: RecordedCores, line: int, ts: float | None) -> None:
+        """Takes the cores that a full line names."""
+        one = Recorded(*cores, 1, f"{self._file}:{line}", ts, ts)
+        self._recorded[cores] = one.after(self._recorded.get(cores))
 
     def _mark(self, mark: ShadowMark) -> None:
         """Takes the mark of a line, which comes before its step is run."""

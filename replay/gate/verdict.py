@@ -39,7 +39,7 @@ from replay.gate.telemetry.timeline import Timeline, timeline_of
 from replay.runs.rate import upper_bound
 from replay.streams.left_out import unread_document
 
-EDITION = 4
+EDITION = 5
 """Of the criteria, which is that of the package (package.VERSION); evidence of an earlier one is
 judged again by those that there were."""
 
@@ -209,14 +209,18 @@ def judge(
 ) -> GateVerdict:
     """Judges telemetry, with what came of replaying the bot's journals (None where there are none);
     `given` are the cores that the evidence is for, where nothing was replayed on them. `edition`
-    says which criteria there are: 1 had neither `losses` nor `cores`, and until 3 no authority was
-    held against the one that ran.
+    says which criteria there are: 1 had neither `losses` nor `cores`, until 3 no authority was
+    held against the one that ran, and until 4 no journal's cores were; a rehearsal's samples were
+    in the order of its clock.
 
     Pure: the same input gives the same verdict.
     """
     given = {**(given or {}), **_replayed_on(replayed)}
     if edition < 4:
         given.pop("authority", None)
+    if edition < 5:
+        samples = tuple(one._replace(is_rehearsed=False) for one in telemetry.samples)
+        telemetry = replace(telemetry, samples=samples)
     pacing = pacing_of(telemetry.samples)
     timeline = timeline_of(telemetry.samples, _allowance(pacing))
     offered = offered_of(timeline)
@@ -228,7 +232,8 @@ def judge(
         shadow_ran(timeline, replayed),
     )
     if edition > 1:
-        premises += (nothing_lost(telemetry, timeline), same_cores(timeline, given))
+        recorded = () if replayed is None or edition < 5 else replayed.recorded
+        premises += (nothing_lost(telemetry, timeline), same_cores(timeline, given, recorded))
     criteria: Sequence[Criterion] = _criteria(timeline, replayed, matching)
     if timeline.doubts or not timeline.samples:
         reason = "the samples are not one bot's" if timeline.samples else "there are no samples"

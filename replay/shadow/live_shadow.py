@@ -66,6 +66,7 @@ class LiveShadow:
         self._latency = Latency()
         self._shadowed: dict[int, Shadowed] = {}
         self._closed = False
+        self._made = time.time()
         self._reset()
         self._notes = Notes(
             self._queue,
@@ -164,7 +165,12 @@ class LiveShadow:
             },
             "restarts": counts.restarts,
             "cores": progress.cores or None,
-            "clock": {"now": options.clock(), "speed": options.speed},
+            "clock": {
+                "now": options.clock(),
+                "speed": options.speed,
+                "wall": time.time(),
+                "began": self._made,
+            },
         }
         return telemetry(
             counts,

@@ -50,12 +50,13 @@ class ShadowMark(NamedTuple):
 class Hooks:
     """Who is told while files are read: of a parity case with its stream's key before its first
     segment, of a corpus stream's key likewise, of each journal line that the live shadow
-    marked, before its step, and of the cores that a full line says it was recorded with."""
+    marked, before its step, and of the cores that a full line says it was recorded with, with its
+    number and time."""
 
     on_case: Callable[[int, ParityCase], None] = lambda key, case: None
     on_stream: Callable[[int], None] = lambda key: None
     on_shadow: Callable[[ShadowMark], None] = lambda mark: None
-    on_cores: Callable[[RecordedCores], None] = lambda cores: None
+    on_cores: Callable[[RecordedCores, int, float | None], None] = lambda cores, line, ts: None
 
 
 NO_HOOKS = Hooks()
@@ -227,7 +228,9 @@ class _Router:
         elif "v" in document and not _is_snapshot(document):
             reason = self._journal.feed(document, line.number, data)
             if (cores := _cores_of(document.get("cores"))) is not None:
-                self._hooks.on_cores(cores)
+                ts = document.get("ts")
+                at = float(str(ts)) if type(ts) in (int, float) else None
+                self._hooks.on_cores(cores, line.number, at)
             if isinstance(document.get("shadow"), dict):
                 self._hooks.on_shadow(self._mark(document, line.number))
         elif "method" in document:

@@ -27,6 +27,7 @@ from replay import core
 from replay.explaining.claims.explanations import parse_explanations
 from replay.gate.journals import Replayed, replay_journals
 from replay.gate.model import Outcome
+from replay.gate.package.record import record_document, record_of
 from replay.gate.telemetry.samples import read_telemetry
 from replay.gate.verdict import GateVerdict, judge
 from replay.targets.pair import PairSpec
@@ -257,6 +258,41 @@ def test_the_same_journal_given_twice_counts_once(gate: Gate, tmp_path: Path) ->
     # Evidence of an edition that did not ask is judged again as it was.
     former = judge(telemetry, replace(replayed, authority=other), edition=3)
     assert former.verdict is Outcome.PASS
+
+
+def test_a_journal_of_other_cores_than_the_telemetry_names_passes_nothing(
+    live: tuple[str, str], gate: Gate
+) -> None:
+    """Of the same time it is a core that changed; of another time, a journal of another bot."""
+    block = json.loads(live[1])[-1]["state_machine_shadow"]
+    ran = {side: core["sha256"] for side, core in block["adapter"]["cores"].items()}
+
+    def name(lines: list[Any], bot: Bot) -> None:
+        lines[0]["cores"] = ran
+        lines[1:] = [{**lines[0], "slot": 9, "cores": {**ran, "shadow": "c" * 64}}]
+
+    read = gate(name)
+    assert read.replayed is not None
+    assert record_of(record_document(read.replayed)).recorded == read.replayed.recorded
+    other, same = sorted(read.replayed.recorded, key=lambda one: one.shadow == ran["shadow"])
+    assert (same.authority, same.shadow, same.lines) == (ran["authority"], ran["shadow"], 1)
+    assert other.begin == same.begin
+    long_ago = other._replace(begin=1e9, end=1e9 + 60.0)
+    words = f"the journal names the shadow cccccccccccc where {ran['shadow'][:12]} ran (1 line, "
+    changed = other._replace(authority="d" * 64, shadow="")
+    for recorded, outcome, said in (
+        (same, Outcome.PASS, ""),
+        (other, Outcome.FAIL, words),
+        (other._replace(begin=None, end=None), Outcome.FAIL, words),
+        (long_ago, Outcome.INCONCLUSIVE, words),
+        (changed, Outcome.FAIL, "the journal names the authority dddddddddddd where "),
+    ):
+        replayed = replace(read.replayed, recorded=(same, recorded))
+        (cores,) = (one for one in judge(read.telemetry, replayed).criteria if one.key == "cores")
+        assert cores.outcome is outcome
+        assert said in cores.why
+    # An edition that did not ask does not ask now.
+    assert outcomes(judge(read.telemetry, read.replayed, edition=4))["cores"] is Outcome.PASS
 
 
 # --- More evidence ----------------------------------------------------------------------------

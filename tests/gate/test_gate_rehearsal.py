@@ -158,6 +158,93 @@ def test_calls_that_come_faster_than_a_bot_makes_them_are_not_judged_by_latency(
         assert said is (outcome is Outcome.PASS)
 
 
+# --- A host that is killed --------------------------------------------------------------------
+
+
+class Killed(Host):
+    """A host that goes on from an earlier time after a kill; `real` seconds go by all the same."""
+
+    def __init__(self, *, wall: bool, told: bool) -> None:
+        super().__init__(wall=wall)
+        self.passed = BEGIN + 5e6
+        self.told = told
+        self.began = self.passed
+
+    def sample(self, **changes: Any) -> Bot:
+        self.passed += 1.0
+        Bot.sample(self, **changes)
+        clock = {"now": self.now, "speed": self.speed}
+        if self.told:
+            clock |= {"wall": self.passed, "began": self.began}
+        self.documents[-1]["state_machine_shadow"]["adapter"]["clock"] = clock
+        if self.wall:
+            self.documents[-1]["ts"] = stamp(self.passed)
+        return self
+
+    def killed(self, back: float) -> Killed:
+        """Another process, whose clock goes on from so many seconds before."""
+        self.passed += 20.0
+        self.began = self.passed
+        self.restart(-back)
+        return self
+
+
+@pytest.mark.parametrize(
+    ("wall", "told", "how"),
+    [
+        (True, True, "in real time"),
+        (False, True, "in real time"),
+        (True, False, "in real time"),
+        (False, False, "by the order of the lines"),
+    ],
+)
+def test_a_kill_that_sets_the_clock_back_mixes_no_two_processes(
+    tmp_path: Path, wall: bool, told: bool, how: str
+) -> None:
+    host = Killed(wall=wall, told=told)
+    for back in (250.0, 610.0):
+        host.run(60).diverge().run(60)
+        host.killed(back)
+    host.run(200)
+    timeline = judged(tmp_path, host, rehearsal=True).timeline
+    assert [len(one.samples) for one in timeline.lifetimes] == [120, 120, 200]
+    assert timeline.restarts == 2
+    assert (timeline.doubts, timeline.totals.total_divergences) == ((), 2)
+    assert timeline.notes == (
+        f"3 processes follow each other {how}, the samples of each by the bot's clock",
+    )
+    assert timeline.gaps == ()
+    # Where the clock went back no time is covered twice, and what was not seen takes some.
+    longest = timeline.longest
+    assert longest is not None
+    assert longest.covered == 440 * 60.0 - 250.0 - 610.0
+    assert all(one.end > one.begin for one in timeline.unseen)
+
+
+def test_two_kills_before_a_snapshot_are_two_processes(tmp_path: Path) -> None:
+    """Both began at one time by their clock."""
+    host = Killed(wall=True, told=True)
+    host.run(60)
+    for _ in range(2):
+        at = host.now
+        host.killed(200.0).run(5)
+        host.now = at
+    timeline = judged(tmp_path, host.killed(200.0).run(60), rehearsal=True).timeline
+    assert [len(one.samples) for one in timeline.lifetimes] == [60, 5, 5, 60]
+    assert len({one.began for one in timeline.lifetimes}) == 2
+    assert timeline.doubts == ()
+
+
+def test_two_hosts_of_one_time_are_no_one_bot_in_a_rehearsal(tmp_path: Path) -> None:
+    one, other = Killed(wall=True, told=True), Killed(wall=True, told=True)
+    other.killed(-7.0).run(100)
+    one.run(100)
+    for host in (one, other):
+        assert judged(tmp_path, host, rehearsal=True).timeline.doubts == ()
+    doubts = judged(tmp_path, one, other, rehearsal=True).timeline.doubts
+    assert any("began before another one had ended" in doubt for doubt in doubts)
+
+
 # --- Two loops on one process -----------------------------------------------------------------
 
 

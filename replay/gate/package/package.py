@@ -29,7 +29,7 @@ from replay.findings.archive import zip_bytes
 from replay.streams.kept_files import make_directory, sync_directory
 
 FORMAT: Final = "doge-replay evidence"
-VERSION: Final = 4
+VERSION: Final = 5
 MANIFEST: Final = "manifest.json"
 MAX_FILES: Final = 10_000
 MAX_BYTES: Final = 512 << 20

@@ -14,7 +14,7 @@ from typing import Any
 
 from replay.explaining.claims.claim import Claim
 from replay.findings.severity import Severity
-from replay.gate.journals import Bucket, Differing, Mark, Replayed
+from replay.gate.journals import Bucket, Differing, Mark, Recorded, Replayed
 from replay.gate.known_causes import NO_CAUSES, KnownCause, KnownCauses
 from replay.streams.model import Rejected, Unread
 from replay.targets.base import CoreIdentity
@@ -62,6 +62,7 @@ def record_document(replayed: Replayed) -> dict[str, Any]:
         "rejected_count": replayed.rejected_count,
         "unread": unread_rows(replayed.unread),
         "known_causes": replayed.known_causes.document(),
+        "recorded": [list(one) for one in replayed.recorded],
     }
     return {**document, "texts": list(number.texts)}
 
@@ -111,6 +112,17 @@ def record_of(document: Mapping[str, Any]) -> Replayed:
         rejected_count=_of(int, document["rejected_count"]),
         unread=unread_of(document.get("unread", [])),
         known_causes=_known_causes(document.get("known_causes")),
+        recorded=tuple(
+            Recorded(
+                _of(str, authority),
+                _of(str, shadow),
+                _of(int, lines),
+                _of(str, place),
+                _time(begin),
+                _time(end),
+            )
+            for authority, shadow, lines, place, begin, end in document.get("recorded", [])
+        ),
     )
 
 

@@ -24,10 +24,13 @@ AS_FAST_AS_IT_CAN = 3_000.0
 
 class HostClock(NamedTuple):
     """What `adapter.clock` says: the host's time (epoch seconds, None where it does not say), and
-    how many times as fast as real time it runs, None for as fast as it can."""
+    how many times as fast as real time it runs, None for as fast as it can. `wall` and `began` are
+    the real time of the sample and of when its process began, whatever the host's clock says."""
 
     now: float | None
     speed: float | None
+    wall: float | None = None
+    began: float | None = None
 
 
 class Allowance(NamedTuple):
@@ -68,7 +71,8 @@ def clock_of(block: object) -> HostClock | None:
         return None
     if not isinstance(block, dict):
         raise ValueError("adapter.clock is no object")
-    return HostClock(_seconds(block.get("now")), _speed(block))
+    now, wall, began = (_seconds(block.get(name), name) for name in ("now", "wall", "began"))
+    return HostClock(now, _speed(block), wall, began)
 
 
 def _speed(block: dict[str, Any]) -> float | None:
@@ -81,20 +85,20 @@ def _speed(block: dict[str, Any]) -> float | None:
     return float(value)
 
 
-def _seconds(value: object) -> float | None:
+def _seconds(value: object, name: str) -> float | None:
     if value is None:
         return None
     if type(value) not in (int, float):
-        raise ValueError("adapter.clock.now is no time")
+        raise ValueError(f"adapter.clock.{name} is no time")
     number = float(str(value))
-    stamp(number)
+    stamp(number, name)
     return number
 
 
-def stamp(at: float) -> str:
+def stamp(at: float, name: str = "now") -> str:
     """Epoch seconds as a sample's `ts` has them. Raises ValueError where that is no time."""
     try:
         time = datetime.datetime.fromtimestamp(at, datetime.UTC)
     except (ValueError, OverflowError, OSError) as error:
-        raise ValueError("adapter.clock.now is no time") from error
+        raise ValueError(f"adapter.clock.{name} is no time") from error
     return time.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -8,6 +8,9 @@ Two loops on one bot, each with a file of its own (the runbook's and the paper h
 clock at slightly different moments, so by time alone a counter seems to fall where the later
 reader wrote the earlier time. Their files are merged so that counters go on wherever two times are
 near enough; every count is then seen once, by whichever loop came first.
+
+In a rehearsal times are the bot's, whose clock a kill sets back: there the processes come first
+(processes.py).
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from statistics import median
 from typing import NamedTuple
 
 from replay.gate.telemetry.clock import Allowance
+from replay.gate.telemetry.processes import Key, by_process, key_of
 from replay.gate.telemetry.samples import Counters, Sample
 
 MINUTE = 60.0
@@ -43,6 +47,10 @@ class Ordered(NamedTuple):
 
 def in_order(samples: Sequence[Sample], allowed: Allowance = REAL_TIME) -> Ordered:
     """Finds the order of samples that were read file by file."""
+    if any(one.is_rehearsed for one in samples):
+        found = by_process(samples, lambda some: _merged(some, allowed.early))
+        if found is not None:
+            return Ordered(*found)
     pieces = _pieces(samples)
     falls = sum(_falls(piece) for piece in pieces)
     by_start = sorted(pieces, key=lambda piece: piece[0].at)
@@ -146,12 +154,22 @@ def is_new_process(old: Sample, new: Sample) -> bool:
     before, after = started(old), started(new)
     if before is not None and after is not None and abs(before - after) > 1.0:
         return True
+    before, after = _began(old), _began(new)
+    if before is not None and after is not None and abs(before - after) > 1.0:
+        return True
     return not new.counters.covers(old.counters)
 
 
 def started(sample: Sample) -> float | None:
     """When the sample's process started, where it says so."""
     return None if sample.adapter is None else sample.adapter.started
+
+
+def _began(sample: Sample) -> float | None:
+    """When its process began in real time, where its host's clock is another: by that two processes
+    may seem to have started at once."""
+    clock = None if sample.adapter is None else sample.adapter.clock
+    return clock.began if clock is not None and sample.is_rehearsed else None
 
 
 class Pace(NamedTuple):
@@ -212,9 +230,9 @@ def doubts_of(samples: Sequence[Sample], pace: Pace, allowed: Allowance = REAL_T
 
 
 def _processes_that_return(samples: Sequence[Sample]) -> list[str]:
-    over: set[float] = set()
+    over: set[Key] = set()
     for old, new in pairwise(samples):
-        before, after = started(old), started(new)
+        before, after = key_of(old), key_of(new)
         if before is not None and after is not None and before != after:
             over.add(before)
             if after in over:

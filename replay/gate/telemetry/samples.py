@@ -103,7 +103,7 @@ class Adapter:
 
 class Sample(NamedTuple):
     """One usable sample. `at` is its time in epoch seconds, `text` as it stood there: its `ts`, or
-    in a rehearsal its host's clock. `written` is always its `ts`."""
+    in a rehearsal its host's clock, and then it `is_rehearsed`. `written` is always its `ts`."""
 
     file: str
     line: int
@@ -120,6 +120,7 @@ class Sample(NamedTuple):
     error: str
     adapter: Adapter | None
     written: float
+    is_rehearsed: bool = False
 
     @property
     def place(self) -> str:
@@ -307,7 +308,7 @@ def _by_host_clock(sample: Sample) -> Sample:
     clock = None if sample.adapter is None else sample.adapter.clock
     if clock is None or clock.now is None:
         return sample
-    return sample._replace(at=clock.now, text=stamp(clock.now))
+    return sample._replace(at=clock.now, text=stamp(clock.now), is_rehearsed=True)
 
 
 def _check(counters: Counters) -> None:

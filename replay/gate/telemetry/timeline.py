@@ -154,10 +154,7 @@ def timeline_of(samples: Sequence[Sample], allowed: Allowance = REAL_TIME) -> Ti
         totals=totals,
         rises=tuple(_rises(lifetimes)),
         gaps=tuple(_gaps(line, allowed.step)),
-        unseen=tuple(
-            Unseen(old.last.at, new.first.at if new.began is None else new.began)
-            for old, new in pairwise(lifetimes)
-        ),
+        unseen=tuple(_unseen(old, new, allowed.step) for old, new in pairwise(lifetimes)),
         may_hide=tuple(_may_hide(lifetimes, pace, allowed.lag)),
         stretches=_stretches(line, stalls, allowed),
         off=tuple(one for one in line if not is_on(one)),
@@ -172,6 +169,14 @@ def timeline_of(samples: Sequence[Sample], allowed: Allowance = REAL_TIME) -> Ti
 def is_on(sample: Sample) -> bool:
     """Whether the shadow was running."""
     return sample.enabled and sample.executable_available
+
+
+def _unseen(old: Lifetime, new: Lifetime, step: float) -> Unseen:
+    """Up to where the next process began; where that goes on from an earlier time, nobody knows how
+    far the former one had come, and a step is taken for it."""
+    end = new.first.at if new.began is None else new.began
+    goes_back = new.first.is_rehearsed and end < old.last.at
+    return Unseen(old.last.at, old.last.at + step if goes_back else end)
 
 
 def _lifetimes(line: Sequence[Sample]) -> tuple[Lifetime, ...]:
