@@ -1,7 +1,7 @@
 """The search for all causes: from the kept occurrences to what is, and is not, accounted for.
 
-Greedy and deterministic: conditions and readings first, since they hide most, then edits, each on
-top of the causes that are in force; then new steps are generated, and whatever the corrected
+Greedy and deterministic: conditions first, since they hide most, then edits where every value is an
+ordinary one, then readings and edits everywhere, each on top of the causes that are in force; then new steps are generated, and whatever the corrected
 authority does not answer as the shadow does is explained next, until nothing is left or the budget
 is spent.
 """
@@ -21,7 +21,7 @@ from replay.explaining.causes.known_ends import KnownEnds
 from replay.explaining.causes.necessity import Necessity
 from replay.explaining.causes.place_search import PlaceSearch
 from replay.explaining.causes.pool import Pool
-from replay.explaining.causes.reading_search import ReadingSearch
+from replay.explaining.causes.reading_search import ReadingSearch, is_plain
 from replay.explaining.causes.statement import CauseKind, Reading, Statement, cause_id
 from replay.explaining.editing.editable import Edit, EditableCore
 from replay.explaining.edits import edits_of
@@ -219,6 +219,7 @@ class Inquiry:
             while (
                 self._refuted()
                 or self._of_readings(ends=True)
+                or self._of_edits(of_readers=False, only_plain=True)
                 or self._of_readings(ends=False, only_odd=True)
                 or self._of_edits(of_readers=False)
                 or self._of_readings(ends=False)
@@ -276,11 +277,12 @@ class Inquiry:
                 return True
         return False
 
-    def _of_edits(self, *, of_readers: bool) -> bool:
-        """Looks for edits, those of functions that read documents or all others."""
+    def _of_edits(self, *, of_readers: bool, only_plain: bool = False) -> bool:
+        """Looks for edits, those of functions that read documents or all others; with `only_plain`
+        at the steps in which no value is out of the ordinary, of which no reading can say much."""
         kind = f"edit {of_readers}"
         answered = [one for one in self._targets(kind, 1, EDITS_IN_ALL) if not one.has_ended]
-        targets = answered[:TARGETS]
+        targets = [one for one in answered if is_plain(one) or not only_plain][:TARGETS]
         if not targets:
             return False
         self._note(kind, targets)

@@ -296,6 +296,12 @@ _ODD_SORTS = frozenset(
 )  # fmt: skip
 
 
+def is_plain(step: Answered) -> bool:
+    """Whether every value of a step's documents is of the type that its field has, and nothing
+    special."""
+    return all(_is_ordinary(leaf) for leaf in step.leaves if leaf.value is not ABSENT)
+
+
 def _is_odd(leaf: Leaf) -> bool:
     """Whether a value is out of the ordinary, or missing where only old snapshots lack it."""
     if leaf.value is ABSENT:

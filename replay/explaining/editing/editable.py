@@ -24,6 +24,7 @@ from types import CodeType
 from typing import NamedTuple, TypeVar
 
 from replay.errors import TargetError, UsageError
+from replay.explaining.editing.adopted import adopted_packages
 from replay.explaining.editing.bounded import OutOfTime
 from replay.explaining.editing.forces import Force, Forces
 from replay.explaining.editing.newest import Newest
@@ -102,14 +103,17 @@ class EditableCore:
     package the package's name), `files` the names of their files for people.
     """
 
-    def __init__(self, spec: str, identity: CoreIdentity, root: Path, name: str) -> None:
+    def __init__(
+        self, spec: str, identity: CoreIdentity, root: Path, name: str, adopted: frozenset[str]
+    ) -> None:
         """Use `open`."""
         self.spec = spec
         self.identity = identity
-
         self._kept: dict[str, SourceModule] = {}
         began = process_time()
-        self._core = PrivateCore(root, name, self._kept, HELPERS, ours=spec == "python")
+        self._core = PrivateCore(
+            root, name, self._kept, HELPERS, ours=spec == "python", adopted=adopted
+        )
         self._loading_sec = _allowed(process_time() - began)
         self._keys = short_names(self._kept)
         self._modules = {self._keys[dotted]: module for dotted, module in self._kept.items()}
@@ -131,10 +135,11 @@ class EditableCore:
 
         Raises UsageError where there is none of that name, TargetError where it cannot be loaded.
         """
-        identity = open_python_target(spec).identity
+        target = open_python_target(spec)
         root, name = locate_core(spec)
+        adopted = adopted_packages(target.defined_in, root)
         try:
-            return cls(spec, identity, root, name)
+            return cls(spec, target.identity, root, name, adopted)
         except RAISED as error:  # a bot's module may raise anything when imported
             raise TargetError(f"cannot load {spec}: {told(error)}", spec=spec) from error
 

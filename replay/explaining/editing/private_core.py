@@ -19,6 +19,7 @@ from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from replay.core import UnknownEventError, UnreadableError
+from replay.explaining.editing.adopted import OUR_CORE
 from replay.targets.python.bindings import Bindings, bind
 from replay.targets.python.private_import import Checkout, PrivateLoader
 
@@ -70,9 +71,13 @@ class _KeptLoader(PrivateLoader):
 
 class _KeptCheckout(Checkout):
     def __init__(
-        self, root: Path, kept: dict[str, SourceModule], changed: Mapping[str, CodeType]
+        self,
+        root: Path,
+        adopted: Collection[str],
+        kept: dict[str, SourceModule],
+        changed: Mapping[str, CodeType],
     ) -> None:
-        super().__init__(root)
+        super().__init__(root, adopted)
         self._kept = kept
         self._changed = changed
 
@@ -100,17 +105,18 @@ class PrivateCore:
         helpers: Mapping[str, Any],
         *,
         ours: bool,
+        adopted: Collection[str] = (),
         changed: Mapping[str, CodeType] | None = None,
         shared: Mapping[str, ModuleType] | None = None,
     ) -> None:
         """Loads it; `kept` gets its sources. `helpers` are names that these may use without
-        importing them. `changed` has other code for some modules, `shared` are modules of another
+        importing them, `adopted` packages elsewhere that belong to it. `changed` has other code for some modules, `shared` are modules of another
         copy to use.
 
         Raises whatever loading it raises.
         """
-        self._how = (root, name, kept, helpers, ours)
-        self._checkout = _KeptCheckout(root, kept, changed or {})
+        self._how = (root, name, kept, helpers, ours, adopted)
+        self._checkout = _KeptCheckout(root, adopted, kept, changed or {})
         self._checkout.builtins.update(helpers)
         self._checkout.modules.update(shared or {})
         self._functions: dict[tuple[str, str], FunctionType | None] = {}
@@ -121,14 +127,17 @@ class PrivateCore:
         else:
             module = self._checkout.load(name)
         bindings = bind(module, ours=ours)
-        self.bindings = _with_our_errors(bindings, module) if ours else bindings
+        our_core = module if ours else self._checkout.modules.get(OUR_CORE)
+        self.bindings = bindings if our_core is None else _with_our_errors(bindings, our_core)
 
     def copy(self, changed: Mapping[str, CodeType], anew: Collection[str]) -> PrivateCore:
         """Another copy, of which the modules `anew` are loaded again, some of them with other
         code; all else is shared with this one."""
-        root, name, kept, helpers, ours = self._how
+        root, name, kept, helpers, ours, adopted = self._how
         shared = {key: module for key, module in self.modules.items() if key not in anew}
-        return PrivateCore(root, name, kept, helpers, ours=ours, changed=changed, shared=shared)
+        return PrivateCore(
+            root, name, kept, helpers, ours=ours, adopted=adopted, changed=changed, shared=shared
+        )
 
     @property
     def modules(self) -> Mapping[str, ModuleType]:
@@ -187,7 +196,8 @@ def short_names(dotted: Iterable[str]) -> dict[str, str]:
 
 
 def _with_our_errors(bindings: Bindings, module: ModuleType) -> Bindings:
-    """A copy of our core has error classes of its own; sessions know the ones of replay.core."""
+    """A copy of our core, alone or as part of a bot's, has error classes of its own; sessions know
+    the ones of replay.core."""
     unreadable, unknown = module.UnreadableError, module.UnknownEventError
 
     def with_our_errors(function: Callable[..., Any]) -> Callable[..., Any]:

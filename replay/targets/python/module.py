@@ -54,10 +54,11 @@ _RECORDS: Mapping[str, Sequence[str]] = {
     "EngineConfig": CONFIG_FIELDS,
     **{name: EVENT_FIELDS[code] for code, name in EVENT_NAMES.items()},
 }
+_FUNCTIONS = ("transition", "check_invariants", "apply_order_regime_at_entry", "from_dict")
 _NEEDED = (
     *_RECORDS,
     *ACTION_NAMES,
-    *("transition", "check_invariants", "apply_order_regime_at_entry", "from_dict"),
+    *_FUNCTIONS,
 )
 
 
@@ -66,8 +67,12 @@ class PythonTarget:
 
     depth = 1
 
-    def __init__(self, identity: CoreIdentity, bindings: Bindings) -> None:
+    def __init__(
+        self, identity: CoreIdentity, bindings: Bindings, defined_in: frozenset[str] = frozenset()
+    ) -> None:
         self.identity = identity
+        self.defined_in = defined_in
+        """The modules that define its functions, which need not be the one that offers them."""
         self.readers = _readers_of(bindings)
         self.watched: Callable[[], AbstractContextManager[None]] = nullcontext
         """What is put around everything that the core is asked."""
@@ -168,7 +173,9 @@ def open_python_target(spec: str, *, with_revision: bool = True) -> PythonTarget
         version=_version(module),
         revision=core_revision(spec, sha256) if with_revision else "",
     )
-    return PythonTarget(identity, bind(module, ours=False))
+    offered = (getattr(module, function) for function in _FUNCTIONS)
+    defined_in = frozenset(str(getattr(function, "__module__", "")) for function in offered)
+    return PythonTarget(identity, bind(module, ours=False), defined_in)
 
 
 def core_revision(spec: str, sha256: str) -> str:

@@ -4,6 +4,9 @@ Two checkouts have modules of the same names (`state_machine`, `config`, ...), a
 one process to be compared. So each checkout gets a module table of its own: while one of its
 modules is imported, then or later from within a function, `sys.modules` shows that table for the
 names that live in the checkout, and `sys.modules` is put back afterwards.
+
+A bot's `state_machine` may only pass on what a package elsewhere defines. Such a package can be
+*adopted*: its modules are then loaded privately as well.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import builtins
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
@@ -47,11 +50,13 @@ class PrivateLoader(SourceFileLoader):
 
 
 class Checkout:
-    """The modules below one directory, loaded privately. `modules` has those loaded so far;
-    `builtins` the names that all of them see without importing anything."""
+    """The modules below one directory, and those of adopted packages, loaded privately. `modules`
+    has those loaded so far; `builtins` the names that all of them see without importing anything.
+    """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, adopted: Collection[str] = ()) -> None:
         self.root = root.resolve()
+        self.adopted = frozenset(adopted)
         self.modules: dict[str, ModuleType] = {}
         self._active = 0
         self._tops: dict[str, bool] = {}
@@ -67,8 +72,11 @@ class Checkout:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """The meta path hook: only names that live in the checkout are ours."""
-        spec = PathFinder.find_spec(name, [str(self.root)] if path is None else path)
-        if spec is None or spec.origin is None or not self._is_ours(spec.origin):
+        is_adopted = self._is_adopted(name)
+        if path is None and not is_adopted:
+            path = [str(self.root)]
+        spec = PathFinder.find_spec(name, path)
+        if spec is None or spec.origin is None or not (is_adopted or self.is_ours(spec.origin)):
             return None
         if isinstance(spec.loader, SourceFileLoader):
             spec.loader = self.loader(name, spec.origin)
@@ -78,7 +86,7 @@ class Checkout:
         """What loads one of the checkout's modules; a subclass may give modules other code."""
         return PrivateLoader(name, path, self.builtins)
 
-    def _is_ours(self, origin: str) -> bool:
+    def is_ours(self, origin: str) -> bool:
         """Whether a file is the checkout's own, and not a library installed somewhere below it."""
         path = Path(origin)
         if not path.is_relative_to(self.root):
@@ -98,6 +106,8 @@ class Checkout:
 
     def _belongs(self, name: str) -> bool:
         """Whether a module that is loaded stands in the way of one of the checkout's."""
+        if self._is_adopted(name):
+            return True
         top = name.partition(".")[0]
         if top == "replay" or top in sys.stdlib_module_names:
             return False
@@ -105,11 +115,38 @@ class Checkout:
             self._tops[top] = (self.root / f"{top}.py").is_file() or (self.root / top).is_dir()
         return self._tops[top]
 
+    def _is_adopted(self, name: str) -> bool:
+        return any(name == one or name.startswith(f"{one}.") for one in self.adopted)
+
+    @contextmanager
+    def _parents_know_ours(self) -> Iterator[None]:
+        """Meanwhile the packages that adopted ones stand in have our copies of these as attributes:
+        an import sets them there, and `from package import name` looks for them there."""
+        places = [one.rpartition(".") for one in sorted(self.adopted)]
+        parents = [(sys.modules.get(parent), name) for parent, _, name in places if parent]
+        former = [(vars(parent), name) for parent, name in parents if parent is not None]
+        values = [names.pop(name, None) for names, name in former]
+        for names, name in former:
+            ours = self.modules.get(f"{names['__name__']}.{name}")
+            if ours is not None:
+                names[name] = ours
+        try:
+            yield
+        finally:
+            for (names, name), value in zip(former, values, strict=True):
+                names.pop(name, None)
+                if value is not None:
+                    names[name] = value
+
     @contextmanager
     def _activated(self) -> Iterator[None]:
         if self._active:
             yield
             return
+        with self._parents_know_ours():
+            yield from self._while_active()
+
+    def _while_active(self) -> Iterator[None]:
         hidden = {name: module for name, module in sys.modules.items() if self._belongs(name)}
         for name in hidden:
             del sys.modules[name]
@@ -125,8 +162,8 @@ class Checkout:
             for name in sys.modules.keys() - others:
                 module = sys.modules[name]
                 origin = getattr(module, "__file__", None)
-                ours = name in self.modules or (origin is not None and self._is_ours(origin))
-                if ours and self._belongs(name):
+                ours = name in self.modules or (origin is not None and self.is_ours(origin))
+                if self._is_adopted(name) or (ours and self._belongs(name)):
                     self.modules[name] = module
                     del sys.modules[name]
             sys.modules.update(hidden)
