@@ -25,6 +25,7 @@ from replay.findings.account import (
     CauseAccount,
     CauseCase,
     StoredCause,
+    likelihood,
     met_in,
     severity_words_of,
 )
@@ -245,9 +246,12 @@ class Listing:
     def _ordered(self) -> list[Found]:
         return sorted(self._account.causes, key=self._worst)
 
-    def _worst(self, cause: Found) -> tuple[int, int]:
-        ranks = [self._findings[one].rank for one in cause.findings if one in self._findings]
-        return min(ranks, default=rank(Severity.TEXTS, False)), -len(cause.explains)
+    def _worst(self, cause: Found) -> tuple[int, int, int]:
+        """What can happen with a bot comes first, then what would cost it most."""
+        known = [self._findings[one] for one in cause.findings if one in self._findings]
+        ranks = [one.rank for one in known]
+        worst = min(ranks, default=rank(Severity.TEXTS, False))
+        return likelihood(self._met(known)), worst, -len(cause.explains)
 
     def _cause(self, cause: Found) -> Iterator[str]:
         head = "the shadow answers as if" if cause.is_verified else "not verified: as if"

@@ -45,11 +45,15 @@ DEFAULT_POWER = 5.0
 MOST_EDITS = 1000
 """Edits drawn in a night at most: the bound hardly gets better by more."""
 
-OF_THE_NIGHT = 0.1
+OF_THE_NIGHT = 0.2
 """Which share of the night is given to the search for causes, after it."""
 
-LEAST_FOR_CAUSES = 5.0
-"""Seconds that are given to it at least."""
+LEAST_FOR_CAUSES = 20.0
+"""Seconds that are given to it at least: what two loose readers differ in is seldom told apart in
+less."""
+
+LEAST_STEPS = 15_000
+"""The same where the night is to be the same each time, in steps."""
 
 STEPS_A_SECOND = 3_000
 """What stands for a second in a night that is to be the same each time: steps that a core with
@@ -85,7 +89,8 @@ Examples:
     type=Duration(min=0),
     metavar="S",
     help="How much processor time to look for causes in the end, where a divergence has no "
-    "explanation; default a tenth of the minutes (or transitions), 0 for not at all.",
+    "explanation; default a fifth of the minutes (or transitions), at least 20 s; 0 for not at "
+    "all.",
 )
 @click.option(
     "--power",
@@ -201,6 +206,8 @@ def budget_for_causes(
     """The seconds for the search, and its steps where it is to be the same each time."""
     if transitions is None:
         return seconds or max(LEAST_FOR_CAUSES, OF_THE_NIGHT * minutes * 60.0), None
-    least = round((seconds or LEAST_FOR_CAUSES) * STEPS_A_SECOND)
-    steps = least if seconds else max(least, round(OF_THE_NIGHT * transitions))
+    if seconds:
+        steps = round(seconds * STEPS_A_SECOND)
+    else:
+        steps = max(LEAST_STEPS, round(OF_THE_NIGHT * transitions))
     return max(seconds or LEAST_FOR_CAUSES, minutes * 60.0), steps

@@ -226,6 +226,7 @@ def severity_words_of(set_by_hand: Severity | None, buckets: Iterable[Ranked]) -
 
 
 GENERATORS = ("live", "edge", "hostile")
+LOGGED = "journals and corpora"
 
 
 def met_in(origins: Iterable[str]) -> tuple[str, ...]:
@@ -234,4 +235,11 @@ def met_in(origins: Iterable[str]) -> tuple[str, ...]:
     words = [set(origin.split()) for origin in origins]
     generated = [name for name in GENERATORS if any(name in one for one in words)]
     logged = any(one.isdisjoint(GENERATORS) for one in words)
-    return (*(("journals and corpora",) if logged else ()), *generated)
+    return (*((LOGGED,) if logged else ()), *generated)
+
+
+def likelihood(met: Sequence[str]) -> int:
+    """How near to what a bot can meet something was met, the nearest 0: in what was logged or is
+    generated as live, only at the edge, only in what no bot sends, nowhere."""
+    tiers = ((LOGGED, "live"), ("edge",), ("hostile",))
+    return next((tier for tier, words in enumerate(tiers) if set(words) & set(met)), len(tiers))

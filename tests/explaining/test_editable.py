@@ -354,6 +354,47 @@ def test_a_module_may_ask_for_annotations_as_texts(tmp_path: Path) -> None:
     assert price_of_exit(core.answer(change, case())) == 0.1
 
 
+def test_the_library_that_defines_what_a_bots_module_offers_is_edited_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = tmp_path / "installed" / "engine_of_a_library"
+    library.mkdir(parents=True)
+    Path(single_file_core(library)).rename(library / "machine.py")
+    (library / "__init__.py").write_text("", "utf-8")
+    bot = tmp_path / "bot" / "state_machine.py"
+    bot.parent.mkdir()
+    bot.write_text(
+        "from engine_of_a_library import machine\n\n"
+        "globals().update({k: v for k, v in vars(machine).items() if k[:2] != '__'})\n",
+        "utf-8",
+    )
+    monkeypatch.syspath_prepend(str(library.parent))
+    core = EditableCore.open(str(bot))
+    loaded = sys.modules["engine_of_a_library.machine"]
+    change = edit(core, "machine", "p = profit / 100.0", "p = 0.5")
+    assert core.is_quick(change)
+    assert core.answer(None, case()) == real_answer(case())
+    assert price_of_exit(core.answer(change, case())) == 0.1
+    assert sys.modules["engine_of_a_library.machine"] is loaded
+    assert sys.modules["engine_of_a_library"].machine is loaded
+    for name in [name for name in sys.modules if name.startswith("engine_of_a_library")]:
+        monkeypatch.delitem(sys.modules, name)
+
+
+def test_a_bots_core_made_of_ours_is_edited_and_ours_is_not(tmp_path: Path) -> None:
+    bot = tmp_path / "state_machine.py"
+    bot.write_text("from replay.core import *\n", "utf-8")
+    ours = replay.core
+    core = EditableCore.open(str(bot))
+    assert sys.modules["replay.core"] is ours
+    assert vars(sys.modules["replay"])["core"] is ours
+    change = edit(core, "entries", "p = profit / 100.0", "p = 0.5")
+    assert price_of_exit(core.answer(change, case())) == 0.1
+    assert core.answer(None, case()) == real_answer(case())
+    unreadable = case(state={"orders": 1})
+    assert core.answer(None, unreadable) == real_answer(unreadable)
+
+
 def test_a_core_that_is_not_there_or_does_not_load_is_said_to_be_so(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no such Python core"):
         EditableCore.open(str(tmp_path / "none.py"))

@@ -1,9 +1,9 @@
 """The search for all causes: from the kept occurrences to what is, and is not, accounted for.
 
 Greedy and deterministic: conditions first, since they hide most, then edits where every value is an
-ordinary one, then readings and edits everywhere, each on top of the causes that are in force; then new steps are generated, and whatever the corrected
-authority does not answer as the shadow does is explained next, until nothing is left or the budget
-is spent.
+ordinary one, then readings and edits everywhere, each on top of the causes that are in force. Then
+new steps are generated, and whatever the corrected authority does not answer as the shadow does is
+explained next, until nothing is left or the budget is spent.
 """
 
 from __future__ import annotations

@@ -110,8 +110,8 @@ class PrivateCore:
         shared: Mapping[str, ModuleType] | None = None,
     ) -> None:
         """Loads it; `kept` gets its sources. `helpers` are names that these may use without
-        importing them, `adopted` packages elsewhere that belong to it. `changed` has other code for some modules, `shared` are modules of another
-        copy to use.
+        importing them, `adopted` packages elsewhere that belong to it. `changed` has other code
+        for some modules, `shared` are modules of another copy to use.
 
         Raises whatever loading it raises.
         """
