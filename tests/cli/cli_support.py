@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
 
 import replay.core
 from replay.schemas.published import schema_of
@@ -50,7 +51,8 @@ class Ran:
 
         document = json.loads(self.out, parse_constant=refuse)
         if validator := validator_of(command_of(self.arguments)):
-            validator.validate(document)
+            wrong = best_match(validator.iter_errors(document))
+            assert wrong is None, f"{wrong.json_path}: {wrong.message}"
         return document
 
     @property

@@ -77,9 +77,9 @@ def test_lists_and_show_go_by_cause_once_causes_are_known(found: Path, accounted
     cause = doge(accounted, "show", one, "--json").json
     lines = doge(accounted, "list").out.splitlines()
     assert lines[1].startswith(one)
-    told = f"{len(cause['findings'])} of {len(cause['findings'])} bucket"
-    assert any(line.startswith(told) for line in lines)
-    assert " accounted for by the causes of " in lines[-1]
+    told = f"{len(cause['findings'])} of {len(cause['findings'])} stored bucket"
+    (line,) = [line for line in lines if line.startswith(told)]
+    assert " accounted for by the verified causes of " in line
     assert doge(accounted, "list", "--buckets").out == before
     shown = doge(accounted, "show", finding["id"]).out
     assert f"cause      {one}: as if {cause['says'][:20]}" in shown
