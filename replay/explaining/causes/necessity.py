@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from replay.explaining.causes.answered import REFUSAL, Answered, smallest
@@ -63,8 +64,10 @@ class Necessity:
                 else:
                     count += 1
         if isinstance(cause, Reading) and cause.taking not in ENDS:
-            some = smallest(nearer)[:NEARER]
-            count += sum(self._is_another_value(cause, others, step) for step in some)
+            # What is left without such a value as well is another cause's.
+            elsewhere = {pool.left[s] for s in pool.unexplained if not pool.matters(cause, s)}
+            some = [step for step in smallest(nearer) if pool.left[step] not in elsewhere]
+            count += sum(self._is_another_value(cause, others, step) for step in some[:NEARER])
         return count
 
     def _is_another_value(
@@ -72,13 +75,18 @@ class Necessity:
     ) -> bool:
         """Whether a step is accounted for with some other value for one that a reading is about:
         then what the reading makes of it is not what the shadow does."""
+        corrected = self._pool.corrected
+        (before,) = corrected.left(others, [step])
         for leaf in step.leaves_met(cause):
+            alone = replace(cause, pattern=Pattern(*leaf.field))
+            if corrected.left([*others, alone], [step])[0] == before:
+                continue
             for value in OTHER_VALUES.get(leaf.field.kind, ()):
                 other = with_changes(step, {leaf.path: value})
                 with_it = Answered(
                     other, step.authority, step.shadow, step.before, step.decimals, step.finding
                 )
-                if not self._pool.corrected.left(others, [with_it])[0]:
+                if not corrected.left(others, [with_it])[0]:
                     return True
         return False
 

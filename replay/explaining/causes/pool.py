@@ -75,11 +75,18 @@ class Pool:
         self.steps += steps
         self._take(steps)
 
-    def refuting(self, rule: Reading | Writing) -> list[Answered]:
-        """The steps that refuted others and that a statement may matter to, the newest first: one
-        wrong idea is met with in many patterns, all of which are refuted by the same step."""
-        steps = islice(reversed(self._refuting), REFUTING)
+    def refuting(self, rule: Reading | Writing, since: int = 0) -> list[Answered]:
+        """The steps that refuted others and that a statement may matter to, the newest first, those
+        that came after so many: one wrong idea is met with in many patterns, all of which are
+        refuted by the same step."""
+        newer = min(REFUTING, max(0, len(self._refuting) - since))
+        steps = islice(reversed(self._refuting), newer)
         return [step for step in steps if self.matters(rule, step)]
+
+    @property
+    def refuted_by(self) -> int:
+        """How many steps refuted statements so far."""
+        return len(self._refuting)
 
     def places_met(self, rule: Reading | Writing) -> Collection[int]:
         """The numbers of the steps that a statement may have something to say of."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from itertools import islice
 
 from replay.explaining.causes.answered import Answered, Asking
 from replay.explaining.causes.condition_search import ConditionSearch, end_of
@@ -25,7 +24,7 @@ from replay.explaining.causes.leaves import (
 )
 from replay.explaining.causes.pool import Pool, Score
 from replay.explaining.causes.probes import isolated
-from replay.explaining.causes.statement import Reading, Writing, plainness, readings_of, sorts_at
+from replay.explaining.causes.statement import Reading, Writing, readings_of, sorts_at
 from replay.explaining.causes.takings import (
     VALUES,
     Inapplicable,
@@ -35,6 +34,7 @@ from replay.explaining.causes.takings import (
     taken,
 )
 from replay.explaining.causes.trials import Trials
+from replay.explaining.causes.weighing import Rule, Weighing
 from replay.explaining.causes.writings import values_written
 from replay.explaining.search.contest import Clock
 from replay.targets.base import Failure, StepResult, is_refusal
@@ -47,13 +47,6 @@ MOST_EFFECTS = 16
 
 MOST_ODD = 24
 """Values of one step that are looked at one by one."""
-
-MOST_OPEN = 300
-MOST_RIGHT = 200
-"""Steps that are not accounted for, and that are, by which many statements are weighed up: the
-newest, which were asked for just this. What is the best of them is held against all."""
-
-Rule = Reading | Writing
 
 
 class ReadingSearch:
@@ -161,12 +154,12 @@ class ReadingSearch:
     def _widest(self, candidates: list[Rule], step: Answered) -> Rule | None:
         """The statement that accounts for most and spoils nothing, put to the test."""
         tested: Counter[Rule] = Counter()
+        weighing = Weighing(self._pool, self._clock, step)
         while True:
-            best = self._best(candidates, step)
+            best = weighing.best(candidates)
             if best is None or self._clock.beyond(1.0):
-                return best
-            if self._score(best).spoiled:
-                # By a step that is tried first from now on.
+                return None  # what could not be put to the test is not said
+            if weighing.is_spoiling(best):
                 candidates.remove(best)
             elif isinstance(best, Reading) and not tested[best] and len(tested) < ROUNDS:
                 tested[best] += 1
@@ -178,40 +171,6 @@ class ReadingSearch:
                 self._trials.of(best, step, sought)
             else:
                 candidates.remove(best)
-
-    def _best(self, candidates: list[Rule], step: Answered) -> Rule | None:
-        """The best of some candidates; those that are refuted are taken out. The widest come
-        first, so that a narrower one need only be looked at where it may account for as much."""
-        pool = self._pool
-        unexplained = pool.open_places
-        best: tuple[int, tuple[object, ...], Rule] | None = None
-        refuted: set[Rule] = set()
-        for one in sorted(candidates, key=plainness):
-            if self._clock.beyond(1.0):
-                break
-            if (
-                pool.is_refuted(one)
-                or pool.with_one_more(one, [step])[0]
-                or pool.score(one, pool.refuting(one)).spoiled
-            ):
-                refuted.add(one)
-                continue
-            places = pool.places_met(one)
-            left = unexplained.intersection(places)
-            if best is not None and (-len(left), plainness(one)) >= best[:2]:
-                continue
-            score = pool.score(one, list(islice(pool.met(one, left), MOST_OPEN)))
-            rank = (-score.worth, plainness(one))
-            if not score.explained:
-                refuted.add(one)
-            elif best is None or rank < best[:2]:
-                right = (place for place in places if place not in unexplained)
-                if pool.score(one, list(islice(pool.met(one, right), MOST_RIGHT))).spoiled:
-                    refuted.add(one)
-                else:
-                    best = (*rank, one)
-        candidates[:] = [one for one in candidates if one not in refuted]
-        return None if best is None else best[2]
 
     def _score(self, rule: Rule) -> Score:
         """What a statement does at all steps that it has something to say of."""
