@@ -91,6 +91,14 @@ def test_a_schema_names_all_that_is_there_and_its_types(command: str) -> None:
             )
 
 
+def test_all_reports_have_one_form_and_a_failed_step_that_of_a_divergence() -> None:
+    reports = [schema_of(command) for command in ("run", "fuzz", "nightly")]
+    reports.append(schema_of("recheck")["anyOf"][0])
+    forms = [{**one["properties"], "kind": ""} for one in reports]
+    assert all(form == forms[0] for form in forms)
+    assert forms[0]["failed_steps"] == forms[0]["divergences"]
+
+
 def test_a_name_that_is_not_ours_is_refused(world: Path) -> None:
     document = doge(world, "run", "journal.jsonl", *CORES, "--json").json
     validator = Draft202012Validator(schema_of("run"))
