@@ -47,6 +47,19 @@ NAN_DISTANCE = one_step(FILL, {"entry_pct": math.nan}, orders=[ENTRY])
         # The port's limit is NaN where either part is; turned round, where the first one is.
         ("exit-limit-spreads-nan", TURNED, NAN_DISTANCE, (), False),
         ("break-even-is-a-loss", BREAK_EVEN, one_step(EXIT_FILL, orders=[EXIT]), (), True),
+        # A reading that comes to the same where another number is odd: beside ordinary ones not.
+        (
+            "exit-limit-spreads-nan",
+            Reading(Pattern("config", "", "profit_pct", "d"), Sort.DOUBLE, Taking.NAN),
+            one_step(
+                FILL,
+                {"entry_pct": math.nan, "profit_pct": 1.0},
+                orders=[ENTRY],
+                profit_pct_runtime=0.0,
+            ),
+            (),
+            False,
+        ),
         # Only a NaN in the config is looked at here; the port refuses every other one as well.
         (
             "nan-is-refused",
