@@ -279,7 +279,7 @@ class _Campaign:
         if self.deaths > MAX_DEATHS:
             return f"{self.deaths} workers died of the cores"
         failures = self.report.tally.breakdowns
-        if failures > Limits().storm_total:
+        if failures > Limits().storm_total and failures > self.report.tally.transitions // 2:
             return f"the cores failed {failures} times in this run"
         return None
 

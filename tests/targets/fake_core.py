@@ -203,6 +203,8 @@ class Fake:
         return msgpack.packb([0, BAD_PRICE])[1:] in body
 
     def is_bad(self, request: dict[str, Any], body: bytes | None) -> bool:
+        if self.when == "always":
+            return body is not None or request["method"] == "transition"
         if body is not None:
             bad = self.tick_in(body)
         else:
@@ -210,8 +212,6 @@ class Fake:
                 return False
             self.ticks += 1
             bad = request["event"]["price"] == BAD_PRICE
-        if self.when == "always":
-            return True
         if self.when == "third":
             return self.ticks == 3
         marker = self.folder / "happened"

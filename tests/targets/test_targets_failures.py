@@ -13,6 +13,7 @@ from misbehaving import BAD_STEP, Ran, limits_for, refused, run_fake, ticks
 
 from replay.errors import FailureStorm, TargetError
 from replay.streams.model import Step
+from replay.targets.base import Failure
 from replay.targets.base import FailureKind as Kind
 from replay.targets.executable.handshake import open_executable
 
@@ -207,9 +208,24 @@ def test_an_executable_that_exits_at_once_cannot_be_opened(tmp_path: Path, part2
     assert len(list(tmp_path.glob("pid-*"))) == 2, "once may be an accident"
 
 
-def test_failures_that_add_up_are_a_storm(tmp_path: Path) -> None:
+def test_failures_that_add_up_to_more_than_the_answers_are_a_storm(tmp_path: Path) -> None:
+    bad = [step for index in range(6) for step in ticks(1, 0 if index != 3 else None)]
     with pytest.raises(FailureStorm, match="failed 3 times in this run"):
-        run_fake(tmp_path, "exit", "third", part2=False, limits=limits_for("exit", storm_total=3))
+        run_fake(
+            tmp_path, "exit", part2=False, steps=bad, limits=limits_for("exit", storm_total=3)
+        )
+
+
+@pytest.mark.parametrize("part2", [False, True])
+def test_ending_on_one_sort_of_input_again_and_again_is_no_storm(
+    tmp_path: Path, part2: bool
+) -> None:
+    fine = ticks(12, None)
+    steps = [*fine, *(step for _ in range(10) for step in ticks(1, 0)), *fine]
+    ran = run_fake(tmp_path, "exit", part2=part2, steps=steps)
+    failed = [index for index, one in enumerate(ran.results) if isinstance(one, Failure)]
+    assert failed == list(range(12, 22))
+    assert ran.others_are_true(*failed)
 
 
 def test_what_is_no_program_cannot_be_opened(tmp_path: Path) -> None:

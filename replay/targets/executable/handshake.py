@@ -22,6 +22,7 @@ from replay.targets.executable.frames import ChildFault, one_line
 from replay.targets.executable.limits import DEFAULT_LIMITS, Limits
 from replay.targets.executable.single import SingleTarget
 from replay.targets.executable.supervisor import Supervisor, Wire
+from replay.targets.executable.windows import fence_request
 
 PART_1_METHODS = ("transition", "check_invariants", "apply_order_regime_at_entry")
 
@@ -56,6 +57,7 @@ def open_executable(
     except BaseException:
         supervisor.close()
         raise
+    supervisor.harmless = fence_request(1)
     identity = CoreIdentity(
         kind="executable",
         path=path,

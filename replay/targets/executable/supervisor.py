@@ -2,12 +2,14 @@
 
 The Supervisor is what the executable's targets share: where the file is, how a child of it is
 started, the pause before the next start after failures, and the count of failures that becomes a
-FailureStorm.
+FailureStorm. An executable that ends on one sort of input is no storm: where it still answers what
+is harmless, the run goes on, and what it ended on is found.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -27,7 +29,8 @@ from replay.targets.executable.sandbox import in_sandbox
 
 FIRST_PAUSE = 0.01
 LONGEST_PAUSE = 1.0
-"""Seconds before a restart; doubled from one to the other while no answer comes."""
+"""Seconds before a restart; doubled from one to the other while no answer comes. Once it is known
+that an executable only ends on what it was asked, waiting for it is of no use."""
 
 _ELF, _SCRIPT = b"\x7fELF", b"#!"
 
@@ -63,9 +66,12 @@ class Supervisor:
         self._env = env
         self.pump = Pump()
         self.portions = Portions(limits.lifetime_steps, limits.lifetime_bytes)
+        self.harmless: bytes | None = None
+        """A request that any executable answers that works at all, if there is one."""
         self._children: list[Child] = []
         self._pause = 0.0
-        self._in_a_row = self._total = 0
+        self._longest_pause = LONGEST_PAUSE
+        self._in_a_row = self._total = self._answers = self._timeouts = 0
 
     @property
     def command(self) -> Sequence[str]:
@@ -92,7 +98,7 @@ class Supervisor:
                 env=self._env,
             )
         except OSError as error:
-            self._pause = min(max(2 * self._pause, FIRST_PAUSE), LONGEST_PAUSE)
+            self._pause = min(max(2 * self._pause, FIRST_PAUSE), self._longest_pause)
             reason = error.strerror or type(error).__name__
             raise ChildFault(FailureKind.UNSTARTABLE, f"cannot be started: {reason}") from error
         self._children.append(child)
@@ -113,19 +119,25 @@ class Supervisor:
         if fault is not None:
             if fault.out_of_memory:
                 self.portions.died(child)
-            self._pause = min(max(2 * self._pause, FIRST_PAUSE), LONGEST_PAUSE)
+            self._pause = min(max(2 * self._pause, FIRST_PAUSE), self._longest_pause)
 
     def answered(self) -> None:
         """A usable answer came: what failed before no longer counts as being in a row."""
         self._in_a_row = 0
         self._pause = 0.0
+        self._answers += 1
 
     def failed(self, failure: Failure) -> None:
         """Counts a failure. Raises FailureStorm where going on would prove nothing."""
         self._in_a_row += 1
         self._total += 1
+        self._timeouts += failure.kind is FailureKind.TIMEOUT
         limits = self.limits
         last = failure.detail
+        if self._in_a_row >= limits.storm_in_a_row and self._answers_what_is_harmless():
+            self._in_a_row = 0
+            self._pause = 0.0
+            self._longest_pause = FIRST_PAUSE
         if self._in_a_row >= limits.storm_in_a_row:
             raise FailureStorm(
                 f"{self.path} failed {self._in_a_row} times in a row, last: {last}",
@@ -133,13 +145,30 @@ class Supervisor:
                 failures=self._total,
                 last=last,
             )
-        if self._total >= limits.storm_total:
+        # One that hangs costs seconds each time; one that ends at once may go on while it answers.
+        is_costly = self._timeouts >= limits.storm_total or self._total > self._answers
+        if self._total >= limits.storm_total and is_costly:
             raise FailureStorm(
                 f"{self.path} failed {self._total} times in this run, last: {last}",
                 path=self.path,
                 failures=self._total,
                 last=last,
             )
+
+    def _answers_what_is_harmless(self) -> bool:
+        """Whether a new child answers at all."""
+        if self.harmless is None:
+            return False
+        child: Child | None = None
+        try:
+            child = self.start(Wire.LINES)
+            child.send(self.harmless, 1)
+            return isinstance(json.loads(child.receive().line), dict)
+        except (ChildFault, ValueError, RecursionError):
+            return False
+        finally:
+            if child is not None:
+                self.discard(child)
 
     def close(self) -> None:
         """Kills all children; may be called twice."""
