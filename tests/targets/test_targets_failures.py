@@ -211,9 +211,7 @@ def test_an_executable_that_exits_at_once_cannot_be_opened(tmp_path: Path, part2
 def test_failures_that_add_up_to_more_than_the_answers_are_a_storm(tmp_path: Path) -> None:
     bad = [step for index in range(6) for step in ticks(1, 0 if index != 3 else None)]
     with pytest.raises(FailureStorm, match="failed 3 times in this run"):
-        run_fake(
-            tmp_path, "exit", part2=False, steps=bad, limits=limits_for("exit", storm_total=3)
-        )
+        run_fake(tmp_path, "exit", part2=False, steps=bad, limits=limits_for("exit", storm_total=3))
 
 
 @pytest.mark.parametrize("part2", [False, True])

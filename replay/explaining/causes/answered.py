@@ -20,7 +20,7 @@ from replay.errors import FailureStorm
 from replay.explaining.causes.leaves import ANY, Documents, Leaf, documents_of, leaves_of
 from replay.explaining.causes.statement import Reading, sorts_at
 from replay.explaining.causes.takings import Sort
-from replay.explaining.evidence.passages import Passage, Role, Witness
+from replay.explaining.evidence.passages import UNHURRIED, Passage, Role, Witness
 from replay.explaining.evidence.supply import packed
 from replay.streams.model import Document, Start, Step, Stream
 from replay.targets.base import Failure, Outcome, StepResult, Target, Work, is_refusal
@@ -230,7 +230,8 @@ class Asking:
         self._usable = usable
         # The signature is of no matter here: every step is looked at.
         self._authority = authority
-        self._witness = Witness(authority, shadow, Signature("", "", "", ""))
+        nobody = Signature("", "", "", "")
+        self._witness = Witness(authority, shadow, nobody, patience=UNHURRIED)
         self.storm = ""
         self.asked = 0
 

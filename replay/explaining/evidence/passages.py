@@ -47,9 +47,21 @@ from replay.targets.compact import Plain
 from replay.targets.cursor import settings_after
 from replay.targets.readers import OURS, Readers, readers_of
 
-MAX_FAILURES, MAX_IN_A_ROW = 20, 3
-"""Passages in all, and in a row, on which a core failed before it is asked no more: each of them
-may have cost its deadline."""
+
+class Patience(NamedTuple):
+    """Passages in all, and in a row, on which a core fails before it is asked no more. One that had
+    to be waited for until its deadline counts `late` times."""
+
+    failures: int
+    in_a_row: int
+    late: int = 1
+
+
+HURRIED = Patience(20, 3)
+"""For those who want a few answers soon."""
+
+UNHURRIED = Patience(2000, 200, late=50)
+"""For those who ask thousands of steps, and want to know when a core ends."""
 
 _CHUNK = 64
 """Passages under way at once: the authority's answers to all of them are held meanwhile."""
@@ -120,7 +132,7 @@ class Refutation(NamedTuple):
 class Witness:
     """Asks both cores, and says what their answers mean for the finding with this signature.
 
-    `asked` counts steps. After MAX_FAILURES, or MAX_IN_A_ROW, nothing is asked any more.
+    `asked` counts steps. Once its patience is spent, nothing is asked any more.
     """
 
     def __init__(
@@ -129,19 +141,22 @@ class Witness:
         shadow: Target,
         signature: Signature,
         routing: Routing = NO_ROUTING,
+        patience: Patience = HURRIED,
     ) -> None:
         self.authority = authority
         self.shadow = shadow
         self.signature = signature
         self.asked = 0
         self._failures = self._in_a_row = 0
+        self._patience = patience
         self._routing = routing
         self._session = 0
 
     @property
     def gave_up(self) -> bool:
         """Whether the cores failed so often that they are not asked any more."""
-        return self._failures >= MAX_FAILURES or self._in_a_row >= MAX_IN_A_ROW
+        patience = self._patience
+        return self._failures >= patience.failures or self._in_a_row >= patience.in_a_row
 
     def ask(self, streams: Iterable[Stream]) -> list[Passage]:
         """The streams as passages, in their order; without those that the authority failed on, and
@@ -153,7 +168,7 @@ class Witness:
             answered: list[tuple[Stream, tuple[Outcome, ...], Reply]] = []
             for stream, reply in self._run(self.authority, [(one, None) for one in chunk]):
                 outcomes = _outcomes(reply)
-                self._count(failed=outcomes is None)
+                self._count(reply.results if outcomes is None else ())
                 if outcomes is not None:
                     answered.append((stream, outcomes, reply))
             guided = [(stream, (outcomes, reply)) for stream, outcomes, reply in answered]
@@ -164,9 +179,12 @@ class Witness:
                 self.asked += len(stream.steps)
         return passages
 
-    def _count(self, *, failed: bool) -> None:
-        self._failures += failed
-        self._in_a_row = self._in_a_row + 1 if failed else 0
+    def _count(self, failed: Iterable[StepResult]) -> None:
+        """Counts a passage with the steps of it that a core failed on."""
+        kinds = [one.kind for one in failed if isinstance(one, Failure)]
+        weight = self._patience.late if FailureKind.TIMEOUT in kinds else bool(kinds)
+        self._failures += weight
+        self._in_a_row = self._in_a_row + weight if kinds else 0
 
     def _run(
         self,
@@ -200,12 +218,13 @@ class Witness:
     ) -> Passage:
         count, readers = len(stream.steps), readers_of(self.authority)
         if theirs.blob is not None and theirs.blob == ours.blob and not theirs.incidents:
-            self._count(failed=False)
+            self._count(())
             roles, nothing = (Role.ELSEWHERE,) * count, (None,) * count
             return Passage(stream, outcomes, outcomes, roles, nothing, theirs.blob, readers)
         results = tuple(theirs.results)
-        failed = any(isinstance(one, Failure) for one in results) or bool(theirs.incidents)
-        self._count(failed=failed)
+        failures = [*results, *(incident for _, incident in theirs.incidents)]
+        failed = any(isinstance(one, Failure) for one in failures)
+        self._count(failures)
         unsure = {*(place for place, _ in theirs.incidents), *theirs.copied}
         told = [
             (Role.ASIDE, None) if place in unsure else one

@@ -32,6 +32,9 @@ LONGEST_PAUSE = 1.0
 """Seconds before a restart; doubled from one to the other while no answer comes. Once it is known
 that an executable only ends on what it was asked, waiting for it is of no use."""
 
+PROBED_AFTER = 3
+"""Failures in a row after which it is asked what is harmless, to see whether waiting is of use."""
+
 _ELF, _SCRIPT = b"\x7fELF", b"#!"
 
 
@@ -134,10 +137,12 @@ class Supervisor:
         self._timeouts += failure.kind is FailureKind.TIMEOUT
         limits = self.limits
         last = failure.detail
-        if self._in_a_row >= limits.storm_in_a_row and self._answers_what_is_harmless():
-            self._in_a_row = 0
-            self._pause = 0.0
-            self._longest_pause = FIRST_PAUSE
+        in_a_row = self._in_a_row
+        is_looked_at = in_a_row in (PROBED_AFTER, limits.storm_in_a_row)
+        if is_looked_at and self._answers_what_is_harmless():
+            self._longest_pause, self._pause = FIRST_PAUSE, 0.0
+            if in_a_row == limits.storm_in_a_row:
+                self._in_a_row = 0
         if self._in_a_row >= limits.storm_in_a_row:
             raise FailureStorm(
                 f"{self.path} failed {self._in_a_row} times in a row, last: {last}",
