@@ -27,7 +27,8 @@ from support.ports.switches import FIRST_HALF, SECOND_HALF, SWITCHES, Switch  # 
 
 from replay.errors import ExitCode  # noqa: E402
 from replay.explaining.causes.answered import Answered  # noqa: E402
-from replay.explaining.causes.inquiry import Account, Inquiry  # noqa: E402
+from replay.explaining.causes.found import Account  # noqa: E402
+from replay.explaining.causes.inquiry import Inquiry  # noqa: E402
 from replay.explaining.editing.editable import EditableCore  # noqa: E402
 from replay.explaining.evidence.kept import cases_of  # noqa: E402
 from replay.findings.store.store import Store  # noqa: E402

@@ -21,7 +21,7 @@ from support.ports.switches import SWITCHES, Switch
 
 from replay.explaining.causes.answered import Answered, Asking
 from replay.explaining.causes.corrected import CorrectedCore
-from replay.explaining.causes.inquiry import Found
+from replay.explaining.causes.found import Found
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.statement import CauseKind, Edited, Placed
 from replay.explaining.editing.editable import EditableCore

@@ -15,7 +15,8 @@ from replay.cli.common import Duration, core_options, reading
 from replay.cli.console import Progress, mention, say, say_json
 from replay.counting import counted
 from replay.errors import ExitCode
-from replay.explaining.causes.inquiry import GENERATED, Account, Found, Inquiry
+from replay.explaining.causes.found import Account, Found
+from replay.explaining.causes.inquiry import GENERATED, Inquiry
 from replay.explaining.causes.statement import CauseKind, Edited
 from replay.explaining.claims.statement_block import statement_block
 from replay.explaining.editing.editable import EditableCore

@@ -12,7 +12,8 @@ from cause_support import CORE, ENTRY, answers_of, edited, one_step
 from support.ports.making import executable
 
 from replay.explaining.causes.corrected import CorrectedCore
-from replay.explaining.causes.inquiry import Account, Inquiry
+from replay.explaining.causes.found import Account
+from replay.explaining.causes.inquiry import Inquiry
 from replay.explaining.causes.leaves import ABSENT, Field, Pattern, changed, leaves_of
 from replay.explaining.causes.statement import (
     CauseKind,

@@ -13,7 +13,8 @@ from support.ports.making import executable
 from replay.explaining.causes.answered import Asking
 from replay.explaining.causes.corrected import CorrectedCore
 from replay.explaining.causes.edit_search import EditSearch
-from replay.explaining.causes.inquiry import Account, Found, Inquiry
+from replay.explaining.causes.found import Account, Found
+from replay.explaining.causes.inquiry import Inquiry
 from replay.explaining.causes.known_ends import KnownEnds
 from replay.explaining.causes.leaves import ABSENT, Field, Leaf, Pattern, leaves_of
 from replay.explaining.causes.necessity import Necessity

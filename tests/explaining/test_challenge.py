@@ -13,7 +13,7 @@ from support.ports.making import executable
 from replay.explaining.causes.answered import Asking
 from replay.explaining.causes.challenge import Challenge
 from replay.explaining.causes.corrected import CorrectedCore
-from replay.explaining.causes.inquiry import Found
+from replay.explaining.causes.found import Found
 from replay.explaining.causes.known_ends import KnownEnds
 from replay.explaining.causes.leaves import Pattern
 from replay.explaining.causes.necessity import Necessity

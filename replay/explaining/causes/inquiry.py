@@ -17,12 +17,13 @@ from replay.explaining.causes.answered import Answered, Asking, smallest
 from replay.explaining.causes.challenge import Challenge
 from replay.explaining.causes.corrected import CorrectedCore
 from replay.explaining.causes.edit_search import EditSearch
+from replay.explaining.causes.found import Account, Found
 from replay.explaining.causes.known_ends import KnownEnds
 from replay.explaining.causes.necessity import Necessity
 from replay.explaining.causes.place_search import PlaceSearch
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.reading_search import ReadingSearch, is_plain
-from replay.explaining.causes.statement import CauseKind, Reading, Statement, cause_id
+from replay.explaining.causes.statement import Reading, Statement, cause_id
 from replay.explaining.editing.editable import Edit, EditableCore
 from replay.explaining.edits import edits_of
 from replay.explaining.search.contest import Clock, StepClock
@@ -42,6 +43,10 @@ IN_ALL = 24
 EDITS_IN_ALL = 6
 """The same for edits, all of which meet each step."""
 
+PATIENCE = 4
+"""Steps of which no reading came before edits have their turn: what differs in every fill must not
+wait until the last odd value is understood."""
+
 TARGETS = 12
 """Steps that all edits meet in one go."""
 
@@ -58,61 +63,8 @@ LATEST = 1.2
 _WHICH_RECORD = re.compile(r"\[.*?\]")
 
 
-@dataclass(frozen=True)
-class Found:
-    """A cause with what speaks for it. `explains` are the steps that need it, the smallest first;
-    `doubtful` counts steps that it changes and that are not accounted for. `order` is its place
-    among those in force: of two readings of the same value the first takes effect first.
-    `was_challenged` says whether steps were made and asked that could have refuted it."""
-
-    id: str
-    statement: Statement
-    explains: tuple[Answered, ...]
-    doubtful: int
-    order: int = 0
-    was_challenged: bool = True
-
-    @property
-    def kind(self) -> CauseKind:
-        """What sort of statement it is."""
-        return self.statement.kind
-
-    @property
-    def is_verified(self) -> bool:
-        """Whether nothing that was asked speaks against it."""
-        is_place = self.kind is CauseKind.PLACE
-        is_sound = self.was_challenged and not self.doubtful and len(self.explains) >= 2
-        return is_sound and not is_place
-
-    @property
-    def findings(self) -> tuple[str, ...]:
-        """The buckets with occurrences that need it."""
-        return tuple(dict.fromkeys(step.finding for step in self.explains if step.finding))
-
-
 SEARCHED = 0.85
 """The share of the budget that is left once the evidence is gathered, whatever that cost."""
-
-
-@dataclass
-class Account:
-    """What the search came to. `kept` and `kept_right` count the occurrences that were kept,
-    `afterwards` and `afterwards_right` the steps generated, `afterwards_ended` those of them that
-    only the shadow gave no answer to; `left` are the steps that are not accounted for, by bucket,
-    `nearest` what comes nearest."""
-
-    causes: list[Found] = field(default_factory=list)
-    left: dict[str, list[Answered]] = field(default_factory=dict)
-    kept: int = 0
-    kept_right: int = 0
-    afterwards: int = 0
-    afterwards_right: int = 0
-    afterwards_ended: int = 0
-    asked: int = 0
-    seconds: float = 0.0
-    complete: bool = True
-    notes: list[str] = field(default_factory=list)
-    nearest: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -218,10 +170,12 @@ class Inquiry:
         while not self._clock.beyond(0.95):
             while (
                 self._refuted()
-                or self._of_readings(ends=True)
+                or self._of_readings(ends=True, patience=PATIENCE)
                 or self._of_edits(of_readers=False, only_plain=True)
-                or self._of_readings(ends=False, only_odd=True)
+                or self._of_readings(ends=False, only_odd=True, patience=PATIENCE)
                 or self._of_edits(of_readers=False)
+                or self._of_readings(ends=True)
+                or self._of_readings(ends=False, only_odd=True)
                 or self._of_readings(ends=False)
                 or self._revised()
             ):
@@ -260,15 +214,21 @@ class Inquiry:
                 return True
         return False
 
-    def _of_readings(self, *, ends: bool, only_odd: bool = False) -> bool:
+    def _of_readings(
+        self, *, ends: bool, only_odd: bool = False, patience: int | None = None
+    ) -> bool:
         """Looks for one more condition, reading or writing; with `ends` at the steps that one side
-        gave no answer to, which are quickly done, else at all others."""
+        gave no answer to, which are quickly done, else at all others. After `patience` steps of
+        which nothing came it is the turn of what else there is."""
         for step in self._targets(f"reading {ends} {only_odd}", OF_A_BUCKET if ends else 2):
             is_end = step.has_ended or is_refusal(step.authority)
             if is_end is not ends:
                 continue
             if self._clock.beyond(0.95):
                 return False
+            if patience == 0:
+                return False
+            patience = None if patience is None else patience - 1
             self._note(f"reading {ends} {only_odd}", [step])
             found = self._readings.find(step, only_odd=only_odd)
             if found is not None and found not in self._pool.causes:

@@ -19,6 +19,7 @@ from replay.explaining.causes.leaves import (
     Leaf,
     Pattern,
     changed,
+    fields_of,
     start_and_call,
 )
 from replay.explaining.causes.statement import is_sort_at
@@ -109,14 +110,25 @@ def where_nobody_reads(
 
 
 def alone(leaf: Leaf) -> Iterator[Stream]:
-    """A value in documents that hold nothing else, at a call that computes next to nothing: what is
-    refused there is refused by who reads it."""
+    """A value in documents that hold nothing else, or in an otherwise ordinary record, at a call
+    that computes next to nothing: what is refused there is refused by who reads it."""
     root, *rest = leaf.path
-    if root not in ("state", "config") or len(rest) != 1 or leaf.value is ABSENT:
+    if root not in ("state", "config") or leaf.value is ABSENT:
         return
     state: dict[str, Any] = {"market_price": 0.1, "now": 1.0}
     documents = {"state": state, "config": {}}
-    documents[str(root)] = documents[str(root)] | {str(rest[0]): leaf.value}
+    match rest:
+        case [str(name)]:
+            documents[str(root)] = documents[str(root)] | {name: leaf.value}
+        case [str(records), int(), str(name)]:
+            known = fields_of("state", records) if leaf.field.records == records else {}
+            record = {
+                one: ordinary(Field("state", records, one, kind)) for one, kind in known.items()
+            }
+            kept = {one: value for one, value in record.items() if value is not ABSENT}
+            documents["state"] = state | {records: [kept | {name: leaf.value}]}
+        case _:
+            return
     start = Start(documents["state"], documents["config"], 2.0, None)
     for call in ((int(CallCode.TIMER_TICK), 1.0), (int(CallCode.PRICE_TICK), 0.1, 1.0)):
         yield Stream(start, (Step(call),), ORIGIN)

@@ -1,0 +1,62 @@
+"""What a search for causes comes to: the causes, and what they do not account for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from replay.explaining.causes.answered import Answered
+from replay.explaining.causes.statement import CauseKind, Statement
+
+
+@dataclass(frozen=True)
+class Found:
+    """A cause with what speaks for it. `explains` are the steps that need it, the smallest first;
+    `doubtful` counts steps that it changes and that are not accounted for. `order` is its place
+    among those in force: of two readings of the same value the first takes effect first.
+    `was_challenged` says whether steps were made and asked that could have refuted it."""
+
+    id: str
+    statement: Statement
+    explains: tuple[Answered, ...]
+    doubtful: int
+    order: int = 0
+    was_challenged: bool = True
+
+    @property
+    def kind(self) -> CauseKind:
+        """What sort of statement it is."""
+        return self.statement.kind
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether nothing that was asked speaks against it."""
+        is_place = self.kind is CauseKind.PLACE
+        is_sound = self.was_challenged and not self.doubtful and len(self.explains) >= 2
+        return is_sound and not is_place
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """The buckets with occurrences that need it."""
+        return tuple(dict.fromkeys(step.finding for step in self.explains if step.finding))
+
+
+@dataclass
+class Account:
+    """What the search came to. `kept` and `kept_right` count the occurrences that were kept,
+    `afterwards` and `afterwards_right` the steps generated, `afterwards_ended` those of them that
+    only the shadow gave no answer to; `left` are the steps that are not accounted for, by bucket,
+    `nearest` what comes nearest."""
+
+    causes: list[Found] = field(default_factory=list)
+    left: dict[str, list[Answered]] = field(default_factory=dict)
+    kept: int = 0
+    kept_right: int = 0
+    afterwards: int = 0
+    afterwards_right: int = 0
+    afterwards_ended: int = 0
+    asked: int = 0
+    seconds: float = 0.0
+    complete: bool = True
+    notes: list[str] = field(default_factory=list)
+    nearest: Mapping[str, str] = field(default_factory=dict)
