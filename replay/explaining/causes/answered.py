@@ -31,7 +31,7 @@ from replay.targets.readers import readers_of
 _MOST_ANSWERS = 500
 """Answers of which it is kept, with a step, where they differ."""
 
-MOST_MET = 1000
+MOST_MET = 300
 """Readings of which it is kept, with a step, what they meet there and what comes of it."""
 
 REFUSAL = frozenset({"refusal"})

@@ -76,7 +76,7 @@ least. An unedited step takes a tenth of a millisecond."""
 BY_CAUSE = "by a condition"
 """What stands in a refusal that a condition made."""
 
-_KEPT = 32
+_KEPT = 4
 """Sessions of one step that are kept, each with other readings."""
 
 Rules = tuple[Reading, ...]

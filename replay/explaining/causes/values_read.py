@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from typing import Any, Final
 
 from replay.explaining.causes.leaves import Leaf, Path
@@ -25,10 +26,12 @@ def changes_of(leaves: Sequence[Leaf], rules: Sequence[Reading]) -> Mapping[Path
     }
 
 
-def effect_of(rules: Sequence[Reading], leaves: Sequence[Leaf]) -> tuple[object, ...]:
-    """What readings make of some values, the same for what is the same."""
+def effect_of(rules: Sequence[Reading], leaves: Sequence[Leaf]) -> bytes:
+    """What readings make of some values, the same for what is the same; as a digest, since
+    hundreds are kept of each of thousands of steps."""
     made = {leaf.path: read_as(leaf, rules) for leaf in leaves}
-    return tuple(sorted((repr(path), repr(value)) for path, value in made.items()))
+    text = repr(sorted((repr(path), repr(value)) for path, value in made.items()))
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 UNCHANGED: Final = object()
