@@ -8,7 +8,8 @@ generated streams are treated alike.
 Both cores are pure, so most cases come down to their last event on the state just before it: that
 is tried first. Only where it does not show the bug (a core that remembers, or one whose live record
 is not what its written form is read as) are steps removed one by one; and where the whole case does
-not show it, what came before in its stream is needed: twice as many steps, and so on.
+not show it, another difference may stand before it (unmasking.py), or what came before in its
+stream is needed: twice as many steps, and so on.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from replay.differential.minimising.shrinkers import (
     simpler_values,
     without,
 )
+from replay.differential.minimising.unmasking import without_these
 from replay.differential.model import Finding, Signature
 from replay.differential.routing_table import NO_ROUTING, Routing
 from replay.differential.trail import walk
@@ -85,7 +87,12 @@ def minimise(
     """
     search = _Search(finding.signature, authority, shadow, max_attempts, max_seconds, routing)
     case = finding.case
-    if not search.jump(case) and not search.shows(case) and not search.go_back(finding):
+    if not (
+        search.jump(case)
+        or search.shows(case)
+        or search.unmask(finding)
+        or search.go_back(finding)
+    ):
         return None
     assert search.best is not None
     if len(search.best.case.steps) > 1:
@@ -138,6 +145,8 @@ class _Search:
         self.began = time.monotonic()
         self.attempts = 0
         self.best: Finding | None = None
+        self.found: Sequence[Finding] = ()
+        """What the last attempt showed, with whatever signature."""
 
     @property
     def exhausted(self) -> bool:
@@ -149,7 +158,8 @@ class _Search:
         """Tries a case; the one choke point. What shows the bug becomes the best so far."""
         self.attempts += 1
         cores = self._authority, self._shadow
-        for found in probe(*cores, candidate, self.attempts, routing=self._routing):
+        self.found = probe(*cores, candidate, self.attempts, routing=self._routing)
+        for found in self.found:
             if found.signature == self._signature:
                 self.best = found
                 return True
@@ -161,6 +171,22 @@ class _Search:
         return start is not None and self.shows(
             Stream(start, (Step(case.steps[-1].call, None, case.steps[-1].line),), case.origin)
         )
+
+    def unmask(self, finding: Finding) -> bool:
+        """Takes away what else differs in a case, and hides the bug, step by step."""
+        start = self._start_of_last(finding.case)
+        known = {one.path for one in finding.differences}
+        last = finding.case.steps[-1]
+        for _ in range(MAX_ROUNDS):
+            if start is None or self.exhausted:
+                return False
+            case = Stream(start, (Step(last.call, None, last.line),), finding.case.origin)
+            if self.shows(case):
+                return True
+            hiding = {one.path for found in self.found for one in found.differences} - known
+            state = without_these(start.state, sorted(hiding))
+            start = None if state is None else start._replace(state=state)
+        return False
 
     def go_back(self, finding: Finding) -> bool:
         """Tries ever earlier starts of the stream that a case was cut from, in the end all of it
