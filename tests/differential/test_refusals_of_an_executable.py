@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from differential_makers import ours, two_entries
 from support.executables.refusing import STYLES
+from support.ports.making import executable as port
 
 from replay.differential.lockstep import Lockstep, run_stream
 from replay.differential.model import Finding, Verdict, said_in
@@ -113,3 +114,22 @@ def test_what_a_refusal_is_called_does_not_hang_on_the_event_or_on_foreign_value
     for row in found.values():
         assert row.signature.rule.isascii()
         assert row.signature.rule.isprintable()
+
+
+def test_a_core_that_cannot_read_what_it_has_written_has_answered_and_is_not_unsteady(
+    tmp_path: Path,
+) -> None:
+    path = str(port(tmp_path, ("any-case", "infinities-written-as-null")))
+    orders = [{**two_entries()["orders"][0], "side": "SELL"}]
+    state = {**two_entries(), "orders": orders, "total_fees": math.inf}
+    ticks = tuple(Step((1, 1001.0 + tick), {"state": state}) for tick in range(3))
+    shadow = open_executable(path)
+    lockstep = Lockstep(ours(), shadow)
+    try:
+        found = run_stream(lockstep, segments_of(Stream(Start(state, {}, 5.0, None), ticks), 1))
+    finally:
+        shadow.close()
+    assert {one.verdict for one in found} == {Verdict.DIVERGE}
+    assert len(found) == 3
+    assert not lockstep.tally.failures
+    assert not lockstep.tally.incidents
