@@ -159,6 +159,7 @@ def test_nothing_is_printed_that_the_shell_does_not_find(
     assert {name: found for name, text in outputs.items() if (found := bare.findall(text))} == {}
 
 
+@pytest.mark.usefixtures("outputs")
 def test_where_a_shell_finds_the_program_its_name_is_enough(shell: Shell) -> None:
     shown = shell.type(f"doge-replay list --db '{DATABASE}' --tsv --columns id", PATH=on_path())
     identity = shown.out.split()[1]

@@ -88,10 +88,7 @@ def minimise(
     search = _Search(finding.signature, authority, shadow, max_attempts, max_seconds, routing)
     case = finding.case
     if not (
-        search.jump(case)
-        or search.shows(case)
-        or search.unmask(finding)
-        or search.go_back(finding)
+        search.jump(case) or search.shows(case) or search.unmask(finding) or search.go_back(finding)
     ):
         return None
     assert search.best is not None
