@@ -195,8 +195,9 @@ def test_another_difference_that_stands_before_a_bug_is_taken_away(tmp_path: Pat
     found = next(one for one in findings(ours(), shadow, trading()) if "fee" in str(one.signature))
     minimised = smallest(found, shadow).finding
     state = minimised.case.start.state
-    names = ("entry_price", "volume", "gross_profit", "fees", "net_profit")
-    old = {"cycle": 1, "trade_id": "A", "exit_price": math.inf, **dict.fromkeys(names, 0.0)}
+    zeros = dict.fromkeys(("entry_price", "volume", "gross_profit", "fees", "net_profit"), 0.0)
+    old: Document = {"cycle": 1, "trade_id": "A", "exit_price": math.inf, **zeros}
+    assert isinstance(state, dict)
     hidden = minimised.case.start._replace(state={**state, "completed_cycles": [old, old]})
     case = replace(minimised.case, start=hidden)
     shown = probe(ours(), shadow, case, 1)
