@@ -107,10 +107,13 @@ def ask_together(
     open_pair: OpenPair,
     *,
     seconds: float,
+    times: int = TIMES,
+    pairs: int = PAIRS,
     routing: Routing = NO_ROUTING,
 ) -> list[Asked]:
-    """Runs many cases, each TIMES times, on PAIRS fresh pairs of cores, in another order each time;
-    where that takes more than `seconds` of processor time, each once on each of these at least.
+    """Runs many cases, each `times` times, on so many fresh pairs of cores, in another order each
+    time; where that takes more than `seconds` of processor time, each once on each of these at
+    least.
 
     A case that did not show its finding, or not with the same answers, is not asked again: nothing
     is told of it but that. A pair that failed is not asked for another case.
@@ -119,12 +122,12 @@ def ask_together(
     read: dict[str, Plain] = {}
     chance = Random(0)
     began = processor_seconds()
-    for number in range(1, PAIRS + 1):
+    for number in range(1, pairs + 1):
         turns = 0
         with ExitStack() as held:
             pair: tuple[Target, Target] | None = None
             session = 0
-            while turns < TIMES // PAIRS:
+            while turns < times // pairs:
                 steady = [one for one in records if one.is_steady]
                 chance.shuffle(steady)
                 for one in steady:
@@ -137,9 +140,9 @@ def ask_together(
                         held.close()
                         pair = None
                 turns += 1
-                if processor_seconds() - began >= seconds * number / PAIRS:
+                if processor_seconds() - began >= seconds * number / pairs:
                     break
-    return [one.asked(TIMES) for one in records]
+    return [one.asked(times) for one in records]
 
 
 @dataclass(slots=True)

@@ -11,6 +11,8 @@ from differential_makers import CONFIG, NOW, ours
 
 from replay.differential.model import Signature
 from replay.differential.steadiness import PAIRS, TIMES, Asked, ask_again, ask_together
+from replay.explaining.evidence.kept import ask_kept
+from replay.explaining.evidence.passages import Witness
 from replay.streams.model import Start, Step, Stream
 from replay.targets.base import Failure, FailureKind, Reply, StepResult, Target, Work
 
@@ -91,6 +93,18 @@ def test_each_case_is_asked_on_each_pair_however_little_time_there_is() -> None:
     assert opening.opened == PAIRS
     assert {one.times for one in asked} == {PAIRS}
     assert "asked 4 of 20 times" in asked[0].cut_short
+
+
+def test_the_kept_cases_of_a_finding_take_two_pairs_of_cores() -> None:
+    opening = Opening(lambda at, before: 1.0)
+    cases = [case for case, _ in CASES[:24]]
+    pair = opening()
+    kept = ask_kept(cases, Witness(*pair, WRONG), opening, seconds=1e9)
+    assert (len(kept.passages), kept.flaky, kept.cut_short) == (24, None, "")
+    assert opening.opened == 1 + 2
+    chance = Random(1)
+    opening = Opening(lambda at, before: float(chance.random() < 0.5))
+    assert ask_kept(cases, Witness(*pair, WRONG), opening, seconds=1e9).flaky is not None
 
 
 def test_a_core_that_is_wrong_at_random_is_steady_nowhere_and_has_its_rate_alone() -> None:

@@ -15,7 +15,7 @@ from replay.differential.lockstep import judge
 from replay.differential.model import Verdict
 from replay.differential.read_back import is_read_back
 from replay.differential.routing_table import NO_ROUTING, Routing
-from replay.differential.steadiness import Asked, ask_again
+from replay.differential.steadiness import Asked, ask_again, ask_together
 from replay.errors import UsageError
 from replay.explaining.evidence.passages import Passage, Role, Witness
 from replay.findings.store.store import Store
@@ -28,9 +28,11 @@ MAX_CASES = 24
 """Kept cases of one finding that are looked at."""
 
 TIMES = 6
+PAIRS = 2
 TIMES_UNSTEADY = 20
-"""How often each case is asked on fresh cores; and one that did not come out alike, so that its
-rate can be told."""
+"""How often each case is asked, and on how many fresh pairs of cores all of them together; those
+that do not come out alike there so often alone, and one that does not do so alone, either, more
+often, so that its rate can be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +127,17 @@ def _unsteady(
         )
 
     shown = 0
-    for case in cases:
-        asked = ask(case, TIMES, seconds / len(cases))
+    together = ask_together(
+        [(case, witness.signature) for case in cases],
+        open_pair,
+        seconds=seconds / 2,
+        times=TIMES,
+        pairs=PAIRS,
+        routing=routing,
+    )
+    for case, asked in zip(cases, together, strict=True):
+        if not asked.is_steady:
+            asked = ask(case, TIMES, seconds / 2 / len(cases))
         all_asked.append(asked)
         shown += asked.shown
         if varies(asked):
