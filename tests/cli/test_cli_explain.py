@@ -83,7 +83,7 @@ def test_a_script_gets_all_of_it(
     assert document["complete"] is True
     assert set(document) == {
         *("id", "result", "why", "kept", "set_aside", "causes", "support", "nearest", "halves"),
-        *("values", "notes", "complete", "seconds", "exit"),
+        *("values", "notes", "complete", "seconds", "exit", "known"),
     }
 
 
