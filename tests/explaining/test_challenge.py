@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -126,8 +127,15 @@ def test_that_everything_is_rounded_in_another_way_does_not_stand_where_only_exi
 
 def test_what_was_not_put_to_the_test_is_not_verified(tmp_path: Path) -> None:
     steps = tuple(answers_of(tmp_path, ("break-even-is-a-loss",), *[NAN_DISTANCE] * 2))
+    kept = tuple(replace(step, finding="d-1") for step in steps)
+    assert Found("c-1", BREAK_EVEN, kept, 0).is_verified
+    assert not Found("c-1", BREAK_EVEN, kept, 0, was_challenged=False).is_verified
+
+
+def test_what_a_few_steps_need_that_nobody_has_met_is_not_verified(tmp_path: Path) -> None:
+    steps = tuple(answers_of(tmp_path, ("break-even-is-a-loss",), *[NAN_DISTANCE] * 8))
     assert Found("c-1", BREAK_EVEN, steps, 0).is_verified
-    assert not Found("c-1", BREAK_EVEN, steps, 0, was_challenged=False).is_verified
+    assert not Found("c-1", BREAK_EVEN, steps[1:], 0).is_verified
 
 
 def test_an_odd_number_is_put_elsewhere_with_an_ordinary_one_in_its_place(tmp_path: Path) -> None:

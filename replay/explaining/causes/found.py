@@ -8,6 +8,12 @@ from dataclasses import dataclass, field
 from replay.explaining.causes.answered import Answered
 from replay.explaining.causes.statement import CauseKind, Statement
 
+LEAST = 2
+"""Steps that have to need a cause which a stored bucket has part in."""
+
+LEAST_GENERATED = 8
+"""The same where only steps that the search made need it: a few of them may be chance."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -30,10 +36,10 @@ class Found:
 
     @property
     def is_verified(self) -> bool:
-        """Whether nothing that was asked speaks against it."""
-        is_place = self.kind is CauseKind.PLACE
-        is_sound = self.was_challenged and not self.doubtful and len(self.explains) >= 2
-        return is_sound and not is_place
+        """Whether nothing that was asked speaks against it, and enough for it."""
+        if self.kind is CauseKind.PLACE or self.doubtful or not self.was_challenged:
+            return False
+        return len(self.explains) >= (LEAST if self.findings else LEAST_GENERATED)
 
     @property
     def findings(self) -> tuple[str, ...]:
