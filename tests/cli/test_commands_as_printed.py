@@ -38,7 +38,7 @@ EXITS = {
 
 @pytest.fixture(scope="module")
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
-    folder = tmp_path_factory.mktemp("Prüfstand eins", numbered=False)
+    folder = tmp_path_factory.mktemp("Prüfstand eins")
     (folder / "kern ü").mkdir()
     shutil.copy(ROOT / "examples" / "forgets_fees.py", folder / SHADOW)
     lines = (ROOT / "examples" / "journal.jsonl").read_text().splitlines(keepends=True)

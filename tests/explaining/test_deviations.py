@@ -171,11 +171,15 @@ def test_every_known_deviation_rounds(core: EditableCore, name: str) -> None:
     assert price(core, Deviation(name)) == pytest.approx(0.125, abs=1.5e-6)
 
 
-def test_a_core_that_rounds_nothing_itself_is_offered_no_deviation(tmp_path: Path) -> None:
+def test_a_core_that_imports_what_rounds_is_offered_deviations_there(
+    core: EditableCore, tmp_path: Path
+) -> None:
     """A bot's file may do nothing but read, and import the rest."""
     file = tmp_path / "reads_only.py"
     file.write_text("from replay.core import *\n", "utf-8")
-    assert list(known_deviations(EditableCore.open(str(file)))) == []
+    offered = list(known_deviations(EditableCore.open(str(file))))
+    assert offered == list(known_deviations(core))
+    assert offered
 
 
 def test_known_deviations_are_offered_for_each_function_that_rounds(core: EditableCore) -> None:

@@ -16,7 +16,17 @@ from typing import Any, NamedTuple
 import msgpack
 
 from replay.streams.model import CALL_NAMES, CallCode
-from replay.streams.stream_file import _HASHED_FIRST, FORMAT_VERSION, MAGIC, SUFFIX, _frame
+from replay.streams.stream_file import (
+    _CHAINED,
+    _HASHED_FIRST,
+    _LEVEL,
+    FORMAT_VERSION,
+    MAGIC,
+    SUFFIX,
+    _frame,
+    _header_and,
+)
+from replay.streams.zstd_frames import ChainedPacker
 
 DEEP: Any = []
 for _ in range(600):
@@ -80,10 +90,16 @@ def write(parts: Parts, directory: Path) -> Path | None:
     calls = dict(Counter(map(_name_of, parts.steps)))
     right = {"steps": len(parts.steps), "calls": calls, "sha256": digest}
     end = _pack(right if parts.end is None else parts.end)
-    frames = ((b"O", origin), (b"S", start), (b"C", chunk), (b"E", end))
+    packer = ChainedPacker(_LEVEL)
+    chained = [
+        _header_and(kind, _CHAINED, packer.packed(data))
+        for kind, data in ((b"S", start), (b"C", chunk))
+    ]
     path = directory / f"{digest}{SUFFIX}"
     path.write_bytes(
-        MAGIC + bytes((FORMAT_VERSION,)) + b"".join(_frame(kind, data) for kind, data in frames)
+        MAGIC
+        + bytes((FORMAT_VERSION,))
+        + b"".join((_frame(b"O", origin), *chained, _frame(b"E", end)))
     )
     return path
 

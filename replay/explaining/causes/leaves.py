@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple, get_type_hints
 
 from replay.core.records import (
@@ -277,6 +277,18 @@ def _code_of(event: Any) -> int:
     return int(next(kinds, -1))
 
 
+@lru_cache(1 << 12)
+def _field(root: str, records: str, name: str, kind: str) -> Field:
+    """The one field of that name: steps by the thousand have millions of leaves."""
+    return Field(root, records, name, kind)
+
+
+@lru_cache(1 << 16)
+def _below(path: Path, name: str) -> Path:
+    """The one path to a name in a document."""
+    return (*path, name)
+
+
 def _record(
     path: Path, own: Field, document: Any, code: int, found: list[Leaf], missing: list[Leaf]
 ) -> None:
@@ -287,8 +299,8 @@ def _record(
     known = fields_of(root, records, code)
     for name, value in document.items():
         kind = _OLD_NAMES.get((root, records, name)) or known.get(name, "?")
-        field = Field(root, records, name, kind)
-        found.append(Leaf((*path, name), field, value))
+        field = _field(root, records, name, kind)
+        found.append(Leaf(_below(path, name), field, value))
         if field.kind == "l" and isinstance(value, list | tuple):
             entry_of = Field(root, name, "", "o")
             for place, entry in enumerate(value):
@@ -296,7 +308,7 @@ def _record(
     if records == "completed_cycles":
         return  # old records, of which only what is there can matter
     missing += [
-        Leaf((*path, name), Field(root, records, name, kind), ABSENT)
+        Leaf(_below(path, name), _field(root, records, name, kind), ABSENT)
         for name, kind in known.items()
         if name not in document
     ]

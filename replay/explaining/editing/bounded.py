@@ -27,7 +27,7 @@ except ImportError:  # where there is no such limit, only time is bounded
 
 T = TypeVar("T")
 
-_LOOKS = 64
+_LOOKS = 16
 """How often memory is bounded by one look at what the process has: looking takes longer than an
 edited step does."""
 

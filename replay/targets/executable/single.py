@@ -334,11 +334,13 @@ class SingleTarget:
                 return outcome_of(ask, first, None)
         if ask.invariants is not None:
             return outcome_of(ask, first, self._ask(ask.invariants, fenced=fenced))
-        # The state that follows is known only now; it is looked at just as it was answered. A core
-        # that cannot read what it has written has answered all the same.
+        # The state that follows is known only now; it is looked at just as it was answered. A
+        # shadow that cannot read what it has written has answered all the same.
         request = invariants_request(json_text(answer["state"]))
         outcome = outcome_of(ask, first, self._ask(request, fenced=fenced))
-        return outcome_of(ask, first, None) if is_refusal(outcome) else outcome
+        if is_refusal(outcome) and ask.guide is not None:
+            return outcome_of(ask, first, None)
+        return outcome
 
     def _ask(self, request: bytes, *, fenced: bool) -> bytes:
         if self._sound is not None and self._supervisor.portions.is_used_up(self._sound):
