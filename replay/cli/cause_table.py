@@ -9,6 +9,7 @@ from replay.counting import counted
 from replay.findings.account import CauseAccount, StoredCause, severity_words_of
 from replay.findings.selection import buckets_words
 from replay.findings.store.store import StoredFinding
+from replay.reports.cause_texts import when_words
 from replay.runs.commands import Commands
 from replay.safe_text import clean
 
@@ -53,7 +54,7 @@ def say_by_cause(
     count = buckets_words(findings) if is_all else counted(len(findings), "bucket")
     say(
         f"{len(told):,} of {count} accounted for by the verified causes of "
-        f"{account.at[:16].replace('T', ' ')} UTC; --buckets lists all; to look again:"
+        f"{when_words(account)}; --buckets lists all; to look again:"
     )
     say(f"  {again}")
 

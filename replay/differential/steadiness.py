@@ -174,12 +174,16 @@ class _Record:
     @property
     def is_steady(self) -> bool:
         """Whether it came out alike so far, and showed the finding."""
-        return self.shown == self.times and all(len(seen) <= 1 for seen in self.answers.values())
+        return self.shown == self.times and not self.unsteady
+
+    @property
+    def unsteady(self) -> tuple[str, ...]:
+        """The cores that did not give the same answer each time."""
+        return tuple(role for role, seen in self.answers.items() if len(seen) > 1)
 
     def asked(self, wanted: int) -> Asked:
         """All of it, of so many times that were wanted."""
-        unsteady = tuple(role for role, seen in self.answers.items() if len(seen) > 1)
-        return Asked(self.times, self.shown, self.agreed, self.failed, unsteady, wanted)
+        return Asked(self.times, self.shown, self.agreed, self.failed, self.unsteady, wanted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,11 @@ def cause_words(cause: StoredCause) -> str:
     return f"{doubt}the shadow answers as if {cause.says}"
 
 
+def when_words(account: CauseAccount) -> str:
+    """When the causes were looked for, to the minute."""
+    return f"{account.at[:16].replace('T', ' ')} UTC"
+
+
 def part_in_words(cause: StoredCause) -> str:
     """A cause on one line, as it is told of a finding that it has part in."""
     doubt = "" if cause.is_verified else "not verified, "
@@ -73,6 +78,5 @@ def known_lines(account: CauseAccount | None, finding: str) -> list[str]:
     if account is None or not causes:
         return []
     whole = "all that was" if account.is_accounted_for(finding) else "not all that was"
-    when = account.at[:16].replace("T", " ")
-    head = f"{clean(finding)}: `causes` found at {when} UTC, for {whole} asked of it:"
+    head = f"{clean(finding)}: `causes` found at {when_words(account)}, for {whole} asked of it:"
     return [head, *map(part_in_words, causes)]

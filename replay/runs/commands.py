@@ -99,14 +99,18 @@ class Commands:
         options = [
             f"--{option} {quoted(self.options[option])}"
             for option, takers in TAKEN_BY.items()
-            if option in self.options and (takers is None or name in takers)
+            if option in self.options and _is_of_use(takers, name)
         ]
         flags = [
             f"--{one}"
             for one, takers in FLAGS.items()
-            if one in self.flags and (takers is None or name in takers)
+            if one in self.flags and _is_of_use(takers, name)
         ]
         return corpus + options + flags
+
+
+def _is_of_use(takers: frozenset[str] | None, name: str) -> bool:
+    return takers is None or name in takers
 
 
 def commands_of(settings: Settings) -> Commands:

@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -85,11 +86,21 @@ class Conclusion:
         lines = self.report.findings
         if not self._stopped:
             self._ask_together([line for line in lines if not line.failure])
-        to_ask = sum(not line.failure and line.id not in self._steady for line in lines)
+        to_ask = sum(map(self._is_asked_alone, lines))
         for place, line in enumerate(lines):
             self._share = max(0.0, STEADY_SECONDS - self._asking) / max(to_ask, 1)
             lines[place] = self._asked(line)
-            to_ask -= not line.failure and line.id not in self._steady
+            to_ask -= self._is_asked_alone(line)
+
+    def _is_asked_alone(self, line: FindingLine) -> bool:
+        return not line.failure and line.id not in self._steady
+
+    @contextmanager
+    def _counting(self) -> Iterator[None]:
+        """Counts the processor time of asking."""
+        began = processor_seconds()
+        yield
+        self._asking += processor_seconds() - began
 
     def _ask_together(self, lines: list[FindingLine]) -> None:
         """Asks all that is not known to be flaky, as long as half of the time suffices."""
@@ -99,14 +110,13 @@ class Conclusion:
             for line, finding in zip(lines, stored, strict=True)
             if finding.status is not Status.FLAKY and not _was_asked(finding, line)
         ]
-        began = processor_seconds()
-        answers = ask_together(
-            [(finding.case, finding.signature) for finding in asked],
-            self.open_pair,
-            seconds=STEADY_SECONDS / 2,
-            routing=self.routing,
-        )
-        self._asking += processor_seconds() - began
+        with self._counting():
+            answers = ask_together(
+                [(finding.case, finding.signature) for finding in asked],
+                self.open_pair,
+                seconds=STEADY_SECONDS / 2,
+                routing=self.routing,
+            )
         for finding, answer in zip(asked, answers, strict=True):
             if answer.is_steady and (finding.minimised or self._shows_alone(finding)):
                 self._steady[finding.id] = answer.times
@@ -114,10 +124,8 @@ class Conclusion:
     def _shows_alone(self, finding: StoredFinding) -> bool:
         """Whether its case shows it on cores that have seen nothing else; of a minimised one that
         is known."""
-        began = processor_seconds()
-        shows = shows_afresh(finding.finding, self.open_pair, routing=self.routing)
-        self._asking += processor_seconds() - began
-        return shows
+        with self._counting():
+            return shows_afresh(finding.finding, self.open_pair, routing=self.routing)
 
     def conclude(
         self, explained: Mapping[str, Explained], signed: Mapping[str, datetime.date]
@@ -194,28 +202,25 @@ class Conclusion:
         if self._stopped or (_was_asked(finding, line) and finding.status is not Status.FLAKY):
             return _known_rate(finding)
         if finding.id in self._steady:
-            if self._steady[finding.id] < TIMES:
-                self.report.asked_less[finding.id] = f"{self._steady[finding.id]} of {TIMES}"
+            self._note_times(finding, self._steady[finding.id])
             return ""
         times = TIMES
         if self._asking > AT_MOST * STEADY_SECONDS:
             if finding.minimised or finding.status is Status.FLAKY:
-                self.report.asked_less[finding.id] = f"0 of {TIMES}"
+                self._note_times(finding, 0)
                 return _known_rate(finding)
             # Its case did not show it on fresh cores; what nobody saw twice is not new.
             times = REPLAYS
-        began = processor_seconds()
-        asked = ask_again(
-            finding.case,
-            finding.signature,
-            self.open_pair,
-            times=times,
-            seconds=min(SECONDS, self._share),
-            routing=self.routing,
-        )
-        self._asking += processor_seconds() - began
-        if asked.times < TIMES:
-            self.report.asked_less[finding.id] = f"{asked.times} of {TIMES}"
+        with self._counting():
+            asked = ask_again(
+                finding.case,
+                finding.signature,
+                self.open_pair,
+                times=times,
+                seconds=min(SECONDS, self._share),
+                routing=self.routing,
+            )
+        self._note_times(finding, asked.times)
         if not asked.answered or (asked.shown == asked.answered and not asked.unsteady):
             return _known_rate(finding)
         if line.apart and asked.shown == 0 and not asked.unsteady:
@@ -225,6 +230,11 @@ class Conclusion:
         if finding.status is not Status.FLAKY:
             self._flaky(finding, asked, f"its case showed it in {rate} runs")
         return rate
+
+    def _note_times(self, finding: StoredFinding, times: int) -> None:
+        """Notes where a case was asked less often than is meant."""
+        if times < TIMES:
+            self.report.asked_less[finding.id] = f"{times} of {TIMES}"
 
     def _only_live(self, finding: StoredFinding) -> None:
         """Notes that no case can show a finding, though it is none of chance."""

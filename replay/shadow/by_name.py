@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from weakref import WeakValueDictionary
 
+from replay.shadow.live_shadow import NAMES
+
 _FUNCTIONS: WeakValueDictionary[str, Callable[..., Any]] = WeakValueDictionary()
 """The adapters' functions, by the name of their module and their own."""
 
@@ -40,7 +42,7 @@ class _Dotted:
         if name.startswith("__") or name == "_path":  # while it is made of a pickle
             raise AttributeError(name)
         whole = f"{self._path}.{name}"
-        if name not in ("transition", "check_invariants", "apply_order_regime_at_entry"):
+        if name not in NAMES.values():
             return _Dotted(whole)
         function = _FUNCTIONS.get(whole)
         return getattr(importlib.import_module(self._path), name) if function is None else function

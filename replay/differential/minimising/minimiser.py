@@ -121,6 +121,12 @@ def shows_afresh(
     return any(one.signature == finding.signature for one in found)
 
 
+def _last_step(case: Stream, start: Start) -> Stream:
+    """Just the last call of a case, from a start."""
+    last = case.steps[-1]
+    return Stream(start, (Step(last.call, None, last.line),), case.origin)
+
+
 class _Search:
     """The best case so far and the budget that is left."""
 
@@ -165,20 +171,16 @@ class _Search:
     def jump(self, case: Stream) -> bool:
         """Tries just the last step on the authority's state before it."""
         start = self._start_of_last(case)
-        return start is not None and self.shows(
-            Stream(start, (Step(case.steps[-1].call, None, case.steps[-1].line),), case.origin)
-        )
+        return start is not None and self.shows(_last_step(case, start))
 
     def unmask(self, finding: Finding) -> bool:
         """Takes away what else differs in a case, and hides the bug, step by step."""
         start = self._start_of_last(finding.case)
         known = {one.path for one in finding.differences}
-        last = finding.case.steps[-1]
         for _ in range(MAX_ROUNDS):
             if start is None or self.exhausted:
                 return False
-            case = Stream(start, (Step(last.call, None, last.line),), finding.case.origin)
-            if self.shows(case):
+            if self.shows(_last_step(finding.case, start)):
                 return True
             hiding = {one.path for found in self.found for one in found.differences} - known
             state = without_these(start.state, sorted(hiding))

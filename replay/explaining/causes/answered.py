@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from replay.differential.compare import compare
 from replay.differential.model import Signature
@@ -28,14 +28,25 @@ from replay.targets.compact import Plain, state_document
 from replay.targets.cursor import settings_after
 from replay.targets.readers import readers_of
 
+K = TypeVar("K")
+V = TypeVar("V")
+
 _MOST_ANSWERS = 500
 """Answers of which it is kept, with a step, where they differ."""
 
-MOST_MET = 300
+_MOST_MET = 300
 """Readings of which it is kept, with a step, what they meet there and what comes of it."""
 
 REFUSAL = frozenset({"refusal"})
 """What differs where one side gave no answer."""
+
+
+def keep(known: dict[K, V], key: K, value: V, most: int = _MOST_MET) -> V:
+    """Keeps what was found out of a step, and gives it back; once it is too much, only that."""
+    if len(known) >= most:
+        known.clear()
+    known[key] = value
+    return value
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,9 +105,7 @@ class Answered:
             else:
                 leaves = self.by_sort.get(rule.sort, ())
                 known = tuple(leaf for leaf in leaves if rule.meets_sorted(leaf))
-            if len(self.met) >= MOST_MET:
-                self.met.clear()
-            self.met[rule] = known
+            keep(self.met, rule, known)
         return known
 
     @property

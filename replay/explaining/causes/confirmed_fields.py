@@ -15,7 +15,7 @@ from typing import NamedTuple
 from replay.explaining.causes.answered import Answered
 from replay.explaining.causes.leaves import ANY, GROUPS, Field, Pattern
 from replay.explaining.causes.pool import Pool
-from replay.explaining.causes.statement import Reading, Writing
+from replay.explaining.causes.statement import Rule
 
 ENOUGH = 2
 """Different ones of each part that is open."""
@@ -32,7 +32,7 @@ _ALIKE = {"D": "d", "T": "t"}
 Part = tuple[int, str]
 
 
-def unconfirmed(pool: Pool, rule: Reading | Writing) -> Sought | None:
+def unconfirmed(pool: Pool, rule: Rule) -> Sought | None:
     """Which fields a statement has still to be seen to hold in for the width of its pattern, None
     where it is as wide as that."""
     wanted = _open_parts(rule.pattern)
@@ -46,11 +46,11 @@ def unconfirmed(pool: Pool, rule: Reading | Writing) -> Sought | None:
         met[RECORDS] = {field.records for field in _changing(pool, rule)}
     missing = {part: min(ENOUGH, len(values)) for part, values in met.items()}
     seen: dict[int, set[str]] = {part: set() for part in wanted}
+    unseen = Sought(seen)
     for step in _accounted_for(pool, rule):
         fields = pool.fields_at(rule, step)
         for field in sorted(fields):
-            is_new = any(value not in seen[part] for part, value in _parts(wanted, field))
-            if is_new and (len(fields) == 1 or _is_at_work(pool, rule, field, step)):
+            if unseen.has(field) and (len(fields) == 1 or _is_at_work(pool, rule, field, step)):
                 _note(seen, field)
         if all(len(seen[part]) >= count for part, count in missing.items()):
             return None
@@ -68,29 +68,28 @@ class Sought(NamedTuple):
         return any(value not in self.seen[part] for part, value in _parts(self.seen, field))
 
 
-def _changing(pool: Pool, rule: Reading | Writing) -> Iterator[Field]:
+def _changing(pool: Pool, rule: Rule) -> Iterator[Field]:
     """The fields in which a statement changes what is left of some step."""
     done: set[str] = set()
-    places = pool.open_places.intersection(pool.places_met(rule))
-    for step in islice(pool.met(rule, places), LOOKED_AT):
+    for step in islice(_open_steps(pool, rule), LOOKED_AT):
         for field in sorted(pool.fields_at(rule, step)):
             if field.records not in done and _is_at_work(pool, rule, field, step):
                 done.add(field.records)
                 yield field
 
 
-def _accounted_for(pool: Pool, rule: Reading | Writing) -> Iterator[Answered]:
-    places = pool.open_places.intersection(pool.places_met(rule))
-    count = 0
-    for step in pool.met(rule, places):
-        if not pool.with_one_more(rule, [step])[0]:
-            count += 1
-            yield step
-            if count == LOOKED_AT:
-                return
+def _accounted_for(pool: Pool, rule: Rule) -> Iterator[Answered]:
+    steps = _open_steps(pool, rule)
+    right = (step for step in steps if not pool.with_one_more(rule, [step])[0])
+    return islice(right, LOOKED_AT)
 
 
-def _is_at_work(pool: Pool, rule: Reading | Writing, field: Field, step: Answered) -> bool:
+def _open_steps(pool: Pool, rule: Rule) -> Iterator[Answered]:
+    """The steps that are not accounted for and that a statement has something to say of."""
+    return pool.met(rule, pool.open_places.intersection(pool.places_met(rule)))
+
+
+def _is_at_work(pool: Pool, rule: Rule, field: Field, step: Answered) -> bool:
     """Whether it makes a difference to a step what the statement says of one field alone."""
     alone = replace(rule, pattern=Pattern(*field))
     return pool.with_one_more(alone, [step])[0] != pool.left[step]

@@ -17,7 +17,7 @@ from types import CodeType
 from typing import Any
 
 from replay.errors import TargetError
-from replay.explaining.causes.answered import MOST_MET, Answered, leaves_met, sorted_out
+from replay.explaining.causes.answered import Answered, keep, leaves_met, sorted_out
 from replay.explaining.causes.leaves import (
     ABSENT,
     ANY,
@@ -171,9 +171,9 @@ class CorrectedCore:
 
     def speaks_of(self, rule: Reading, step: Answered) -> bool:
         """Whether a reading can matter to a step."""
-        return step.meets(rule) or bool(self.next_places(rule, step))
+        return step.meets(rule) or bool(self.next_leaves(rule, step))
 
-    def next_places(self, rule: Reading, step: Answered) -> tuple[Leaf, ...]:
+    def next_leaves(self, rule: Reading, step: Answered) -> tuple[Leaf, ...]:
         """The values of the authority's next state that a reading has something to say of, where
         the shadow is handed that."""
         if not self._reads_next or is_refusal(step.authority):
@@ -187,9 +187,7 @@ class CorrectedCore:
             else:
                 leaves = _following(step).by_sort.get(rule.sort, ())
                 known = tuple(leaf for leaf in leaves if rule.meets_sorted(leaf))
-            if len(step.met_next) >= MOST_MET:
-                step.met_next.clear()
-            step.met_next[rule] = known
+            keep(step.met_next, rule, known)
         return known
 
     def effect(self, rules: Sequence[Reading], step: Answered) -> object:
@@ -197,7 +195,7 @@ class CorrectedCore:
         its documents, and of those of the state that the shadow is handed next."""
         return (
             effect_of(rules, [leaf for rule in rules for leaf in step.leaves_met(rule)]),
-            effect_of(rules, [leaf for rule in rules for leaf in self.next_places(rule, step)]),
+            effect_of(rules, [leaf for rule in rules for leaf in self.next_leaves(rule, step)]),
         )
 
     # --- Edits --------------------------------------------------------------------------------
@@ -273,9 +271,7 @@ class CorrectedCore:
                 session.expect(step.due)
             if not reads_alike:
                 return session, call
-            if len(step.begun) > _KEPT:
-                step.begun.clear()
-            known = step.begun[met] = session, call
+            known = keep(step.begun, met, (session, call), _KEPT)
         session, call = known
         return copy.copy(session), call
 
@@ -285,7 +281,7 @@ class CorrectedCore:
         """The answer, with the invariants of the authority's next state as the shadow reads it."""
         if is_refusal(answer):
             return answer
-        met = [rule for rule in rules if self.next_places(rule, step)]
+        met = [rule for rule in rules if self.next_leaves(rule, step)]
         for rule in met:
             if rule.taking in ENDS:
                 return _ended(rule.taking)

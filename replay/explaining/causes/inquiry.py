@@ -220,16 +220,16 @@ class Inquiry:
         """Looks for one more condition, reading or writing; with `ends` at the steps that one side
         gave no answer to, which are quickly done, else at all others. After `patience` steps of
         which nothing came it is the turn of what else there is."""
-        for step in self._targets(f"reading {ends} {only_odd}", OF_A_BUCKET if ends else 2):
-            is_end = step.has_ended or is_refusal(step.authority)
-            if is_end is not ends:
-                continue
+        kind = f"reading {ends} {only_odd}"
+        targets = [
+            step
+            for step in self._targets(kind, OF_A_BUCKET if ends else 2)
+            if (step.has_ended or is_refusal(step.authority)) is ends
+        ]
+        for step in targets[:patience]:
             if self._clock.beyond(0.95):
                 return False
-            if patience == 0:
-                return False
-            patience = None if patience is None else patience - 1
-            self._note(f"reading {ends} {only_odd}", [step])
+            self._note(kind, [step])
             found = self._readings.find(step, only_odd=only_odd)
             if found is not None and found not in self._pool.causes:
                 self._pool.accept(found)

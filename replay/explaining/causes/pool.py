@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from replay.explaining.causes.answered import MOST_MET, Answered
+from replay.explaining.causes.answered import Answered, keep
 from replay.explaining.causes.corrected import CorrectedCore, may_agree
 from replay.explaining.causes.leaves import Field
 from replay.explaining.causes.remembered import Known, Remembered
-from replay.explaining.causes.statement import Edited, Reading, Statement, Writing
+from replay.explaining.causes.statement import Edited, Reading, Rule, Statement, Writing
 from replay.explaining.causes.takings import ENDS, Sort, sorts_of
 from replay.explaining.causes.writings import values_written, written
 from replay.targets.base import Failure, FailureKind, Outcome, StepResult, is_refusal
@@ -75,7 +75,7 @@ class Pool:
         self.steps += steps
         self._take(steps)
 
-    def refuting(self, rule: Reading | Writing, since: int = 0) -> list[Answered]:
+    def refuting(self, rule: Rule, since: int = 0) -> list[Answered]:
         """The steps that refuted others and that a statement may matter to, the newest first, those
         that came after so many: one wrong idea is met with in many patterns, all of which are
         refuted by the same step."""
@@ -88,14 +88,14 @@ class Pool:
         """How many steps refuted statements so far."""
         return len(self._refuting)
 
-    def places_met(self, rule: Reading | Writing) -> Collection[int]:
+    def places_met(self, rule: Rule) -> Collection[int]:
         """The numbers of the steps that a statement may have something to say of."""
         if isinstance(rule, Writing):
             return range(len(self.steps))
         by_field = self._with_sort[rule.sort]
         return set[int]().union(*(by_field[one] for one in by_field if rule.pattern.has(one)))
 
-    def met(self, rule: Reading | Writing, places: Iterable[int]) -> Iterator[Answered]:
+    def met(self, rule: Rule, places: Iterable[int]) -> Iterator[Answered]:
         """Those of some steps that a statement has something to say of, the newest first: these
         were asked for just this."""
         for place in sorted(places, reverse=True):
@@ -103,16 +103,16 @@ class Pool:
             if isinstance(rule, Writing) or step.meets(rule):
                 yield step
 
-    def fields_met(self, rule: Reading | Writing) -> set[Field]:
+    def fields_met(self, rule: Rule) -> set[Field]:
         """The fields of the steps that a statement may have something to say of."""
         if isinstance(rule, Writing):
             return {field for step in self.steps for field in self.fields_at(rule, step)}
         return {field for field in self._with_sort[rule.sort] if rule.pattern.has(field)}
 
-    def fields_at(self, rule: Reading | Writing, step: Answered) -> set[Field]:
+    def fields_at(self, rule: Rule, step: Answered) -> set[Field]:
         """The fields of one step whose values a statement is about."""
         if isinstance(rule, Reading):
-            leaves = (*step.leaves_met(rule), *self.corrected.next_places(rule, step))
+            leaves = (*step.leaves_met(rule), *self.corrected.next_leaves(rule, step))
             return {leaf.field for leaf in leaves}
         return {field for _, field in self._values(rule, step)}
 
@@ -211,10 +211,8 @@ class Pool:
         found: list[frozenset[str]] = []
         for step, key in pairs:
             if step in made:
-                if len(step.left_by_effect) >= MOST_MET:
-                    step.left_by_effect.clear()
                 left = step.left(made[step], refusals_agree=True)
-                step.left_by_effect[key] = left
+                keep(step.left_by_effect, key, left)
             else:
                 left = step.left_by_effect[key]
             found.append(left)
@@ -225,15 +223,13 @@ class Pool:
         known = self._known[step]
         # Most make the same of the same values, and it need not be looked at what that is.
         paths = tuple(leaf.path for leaf in step.leaves_met(cause))
-        after = tuple(leaf.path for leaf in self.corrected.next_places(cause, step))
+        after = tuple(leaf.path for leaf in self.corrected.next_leaves(cause, step))
         key = known.met, cause.taking, paths, after
         effect = step.effects.get(key)
         if effect is None:
-            if len(step.effects) >= MOST_MET:
-                step.effects.clear()
             rules = [*known.met, cause]
             ends = tuple(one for one in rules if one.taking in ENDS)
-            effect = step.effects[key] = ends, self.corrected.effect(rules, step)
+            effect = keep(step.effects, key, (ends, self.corrected.effect(rules, step)))
         writings = tuple(one for one in self.causes if isinstance(one, Writing))
         return known.own, writings, effect
 

@@ -24,7 +24,7 @@ from replay.explaining.causes.leaves import (
 )
 from replay.explaining.causes.pool import Pool, Score
 from replay.explaining.causes.probes import isolated
-from replay.explaining.causes.statement import Reading, Writing, readings_of, sorts_at
+from replay.explaining.causes.statement import Reading, Rule, Writing, readings_of, sorts_at
 from replay.explaining.causes.takings import (
     VALUES,
     Inapplicable,
@@ -34,7 +34,7 @@ from replay.explaining.causes.takings import (
     taken,
 )
 from replay.explaining.causes.trials import Trials
-from replay.explaining.causes.weighing import Rule, Weighing
+from replay.explaining.causes.weighing import Weighing
 from replay.explaining.causes.writings import values_written
 from replay.explaining.search.contest import Clock
 from replay.targets.base import Failure, StepResult, is_refusal

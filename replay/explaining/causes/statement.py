@@ -179,7 +179,8 @@ class Placed:
         return f"{self.file} line {self.line} ({self.function}) came to another value"
 
 
-Statement = Reading | Writing | Edited | Placed
+Rule = Reading | Writing
+Statement = Rule | Edited | Placed
 
 
 _WIDTH = {sort: place for place, sort in enumerate(Sort)}

@@ -11,15 +11,13 @@ from itertools import islice
 
 from replay.explaining.causes.answered import Answered
 from replay.explaining.causes.pool import Pool, Score
-from replay.explaining.causes.statement import Reading, Writing, plainness
+from replay.explaining.causes.statement import Rule, plainness
 from replay.explaining.search.contest import Clock
 
 MOST_OPEN = 300
 MOST_RIGHT = 200
 """Steps that are not accounted for, and that are, by which many statements are weighed up: the
 newest, which were asked for just this. What is the best of them is held against all."""
-
-Rule = Reading | Writing
 
 
 @dataclass

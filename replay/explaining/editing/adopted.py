@@ -12,6 +12,7 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
 import replay.core
+from replay.targets.python.private_import import is_within
 
 OUR_CORE = replay.core.__name__
 """What is adopted where a core is made of ours: the package, and not all of doge-replay."""
@@ -36,6 +37,6 @@ def adopted_packages(defined_in: Iterable[str], root: Path) -> frozenset[str]:
             continue
         if top != "replay":
             found.add(top)
-        elif name == OUR_CORE or name.startswith(f"{OUR_CORE}."):
+        elif is_within(name, OUR_CORE):
             found.add(OUR_CORE)
     return frozenset(found)

@@ -41,7 +41,8 @@ def open_executable(
     where the file is missing, not executable, no program, or one that ends before it is asked
     anything.
     """
-    supervisor = Supervisor(path, limits or Limits(timeout=timeout))
+    limits = limits or Limits(timeout=timeout)
+    supervisor = Supervisor(path, limits, harmless=fence_request(1))
     child: Child | None = None
     offered: dict[str, Any] = {}
     try:
@@ -57,7 +58,6 @@ def open_executable(
     except BaseException:
         supervisor.close()
         raise
-    supervisor.harmless = fence_request(1)
     identity = CoreIdentity(
         kind="executable",
         path=path,

@@ -56,9 +56,11 @@ class Supervisor:
         *,
         command: Sequence[str] | None = None,
         env: Mapping[str, str] | None = None,
+        harmless: bytes | None = None,
     ) -> None:
         """`command` is what is started for `path`, by default the executable at that path with
-        `arguments`; `env` the environment that it gets, ours by default.
+        `arguments`; `env` the environment that it gets, ours by default. `harmless` is a request
+        that any executable answers that works at all, if there is one.
 
         Raises TargetError where `path` is no executable file, or none that can be started.
         """
@@ -69,8 +71,7 @@ class Supervisor:
         self._env = env
         self.pump = Pump()
         self.portions = Portions(limits.lifetime_steps, limits.lifetime_bytes)
-        self.harmless: bytes | None = None
-        """A request that any executable answers that works at all, if there is one."""
+        self._harmless = harmless
         self._children: list[Child] = []
         self._pause = 0.0
         self._longest_pause = LONGEST_PAUSE
@@ -101,7 +102,7 @@ class Supervisor:
                 env=self._env,
             )
         except OSError as error:
-            self._pause = min(max(2 * self._pause, FIRST_PAUSE), self._longest_pause)
+            self._wait_longer()
             reason = error.strerror or type(error).__name__
             raise ChildFault(FailureKind.UNSTARTABLE, f"cannot be started: {reason}") from error
         self._children.append(child)
@@ -122,7 +123,10 @@ class Supervisor:
         if fault is not None:
             if fault.out_of_memory:
                 self.portions.died(child)
-            self._pause = min(max(2 * self._pause, FIRST_PAUSE), self._longest_pause)
+            self._wait_longer()
+
+    def _wait_longer(self) -> None:
+        self._pause = min(max(2 * self._pause, FIRST_PAUSE), self._longest_pause)
 
     def answered(self) -> None:
         """A usable answer came: what failed before no longer counts as being in a row."""
@@ -137,11 +141,10 @@ class Supervisor:
         self._timeouts += failure.kind is FailureKind.TIMEOUT
         limits = self.limits
         last = failure.detail
-        in_a_row = self._in_a_row
-        is_looked_at = in_a_row in (PROBED_AFTER, limits.storm_in_a_row)
+        is_looked_at = self._in_a_row in (PROBED_AFTER, limits.storm_in_a_row)
         if is_looked_at and self._answers_what_is_harmless():
             self._longest_pause, self._pause = FIRST_PAUSE, 0.0
-            if in_a_row == limits.storm_in_a_row:
+            if self._in_a_row == limits.storm_in_a_row:
                 self._in_a_row = 0
         if self._in_a_row >= limits.storm_in_a_row:
             raise FailureStorm(
@@ -162,12 +165,12 @@ class Supervisor:
 
     def _answers_what_is_harmless(self) -> bool:
         """Whether a new child answers at all."""
-        if self.harmless is None:
+        if self._harmless is None:
             return False
         child: Child | None = None
         try:
             child = self.start(Wire.LINES)
-            child.send(self.harmless, 1)
+            child.send(self._harmless, 1)
             return isinstance(json.loads(child.receive().line), dict)
         except (ChildFault, ValueError, RecursionError):
             return False

@@ -76,7 +76,7 @@ class Checkout:
         if path is None and not is_adopted:
             path = [str(self.root)]
         spec = PathFinder.find_spec(name, path)
-        if spec is None or spec.origin is None or not (is_adopted or self.is_ours(spec.origin)):
+        if spec is None or spec.origin is None or not (is_adopted or self._is_ours(spec.origin)):
             return None
         if isinstance(spec.loader, SourceFileLoader):
             spec.loader = self.loader(name, spec.origin)
@@ -86,7 +86,7 @@ class Checkout:
         """What loads one of the checkout's modules; a subclass may give modules other code."""
         return PrivateLoader(name, path, self.builtins)
 
-    def is_ours(self, origin: str) -> bool:
+    def _is_ours(self, origin: str) -> bool:
         """Whether a file is the checkout's own, and not a library installed somewhere below it."""
         path = Path(origin)
         if not path.is_relative_to(self.root):
@@ -116,7 +116,7 @@ class Checkout:
         return self._tops[top]
 
     def _is_adopted(self, name: str) -> bool:
-        return any(name == one or name.startswith(f"{one}.") for one in self.adopted)
+        return any(is_within(name, one) for one in self.adopted)
 
     @contextmanager
     def _parents_know_ours(self) -> Iterator[None]:
@@ -162,11 +162,16 @@ class Checkout:
             for name in sys.modules.keys() - others:
                 module = sys.modules[name]
                 origin = getattr(module, "__file__", None)
-                ours = name in self.modules or (origin is not None and self.is_ours(origin))
+                ours = name in self.modules or (origin is not None and self._is_ours(origin))
                 if self._is_adopted(name) or (ours and self._belongs(name)):
                     self.modules[name] = module
                     del sys.modules[name]
             sys.modules.update(hidden)
+
+
+def is_within(name: str, package: str) -> bool:
+    """Whether a dotted name is that of a package, or of a module in it."""
+    return name == package or name.startswith(f"{package}.")
 
 
 def locate(spec: str, directories: Sequence[Path]) -> tuple[Path, str] | None:
