@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -191,20 +192,22 @@ def test_a_core_that_remembers_keeps_the_steps_it_takes(tmp_path: Path) -> None:
 
 def test_another_difference_that_stands_before_a_bug_is_taken_away(tmp_path: Path) -> None:
     switches = ("infinities-written-as-null", "fees-booked-twice")
-    shadow = open_executable(str(executable(tmp_path, switches)))
-    found = next(one for one in findings(ours(), shadow, trading()) if "fee" in str(one.signature))
-    minimised = smallest(found, shadow).finding
-    state = minimised.case.start.state
-    zeros = dict.fromkeys(("entry_price", "volume", "gross_profit", "fees", "net_profit"), 0.0)
-    old: Document = {"cycle": 1, "trade_id": "A", "exit_price": math.inf, **zeros}
-    assert isinstance(state, dict)
-    hidden = minimised.case.start._replace(state={**state, "completed_cycles": [old, old]})
-    case = replace(minimised.case, start=hidden)
-    shown = probe(ours(), shadow, case, 1)
-    assert shown
-    assert shown[0].signature != found.signature, "else nothing is hidden"
-    again = smallest(replace(minimised, case=case), shadow).finding
-    assert (again.signature, again.case.start) == (found.signature, minimised.case.start)
+    with closing(open_executable(str(executable(tmp_path, switches)))) as shadow:
+        found = next(
+            one for one in findings(ours(), shadow, trading()) if "fee" in str(one.signature)
+        )
+        minimised = smallest(found, shadow).finding
+        state = minimised.case.start.state
+        zeros = dict.fromkeys(("entry_price", "volume", "gross_profit", "fees", "net_profit"), 0.0)
+        old: Document = {"cycle": 1, "trade_id": "A", "exit_price": math.inf, **zeros}
+        assert isinstance(state, dict)
+        hidden = minimised.case.start._replace(state={**state, "completed_cycles": [old, old]})
+        case = replace(minimised.case, start=hidden)
+        shown = probe(ours(), shadow, case, 1)
+        assert shown
+        assert shown[0].signature != found.signature, "else nothing is hidden"
+        again = smallest(replace(minimised, case=case), shadow).finding
+        assert (again.signature, again.case.start) == (found.signature, minimised.case.start)
 
 
 def test_a_case_that_does_not_show_the_bug_gives_nothing(tmp_path: Path) -> None:
