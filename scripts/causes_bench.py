@@ -45,7 +45,8 @@ def measure(
     shadow = str(executable(folder, names))
     database = folder / "found.db"
     hunt = subprocess.run(
-        [sys.executable, "-m", "replay", "fuzz", "--shadow", shadow, "--db", str(database),
+        [sys.executable, "-m", "replay", "fuzz", "--authority", options.authority,
+         "--shadow", shadow, "--db", str(database),
          "--max-transitions", str(options.transitions), "--seed", str(seed), "--jobs", "1",
          "--json"],
         cwd=folder, capture_output=True, text=True, check=False,
@@ -54,15 +55,15 @@ def measure(
         sys.exit(f"fuzz exited with {hunt.returncode}: {hunt.stderr}")
     with Store.open(database, readonly=True) as store:
         streams = {one.id: cases_of(one, store)[:4] for one in store.findings()}
-    authority, held = PairSpec("python", shadow).open()
+    authority, held = PairSpec(options.authority, shadow).open()
     with closing(authority), closing(held):
         search = Inquiry(
-            EditableCore.open("python"), authority, held, streams, options.seconds,
+            EditableCore.open(options.authority), authority, held, streams, options.seconds,
             steps=options.steps,
         )  # fmt: skip
         account = search.run()
         truth = Truth(frozenset(names))
-        found = checked(account.causes, truth, authority, held)
+        found = checked(account.causes, truth, options.authority, authority, held)
     return figures(account, truth, found, len(streams))
 
 
@@ -165,6 +166,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--switches", metavar="NAMES", help="no drawing: one set, of these (with commas between)"
     )
+    parser.add_argument(
+        "--authority", metavar="SPEC", default="python", help="whose answers are authoritative"
+    )
     parser.add_argument("--sizes", default="1,4,12")
     parser.add_argument("--sets", type=int, default=2, help="sets of each size")
     parser.add_argument("--seed", type=int, default=1)
@@ -174,6 +178,8 @@ def _arguments() -> argparse.Namespace:
         "--steps", type=int, help="budget of the search in steps, so that it is the same each time"
     )
     options = parser.parse_args()
+    if options.authority.endswith(".py"):
+        options.authority = str(Path(options.authority).resolve())
     if unknown := set((options.switches or "").split(",")) - set(SWITCHES) - {""}:
         parser.error(f"no such switch: {', '.join(sorted(unknown))}")
     return options

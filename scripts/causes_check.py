@@ -90,7 +90,9 @@ class Checked:
         return self.own[switch] > 0 and self.own[switch] == self.own_right[switch]
 
 
-def checked(causes: Sequence[Found], truth: Truth, authority: Target, shadow: Target) -> Checked:
+def checked(
+    causes: Sequence[Found], truth: Truth, spec: str, authority: Target, shadow: Target
+) -> Checked:
     """Runs the verified causes on fresh steps, all in force, each with and without it.
 
     A cause is wrong at a step where it changes the answer, the step comes out wrong, and not nearer
@@ -100,7 +102,7 @@ def checked(causes: Sequence[Found], truth: Truth, authority: Target, shadow: Ta
     asked = Asking(authority, shadow).ask(_fresh(causes, truth, authority, shadow))
     identity = shadow.identity
     reads_next = identity.kind == "executable" and "replay" not in identity.methods
-    pool = Pool(CorrectedCore(EditableCore.open("python"), reads_next=reads_next))
+    pool = Pool(CorrectedCore(EditableCore.open(spec), reads_next=reads_next))
     verified = sorted((one for one in causes if one.is_verified), key=lambda one: one.order)
     pool.use(one.statement for one in verified if not isinstance(one.statement, Placed))
     at_work = {step: truth.of(step) for step in asked}
