@@ -2,8 +2,9 @@
 
 A refused step changes nothing but its readable inputs, and two cores need not read alike: what one
 of them took the other may have refused, and every step after it would differ for a reason that is
-not its own. So at the first step that the authority answers again, what had been set meanwhile is
-set once more for the shadow: as it is in force at the authority, by its own readers.
+not its own. So up to the first step that the authority answers again, what had been set meanwhile
+is set once more for the shadow at each step: as it is in force at the authority, by its own
+readers.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def restated(
     plain = None if plain is None else list(plain)
     for step, outcome in zip(steps, outcomes, strict=True):
         answered = not is_refusal(outcome)
-        told.append(_restated(step, unsure, plain, settings, readers) if answered else step)
+        told.append(_restated(step, unsure, plain, settings, readers))
         unsure = unsure.after(step, answered=answered)
         if step.changes is not None:
             settings = settings_after(settings, step, answered=answered, readers=readers)
@@ -110,6 +111,8 @@ def _restated(
     settings: Mapping[str, Document],
     readers: Readers,
 ) -> Step:
+    if unsure == SURE:
+        return step
     own: Mapping[str, Document] = step.changes or {}
     changes: dict[str, Document] = {
         name: settings[name] for name in sorted(unsure.settings) if name not in own

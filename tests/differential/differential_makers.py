@@ -61,12 +61,10 @@ THREE_IN_A_ROW = """    global _SEEN
     if isinstance(event, TimerTick):"""
 
 
-def remembering(directory: Path) -> Target:
+def remembering(directory: Path, remembers: str = THREE_IN_A_ROW) -> Target:
     """A core that goes wrong at a timer tick after a price tick after a timer tick, all three
     since it last read a state."""
-    path = copy_of_core(
-        directory, "reducer.py", "    if isinstance(event, TimerTick):", THREE_IN_A_ROW
-    )
+    path = copy_of_core(directory, "reducer.py", "    if isinstance(event, TimerTick):", remembers)
     module = Path(path).with_name("reducer.py")
     module.write_text(module.read_text("utf-8") + "\n\n_SEEN = ()\n", "utf-8")
     codec = Path(path).with_name("codec.py")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from differential_makers import (
     FAULTS,
+    THREE_IN_A_ROW,
     faulty,
     findings,
     generated,
@@ -188,6 +189,19 @@ def test_a_core_that_remembers_keeps_the_steps_it_takes(tmp_path: Path) -> None:
     # From a core that has seen none of the attempts.
     fresh = probe(ours(), remembering(tmp_path / "fresh"), minimised.finding.case, 1)
     assert [f.signature for f in fresh] == [found[0].signature]
+
+
+def test_a_simpler_case_may_show_the_bug_at_an_earlier_step(tmp_path: Path) -> None:
+    """What is simpler is then shorter as well, and has none of the steps after that one."""
+    or_at_zero = THREE_IN_A_ROW.replace(
+        '"TimerTick"):', '"TimerTick") or (_SEEN[-1], event.timestamp) == ("TimerTick", 0.0):'
+    )
+    assert or_at_zero != THREE_IN_A_ROW
+    shadow = remembering(tmp_path, or_at_zero)
+    found = findings(ours(), shadow, stream((1, 1001.0), (0, 0.2, 1001.5), (1, 1002.0)))
+    assert [len(one.case.steps) for one in found] == [3]
+    minimised = smallest(found[0], shadow)
+    assert [step.call for step in minimised.finding.case.steps] == [(1, 0.0)]
 
 
 def test_another_difference_that_stands_before_a_bug_is_taken_away(tmp_path: Path) -> None:

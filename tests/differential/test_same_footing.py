@@ -113,6 +113,19 @@ def test_settings_that_only_the_authority_takes_are_one_row_until_others_come(
 
 
 @pytest.mark.parametrize("kind", SHADOWS)
+def test_what_was_set_at_refused_steps_is_in_force_at_the_steps_refused_after_them(
+    core_exe: str, kind: str
+) -> None:
+    """The authority takes settings that the shadow cannot read: while it refuses step after step,
+    the shadow must not answer any of them with the settings from before."""
+    odd = {**CONFIG, "refresh_pct": "wide"}
+    far = [Step((0, 0.5, NOW + at)) for at in (20.0, 30.0)]
+    steps = (TICKS[0], Step(BAD_EVENT, {"config": odd}), *far)
+    lockstep = run(open_target(LOOSE), shadow(kind, core_exe), *steps)
+    assert +lockstep.tally.verdicts == {Verdict.AGREE: 1, Verdict.BOTH_REFUSE: 3}
+
+
+@pytest.mark.parametrize("kind", SHADOWS)
 def test_a_state_that_the_shadow_can_never_read_is_one_row(core_exe: str, kind: str) -> None:
     held: dict[str, Document] = {**STATE, "s2_entered_at": "noon"}
     steps = (Step((6,), {"state": held}), *(Step((6,)) for _ in range(20)),

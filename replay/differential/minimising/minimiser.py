@@ -28,6 +28,7 @@ from replay.differential.minimising.shrinkers import (
     case_stream,
     containers,
     earlier,
+    found_at,
     replaced,
     scalars,
     simpler_values,
@@ -293,7 +294,11 @@ class _Search:
         while size >= 1 and not self.exhausted:
             place = 0
             while not self.exhausted:
-                container = at(self._document, path)
+                # What shows the bug may begin elsewhere than what was tried: later, or without what
+                # hid it.
+                container = found_at(self._document, path)
+                if not isinstance(container, dict | list):
+                    return
                 keys: list[str | int] = list(
                     container if isinstance(container, dict) else range(len(container))
                 )
@@ -308,6 +313,6 @@ class _Search:
         for path in list(scalars(self._document)):
             if self.exhausted:
                 return
-            for candidate in simpler_values(at(self._document, path)):
+            for candidate in simpler_values(found_at(self._document, path)):
                 if self._try(replaced(self._document, path, candidate)):
                     break

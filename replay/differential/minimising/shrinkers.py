@@ -64,6 +64,14 @@ def at(document: Any, path: Path) -> Any:
     return document
 
 
+def found_at(document: Any, path: Path) -> Any:
+    """The value at a path, None where there is none."""
+    try:
+        return at(document, path)
+    except (LookupError, TypeError):
+        return None
+
+
 def replaced(document: Any, path: Path, value: Any) -> Any:
     """A copy with another value at the path; only what leads there is copied."""
     if not path:
@@ -118,9 +126,12 @@ def scalars(document: Any, path: Path = ()) -> Iterator[Path]:
 
 
 def simpler_values(value: Any) -> Iterator[Any]:
-    """Candidates for a number or a text, simplest first; all of them simpler than `value`."""
+    """Candidates for a number or a text, simplest first; all of them simpler than `value`. None for
+    anything else."""
     if isinstance(value, str):
         candidates: list[Any] = ["", value[:1], value[:8]]
+    elif value is None or isinstance(value, bool | dict | list):
+        return
     elif isinstance(value, int):
         candidates = [0, 1, 2, 10, *(value // 10**power for power in (6, 3, 1)), -1]
     elif not math.isfinite(value):
