@@ -118,9 +118,9 @@ def test_what_was_set_at_refused_steps_is_in_force_at_the_steps_refused_after_th
 ) -> None:
     """The authority takes settings that the shadow cannot read: while it refuses step after step,
     the shadow must not answer any of them with the settings from before."""
-    odd = {**CONFIG, "refresh_pct": "wide"}
-    far = [Step((0, 0.5, NOW + at)) for at in (20.0, 30.0)]
     odd: Document = {**CONFIG, "refresh_pct": "wide"}
+    far = [Step((0, 0.5, NOW + at)) for at in (20.0, 30.0)]
+    steps = (TICKS[0], Step(BAD_EVENT, {"config": odd}), *far)
     lockstep = run(open_target(LOOSE), shadow(kind, core_exe), *steps)
     assert +lockstep.tally.verdicts == {Verdict.AGREE: 1, Verdict.BOTH_REFUSE: 3}
 
