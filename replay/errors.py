@@ -116,8 +116,16 @@ def fault_words(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}{at}".split())
 
 
-def internal_fault(error: BaseException) -> InternalFault:
-    """The error that an exception stands for which no part of doge-replay should have raised."""
+def unforeseen(error: BaseException) -> ReplayError:
+    """The error that an exception stands for which nobody handles: the machine's where it gave us
+    no memory or no thread, which may happen anywhere; else a fault of ours."""
+    if isinstance(error, MemoryError):
+        return EnvironmentFailure("there is no memory left")
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        return EnvironmentFailure("the system lets us start no more threads")
+    if isinstance(error, SystemError):
+        # Raised by the interpreter alone, where it has not looked whether it got memory.
+        return EnvironmentFailure(f"Python itself failed, as it may without memory: {error}")
     return InternalFault(
         f"internal fault of doge-replay: {fault_words(error)}; please report it with what "
         f"`{invoked('doctor')}` says"

@@ -4,7 +4,7 @@
     scripts/faults --only databases --databases 100    # one kind, and less of it
 
 Ends with 1 where anything was not held: lost, doubled, unsound, a false green, a fault of ours, a
-process or a file left.
+process or a file left. A kind that cannot be tried here is skipped, and says why.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -22,7 +23,9 @@ sys.path[:0] = [str(ROOT / "tests" / name) for name in ("faults", "cli", "gate")
 
 from evidence_support import make_package  # noqa: E402
 from failing_calls import build, try_calls  # noqa: E402
+from failing_commands import Family, try_commands  # noqa: E402
 from flipped_databases import database, run_here, try_flips  # noqa: E402
+from full_disks import hindrance, try_full_disks  # noqa: E402
 from killed_commands import try_kills  # noqa: E402
 from many_processes import try_processes  # noqa: E402
 from mutated_evidence import try_archives  # noqa: E402
@@ -36,9 +39,13 @@ PROCESSES = (2, 4, 8)
 Outcome = tuple[Mapping[str, int], list[str]]
 
 
+class Skipped(Exception):
+    """A kind cannot be tried on this machine."""
+
+
 def main() -> int:
     arguments = parsed()
-    not_held = 0
+    not_held = skipped = 0
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_STATE_HOME"] = str(Path(folder) / "state")
         for name, title, tried in kinds(arguments):
@@ -47,17 +54,26 @@ def main() -> int:
             here = Path(folder) / title.replace(" ", "-")
             here.mkdir()
             before = time.monotonic()
-            figures, wrong = tried(here)
+            try:
+                figures, wrong = tried(here)
+            except Skipped as why:
+                skipped += 1
+                print(f"{title}: skipped: {why}", flush=True)
+                continue
+            except Exception:
+                figures, wrong = {}, [f"could not be tried: {traceback.format_exc()[-600:]}"]
             tell(title, figures, wrong, time.monotonic() - before)
             not_held += len(wrong)
-    print("all held" if not not_held else f"{not_held} not held")
+    said = "all held" if not not_held else f"{not_held} not held"
+    print(f"{said}, {skipped} skipped" if skipped else said)
     return int(bool(not_held))
 
 
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     numbers = {"streams": 1000, "databases": 1000, "archives": 500, "telemetry": 200,
-               "processes": len(PROCESSES), "calls": 64, "cuts": 32, "kills": 200}  # fmt: skip
+               "processes": len(PROCESSES), "calls": 64, "cuts": 32, "disks": 64, "starts": 40,
+               "memory": 40, "clocks": 40, "kills": 200}  # fmt: skip
     for name, usual in numbers.items():
         parser.add_argument(
             f"--{name}", type=int, default=usual, metavar="N", help="at most so many"
@@ -84,21 +100,45 @@ def kinds(most: argparse.Namespace) -> list[tuple[str, str, Callable[[Path], Out
           for writer in WRITERS),
         *(("cuts", f"power cuts of {writer.name}", failing(writer.name, most.cuts, cut=True))
           for writer in WRITERS),
+        *(("disks", f"full disks of {writer.name}", full(writer.name, most.disks))
+          for writer in WRITERS),
+        ("starts", "no process or thread to be had", lacking(Family.STARTS, most.starts)),
+        ("memory", "no memory to be had", lacking(Family.MEMORY, most.memory)),
+        ("clocks", "clocks that jump", lacking(Family.CLOCK, most.clocks)),
         ("kills", "kills of commands",
          lambda here: try_kills(here, most.kills, most.seed)),
     ]  # fmt: skip
 
 
 def failing(writer: str, most: int, *, cut: bool = False) -> Callable[[Path], Outcome]:
-    """What tries the system calls of a writer; needs a C compiler."""
+    """What tries the system calls of a writer."""
+    return lambda here: try_calls(library(here), writer, here / "attempts", most, cut=cut)
+
+
+def lacking(family: Family, most: int) -> Callable[[Path], Outcome]:
+    """What tries whole commands while something is not to be had."""
+    return lambda here: try_commands(library(here), family, here, most)
+
+
+def full(writer: str, most: int) -> Callable[[Path], Outcome]:
+    """What fills the disk of a writer; needs one that can be mounted."""
 
     def tried(here: Path) -> Outcome:
-        library = build(here)
-        if library is None:
-            return {}, ["there is no C compiler (cc, gcc): nothing was tried"]
-        return try_calls(library, writer, here / "attempts", most, cut=cut)
+        disk = here / "disk"
+        disk.mkdir()
+        if why := hindrance(disk):
+            raise Skipped(why)
+        return try_full_disks(library(here), writer, disk, most)
 
     return tried
+
+
+def library(here: Path) -> Path:
+    """What makes calls fail; needs a C compiler."""
+    built = build(here)
+    if built is None:
+        raise Skipped("there is no C compiler (cc, gcc)")
+    return built
 
 
 def tell(title: str, figures: Mapping[str, int], wrong: list[str], seconds: float) -> None:

@@ -12,17 +12,19 @@ from pathlib import Path
 from types import TracebackType
 
 from replay import __version__
-from replay.errors import InternalFault, Terminated, internal_fault
+from replay.errors import InternalFault, ReplayError, Terminated, unforeseen
 from replay.user_folders import state_folder
 
 AGAIN_SECONDS = 0.05
 """After which a signal that was swallowed comes again."""
 
 
-def keep_fault(error: BaseException) -> InternalFault:
-    """The fault that an exception stands for which nothing should have raised; its traceback is
-    kept in a file that the message names, where one can be written."""
-    fault = internal_fault(error)
+def keep_fault(error: BaseException) -> ReplayError:
+    """What an exception stands for that nobody handles. Of a fault of ours the traceback is kept in
+    a file that the message names, where one can be written."""
+    fault = unforeseen(error)
+    if not isinstance(fault, InternalFault):
+        return fault
     text = "".join(
         (
             f"doge-replay {__version__}, Python {platform.python_version()}\n",

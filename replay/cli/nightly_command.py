@@ -25,7 +25,7 @@ from replay.cli.fuzz_command import new_seed
 from replay.cli.power_command import EDITS
 from replay.cli.run_report import announce, finish
 from replay.differential.model import Verdict
-from replay.errors import ReplayError, internal_fault
+from replay.errors import ReplayError, unforeseen
 from replay.explaining.causes.inquiry import GENERATED
 from replay.findings.store.store import RunKind
 from replay.fuzzing.campaign_units import Mix
@@ -183,7 +183,7 @@ def listing_of_night(settings: Settings, seconds: float, steps: int | None) -> L
     except ReplayError as raised:
         error = raised
     except Exception as raised:
-        error = internal_fault(raised)
+        error = unforeseen(raised)
     note(f"causes were not looked for: {clean(error.message, 1000)}")
     return None
 

@@ -18,7 +18,7 @@ from replay.errors import ExitCode
 from replay.findings.kinship import can_tell
 from replay.findings.store.identities import names_cause
 from replay.findings.store.store import RunKind
-from replay.findings.store.stored import CorePair
+from replay.findings.store.stored import CorePair, StoredFinding
 from replay.runs.replay import rerun
 from replay.runs.run import running
 from replay.safe_text import quoted
@@ -66,6 +66,7 @@ def recheck(ids: tuple[str, ...], settings: Settings, as_json: bool) -> int:
             say(f"recheck: {NOTHING_STORED}")
         return int(ExitCode.PROVES_NOTHING)
     asked = [*chosen, *sorted(causes)]
+    foreign: list[StoredFinding] = []
     with running(RunKind.RECHECK, settings, {"ids": asked}, announce) as under_way:
         everything = under_way.store.findings()
         stored = [finding for finding in everything if not ids or finding.id in chosen]
@@ -83,10 +84,10 @@ def recheck(ids: tuple[str, ...], settings: Settings, as_json: bool) -> int:
         under_way.ask_causes(causes if ids else None)
         under_way.check()
         here = CorePair(under_way.authority.identity, under_way.shadow.identity)
-        foreign = [one for one in stored if not can_tell(one.cores, here)]
-        seen_on = foreign[0].cores[-1] if foreign else here
+        foreign += [one for one in stored if not can_tell(one.cores, here)]
     code = finish(under_way.report, as_json)
     if foreign:
+        seen_on = foreign[0].cores[-1]
         note(
             f"doge-replay: {counted(len(foreign), 'finding')} of {len(stored)} never seen on such "
             f"cores, so that nothing is told of them; {foreign[0].id} was seen on --authority "

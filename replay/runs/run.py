@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from replay.differential.model import Finding
-from replay.errors import ExitCode, FailureStorm, ReplayError, Terminated, internal_fault
+from replay.errors import ExitCode, FailureStorm, ReplayError, Terminated, unforeseen
 from replay.explaining.claims.explained_steps import ENOUGH, ExplainedSteps, Statements
 from replay.explaining.claims.explanations import NO_EXPLANATIONS, Explanations, read_explanations
 from replay.explaining.claims.run_recheck import Seen, recheck_run
@@ -176,7 +176,7 @@ def running(
         except OSError as raised:
             report.fault, report.interrupted = str(raised), ExitCode.CORE_FAILED
         except Exception as raised:
-            fault = internal_fault(raised)
+            fault = unforeseen(raised)
             report.fault, report.interrupted = fault.message, fault.exit_code
         report.findings = report.findings or collector.lines()
         try:

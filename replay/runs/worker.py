@@ -21,7 +21,7 @@ from typing import assert_never
 
 from replay.differential.lockstep import Lockstep
 from replay.differential.minimising.minimiser import Minimised, minimise, shows_afresh
-from replay.errors import ENDING_SIGNALS, FailureStorm, ReplayError, internal_fault
+from replay.errors import ENDING_SIGNALS, FailureStorm, ReplayError, unforeseen
 from replay.explaining.claims.explained_steps import ENOUGH
 from replay.fuzzing.generate import run_source
 from replay.garbage import collect_rarely
@@ -109,25 +109,25 @@ def work(job: Job, parent: Connection, watch: Watch) -> None:
     for number in WORKER_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, WORKER_SIGNALS)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    hindrance = _follow_parent()
     collect_rarely()
     # Modules print: to standard error. What asks the shadow here would ask what it is held against.
     os.dup2(2, 1)
     sys.stdout = sys.stderr
     switch_shadow_off(os.environ)
     try:
-        _serve(job, parent, watch)
+        _serve(job, parent, watch, hindrance)
     except (EOFError, OSError):
         os._exit(0)  # there is nobody to tell
 
 
-def _serve(job: Job, parent: Connection, watch: Watch) -> None:
+def _serve(job: Job, parent: Connection, watch: Watch, hindrance: ReplayError | None) -> None:
     worker = Worker(job, watch)
     try:
         while True:
             watch.begin(-1)
             task: Task = parent.recv()
-            outcome = _done(worker, task)
+            outcome = _done(worker, task) if hindrance is None else Ended(hindrance)
             watch.begin(-1)
             parent.send(outcome)
             if isinstance(outcome, Ended):
@@ -142,7 +142,16 @@ def _done(worker: Worker, task: Task) -> Outcome:
     except ReplayError as error:
         return Ended(error)
     except Exception as error:
-        return Ended(internal_fault(error))
+        return Ended(unforeseen(error))
+
+
+def _follow_parent() -> ReplayError | None:
+    """From now on this process ends with its parent; or what keeps it from that."""
+    try:
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+    except RuntimeError as error:
+        return unforeseen(error)
+    return None
 
 
 def _end_with_parent() -> None:

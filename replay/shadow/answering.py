@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from replay.errors import TargetError
+from replay.errors import TargetError, unforeseen
 from replay.shadow.arguments import CHECK, REGIME, TRANSITION
 from replay.shadow.call_deltas import Offer, call_of, fields_of, plain
 from replay.shadow.metrics import Counter
@@ -101,10 +101,7 @@ class Executable:
             raise _LetBe(FailureKind.UNSTARTABLE, f"is let be for a while: {self._why}")
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, name="replay-backend", daemon=True
-                )
-                self._thread.start()
+                self._thread = self._started()
         job = _Job(request)
         self._jobs.put(job)
         if not job.done.wait(self._limits.timeout + 1.0):
@@ -114,6 +111,14 @@ class Executable:
             raise job.fault
         assert job.answer is not None
         return job.answer
+
+    def _started(self) -> threading.Thread:
+        thread = threading.Thread(target=self._run, name="replay-backend", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            raise ChildFault(FailureKind.UNSTARTABLE, unforeseen(error).message) from error
+        return thread
 
     def failed(self, why: str) -> None:
         """An answer was of no use: lets it be for a while."""

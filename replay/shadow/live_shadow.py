@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from replay.errors import InternalFault, unforeseen
 from replay.shadow.answering import Executable, HaskellBackend
 from replay.shadow.arguments import CHECK, REGIME, TRANSITION
 from replay.shadow.call_deltas import Compactor
@@ -220,9 +221,11 @@ class LiveShadow:
             try:
                 self._begin_by(self.options)
             except Exception as error:  # the bot goes on without a shadow
-                _LOG.exception("the shadow cannot begin")
+                why = unforeseen(error)
+                trace = isinstance(why, InternalFault)
+                _LOG.error("the shadow cannot begin: %s", why.message, exc_info=trace)
                 self._is_on = False
-                self._tally.failed(1, f"the shadow cannot begin: {type(error).__name__}: {error}")
+                self._tally.failed(1, f"the shadow cannot begin: {why.message}")
                 self._set(Mode.OFF)
             if self._started is None:
                 self._started = self._now()

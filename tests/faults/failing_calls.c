@@ -1,4 +1,5 @@
-/* System calls that fail on demand, for LD_PRELOAD: the n-th one on files below a folder.
+/* System calls that fail on demand, for LD_PRELOAD: the n-th one on files below a folder, or the
+ * n-th start of a process or thread, or the n-th request for memory; or the wall clock jumps there.
  *
  * Also keeps what a power cut would leave: at each successful fsync of a file a copy of it, and at
  * that of a directory its names, in a folder beside. failing_calls.py has the other side. */
@@ -8,28 +9,73 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 enum mode { ONCE, LASTING, SHORT, CUT };
+enum family { FILES, STARTS, MEMORY, CLOCK };
 
 static char folder[PATH_MAX], durable[PATH_MAX];
 static long wanted, counted;
-static int number, mode, armed, inside;
+static int number, mode, family, armed, inside;
 
-#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+/* Looked up once: a child between fork and exec must not wait for the linker's lock. */
+#define REAL(name)                                                                                 \
+    ({                                                                                             \
+        static __typeof__(&name) real;                                                             \
+        if (real == NULL)                                                                          \
+            real = (__typeof__(&name))dlsym(RTLD_NEXT, #name);                                     \
+        real;                                                                                      \
+    })
 
 /* From now on: the `nth` call, counted from 1, fails with `error`. */
 void arm_calls(const char *where, const char *kept, long nth, int error, int how)
 {
     snprintf(folder, sizeof folder, "%s", where);
     snprintf(durable, sizeof durable, "%s", kept);
-    wanted = nth, number = error, mode = how, counted = 0, armed = 1;
+    wanted = nth, number = error, mode = how, counted = 0, family = FILES, armed = 1;
+}
+
+/* The same for what has nothing to do with files; a clock jumps by `error` seconds. */
+void arm_others(int which, long nth, int error, int how)
+{
+    wanted = nth, number = error, mode = how, counted = 0, family = which, armed = 1;
+}
+
+/* A program and all it starts: "FAMILY NTH ERROR MODE" in the environment, each with a count of its
+ * own, which is in a file named by its number when it ends. */
+__attribute__((constructor)) static void arm_from_outside(void)
+{
+    const char *wish = getenv("FAILING_CALLS");
+    long nth;
+    int which, error, how;
+    if (wish != NULL && sscanf(wish, "%d %ld %d %d", &which, &nth, &error, &how) == 4)
+        arm_others(which, nth, error, how);
+}
+
+__attribute__((destructor)) static void tell_outside(void)
+{
+    char path[PATH_MAX];
+    const char *where = getenv("COUNTED_CALLS");
+    armed = 0;
+    if (where == NULL)
+        return;
+    snprintf(path, sizeof path, "%s/%d", where, (int)getpid());
+    FILE *file = fopen(path, "w");
+    if (file != NULL) {
+        fprintf(file, "%ld", counted);
+        fclose(file);
+    }
 }
 
 void disarm_calls(void) { armed = 0; }
@@ -66,7 +112,7 @@ static int falls_due(void)
 static int fails_at(const char *path)
 {
     char whole[PATH_MAX * 2];
-    if (!armed || inside || path == NULL)
+    if (!armed || family != FILES || inside || path == NULL)
         return 0;
     if (path[0] != '/') {
         char here[PATH_MAX];
@@ -81,7 +127,7 @@ static int fails_at(const char *path)
 static int fails_on(int fd)
 {
     char path[PATH_MAX];
-    if (!armed || inside || !path_of(fd, path))
+    if (!armed || family != FILES || inside || !path_of(fd, path))
         return 0;
     return is_meant(path) && falls_due();
 }
@@ -223,10 +269,74 @@ int mkdir(const char *path, mode_t bits) { return fails_at(path) ? -1 : REAL(mkd
 OPEN(open)
 OPEN(open64)
 
-/* A process cannot be started: counted only where no folder is given. */
-pid_t fork(void)
+static int fails_in(int which) { return armed && family == which && !inside && falls_due(); }
+
+pid_t fork(void) { return fails_in(STARTS) ? -1 : REAL(fork)(); }
+
+/* A child that borrows its parent's stack cannot come through here; Python then takes fork. */
+pid_t vfork(void)
 {
-    if (armed && !folder[0] && falls_due())
-        return -1;
-    return REAL(fork)();
+    errno = ENOSYS;
+    return -1;
+}
+
+int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+                const posix_spawnattr_t *how, char *const words[], char *const environment[])
+{
+    if (fails_in(STARTS))
+        return number;
+    return REAL(posix_spawn)(pid, path, actions, how, words, environment);
+}
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *how, void *(*run)(void *), void *with)
+{
+    return fails_in(STARTS) ? number : REAL(pthread_create)(thread, how, run, with);
+}
+
+/* Python asks for memory in pieces like that; what the system's own library takes is not seen. */
+void *mmap(void *at, size_t size, int bits, int flags, int fd, off_t from)
+{
+    if (fails_in(MEMORY))
+        return MAP_FAILED;
+    return REAL(mmap)(at, size, bits, flags, fd, from);
+}
+
+void *mmap64(void *at, size_t size, int bits, int flags, int fd, off64_t from)
+{
+    if (fails_in(MEMORY))
+        return MAP_FAILED;
+    return REAL(mmap64)(at, size, bits, flags, fd, from);
+}
+
+/* From the n-th look on (once: at that look alone) the wall clock is so many seconds off. */
+static long jump(void)
+{
+    if (!armed || family != CLOCK || inside)
+        return 0;
+    counted++;
+    return counted == wanted || (mode == LASTING && counted > wanted) ? number : 0;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    int result = REAL(clock_gettime)(clock, now);
+    if (clock == CLOCK_REALTIME && result == 0)
+        now->tv_sec += jump();
+    return result;
+}
+
+int gettimeofday(struct timeval *restrict now, void *restrict zone)
+{
+    int result = REAL(gettimeofday)(now, zone);
+    if (result == 0)
+        now->tv_sec += jump();
+    return result;
+}
+
+time_t time(time_t *now)
+{
+    time_t result = REAL(time)(NULL) + jump();
+    if (now != NULL)
+        *now = result;
+    return result;
 }

@@ -36,6 +36,8 @@ class How(IntEnum):
     LASTING = 1
     SHORT = 2
     CUT = 3
+    FULL = 4
+    """None fails: the disk has so many pages left (full_disks.py)."""
 
 
 WAYS = (
@@ -57,6 +59,8 @@ class Attempt:
     error: int
 
     def __str__(self) -> str:
+        if self.how is How.FULL:
+            return f"{self.nth} pages left"
         return f"call {self.nth} {self.how.name.lower()} {errno.errorcode.get(self.error, '')}"
 
 
@@ -150,36 +154,45 @@ class Trial:
     def run(self, most: int, *, cut: bool) -> tuple[dict[str, int], list[str]]:
         figures = dict.fromkeys(KINDS, 0)
         wrong: list[str] = []
-        where = self._prepared()
-        whole = self._attempt(where, Attempt(sys.maxsize >> 1, How.ONCE, 0), None)
+        where = self.prepared()
+        whole = self.attempt(where, Attempt(sys.maxsize >> 1, How.ONCE, 0), None)
         assert not whole.told, whole.told
         for attempt in chosen(whole.calls, most, cut=cut):
-            where = self._prepared()
-            before = self._writer.read(where).things
+            where = self.prepared()
+            before = self.read(where)
             kept = where.with_name(where.name + "-kept") if cut else None
             if kept is not None:
                 kept.mkdir()
                 _keep_all(where, kept)
-            became = self._attempt(where, attempt, kept)
+            became = self.attempt(where, attempt, kept)
             if kept is None:
-                self._look(where, before, became, attempt, figures, wrong)
+                self.look(where, before, became, attempt, figures, wrong)
             else:
                 for names_kept in (False, True):
                     after = where.with_name(f"{where.name}-after-{int(names_kept)}")
                     _what_is_left(where, kept, after, names_kept=names_kept)
-                    self._look(after, before, became, attempt, figures, wrong)
-            for path in self._folder.iterdir():
-                shutil.rmtree(path)
+                    self.look(after, before, became, attempt, figures, wrong)
+            self.clear()
         return figures, wrong
 
-    def _prepared(self) -> Path:
+    def clear(self) -> None:
+        """Makes room for the next attempt."""
+        for path in self._folder.iterdir():
+            shutil.rmtree(path)
+
+    def read(self, where: Path) -> Counter[str]:
+        """The things that are there."""
+        return self._writer.read(where).things
+
+    def prepared(self) -> Path:
+        """A folder with what is there before anything fails."""
         self._number += 1
         where = self._folder / str(self._number)
         where.mkdir()
         self._writer.prepare(where)
         return where
 
-    def _attempt(self, where: Path, attempt: Attempt, kept: Path | None) -> Became:
+    def attempt(self, where: Path, attempt: Attempt, kept: Path | None) -> Became:
         """One attempt, in a fork."""
         reading, writing = os.pipe()
         pid = os.fork()
@@ -187,7 +200,8 @@ class Trial:
             os.close(reading)
             told = trace = ""
             try:
-                self._library.arm(where, kept, attempt)
+                if attempt.how is not How.FULL:
+                    self._library.arm(where, kept, attempt)
                 # Said at once: the process may end at any call.
                 told = self._writer.write(where, partial(_say, writing))
             except BaseException as error:
@@ -210,7 +224,7 @@ class Trial:
             last.get("told", ""), last.get("trace", ""), last.get("calls", 0), pid,
         )  # fmt: skip
 
-    def _look(
+    def look(
         self, where: Path, before: Counter[str], became: Became, attempt: Attempt,
         figures: dict[str, int], wrong: list[str],
     ) -> None:  # fmt: skip

@@ -4,6 +4,7 @@ error, and what is taken comes back as it was taken."""
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import time
@@ -265,10 +266,11 @@ def _replace_word(chosen: random.Random, content: bytearray, at: int) -> None:
 
 
 def try_reader(
-    reader: Reader, folder: Path, count: int, seed: int, slow: float = 0.0
-) -> tuple[Counter[str], list[str]]:
+    reader: Reader, folder: Path, count: int, seed: int, slow: float = 0.0,
+    seconds: float = math.inf,
+) -> tuple[Counter[str], list[str]]:  # fmt: skip
     """Counts of what became of each file, and a line for each that was not held; with `slow`, also
-    for what takes so many seconds of the processor."""
+    for what takes so many seconds of the processor. Ends early after `seconds`."""
     chosen = random.Random(seed)
     folder.mkdir(parents=True, exist_ok=True)
     seeds = reader.seeds(folder)
@@ -280,7 +282,10 @@ def try_reader(
     for content in seeds:
         path.write_bytes(content)
         reader.read(path)
+    until = time.monotonic() + seconds
     for number in range(count):
+        if time.monotonic() > until:
+            break
         path.write_bytes(mutated(chosen, seeds))
         counts["inputs"] += 1
         before = time.process_time()

@@ -10,7 +10,9 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
+from subprocess import TimeoutExpired
 
 from cli_support import FEE, SETTLED, children_of, doge, faulty_core, start
 
@@ -19,23 +21,21 @@ from replay.streams.corpus import Corpus
 
 ROOT = Path(__file__).resolve().parents[2]
 ANNOUNCED = re.compile(rb"(?:new|known) (?:divergence|failure) ([df]-[0-9a-f]{8}): ")
-SECONDS = 5.0
-"""In which a command is killed; most have ended by then where nothing else is done."""
+SEARCHING = 10.0
+"""Seconds in which a command is killed that takes longer; the others anywhere in their time."""
 
-SEARCHING = 20.0
-"""In which one is killed that goes on until then."""
-
-KINDS = ("points", "announced", "lost", "unsound", "tracebacks", "processes left")
+KINDS = (
+    *("points", "ended before", "announced", "lost", "unsound", "tracebacks", "processes left"),
+)
 
 
 @dataclass(frozen=True)
 class Command:
     """A command; `{db}`, `{corpus}` and others stand for the files of one attempt. With
-    `has_findings` there are some before. It is killed within so many `seconds`."""
+    `has_findings` there are some before."""
 
     arguments: tuple[str, ...]
     has_findings: bool = False
-    seconds: float = SECONDS
 
     @property
     def name(self) -> str:
@@ -45,11 +45,11 @@ class Command:
 JOURNAL = str(ROOT / "examples" / "journal.jsonl")
 FORGETS = str(ROOT / "examples" / "forgets_fees.py")
 COMMANDS = (
-    Command(("fuzz", "--seconds", "60", "--jobs", "2", "--seed", "{n}", "--shadow", "{shadow}"),
-            seconds=SEARCHING),
+    Command(("fuzz", "--seconds", "60", "--jobs", "2", "--seed", "{n}", "--shadow",
+             "{shadow}")),
     Command(("run", JOURNAL, "--shadow", FORGETS)),
     Command(("nightly", "--minutes", "1", "--jobs", "2", "--shadow", "{shadow}", "--corpus",
-             "{corpus}", "--report-dir", "{folder}/reports"), seconds=SEARCHING),
+             "{corpus}", "--report-dir", "{folder}/reports")),
     Command(("recheck", "--shadow", FORGETS), has_findings=True),
     Command(("triage", "d-b96bf98f", "--note", "looked at"), has_findings=True),
     Command(("db", "merge", "{db}", "{other}", "-o", "{folder}/merged.db"), has_findings=True),
@@ -58,15 +58,19 @@ COMMANDS = (
 
 
 def try_kills(folder: Path, count: int, seed: int) -> tuple[dict[str, int], list[str]]:
-    """Counts over all commands in turn, and a line for each that was not held."""
+    """Counts over so many kills of all commands in turn, each at a time of its own, and a line for
+    each that was not held. Those that came too late are counted apart, and made up for."""
     chosen = random.Random(seed)
     shadow = str(faulty_core(folder, FEE, SETTLED))
     found = folder / "found.db"
     assert doge(folder, "run", JOURNAL, "--shadow", FORGETS, "--db", found).code == 1
     figures = dict.fromkeys(KINDS, 0)
     wrong: list[str] = []
-    for number in range(count):
-        command = COMMANDS[number % len(COMMANDS)]
+    takes = [SEARCHING] * len(COMMANDS)
+    number = 0
+    while figures["points"] < count and number < 2 * count:
+        place = figures["points"] % len(COMMANDS)
+        command = COMMANDS[place]
         here = folder / str(number)
         here.mkdir()
         names = {"n": str(number), "shadow": shadow, "folder": str(here), "db": str(here / "d.db"),
@@ -77,7 +81,10 @@ def try_kills(folder: Path, count: int, seed: int) -> tuple[dict[str, int], list
         arguments = [word.format(**names) for word in command.arguments]
         if "--db" not in arguments and command.arguments[0] not in ("corpus", "db"):
             arguments += ["--db", names["db"]]
-        announced, left = _killed(here, arguments, chosen.uniform(0.1, command.seconds), figures)
+        after = chosen.uniform(0.02, 1.0) * takes[place]
+        announced, left, lived = _killed(here, arguments, after, figures)
+        # How long it takes is learned here: machines differ.
+        takes[place] = min(takes[place], lived)
         for kind, what in _faults(here, before | announced):
             figures[kind] += 1
             wrong.append(f"kill {number}, {command.name}: {kind}: {what}")
@@ -85,29 +92,36 @@ def try_kills(folder: Path, count: int, seed: int) -> tuple[dict[str, int], list
             figures["processes left"] += left
             wrong.append(f"kill {number}, {command.name}: {left} processes left")
         shutil.rmtree(here)
+        number += 1
     return figures, wrong
 
 
 def _killed(
     here: Path, arguments: list[str], seconds: float, figures: dict[str, int]
-) -> tuple[set[str], int]:
-    """What a command announced until it was killed, and how many processes it left."""
+) -> tuple[set[str], int, float]:
+    """What a command announced until it was killed, how many processes it left, and how long it
+    took where it ended before; more than anything where it did not."""
+    began = time.monotonic()
     process = start(here, *arguments)
     lines: list[bytes] = []
     reader = threading.Thread(target=lines.extend, args=(process.stderr,))
     reader.start()
-    time.sleep(seconds)
-    process.kill()
-    process.wait()
+    lived = inf
+    try:
+        process.wait(seconds)
+        lived = time.monotonic() - began
+    except TimeoutExpired:
+        process.kill()
+        process.wait()
     left = until_gone(process.pid)
     reader.join()
     process.stdout.close()
     process.stderr.close()
     announced = {match[1].decode() for line in lines if (match := ANNOUNCED.match(line))}
-    figures["points"] += 1
+    figures["points" if lived == inf else "ended before"] += 1
     figures["announced"] += len(announced)
     figures["tracebacks"] += any(b"Traceback" in line for line in lines)
-    return announced, left
+    return announced, left, lived
 
 
 def _faults(here: Path, wanted: set[str]) -> Iterator[tuple[str, str]]:

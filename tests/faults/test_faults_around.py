@@ -1,5 +1,5 @@
-"""A choice of `scripts/faults`: tampered evidence, damaged telemetry, failing system calls, power
-cuts, several processes and kills. All of it takes half an hour."""
+"""A choice of `scripts/faults`: damaged telemetry, failing system calls, power cuts, full disks,
+what cannot be had, jumping clocks, several processes and kills."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from failing_calls import build, try_calls
+from failing_commands import WAYS, Family, try_commands
 from flipped_databases import run_here
+from full_disks import hindrance, try_full_disks
 from killed_commands import COMMANDS, try_kills
 from many_processes import try_processes
 from mutated_telemetry import MUTATIONS, try_telemetry
@@ -46,6 +48,29 @@ def test_a_failing_call_is_noticed_by_the_test_itself(tmp_path: Path, library: P
     figures, wrong = try_calls(library, "careless", tmp_path / "attempts", 8, cut=True)
     assert figures["lost"] > 0
     assert any("careless" in line for line in wrong)
+
+
+@pytest.mark.parametrize("writer", [writer.name for writer in WRITERS])
+def test_where_the_disk_is_full_what_was_acknowledged_is_there_once(
+    tmp_path: Path, library: Path, writer: str
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if why := hindrance(disk):
+        pytest.skip(f"no small disk can be mounted: {why}")
+    figures, wrong = try_full_disks(library, writer, disk, 64)
+    assert wrong == []
+    assert 0 < figures["told"] < figures["points"]
+
+
+@pytest.mark.parametrize("family", WAYS, ids=lambda family: family.name.lower())
+def test_a_command_that_gets_no_process_or_memory_or_the_right_time_tells_it_or_does_its_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: Path, family: Family
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    figures, wrong = try_commands(library, family, tmp_path, 4, ("run an executable", "recheck"))
+    assert wrong == []
+    assert figures["points"] == 4
 
 
 def test_damaged_telemetry_never_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,11 +151,15 @@ def _read_journal(folder: Path) -> Found:
 # --- Telemetry --------------------------------------------------------------------------------
 
 
+PAD = "x" * 1_500
+"""A sample is as long as a bot's."""
+
+
 def _write_telemetry(folder: Path, acknowledge: Acknowledge) -> str:
     samples = open_samples(folder / "logs" / "t.jsonl", Run("http://x", 60.0, THINGS), 1e9)
     trouble = ""
     for number in range(THINGS):
-        if samples.append({"ts": "2026-11-24T12:00:00Z", "number": number}):
+        if samples.append({"ts": "2026-11-24T12:00:00Z", "number": number, "pad": PAD}):
             acknowledge(str(number))
             # What was held back is there, too.
             for one in range(number):

@@ -62,6 +62,9 @@ def test_each_foreign_line_is_named(tmp_path: Path) -> None:
     ("old", "new", "reason"),
     [
         ('"shadow_failures":0', '"shadow_failures":-3', "shadow_failures is -3, below zero"),
+        ('"shadow_failures":0', f'"shadow_failures":{10**19}', "more than anybody counts"),
+        ('"shadow_failures":0', f'"shadow_failures":{10**400}', "more than anybody counts"),
+        ('"last_divergence_ts":null', f'"last_divergence_ts":{10**400}', "which is no time"),
         ('"shadow_failures":0', '"shadow_failures":0.0', "which is no whole number"),
         ('"shadow_failures":0', '"shadow_failures":true', "which is no whole number"),
         ('"shadow_failures":0', '"shadow_failure":0', "has no shadow_failures"),

@@ -124,7 +124,8 @@ class _Check:
             self._wrong(f"it has no {MANIFEST} that can be read")
             return False
         try:
-            document = parse(self._read(MANIFEST, MAX_MANIFEST))
+            content = self._read(MANIFEST, MAX_MANIFEST)
+            document = parse(content)
         except (JsonError, *UNREADABLE) as error:
             self._wrong(f"{MANIFEST} cannot be read: {error or type(error).__name__}")
             return False
@@ -149,6 +150,8 @@ class _Check:
         result.fingerprint = fingerprint(document)
         if document.get("fingerprint") != result.fingerprint:
             self._wrong(f"{MANIFEST} is not what its fingerprint says: something in it was changed")
+        elif content != json_bytes(document):
+            self._wrong(f"{MANIFEST} was changed: it says the same, and is written in another way")
         return True
 
     # The files

@@ -10,8 +10,11 @@ samples of a loop are. A host that says no speed runs as fast as it can.
 from __future__ import annotations
 
 import datetime
-import math
+import sys
 from typing import Any, NamedTuple
+
+LARGEST = sys.float_info.max
+"""A whole number in JSON may be larger, and then no double can hold it."""
 
 REAL = 1.0
 SLACK = 0.1
@@ -80,7 +83,7 @@ def _speed(block: dict[str, Any]) -> float | None:
     value = block.get("speed", REAL)
     if value in (None, 0, "max", "Infinity") and value is not False:
         return None
-    if type(value) not in (int, float) or not math.isfinite(value) or value < 0:
+    if type(value) not in (int, float) or not 0 <= value <= LARGEST:
         raise ValueError("adapter.clock.speed is no number")
     return float(value)
 

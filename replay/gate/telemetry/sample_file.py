@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 from replay.errors import EnvironmentFailure, UsageError
 from replay.gate.telemetry.json_objects import read_objects
-from replay.gate.telemetry.samples import LOST
+from replay.gate.telemetry.samples import LOST, MOST
 from replay.streams.kept_files import CANNOT_SYNC, is_at, make_directory, sync_directory
 from replay.streams.model import Rejected
 
@@ -88,8 +88,9 @@ def _run(value: object) -> Run | None:
     if not isinstance(value, Mapping):
         return None
     url, every, samples = (value.get(name) for name in Run._fields)
-    numbers = type(every) in (int, float) and type(samples) is int
-    return Run(str(url), float(str(every)), int(str(samples))) if numbers else None
+    if type(every) not in (int, float) or type(samples) is not int or not 0 <= samples <= MOST:
+        return None
+    return Run(str(url), float(str(every)), samples)
 
 
 class SampleFile:

@@ -8,7 +8,6 @@ restart or a kill leaves behind, since no figure from such a bot can be believed
 from __future__ import annotations
 
 import datetime
-import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,10 +16,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from replay.gate.telemetry.clock import HostClock, clock_of, stamp
+from replay.gate.telemetry.clock import LARGEST, HostClock, clock_of, stamp
 from replay.gate.telemetry.json_objects import read_objects
 from replay.streams.log_files import Wanted, find_files
 from replay.streams.model import Lost, Rejected, Unread
+
+MOST = 2**63 - 1
+"""Above it nothing was counted."""
 
 MAX_SET_ASIDE = 1_000
 """Pieces that are named; all are counted."""
@@ -348,6 +350,8 @@ def _count(block: Mapping[str, Any], name: str) -> int:
         raise _Unusable(f"{name} is {_shown(value)}, which is no whole number")
     if value < 0:
         raise _Unusable(f"{name} is {_shown(value)}, below zero")
+    if value > MOST:
+        raise _Unusable(f"{name} is {_shown(value)}, more than anybody counts")
     return value
 
 
@@ -374,7 +378,7 @@ def _seconds(block: Mapping[str, Any], name: str) -> float | None:
     value = _field(block, name)
     if value is None:
         return None
-    if type(value) not in (int, float) or not math.isfinite(value) or value < 0:
+    if type(value) not in (int, float) or not 0 <= value <= LARGEST:
         raise _Unusable(f"{name} is {_shown(value)}, which is no time")
     return float(value)
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
-from replay.errors import UsageError
+from replay.errors import UsageError, unforeseen
 from replay.gate.telemetry.samples import BLOCK
 
 PATH = "/api/status"
@@ -79,7 +79,10 @@ def ask(address: Address, timeout: float) -> Status:
     question = _Question(address, timeout)
     # A thread, since looking up a name has no deadline of its own, and a server that sends a byte
     # now and then would start each of a socket's anew.
-    threading.Thread(target=question.run, daemon=True).start()
+    try:
+        threading.Thread(target=question.run, daemon=True).start()
+    except RuntimeError as error:
+        return Status(reason=unforeseen(error).message)
     if not question.done.wait(timeout):
         question.abort()
         return _too_late(timeout)

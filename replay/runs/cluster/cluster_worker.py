@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from replay import __version__
-from replay.errors import ReplayError, internal_fault
+from replay.errors import ReplayError, unforeseen
 from replay.runs.cluster.luggage import File, Luggage, own_digest, unpack, verify
 from replay.runs.crew import LocalCrew
 from replay.runs.work import Ended, Job, Outcome, Task
@@ -109,7 +109,7 @@ def get_ready(campaign: str, luggage: Luggage, sha256: str) -> Ready:
     except ReplayError as error:
         return Ready(None, error.message)
     except Exception as error:
-        return Ready(None, internal_fault(error).message)
+        return Ready(None, unforeseen(error).message)
     with _lock:
         _campaigns[campaign] = _Campaign(job, folder, places)
     return Ready((authority.identity, shadow.identity))
@@ -129,7 +129,7 @@ def do(campaign: str, task: bytes) -> bytes | None:
     except ReplayError as error:
         outcome = Ended(error)
     except Exception as error:
-        outcome = Ended(internal_fault(error))
+        outcome = Ended(unforeseen(error))
     if crew is not None:
         _put_back(here, crew, kept=not isinstance(outcome, Ended))
     return pickle.dumps(outcome, protocol=pickle.HIGHEST_PROTOCOL)
