@@ -216,3 +216,20 @@ def test_cores_that_a_finding_was_never_seen_on_tell_nothing_of_it(tmp_path: Pat
     mended = two_faults(tmp_path, "port.py", is_mended=True)
     assert here(tmp_path, "recheck", *mended, "--authority", "bot_sm.py").code == 1
     assert set(stands(tmp_path).values()) == {"fixed", "new"}
+
+
+def test_a_core_that_cannot_be_loaded_for_the_canary_is_told_and_no_fault_of_ours(
+    folder: Path,
+) -> None:
+    faulty = folder / "forgets_fees.py"
+    loads = folder / "loads"
+    faulty.write_text(
+        f"import pathlib\nloads = pathlib.Path({str(loads)!r})\n"
+        "loads.write_text(loads.read_text() + 'x')\n"
+        "assert len(loads.read_text()) < 3, 'loaded too often'\n" + faulty.read_text()
+    )
+    loads.write_text("")
+    ran = here(folder, "recheck", *FAULTY)
+    assert ran.code == 3
+    assert "loaded too often" in ran.last
+    assert "internal fault" not in ran.err
