@@ -22,7 +22,8 @@ from replay.explaining.causes.statement import (
     Writing,
     cause_id,
 )
-from replay.explaining.causes.takings import Inapplicable, Sort, Taking, taken
+from replay.explaining.causes.takings import Inapplicable, Taking, taken
+from replay.explaining.causes.value_sorts import Sort
 from replay.explaining.editing.editable import Edit, EditableCore
 from replay.explaining.edits import edits_of
 from replay.streams.model import Stream

@@ -31,7 +31,8 @@ from replay.explaining.causes.statement import (
     canonical_edit,
     sorts_at,
 )
-from replay.explaining.causes.takings import Sort, Taking
+from replay.explaining.causes.takings import Taking
+from replay.explaining.causes.value_sorts import Sort
 from replay.explaining.editing.editable import Edit, EditableCore
 from replay.explaining.edits import edits_of
 from replay.explaining.search.contest import Clock

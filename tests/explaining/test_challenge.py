@@ -21,7 +21,8 @@ from replay.explaining.causes.necessity import Necessity
 from replay.explaining.causes.odd_numbers import first_of_each
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.statement import Reading, Statement
-from replay.explaining.causes.takings import Sort, Taking
+from replay.explaining.causes.takings import Taking
+from replay.explaining.causes.value_sorts import Sort
 from replay.explaining.evidence.ties import tie_changes
 from replay.explaining.search.contest import Clock
 from replay.streams.model import Stream

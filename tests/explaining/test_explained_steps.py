@@ -13,7 +13,8 @@ from replay.differential.lockstep import Lockstep, run_stream
 from replay.differential.model import Finding, Verdict
 from replay.explaining.causes.leaves import Pattern
 from replay.explaining.causes.statement import Reading, Writing
-from replay.explaining.causes.takings import Sort, Taking
+from replay.explaining.causes.takings import Taking
+from replay.explaining.causes.value_sorts import Sort
 from replay.explaining.claims.deviations import Deviation
 from replay.explaining.claims.explained_steps import ExplainedSteps, Said
 from replay.fuzzing.expand import expand

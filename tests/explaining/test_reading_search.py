@@ -16,7 +16,8 @@ from replay.explaining.causes.necessity import Necessity
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.reading_search import ReadingSearch
 from replay.explaining.causes.statement import Reading, Writing
-from replay.explaining.causes.takings import Sort, Taking
+from replay.explaining.causes.takings import Taking
+from replay.explaining.causes.value_sorts import Sort
 from replay.explaining.editing.editable import EditableCore
 from replay.explaining.search.contest import Clock
 from replay.targets.open import open_target

@@ -10,7 +10,8 @@ from cause_support import CORE, ENTRY, edited, one_step
 from replay.errors import InputError
 from replay.explaining.causes.leaves import Pattern, leaves_of
 from replay.explaining.causes.statement import Edited, Reading, Statement, Writing, readings_of
-from replay.explaining.causes.takings import ENDS, VALUES, Sort, Taking
+from replay.explaining.causes.takings import ENDS, VALUES, Taking
+from replay.explaining.causes.value_sorts import Sort
 from replay.explaining.claims.explanations import Explanation, parse_explanations
 from replay.explaining.claims.stated import in_force
 from replay.explaining.claims.statement_block import statement_block

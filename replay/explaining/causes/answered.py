@@ -19,7 +19,7 @@ from replay.differential.read_back import ReadBack
 from replay.errors import FailureStorm
 from replay.explaining.causes.leaves import ANY, Documents, Leaf, documents_of, leaves_of
 from replay.explaining.causes.statement import Reading, sorts_at
-from replay.explaining.causes.takings import Sort
+from replay.explaining.causes.value_sorts import Sort
 from replay.explaining.evidence.passages import UNHURRIED, Passage, Role, Witness
 from replay.explaining.evidence.supply import packed
 from replay.streams.model import Document, Start, Step, Stream

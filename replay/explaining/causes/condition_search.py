@@ -8,8 +8,9 @@ from replay.explaining.causes.answered import Answered
 from replay.explaining.causes.leaves import Field, distinct, patterns_of
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.statement import Reading, plainness, readings_of
-from replay.explaining.causes.takings import PARTS, Sort, Taking
+from replay.explaining.causes.takings import Taking
 from replay.explaining.causes.trials import Trials
+from replay.explaining.causes.value_sorts import PARTS, Sort
 from replay.explaining.search.contest import Clock
 from replay.targets.base import Failure, FailureKind, StepResult, is_refusal
 

@@ -33,7 +33,8 @@ from replay.explaining.causes.statement import (
     Statement,
     Writing,
 )
-from replay.explaining.causes.takings import ENDS, Sort, Taking
+from replay.explaining.causes.takings import ENDS, Taking
+from replay.explaining.causes.value_sorts import Sort
 from replay.explaining.causes.values_read import changes_of, effect_of
 from replay.explaining.causes.writings import written
 from replay.explaining.editing.bounded import OutOfTime

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from replay.explaining.causes.leaves import ABSENT, Field, default_of
-from replay.explaining.causes.takings import Sort
+from replay.explaining.causes.value_sorts import Sort, is_beyond_doubles
 
 _TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
     "side": ("buy", "sell"), "role": ("entry", "exit"), "trade_id": ("A", "B"),
@@ -59,6 +59,7 @@ def _is_refused(field: Field, value: Any) -> bool:
         _is_of_another_type(field, value)
         or _is_no_such_text(field, value)
         or _is_out_of_range(field, value)
+        or (field.kind in "dD" and is_beyond_doubles(value))
     )
 
 

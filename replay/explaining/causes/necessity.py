@@ -16,7 +16,8 @@ from replay.explaining.causes.leaves import Pattern
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.probes import with_changes
 from replay.explaining.causes.statement import Edited, Reading, Statement
-from replay.explaining.causes.takings import ENDS, PARTS
+from replay.explaining.causes.takings import ENDS
+from replay.explaining.causes.value_sorts import PARTS
 from replay.explaining.search.contest import Clock
 
 NEARER = 8

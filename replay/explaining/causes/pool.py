@@ -12,7 +12,8 @@ from replay.explaining.causes.corrected import CorrectedCore, may_agree
 from replay.explaining.causes.leaves import Field
 from replay.explaining.causes.remembered import Known, Remembered
 from replay.explaining.causes.statement import Edited, Reading, Rule, Statement, Writing
-from replay.explaining.causes.takings import ENDS, Sort, sorts_of
+from replay.explaining.causes.takings import ENDS
+from replay.explaining.causes.value_sorts import Sort, sorts_of
 from replay.explaining.causes.writings import values_written, written
 from replay.targets.base import Failure, FailureKind, Outcome, StepResult, is_refusal
 

@@ -23,7 +23,7 @@ from replay.explaining.causes.leaves import (
     start_and_call,
 )
 from replay.explaining.causes.statement import is_sort_at
-from replay.explaining.causes.takings import Sort
+from replay.explaining.causes.value_sorts import Sort
 from replay.streams.model import CallCode, Start, Step, Stream
 
 ORIGIN: Final = "generated to tell causes apart"
@@ -32,8 +32,9 @@ _NOBODYS: Final = "not_in_the_contract"
 
 VALUES: Final[tuple[Any, ...]] = (
     None, True, False, "", "1.5", "2", " 2 ", "abc", "BUY", " buy", "Sell ", "EXIT", " A", "b",
-    "NaN", "Infinity", "\u0661", "\u00a01\u3000", "+1", "01", " none", "\u00e9",
-    0, 1, 2, -1, 3, 2**53 + 1, -(2**53) - 1, 2**63 - 1, -(2**63), 2**63, 10**30,
+    "true", "NaN", "Infinity", "\u0661", "\u00a01\u3000", "+1", "01", " none", "\u00e9",
+    "False", "\ud800", 0, 1, 2, -1, 3, 2**31, 2**53 + 1, -(2**53) - 1, 2**63 - 1, -(2**63), 2**63,
+    10**30, 2**1024,
     0.0, -0.0, 1.0, 2.0, 2.5, 1.9, 0.3, -1.5, -2.0, 0.1 + 0.2, 1e16, 9007199254740994.0, 1e22,
     1e300, 1.7976931348623157e308, 5e-324, 1e-310, math.inf, -math.inf, math.nan,
     [], {}, [1], {"A": 1.0}, ABSENT,
@@ -148,12 +149,8 @@ def isolated(step: Answered, odd: Sequence[Leaf]) -> Iterator[Stream]:
 
 
 def probes(step: Answered, leaf: Leaf, seed: int, count: int) -> list[Stream]:
-    """Some of each."""
-    rows = (
-        islice(instead(step, leaf), count // 2),
-        islice(elsewhere(step, leaf, Pattern(), seed), count),
-    )
-    return list(islice(chain(*rows), count))
+    """All values in its place, then so many with its value elsewhere."""
+    return [*instead(step, leaf), *islice(elsewhere(step, leaf, Pattern(), seed), count)]
 
 
 _PLAIN: Final[dict[str, Any]] = {

@@ -25,15 +25,9 @@ from replay.explaining.causes.leaves import (
 from replay.explaining.causes.pool import Pool, Score
 from replay.explaining.causes.probes import isolated
 from replay.explaining.causes.statement import Reading, Rule, Writing, readings_of, sorts_at
-from replay.explaining.causes.takings import (
-    VALUES,
-    Inapplicable,
-    Sort,
-    Taking,
-    sorts_of,
-    taken,
-)
+from replay.explaining.causes.takings import VALUES, Inapplicable, Taking, taken
 from replay.explaining.causes.trials import Trials
+from replay.explaining.causes.value_sorts import Sort, sorts_of
 from replay.explaining.causes.weighing import Weighing
 from replay.explaining.causes.writings import values_written
 from replay.explaining.search.contest import Clock
@@ -210,21 +204,23 @@ class ReadingSearch:
 _DOUBLES = (
     Taking.MISSING, Taking.DEFAULT, Taking.NAN, Taking.ZERO, Taking.NUMBER, Taking.CUT,
     Taking.ROUNDED, Taking.THROUGH_DOUBLE, Taking.SINGLE, Taking.FIFTEEN, Taking.SEVENTEEN,
-    Taking.LARGEST,
+    Taking.LARGEST, Taking.INFINITE, Taking.UNSIGNED,
 )  # fmt: skip
 _TEXTS = (
     Taking.MISSING, Taking.DEFAULT, Taking.EMPTY_TEXT, Taking.SPELT, Taking.TRIMMED, Taking.TEXT,
+    Taking.SMALL_LETTERS, Taking.CAPITALS, Taking.QUESTION_MARKS, Taking.NO_HALVES,
 )  # fmt: skip
 _TAKINGS = {
     "d": _DOUBLES,
     "D": (*_DOUBLES, Taking.NULL),
     "i": (
         Taking.MISSING, Taking.DEFAULT, Taking.ZERO, Taking.NUMBER, Taking.CUT, Taking.ROUNDED,
-        Taking.THROUGH_DOUBLE, Taking.DIGITS, Taking.LARGEST,
+        Taking.THROUGH_DOUBLE, Taking.DIGITS, Taking.LARGEST, Taking.UNSIGNED,
+        Taking.WRAPPED_64, Taking.WRAPPED_32,
     ),
     "t": _TEXTS,
     "T": (*_TEXTS, Taking.NULL),
-    "b": (Taking.MISSING, Taking.DEFAULT, Taking.FLAG, Taking.ZERO),
+    "b": (Taking.MISSING, Taking.DEFAULT, Taking.FLAG, Taking.FLAG_SAID, Taking.ZERO),
     "o": (Taking.DROPPED,),
     "?": (Taking.MISSING, Taking.SPELT),
     "l": (Taking.MISSING, Taking.NO_RECORDS),

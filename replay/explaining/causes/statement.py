@@ -14,15 +14,8 @@ from functools import cached_property
 
 from replay.explaining.causes.field_sorts import FIELD_SORTS
 from replay.explaining.causes.leaves import ANY, Field, Leaf, Pattern, patterns_of
-from replay.explaining.causes.takings import (
-    ENDS,
-    Inapplicable,
-    Sort,
-    Taking,
-    is_sort,
-    sorts_of,
-    taken,
-)
+from replay.explaining.causes.takings import ENDS, Inapplicable, Taking, taken
+from replay.explaining.causes.value_sorts import Sort, is_sort, sorts_of
 from replay.explaining.editing.editable import Edit
 
 

@@ -1,156 +1,25 @@
-"""What a reader may take a value for: sorts of values, and what is made of them.
-
-Two closed sets. A *sort* tells values apart by looking at them ("a text", "an infinity"); a
-*taking* is what another core makes of a value where the contract has it otherwise: refuses it,
-takes it for missing, reads the number in a text. Neither knows a field or a core.
+"""What a reader may take a value for, where the contract has it otherwise: refuses it, takes it for
+missing, reads the number in a text. A closed set, which knows no core.
 """
 
 from __future__ import annotations
 
+import json
 import math
-import re
 import struct
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, Final
 
 from replay.explaining.causes.leaves import ABSENT, Field, default_of
-
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_double(value: Any) -> bool:
-    return isinstance(value, float)
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-class Sort(StrEnum):
-    """Sorts of values, each named as it stands in a sentence."""
-
-    ANY = "any value"
-    UNREADABLE = "a value that the contract refuses"
-    OTHER_TYPE = "a value of another type than the field's"
-    NO_SUCH_TEXT = "a text that the field does not have"
-    OUT_OF_RANGE = "no int of 64 bits"
-    MISSING = "a missing value"
-    NEEDED = "a missing value without a default"
-    NULL = "null"
-    FLAG = "a flag"
-    TEXT = "a text"
-    EMPTY_TEXT = "an empty text"
-    NUMERIC_TEXT = "a text that is a number"
-    SPACED_TEXT = "a text with space around it"
-    OTHER_SPACED_TEXT = "a text with space beyond ASCII around it"
-    CASED_TEXT = "a text in another case"
-    ODD_TEXT = "a text beyond ASCII"
-    DIGITS_TEXT = "a text that int() reads"
-    INT = "an int"
-    DOUBLE = "a double"
-    NUMBER = "a number"
-    WHOLE_DOUBLE = "a whole double"
-    FRACTION = "a fraction"
-    INFINITY = "an infinity"
-    PLUS_INFINITY = "+infinity"
-    MINUS_INFINITY = "-infinity"
-    NAN = "NaN"
-    NOT_FINITE = "an infinity or NaN"
-    BEYOND_53 = "an int beyond 2^53"
-    DOUBLE_BEYOND_53 = "a double beyond 2^53"
-    BEYOND_64 = "an int beyond 64 bits"
-    NEGATIVE = "a negative number"
-    ZERO = "zero"
-    NEGATIVE_ZERO = "-0.0"
-    SUBNORMAL = "a subnormal double"
-    HUGE = "a double beyond 1e300"
-    LONG_DOUBLE = "a double of more than 15 digits"
-    OBJECT = "an object"
-    LIST = "a list"
-    NOT_AN_OBJECT = "what is no object"
-
-
-PARTS: Final[Mapping[Sort, tuple[Sort, ...]]] = {
-    Sort.NOT_FINITE: (Sort.NAN, Sort.INFINITY),
-    Sort.NUMBER: (Sort.DOUBLE, Sort.INT),
-    Sort.INFINITY: (Sort.PLUS_INFINITY, Sort.MINUS_INFINITY),
-}
-"""Sorts that another one is made of: a statement need not speak of what another one says."""
-
-
-def _reads_as_int(value: Any) -> bool:
-    if not isinstance(value, str):
-        return False
-    try:
-        int(value)
-    except ValueError:
-        return False
-    return True
-
-
-_IS: Final[Mapping[Sort, Callable[[Any], bool]]] = {
-    Sort.ANY: lambda v: v is not ABSENT,
-    Sort.MISSING: lambda v: v is ABSENT,
-    Sort.NULL: lambda v: v is None,
-    Sort.FLAG: lambda v: isinstance(v, bool),
-    Sort.TEXT: _is_text,
-    Sort.EMPTY_TEXT: lambda v: v == "",
-    Sort.NUMERIC_TEXT: lambda v: _is_text(v) and _NUMBER.fullmatch(v.strip()) is not None,
-    Sort.SPACED_TEXT: lambda v: _is_text(v) and v != v.strip(),
-    Sort.OTHER_SPACED_TEXT: lambda v: _is_text(v) and v.strip() != v.strip(" \t\r\n"),
-    Sort.CASED_TEXT: lambda v: _is_text(v) and v != v.lower(),
-    Sort.ODD_TEXT: lambda v: _is_text(v) and not v.isascii(),
-    Sort.DIGITS_TEXT: _reads_as_int,
-    Sort.INT: lambda v: isinstance(v, int) and not isinstance(v, bool),
-    Sort.DOUBLE: _is_double,
-    Sort.NUMBER: _is_number,
-    Sort.WHOLE_DOUBLE: lambda v: _is_double(v) and v.is_integer(),
-    Sort.FRACTION: lambda v: _is_double(v) and math.isfinite(v) and not v.is_integer(),
-    Sort.INFINITY: lambda v: _is_double(v) and math.isinf(v),
-    Sort.PLUS_INFINITY: lambda v: _is_double(v) and v == math.inf,
-    Sort.MINUS_INFINITY: lambda v: _is_double(v) and v == -math.inf,
-    Sort.NAN: lambda v: _is_double(v) and v != v,
-    Sort.NOT_FINITE: lambda v: _is_double(v) and not math.isfinite(v),
-    Sort.BEYOND_53: lambda v: isinstance(v, int) and abs(v) > 2**53,
-    Sort.DOUBLE_BEYOND_53: lambda v: _is_double(v) and 2.0**53 < abs(v) < math.inf,
-    Sort.BEYOND_64: lambda v: isinstance(v, int) and not -(2**63) <= v < 2**63,
-    Sort.NEGATIVE: lambda v: _is_number(v) and v < 0,
-    Sort.ZERO: lambda v: _is_number(v) and v == 0,
-    Sort.NEGATIVE_ZERO: lambda v: _is_double(v) and v == 0 and math.copysign(1, v) < 0,
-    Sort.SUBNORMAL: lambda v: _is_double(v) and 0 < abs(v) < 2.2250738585072014e-308,
-    Sort.HUGE: lambda v: _is_double(v) and 1e300 < abs(v) < math.inf,
-    Sort.LONG_DOUBLE: lambda v: _is_double(v) and math.isfinite(v) and float(f"{v:.15g}") != v,
-    Sort.OBJECT: lambda v: isinstance(v, Mapping),
-    Sort.LIST: lambda v: isinstance(v, list | tuple),
-    Sort.NOT_AN_OBJECT: lambda v: not isinstance(v, Mapping),
-}
-
-
-def is_sort(sort: Sort, value: Any) -> bool:
-    """Whether a value (or ABSENT) is of a sort, whatever field it stands in. A missing value is of
-    no other sort."""
-    is_it = _IS.get(sort)
-    return is_it is not None and is_it(value) and (value is not ABSENT or sort is Sort.MISSING)
-
-
-_SORTS: dict[tuple[type, str], tuple[Sort, ...]] = {}
-_MOST = 20_000
-
-
-def sorts_of(value: Any) -> tuple[Sort, ...]:
-    """All sorts that a value is of, the widest first."""
-    key = (type(value), "" if isinstance(value, Mapping | list | tuple) else repr(value))
-    known = _SORTS.get(key)
-    if known is None:
-        if len(_SORTS) > _MOST:
-            _SORTS.clear()
-        known = _SORTS[key] = tuple(sort for sort in Sort if is_sort(sort, value))
-    return known
+from replay.explaining.causes.value_sorts import (
+    FLAGS_SAID,
+    Sort,
+    is_beyond_doubles,
+    is_int,
+    is_number,
+    is_sort,
+)
 
 
 class Taking(StrEnum):
@@ -167,6 +36,11 @@ class Taking(StrEnum):
     EMPTY_TEXT = "taken for an empty text"
     NUMBER = "taken for the number that it says"
     FLAG = "taken for true or false"
+    FLAG_SAID = "taken for the flag that it says"
+    INFINITE = "taken for an infinity"
+    UNSIGNED = "taken without its sign"
+    WRAPPED_64 = "wrapped to 64 bits"
+    WRAPPED_32 = "wrapped to 32 bits"
     SPELT = "taken whatever its case"
     TRIMMED = "trimmed"
     CUT = "cut to an int"
@@ -176,6 +50,12 @@ class Taking(StrEnum):
     FIFTEEN = "written with 15 digits"
     SEVENTEEN = "written with 6 digits"
     TEXT = "taken as a text"
+    JSON_TEXT = "put as a text (NaN, Infinity)"
+    C_TEXT = "put as a text (nan, inf)"
+    SMALL_LETTERS = "put in small letters"
+    CAPITALS = "put in capitals"
+    QUESTION_MARKS = "put with ? for what is beyond ASCII"
+    NO_HALVES = "put with U+FFFD for half a character"
     DIGITS = "read as int() does"
     DROPPED = "dropped"
     NO_RECORDS = "taken for an empty list"
@@ -232,6 +112,39 @@ def _number(value: Any, kind: str) -> Any:
 def _flag(value: Any, kind: str) -> Any:
     _needs(kind == "b" and value is not ABSENT)
     return bool(value)
+
+
+def _infinite(value: Any, kind: str) -> Any:
+    _needs(kind in "dD" and (is_beyond_doubles(value) or is_sort(Sort.HUGE, value)))
+    return math.inf if value > 0 else -math.inf
+
+
+def _unsigned(value: Any, _kind: str) -> Any:
+    _needs(is_number(value))
+    return abs(value)
+
+
+def _wrapped(bits: int) -> Callable[[Any, str], Any]:
+    def low(value: Any, kind: str) -> Any:
+        _needs(is_int(value) and kind in "ir")
+        half = 1 << (bits - 1)
+        return (value + half) % (1 << bits) - half
+
+    return low
+
+
+def _json_text(value: Any, _kind: str) -> Any:
+    _needs(is_number(value) or isinstance(value, bool))
+    return json.dumps(value)
+
+
+def _c_text(value: Any, _kind: str) -> Any:
+    _needs(isinstance(value, float))
+    return str(value)
+
+
+def _no_halves(value: Any, _kind: str) -> Any:
+    return "".join("\ufffd" if "\ud800" <= one <= "\udfff" else one for one in value)
 
 
 def _spelt(value: Any, _kind: str) -> Any:
@@ -305,6 +218,11 @@ _TAKES: Final[Mapping[Taking, Callable[[Any, str], Any]]] = {
     Taking.EMPTY_TEXT: lambda v, _: "",
     Taking.NUMBER: _number,
     Taking.FLAG: _flag,
+    Taking.FLAG_SAID: lambda v, _: FLAGS_SAID[v.strip().lower()],
+    Taking.INFINITE: _infinite,
+    Taking.UNSIGNED: _unsigned,
+    Taking.WRAPPED_64: _wrapped(64),
+    Taking.WRAPPED_32: _wrapped(32),
     Taking.SPELT: _spelt,
     Taking.TRIMMED: lambda v, _: v.strip(),
     Taking.CUT: _cut,
@@ -314,6 +232,12 @@ _TAKES: Final[Mapping[Taking, Callable[[Any, str], Any]]] = {
     Taking.FIFTEEN: _digits(15),
     Taking.SEVENTEEN: _digits(6),
     Taking.TEXT: _as_text,
+    Taking.JSON_TEXT: _json_text,
+    Taking.C_TEXT: _c_text,
+    Taking.SMALL_LETTERS: lambda v, _: v.lower(),
+    Taking.CAPITALS: lambda v, _: v.upper(),
+    Taking.QUESTION_MARKS: lambda v, _: v.encode("ascii", "replace").decode(),
+    Taking.NO_HALVES: _no_halves,
     Taking.DIGITS: _int_of,
     Taking.DROPPED: _dropped,
     Taking.NO_RECORDS: _no_records,

@@ -13,8 +13,8 @@ from replay.explaining.causes.probes import alone, probes, where_nobody_reads, w
 from replay.explaining.causes.statement import Reading
 from replay.streams.model import Stream
 
-PROBES = 80
-"""Steps asked around one value."""
+PROBES = 40
+"""Steps asked with a value in other places, beside those with others in its own."""
 
 WITHIN = 60
 """Steps by which a statement is put to the test."""
@@ -52,7 +52,8 @@ class Trials:
         """Asks the value of a leaf elsewhere, and others in its place, once."""
         if (step, leaf.path) not in self._probed:
             self._probed.add((step, leaf.path))
-            self._ask(probes(step, leaf, self._next_seed(), PROBES), PROBES)
+            asked = probes(step, leaf, self._next_seed(), PROBES)
+            self._ask(asked, len(asked))
 
     def _ask(self, streams: Iterable[Stream], count: int) -> None:
         self._pool.add(self._asking.ask(list(islice(streams, count))))

@@ -7,7 +7,8 @@ from typing import Any
 
 from replay.explaining.causes.leaves import ABSENT, Field, fields_of
 from replay.explaining.causes.statement import Writing
-from replay.explaining.causes.takings import Inapplicable, is_sort, taken
+from replay.explaining.causes.takings import Inapplicable, taken
+from replay.explaining.causes.value_sorts import is_sort
 from replay.streams.model import CYCLES, RECORD_FIELDS, STATE_FIELDS
 from replay.targets.base import MISSING, Outcome
 from replay.targets.compact import ACTION_FIELDS, ACTION_NAMES

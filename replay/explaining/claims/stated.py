@@ -39,7 +39,8 @@ from replay.explaining.causes.statement import (
     Writing,
     canonical_edit,
 )
-from replay.explaining.causes.takings import ENDS, VALUES, Sort, Taking
+from replay.explaining.causes.takings import ENDS, VALUES, Taking
+from replay.explaining.causes.value_sorts import Sort
 from replay.explaining.claims.deviations import Deviation
 from replay.explaining.claims.field_patterns import kind_word, pattern_of, pattern_text
 from replay.explaining.claims.toml_text import toml_text
