@@ -245,7 +245,7 @@ def _hidden_outcome(outcome: Outcome) -> Outcome:
     values = hidden(delta)
     values[::2] = delta[::2]
     acted = [[action[0], *hidden(action[1:])] for action in actions]
-    return [values, acted, list(violations)]
+    return [values, acted, None if violations is None else list(violations)]
 
 
 def _hidden_difference(difference: Difference) -> Difference:

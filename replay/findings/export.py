@@ -98,7 +98,7 @@ def lost_in_parity(finding: StoredFinding) -> str:
     if not is_refusal(shadow):
         try:
             apply_delta(state, shadow[0])
-            if expected_misses(expected, state_document(state), shadow[2]):
+            if expected_misses(expected, state_document(state), shadow[2] or ()):
                 return ""
         except (CoreError, TypeError, ValueError, LookupError):
             return ""  # an answer that is no state is none of what is expected

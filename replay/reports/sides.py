@@ -137,7 +137,8 @@ def _flat(result: StepResult) -> Iterator[tuple[str, str]]:
     for place, action in enumerate(actions):
         yield f"actions[{place}]", clean(action_name(action))
         yield from _leaves(f"actions[{place}]", action_document(action))
-    for place, text in enumerate(violations):
+    # None where they were not asked for: the authority had no state to ask of.
+    for place, text in enumerate(violations or ()):
         yield f"violations[{place}]", clean(text)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ SECONDS = 400.0
 EXIT = {**ENTRY, "side": "sell", "role": "exit", "entry_price": 0.1, "entry_fee": 0.001}
 
 
-def _edits(core: EditableCore) -> list[Edit]:
+def _edits(core: EditableCore, _texts: Collection[str]) -> list[Edit]:
     """Those of one function: all would take a minute."""
     return [edit for edit in edits_of(core) if edit.function == "booking._book"]
 

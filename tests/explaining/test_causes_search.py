@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ FILL = (2, 1, "T", "sell", 0.1, 20.0, 0.0, 5.0)
 BREAK_EVEN = {"in": ["count_loss"], "replace": "net < 0", "with": "net <= 0"}
 
 
-def _edits(core: EditableCore) -> list[Edit]:
+def _edits(core: EditableCore, _texts: Collection[str]) -> list[Edit]:
     return [edit for edit in edits_of(core) if edit.function in ("booking._book", "count_loss")]
 
 
@@ -276,7 +276,7 @@ def test_that_one_reader_takes_whatever_comes_is_one_cause(tmp_path: Path) -> No
     cores = open_target(str(file)), open_target(str(executable(tmp_path, ())))
     found = {f"case {number}": [case] for number, case in enumerate(cases)}
     core = EditableCore.open(str(file))
-    account = Inquiry(core, *cores, found, 400.0, generate=0, edits_of=lambda _: []).run()
+    account = Inquiry(core, *cores, found, 400.0, generate=0, edits_of=lambda *_: []).run()
     for one in cores:
         one.close()
     assert [(kind, sort) for kind, sort, _ in _said(account)] == [("condition", "UNREADABLE")]
@@ -335,7 +335,7 @@ def test_a_line_where_no_one_edit_holds_is_a_place_and_is_not_verified(tmp_path:
     clock = Clock(400.0)
     search = EditSearch(corrected, pool, Asking(*cores), clock, KnownEnds(pool))
     edits = [edited(**{**BREAK_EVEN, "with": new}).edit for new in ("True", "net == 0")]
-    search._fitting(steps, lambda _: edits, 1.0, False)
+    search._fitting(steps, lambda *_: edits, 1.0, False)
     (place,) = PlaceSearch(pool, search, clock).find(steps)
     assert set(place.steps) == set(steps)
     assert "count_loss" in place.statement.says

@@ -7,6 +7,7 @@ them, and its call. Cores are pure, so there is nothing more to it.
 from __future__ import annotations
 
 import marshal
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,6 +37,9 @@ _MOST_ANSWERS = 500
 
 _MOST_MET = 300
 """Readings of which it is kept, with a step, what they meet there and what comes of it."""
+
+MOST_TELLING = 6
+"""Different fractions in a step that are as good as more."""
 
 REFUSAL = frozenset({"refusal"})
 """What differs where one side gave no answer."""
@@ -128,6 +132,13 @@ class Answered:
         """How much a reader has to take in."""
         return len(repr(self.stream.start)) + len(repr(self.stream.steps[0].call))
 
+    @cached_property
+    def telling(self) -> int:
+        """How many different fractions it holds, up to some: of a step made as small as can be most
+        values are nothing, and nearly any change of a formula comes to the same."""
+        values = (leaf for leaf in self.leaves if leaf.field.records != "completed_cycles")
+        return min(MOST_TELLING, len({one.value for one in values if _is_fraction(one.value)}))
+
     @property
     def has_ended(self) -> bool:
         """Whether the shadow refused, crashed or hung."""
@@ -169,6 +180,10 @@ class Answered:
         except Exception:  # what an edit makes of an answer may be anything
             return frozenset({"garbage"})
         return frozenset(difference.path for difference in found)
+
+
+def _is_fraction(value: object) -> bool:
+    return isinstance(value, float) and math.isfinite(value) and not value.is_integer()
 
 
 def _written_down(answer: Outcome) -> bytes | None:

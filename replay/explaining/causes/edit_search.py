@@ -7,24 +7,42 @@ shadow's is then held against neighbours of that step that both cores were asked
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import chain, islice
 
 from replay.explaining.causes.answered import Answered, Asking
 from replay.explaining.causes.corrected import CorrectedCore
 from replay.explaining.causes.known_ends import KnownEnds
+from replay.explaining.causes.odd_numbers import first_of_each
 from replay.explaining.causes.pool import Pool, Score
-from replay.explaining.causes.statement import Edited, Placed, canonical_edit
+from replay.explaining.causes.statement import Edited, Placed, Statement, canonical_edit
+from replay.explaining.causes.writings import own_texts
 from replay.explaining.editing.editable import Edit, EditableCore
 from replay.explaining.editing.places import Rules
+from replay.explaining.edits.guards import guarded
 from replay.explaining.evidence.neighbours import mixed_changes, single_changes
+from replay.explaining.evidence.ties import tie_changes
 from replay.explaining.search.contest import Clock
 from replay.explaining.search.ranking import rank
 
-NEIGHBOURS = 300
-"""Steps beside one that is to be explained, on which rivals are told apart."""
+NEIGHBOURS = 240
+ODD, TIES = 80, 40
+"""Steps beside one that is to be explained, on which rivals are told apart: some changed, some with
+odd numbers, some on a tie."""
 
-RIVALS = 80
+NEARLY = 4
+"""Edits that spoil something, of which it is asked whether they hold behind a condition."""
+
+SPOILED = 6
+"""Steps that such an edit spoils, which a condition has to leave alone."""
+
+WEIGHED = 60
+"""Steps that differ, and that agree, by which it is seen which of them are worth a look."""
+
+GUARDED_SUPPORT = 6
+"""Steps that an edit behind a condition has to account for: there are many conditions."""
+
+RIVALS = 60
 GUARDS = 500
 ENOUGH = 0.8
 """Which share of what an edit accounts for a part of it has to, to be taken instead."""
@@ -35,6 +53,9 @@ MIN_SUPPORT = 2
 
 Line = tuple[str, int]
 """A module and the number of a line."""
+
+EditsOf = Callable[[EditableCore, Collection[str]], Sequence[Edit]]
+"""Gives all edits of a core, with texts that may stand where it has others."""
 
 
 class EditSearch:
@@ -66,7 +87,7 @@ class EditSearch:
     def find_all(
         self,
         targets: Sequence[Answered],
-        edits_of: Callable[[EditableCore], Sequence[Edit]],
+        edits_of: EditsOf,
         share: float,
         *,
         of_readers: bool,
@@ -88,7 +109,7 @@ class EditSearch:
     def _fitting(
         self,
         targets: Sequence[Answered],
-        edits_of: Callable[[EditableCore], Sequence[Edit]],
+        edits_of: EditsOf,
         share: float,
         of_readers: bool,
     ) -> dict[Answered, dict[Edit, int]]:
@@ -96,7 +117,7 @@ class EditSearch:
         if self._edits is None:
             self._edits = [
                 (edit, _lines_of(edit), self._corrected.is_of_reader(edit))
-                for edit in edits_of(self._core)
+                for edit in edits_of(self._core, own_texts(self._pool.unexplained))
             ]
         by_line: dict[tuple[str, int], list[Answered]] = defaultdict(list)
         for target in targets:
@@ -146,6 +167,7 @@ class EditSearch:
         ordered = sorted(rivals, key=lambda one: (-rivals[one], self._rank(one)))[:RIVALS]
         beside = self.neighbours(target)
         scores: dict[Edit, Score] = {}
+        nearly: list[Edit] = []
         # What was explained and agreed must stay so.
         right = [step for step in self._pool.steps if not self._pool.left[step]][::-1]
         wrong = [step for step in self._pool.unexplained if not step.has_ended][::-1]
@@ -166,14 +188,64 @@ class EditSearch:
                 near = self.nearest.get(target)
                 if near is None or score.explained > near[1].explained:
                     self.nearest[target] = edit, score
+                nearly.append(edit)
                 continue
             if score.explained >= MIN_SUPPORT:
                 scores[edit] = score
         if not scores:
-            return None
+            return self._guarded(target, nearly)
         best = min(scores, key=lambda one: (-scores[one].worth, self._rank(one)))
         best = self._part_of(best, scores)
-        return Edited(best, canonical_edit(best))
+        return Edited(best, canonical_edit(best, self._core))
+
+    def behind_a_condition(self, cause: Statement, needs: Sequence[Answered]) -> Edited | None:
+        """What a refuted edit nearly was: it, another one at its place, or the same at more places
+        of the function, behind a condition; as far as it accounts for steps that need it."""
+        if not isinstance(cause, Edited) or len(needs) < GUARDED_SUPPORT:
+            return None
+        spans = _spans(cause.edit)
+        alike = [
+            edit
+            for edit, _, _ in self._edits or ()
+            if edit.kind is cause.edit.kind and spans <= _spans(edit)
+        ]
+        target = max(needs, key=lambda step: (step.telling, -step.size))
+        return self._guarded(target, [*alike, cause.edit])
+
+    def _guarded(self, target: Answered, nearly: Sequence[Edit]) -> Edited | None:
+        """An edit that accounts for a target behind a condition, of those that spoil steps without
+        one: the one that accounts for most without it is tried first."""
+        pool = self._pool
+        agreed = [step for step in pool.steps if not pool.left[step]][: -WEIGHED - 1 : -1]
+        beside = [step for step in self.neighbours(target) if pool.left[step]][:WEIGHED]
+        steps = [step for step in (*beside, *agreed) if not step.has_ended]
+        effects: list[tuple[int, Edit, list[Answered]]] = []
+        for edit in nearly:
+            cause = Edited(edit, "")
+            met = [step for step in steps if self._pool.matters(cause, step)]
+            after = self._pool.with_one_more(cause, met)
+            pairs = list(zip(met, after, strict=True))
+            right = sum(bool(self._pool.left[step]) and not left for step, left in pairs)
+            spoiled = [step for step, left in pairs if left and not self._pool.left[step]]
+            if right >= GUARDED_SUPPORT:
+                effects.append((right, edit, spoiled))
+        effects.sort(key=lambda one: (-one[0], self._rank(one[1])))
+        for _, edit, spoiled in effects[:NEARLY]:
+            best: tuple[int, Edit] | None = None
+            for one in guarded(self._core, edit):
+                if self._clock.beyond(1.0):
+                    break
+                cause = Edited(one, "")
+                if any(self._pool.with_one_more(cause, [*spoiled[:SPOILED], target])):
+                    continue
+                met = [step for step in self._pool.steps if self._pool.matters(cause, step)]
+                score = self._pool.score(cause, met[::-1][: 3 * GUARDS])
+                is_better = best is None or score.worth > best[0]
+                if not score.spoiled and score.explained >= GUARDED_SUPPORT and is_better:
+                    best = score.worth, one
+            if best is not None:
+                return Edited(best[1], canonical_edit(best[1], self._core))
+        return None
 
     def _part_of(self, best: Edit, scores: Mapping[Edit, Score]) -> Edit:
         """An edit of fewer places that accounts for nearly as much, if there is one: what another
@@ -200,7 +272,7 @@ class EditSearch:
             if len(parts) < 2:
                 continue
             joined = [one for one in pool.causes if one not in parts]
-            joined.append(Edited(edit, canonical_edit(edit)))
+            joined.append(Edited(edit, canonical_edit(edit, self._core)))
             right = (step for step in pool.steps if not pool.left[step])
             touched = [s for s in right if any(pool.matters(part, s) for part in parts)]
             if not pool.wrong(joined, touched):
@@ -214,6 +286,8 @@ class EditSearch:
             rows = chain(
                 islice(single_changes(case), NEIGHBOURS // 2),
                 islice(mixed_changes([case], 1, unreadable=False), NEIGHBOURS // 2),
+                islice((stream for _, stream in first_of_each(target)), ODD),
+                islice(tie_changes([case], 1), TIES),
             )
             asked = self._asking.ask(list(self._ends.past(rows)))
             self._pool.add(asked)
@@ -222,6 +296,11 @@ class EditSearch:
 
     def _rank(self, edit: Edit) -> tuple[object, ...]:
         return rank(self._core, edit, rules=self._rules)
+
+
+def _spans(edit: Edit) -> frozenset[tuple[object, ...]]:
+    """Where an edit changes the source, whatever it puts there."""
+    return frozenset((place.module, place.start, place.end) for place in edit.places)
 
 
 def line_of(edit: Edit) -> Line:

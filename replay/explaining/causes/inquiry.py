@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from replay.explaining.causes.answered import Answered, Asking, smallest
 from replay.explaining.causes.challenge import Challenge
 from replay.explaining.causes.corrected import CorrectedCore
-from replay.explaining.causes.edit_search import EditSearch
+from replay.explaining.causes.edit_search import EditSearch, EditsOf
 from replay.explaining.causes.found import Account, Found
 from replay.explaining.causes.known_ends import KnownEnds
 from replay.explaining.causes.necessity import Necessity
@@ -24,7 +24,7 @@ from replay.explaining.causes.place_search import PlaceSearch
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.reading_search import ReadingSearch, is_plain
 from replay.explaining.causes.statement import Reading, Statement, cause_id
-from replay.explaining.editing.editable import Edit, EditableCore
+from replay.explaining.editing.editable import EditableCore
 from replay.explaining.edits import edits_of
 from replay.explaining.search.contest import Clock, StepClock
 from replay.findings.account import GENERATED_STEPS
@@ -47,7 +47,7 @@ PATIENCE = 4
 """Steps of which no reading came before edits have their turn: what differs in every fill must not
 wait until the last odd value is understood."""
 
-TARGETS = 12
+TARGETS = 8
 """Steps that all edits meet in one go."""
 
 OF_A_BUCKET = 4
@@ -85,8 +85,10 @@ class Inquiry:
     the machine, as long as twenty times `seconds` suffice."""
     is_model: bool = False
     """Whether the core only stands for the authority: what it answers otherwise is set aside."""
-    edits_of: Callable[[EditableCore], Sequence[Edit]] = field(
-        default=lambda core: [edit for edit in edits_of(core) if core.is_quick(edit)]
+    edits_of: EditsOf = field(
+        default=lambda core, texts: [
+            edit for edit in edits_of(core, texts=texts) if core.is_quick(edit)
+        ]
     )
 
     def run(self) -> Account:
@@ -209,8 +211,14 @@ class Inquiry:
             ]
             if rests:
                 _, place, rest = min(rests)
-                pool.refute(pool.causes[place], step)
+                cause = pool.causes[place]
+                _, needs = self._necessity.needed_by(cause)
+                pool.refute(cause, step)
                 pool.use(rest)
+                # What holds nearly everywhere may hold behind a condition.
+                guarded = self._edits.behind_a_condition(cause, needs)
+                if guarded is not None:
+                    pool.accept(guarded)
                 return True
         return False
 
@@ -241,7 +249,8 @@ class Inquiry:
         """Looks for edits, those of functions that read documents or all others; with `only_plain`
         at the steps in which no value is out of the ordinary, of which no reading can say much."""
         kind = f"edit {of_readers}"
-        answered = [one for one in self._targets(kind, 1, EDITS_IN_ALL) if not one.has_ended]
+        told = sorted(smallest(self._pool.unexplained), key=lambda step: -step.telling)
+        answered = [one for one in self._targets(kind, 1, EDITS_IN_ALL, told) if not one.has_ended]
         targets = [one for one in answered if is_plain(one) or not only_plain][:TARGETS]
         if not targets:
             return False
@@ -281,12 +290,15 @@ class Inquiry:
         left = self._pool.left[step]
         return step.finding or frozenset(_WHICH_RECORD.sub("", path) for path in left)
 
-    def _targets(self, kind: str, most: int, in_all: int = IN_ALL) -> list[Answered]:
+    def _targets(
+        self, kind: str, most: int, in_all: int = IN_ALL, steps: Iterable[Answered] | None = None
+    ) -> list[Answered]:
         """Unexplained steps that were not looked at in this way with what is in force for them: of
-        each bucket the smallest few, one bucket after the other, the one with most steps first."""
+        each bucket the first few, the smallest where no order is given, one bucket after the other,
+        the one with most steps first."""
         rows: dict[object, list[Answered]] = defaultdict(list)
         counts: Counter[object] = Counter()
-        for step in smallest(self._pool.unexplained):
+        for step in smallest(self._pool.unexplained) if steps is None else steps:
             row = rows[self._row(step)]
             counts[self._row(step)] += 1
             if (

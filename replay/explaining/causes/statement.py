@@ -16,7 +16,8 @@ from replay.explaining.causes.field_sorts import FIELD_SORTS
 from replay.explaining.causes.leaves import ANY, Field, Leaf, Pattern, patterns_of
 from replay.explaining.causes.takings import ENDS, Inapplicable, Taking, taken
 from replay.explaining.causes.value_sorts import Sort, is_sort, sorts_of
-from replay.explaining.editing.editable import Edit
+from replay.explaining.editing.editable import Edit, EditableCore
+from replay.explaining.editing.source_text import Place, source_lines
 
 
 class CauseKind(StrEnum):
@@ -195,11 +196,27 @@ def cause_id(statement: Statement) -> str:
     return f"c-{digest[:8]}"
 
 
-def canonical_edit(edit: Edit) -> str:
-    """An edit without its line numbers: where it is, and what stands there then."""
+def canonical_edit(edit: Edit, core: EditableCore | None = None) -> str:
+    """An edit without its line numbers: where it is, and what stands there then. By the core it is
+    told from the same change further down in its function, at the same columns."""
     changes = "|".join(place.new for place in edit.places)
     where = edit.says if not edit.function else edit.function
     columns = "|".join(f"{place.column}-{place.end_column}" for place in edit.places)
     first = min((place.line for place in edit.places), default=0)
     lines = "|".join(str(place.line - first) for place in edit.places)
-    return "\x1f".join((CauseKind.EDIT, where, lines, columns, changes))
+    parts = [CauseKind.EDIT, where, lines, columns, changes]
+    before = 0 if core is None else min(_alike_before(core, place) for place in edit.places)
+    if before:
+        parts.append(str(before))
+    return "\x1f".join(parts)
+
+
+def _alike_before(core: EditableCore, place: Place) -> int:
+    """How many lines before it in its function have the same at the same columns."""
+    module = core.map.modules[place.module]
+    lines = source_lines(module.text)
+    scope = module.scope_at(module.span_of_place(place)[0])
+    span = slice(place.column, place.end_column)
+    own = lines[place.line - 1][span]
+    first = module.line_of(scope.span[0])
+    return sum(line[span] == own for line in lines[first - 1 : place.line - 1])

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from replay.explaining.causes.answered import Answered
 from replay.explaining.causes.leaves import ABSENT, Field, fields_of
 from replay.explaining.causes.statement import Writing
 from replay.explaining.causes.takings import Inapplicable, taken
 from replay.explaining.causes.value_sorts import is_sort
 from replay.streams.model import CYCLES, RECORD_FIELDS, STATE_FIELDS
-from replay.targets.base import MISSING, Outcome
+from replay.targets.base import MISSING, Failure, Outcome, is_refusal
 from replay.targets.compact import ACTION_FIELDS, ACTION_NAMES
+
+MOST_TEXTS, MAX_TEXT = 12, 200
+"""Texts of the shadow's own that are taken for constants of its, and how long they may be."""
 
 
 def written(answer: Outcome, writings: Sequence[Writing]) -> Outcome:
@@ -90,4 +95,20 @@ def _written(value: Any, field: Field, writings: Sequence[Writing]) -> Any:
     return MISSING if value is ABSENT else value
 
 
-__all__ = ["values_written", "written"]
+def own_texts(steps: Iterable[Answered]) -> list[str]:
+    """The texts that the shadow answers where the authority does not: what a constant of its may
+    be. Those that come most often first."""
+    counts: Counter[str] = Counter()
+    for step in steps:
+        if not (step.has_ended or is_refusal(step.authority)):
+            assert not isinstance(step.shadow, Failure)
+            counts.update(_texts_of(step.shadow) - _texts_of(step.authority))
+    return [text for text, _ in counts.most_common(MOST_TEXTS)]
+
+
+def _texts_of(answer: Outcome) -> set[str]:
+    values = (*(value for _, value in values_written(answer)), *(answer[2] or ()))
+    return {value for value in values if isinstance(value, str) and len(value) <= MAX_TEXT}
+
+
+__all__ = ["own_texts", "values_written", "written"]

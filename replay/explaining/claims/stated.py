@@ -100,7 +100,7 @@ def in_force(stated: Stated, core: EditableCore) -> Statement:
     if not isinstance(stated, Deviation):
         return stated
     edit = stated.edit(core)
-    return Edited(edit, canonical_edit(edit))
+    return Edited(edit, canonical_edit(edit, core))
 
 
 def near(name: str, known: Collection[str]) -> str:

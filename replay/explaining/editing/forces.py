@@ -67,7 +67,10 @@ class Forces:
         self._core = core
         self._modules = modules
         self._map = map
-        self._definitions = {key: definitions(module.text) for key, module in modules.items()}
+        self._definitions = {
+            key: {line: one for one in definitions(module.text) for line in one.lines}
+            for key, module in modules.items()
+        }
         self._importers = _importers(modules.values())
 
     def is_quick(self, places: Iterable[Place]) -> bool:
@@ -97,9 +100,8 @@ class Forces:
 
     def _function_around(self, place: Place) -> tuple[Definition, FunctionType] | None:
         """The function whose body a place is in, where its code can be exchanged."""
-        around = (d for d in self._definitions[place.module] if d.has_in_its_body(place))
-        definition = next(around, None)
-        if definition is None:
+        definition = self._definitions[place.module].get(place.line)
+        if definition is None or not definition.has_in_its_body(place):
             return None
         name = self._modules[place.module].name
         function = self._core.function(name, definition.qualname, definition.line)

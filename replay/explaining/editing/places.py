@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -107,6 +107,16 @@ class Rules:
         """The heading of the rule for a function named like "entries.exit_price", "" where nothing
         says it: what its docstring names, else that of who calls it in its module, else the
         module's, else that of who calls it elsewhere."""
+        known = self._headings.get(function)
+        if known is None:
+            known = self._headings[function] = self._heading(function)
+        return known
+
+    @cached_property
+    def _headings(self) -> dict[str, str]:
+        return {}
+
+    def _heading(self, function: str) -> str:
         module, _, name = function.partition(".")
         key = (module, name.rpartition(".")[2])
         return (
@@ -127,15 +137,19 @@ class Rules:
             heading = _named(self._functions.get(one))
             if heading and (one == key or heading not in _OUTSIDE):
                 return heading
-            waiting += [caller for caller in self._callers(one[1])
+            waiting += [caller for caller in self._callers.get(one[1], ())
                         if caller[0] == key[0] or not within]  # fmt: skip
         return ""
 
-    def _callers(self, name: str) -> Iterator[tuple[str, str]]:
+    @cached_property
+    def _callers(self) -> Mapping[str, Sequence[tuple[str, str]]]:
+        """The functions that call one of a name, by that name."""
+        found: dict[str, dict[tuple[str, str], None]] = {}
         for key, node in self._functions.items():
-            names = (n.func for n in ast.walk(node) if isinstance(n, ast.Call))
-            if any(isinstance(func, ast.Name) and func.id == name for func in names):
-                yield key
+            for call in ast.walk(node):
+                if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
+                    found.setdefault(call.func.id, {})[key] = None
+        return {name: tuple(keys) for name, keys in found.items()}
 
     def place(self, edit: Edit) -> str:
         """Where the contract has the rule of an edit, `reducer.md, "PriceTick", step 5`; "" where

@@ -1,4 +1,4 @@
-"""Which calls in a core round a number to decimal digits."""
+"""Which calls in a core round a number to decimal digits, and which functions only pass on one."""
 
 from __future__ import annotations
 
@@ -21,6 +21,30 @@ def rounding_functions(sources: SourceMap) -> frozenset[str]:
                 if len(arguments) == 2 and _DIGITS.fullmatch(arguments[1]):
                     names.add(node.name)
     return frozenset(names)
+
+
+def rounding_wrappers(sources: SourceMap) -> dict[str, tuple[ast.FunctionDef, ast.Call]]:
+    """The functions that do nothing but give back what one rounding call comes to, by name, with
+    that call: `def to_price(x, config): return round(x, config.price_decimals)`."""
+    names = rounding_functions(sources)
+    found: dict[str, tuple[ast.FunctionDef, ast.Call]] = {}
+    for module in sources.modules.values():
+        for node in module.tree.body:
+            if not isinstance(node, ast.FunctionDef) or node.name in names:
+                continue
+            statements = [line for line in node.body if not isinstance(line, ast.Expr)]
+            if len(statements) != 1 or not isinstance(statements[0], ast.Return):
+                continue
+            inside = [
+                call
+                for call in ast.walk(statements[0])
+                if isinstance(call, ast.Call)
+                and isinstance(call.func, ast.Name)
+                and call.func.id in names
+            ]
+            if len(inside) == 1 and len(inside[0].args) == 2:
+                found[node.name] = node, inside[0]
+    return found
 
 
 def rounding_calls(sources: SourceMap, module: ParsedModule) -> list[ast.Call]:

@@ -86,7 +86,7 @@ class ParsedModule:
         return line_starts(self.text)
 
     @cached_property
-    def _lines(self) -> list[str]:
+    def _lines(self) -> tuple[str, ...]:
         return source_lines(self.text)
 
     def offset(self, line: int, column: int) -> int:
@@ -211,11 +211,18 @@ class ParsedModule:
 
     def scope_at(self, offset: int) -> Scope:
         """The innermost function or class around a place in the text, else the module."""
-        return max(
-            (scope for scope in self.scopes if scope.span[0] <= offset < max(scope.span[1], 1)),
-            key=lambda scope: (scope.span[0], scope.name != self.key),
-            default=self.scopes[0],
-        )
+        starts, scopes = self._scopes_by_start
+        # The innermost begins last of those that have not ended.
+        for place in range(bisect_right(starts, offset) - 1, -1, -1):
+            if offset < scopes[place].span[1]:
+                return scopes[place]
+        return self.scopes[0]
+
+    @cached_property
+    def _scopes_by_start(self) -> tuple[list[int], list[Scope]]:
+        """The functions and classes in the order of where they begin."""
+        scopes = sorted(self.scopes[1:], key=lambda scope: scope.span[0])
+        return [scope.span[0] for scope in scopes], scopes
 
 
 def _decorators(node: ast.stmt) -> list[ast.expr]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import CodeType
 from typing import NamedTuple
 
@@ -57,11 +58,12 @@ def line_starts(text: str) -> list[int]:
     return starts
 
 
-def source_lines(text: str) -> list[str]:
+@lru_cache(maxsize=64)
+def source_lines(text: str) -> tuple[str, ...]:
     """The lines with their ends, as Python's parser counts them: `str.splitlines` also splits at
-    form feeds and the like."""
+    form feeds and the like. Kept, since each edit asks for those of its whole module."""
     lines = text.split("\n")
-    return [f"{line}\n" for line in lines[:-1]] + [line for line in lines[-1:] if line]
+    return (*(f"{line}\n" for line in lines[:-1]), *(line for line in lines[-1:] if line))
 
 
 class Definition(NamedTuple):
@@ -72,6 +74,11 @@ class Definition(NamedTuple):
     line: int
     end_line: int
     body: tuple[int, int]
+
+    @property
+    def lines(self) -> range:
+        """The lines that it stands on."""
+        return range(self.line, self.end_line + 1)
 
     def has_in_its_body(self, place: Place) -> bool:
         """Whether a place is in the statements of the function."""

@@ -30,7 +30,7 @@ from replay.explaining.edits.operands import operands
 from replay.explaining.edits.operators import operators
 from replay.explaining.edits.ordering_edits import order
 from replay.explaining.edits.port_habits import port_habits
-from replay.explaining.edits.rounding_call import DIGITS, rounding
+from replay.explaining.edits.rounding_call import DIGITS, ROUNDS, rounding
 
 Line = tuple[str, int]
 
@@ -181,7 +181,7 @@ def _groups(
             yield group, nodes[group[0]]
     for meaning in dict.fromkeys(change.meaning for change in changes):
         group = [change for change in changes if change.meaning == meaning]
-        if meaning.startswith(DIGITS) and len(group) > 1 and _is_new(unit, group, seen):
+        if meaning.startswith((DIGITS, ROUNDS)) and len(group) > 1 and _is_new(unit, group, seen):
             yield group, nodes[group[0]]
 
 

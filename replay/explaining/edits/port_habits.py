@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import TypeGuard
 
 from replay.explaining.editing.editable import EditKind
 from replay.explaining.edits.model import Change, Unit
@@ -14,6 +15,7 @@ from replay.explaining.edits.model import Change, Unit
 _UNITS = ("* 60.0", "/ 60.0", "* 1000.0", "/ 1000.0")
 _SECONDS = ("_sec", "_seconds", "_after", "_at")
 _OR, _TIMES = 2, 11
+SINGLE = "in single precision"
 
 
 def port_habits(unit: Unit, node: ast.AST) -> Iterator[Change]:
@@ -21,13 +23,15 @@ def port_habits(unit: Unit, node: ast.AST) -> Iterator[Change]:
     if isinstance(node, ast.BinOp) and not isinstance(unit.parent(node), ast.BinOp):
         if unit.sort(node) in ("float", "") and not _is_text(node):
             new = f"in_single_precision({unit.text(node)})"
-            yield Change(EditKind.OPERATOR, unit.span(node), new, "in single precision")
-    elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
-        if node.attr.endswith(_SECONDS[:2]):
-            for unit_of_time in _UNITS:
-                new = f"({unit.operand(node, _TIMES)} {unit_of_time})"
-                yield Change(EditKind.CONSTANT, unit.span(node), new, unit_of_time)
-    elif isinstance(node, ast.Raise):
+            yield Change(EditKind.OPERATOR, unit.span(node), new, SINGLE)
+    elif _is_time(node):
+        for unit_of_time in _UNITS:
+            new = f"({unit.operand(node, _TIMES)} {unit_of_time})"
+            yield Change(EditKind.CONSTANT, unit.span(node), new, unit_of_time)
+    if isinstance(node, ast.Name | ast.Attribute) and _is_handed_on(unit, node):
+        new = f"in_single_precision({unit.text(node)})"
+        yield Change(EditKind.OPERATOR, unit.span(node), new, SINGLE)
+    if isinstance(node, ast.Raise):
         yield from _wrapped(unit, node)
     elif isinstance(node, ast.Return) and node.value is not None:
         yield from _or_default(unit, node.value)
@@ -37,6 +41,21 @@ def port_habits(unit: Unit, node: ast.AST) -> Iterator[Change]:
         if not isinstance(unit.parent(node), ast.IfExp):
             new = f"({unit.operand(node.orelse, _OR)} or {unit.operand(node.body, _OR)})"
             yield Change(EditKind.BRANCH, unit.span(node), new, "or the other way round")
+
+
+def _is_time(node: ast.AST) -> TypeGuard[ast.Attribute]:
+    is_read = isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
+    return is_read and node.attr.endswith(_SECONDS[:2])  # type: ignore[attr-defined]
+
+
+def _is_handed_on(unit: Unit, node: ast.Name | ast.Attribute) -> bool:
+    """Whether a value that may be a double is put into a record, a name or a call as it is."""
+    if not isinstance(node.ctx, ast.Load) or unit.sort(node) not in ("float", ""):
+        return False
+    parent = unit.parent(node)
+    if isinstance(parent, ast.Call):
+        return node in parent.args
+    return isinstance(parent, ast.keyword | ast.Assign | ast.AnnAssign)
 
 
 def _is_text(node: ast.BinOp) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from replay.explaining.editing.rounding_calls import rounding_functions
+from replay.explaining.editing.rounding_calls import rounding_functions, rounding_wrappers
 from replay.explaining.editing.source_map import Function, Scope, SourceMap
 
 _SEQUENCES = ("tuple", "list", "Sequence", "Iterable", "set", "frozenset", "Iterator")
@@ -56,6 +56,8 @@ class Sorts:
         self.functions: dict[str, Function] = {}
         self.rounding = rounding_functions(sources)
         """The names of the functions that round."""
+        self.rounding_wrappers = rounding_wrappers(sources)
+        """Those that only pass on what one of these gives."""
         self.literals: dict[str, tuple[str, ...]] = {}
         """The texts of each Literal, by the name that it has."""
         self._aliases: dict[str, str] = {}

@@ -9,12 +9,14 @@ same each time.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
 from replay.explaining.editing.editable import Edit, EditableCore, EditKind
 from replay.explaining.editing.places import Rules, text_at
+from replay.explaining.search.roundings import ROUNDINGS
 
 _LIKELY: Final[Mapping[EditKind, int]] = MappingProxyType(
     {
@@ -35,6 +37,9 @@ _LIKELY: Final[Mapping[EditKind, int]] = MappingProxyType(
 is mostly another way to say something else."""
 
 _FINELY: Final = tuple(_LIKELY)
+
+_WAYS: Final = tuple(ROUNDINGS)
+_ROUNDS: Final = re.compile(rf"\b({'|'.join(ROUNDINGS)})\b")
 
 Rank = tuple[int, int, int, int, int, int, tuple[str, int, int], str]
 
@@ -65,6 +70,10 @@ def rank(
 def _size(edit: Edit, sources: Mapping[str, str]) -> int:
     """How many characters change: what both texts have in common at either end does not count."""
     total = 0
+    helper = _ROUNDS.search(edit.places[0].new) if edit.kind is EditKind.ROUNDING else None
+    if helper is not None:
+        # How long the name of a way to round is says nothing of how likely it is.
+        return _WAYS.index(helper[0])
     for place in edit.places:
         old, new = text_at(sources[place.module], place), place.new
         shorter = min(len(old), len(new))

@@ -1,0 +1,126 @@
+"""Edits behind a condition, roundings that a function only passes on, and texts of the shadow's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from cause_support import CORE, ENTRY, one_step
+from explain_support import faulty
+
+from replay.explaining.causes.found import Account
+from replay.explaining.causes.inquiry import Inquiry
+from replay.explaining.causes.statement import Edited, canonical_edit
+from replay.explaining.editing.editable import Edit, EditableCore
+from replay.explaining.edits import edits_of
+from replay.explaining.edits.guards import guarded
+from replay.streams.model import Stream
+from replay.targets.open import open_target
+
+FUNCTION = "entries.exit_price"
+FITS = "0 <= d <= 15 and abs(x) * 10.0**d < 1.7e308"
+CUT = f"(lambda x, d: int(x * 10.0**d) / 10.0**d if {FITS} else round(x, d))"
+
+
+def _edits(core: EditableCore, texts: Collection[str]) -> list[Edit]:
+    functions = (FUNCTION, "reducer._refresh")
+    return [edit for edit in edits_of(core, texts=texts) if edit.function in functions]
+
+
+def _account(shadow: str, *cases: Stream) -> Account:
+    with ExitStack() as stack:
+        cores = [stack.enter_context(closing(open_target(one))) for one in ("python", shadow)]
+        found = {f"case {number}": [case] for number, case in enumerate(cases)}
+        search = Inquiry(CORE, cores[0], cores[1], found, 400.0, generate=0, edits_of=_edits)
+        return search.run()
+
+
+def _wrapping(folder: Path) -> EditableCore:
+    """A core whose entries are rounded by a function that takes the settings."""
+    name = faulty(
+        folder,
+        "entries.py",
+        ("        price = rnd(market * (1 - (pct * mult) / 100.0), config.price_decimals)\n",
+         "        price = to_price(market * (1 - (pct * mult) / 100.0), config)\n"),
+        ("        price = rnd(market * (1 + (pct * mult) / 100.0), config.price_decimals)\n",
+         "        price = to_price(market * (1 + (pct * mult) / 100.0), config)\n"),
+        ("from .numbers import", "from .numbers import rnd as rounded\nfrom .numbers import"),
+    )  # fmt: skip
+    file = Path(name).with_name("entries.py")
+    wrapper = "\n\ndef to_price(x, config):\n    return round(x, config.price_decimals)\n"
+    file.write_text(file.read_text("utf-8") + wrapper, "utf-8")
+    return EditableCore.open(name)
+
+
+def test_an_edit_that_holds_only_for_some_digits_is_found_with_its_condition(
+    tmp_path: Path,
+) -> None:
+    shadow = faulty(tmp_path, "entries.py", ("return rnd(max(", f"return {CUT}(max("))
+    cases = [
+        one_step(
+            (2, 1, "T", "buy", price, 20.0, 0.013, 5.0),
+            {"price_decimals": decimals},
+            orders=[{**ENTRY, "price": price}],
+        )
+        for price in (0.18731, 0.21917)
+        for decimals in (3, 4, -1, 17)
+    ]
+    account = _account(shadow, *cases)
+    said = [cause.statement.says for cause in account.causes if cause.is_verified]
+    assert len(said) == 1
+    assert "truncated" in said[0] or "floored" in said[0]
+    assert said[0].endswith(", where 0 <= digits <= 15")
+    assert account.kept_right == account.kept == len(cases)
+
+
+def test_a_function_that_only_passes_on_a_rounding_is_rounded_otherwise_where_it_is_called(
+    tmp_path: Path,
+) -> None:
+    core = _wrapping(tmp_path)
+    found = [one for one in edits_of(core) if "lambda x, config: truncated_by" in one.says]
+    lines = [[place.line for place in one.places] for one in found]
+    # Each call, both at once, and both with those that round by themselves.
+    assert sorted(map(len, lines)) == [1, 1, 2, 4]
+    for edit in found:
+        assert core.is_quick(edit)
+        core.force(edit)
+
+
+def test_a_condition_is_put_around_what_an_edit_changes() -> None:
+    (edit, *_) = [
+        one
+        for one in edits_of(CORE)
+        if one.function == "booking.count_loss" and one.places[0].new == "<="
+    ]
+    behind = {one.places[0].new: one for one in guarded(CORE, edit)}
+    assert "((net <= 0) if net > 0 else (net < 0))" in behind
+    assert all(one.says.startswith(f"{edit.says}, where ") for one in behind.values())
+    assert all(CORE.is_quick(one) for one in behind.values())
+
+
+def test_the_same_change_further_down_in_a_function_is_another_cause() -> None:
+    changes = [
+        one
+        for one in edits_of(CORE)
+        if one.function == "entries.make_entry"
+        and [place.new for place in one.places] == ["rounded_half_up"]
+    ]
+    ids = {canonical_edit(one, CORE) for one in changes}
+    assert len(changes) > 1
+    assert len(ids) == len(changes)
+    assert canonical_edit(changes[0], CORE) == canonical_edit(changes[0])
+
+
+def test_a_text_that_only_the_shadow_has_is_tried_where_the_core_has_another(
+    tmp_path: Path,
+) -> None:
+    shadow = faulty(tmp_path, "reducer.py", ('"stale_entry"', '"too old"'))
+    case = one_step(
+        (0, 0.2, 5.0), {"refresh_pct": 1.0}, orders=[{**ENTRY, "txid": "T"}], long_only=True
+    )
+    account = _account(shadow, case)
+    (cause,) = [one for one in account.causes if one.is_verified]
+    assert isinstance(cause.statement, Edited)
+    assert '"too old"' in cause.statement.says
+    assert account.kept_right == account.kept == 1
