@@ -19,7 +19,7 @@ from replay.explaining.causes.statement import Edited, Placed, Statement, canoni
 from replay.explaining.causes.writings import own_texts
 from replay.explaining.editing.editable import Edit, EditableCore
 from replay.explaining.editing.places import Rules
-from replay.explaining.edits.guards import guarded
+from replay.explaining.edits.guarded_edits import guarded
 from replay.explaining.evidence.neighbours import mixed_changes, single_changes
 from replay.explaining.evidence.ties import tie_changes
 from replay.explaining.search.contest import Clock

@@ -14,7 +14,7 @@ from replay.explaining.causes.inquiry import Inquiry
 from replay.explaining.causes.statement import Edited, canonical_edit
 from replay.explaining.editing.editable import Edit, EditableCore
 from replay.explaining.edits import edits_of
-from replay.explaining.edits.guards import guarded
+from replay.explaining.edits.guarded_edits import guarded
 from replay.streams.model import Stream
 from replay.targets.open import open_target
 
