@@ -23,12 +23,14 @@ from replay.cli.console import mention, note, progress
 from replay.cli.extras import need
 from replay.cli.fuzz_command import new_seed
 from replay.cli.power_command import EDITS
-from replay.cli.run_report import announce, finish
+from replay.cli.run_report import announce, faulty_parts, finish
 from replay.differential.model import Verdict
-from replay.errors import ReplayError, unforeseen
+from replay.errors import ReplayError
 from replay.explaining.causes.inquiry import GENERATED
 from replay.findings.store.store import RunKind
 from replay.fuzzing.campaign_units import Mix
+from replay.reports.details import FindingDetail
+from replay.reports.faulty_parts import FaultyParts
 from replay.reports.files import write_reports
 from replay.reports.run_details import details_of
 from replay.runs.campaign import Budget, OpenCrew
@@ -146,20 +148,40 @@ def nightly(
     ) as under_way:
         run_night(under_way, night, partial(progress, quiet=as_json))
     report, directory = under_way.report, report_dir or settings.report_dir
-    with reading(settings) as store:
-        cases = details_of(store, report)
+    faulty = faulty_parts(report)
+    cases: list[FindingDetail] = []
+    try:
+        with reading(settings) as store:
+            cases = details_of(store, report, faulty)
+    except Exception as error:
+        faulty.note("the cases of findings", error)
     # Before causes are looked for: whatever becomes of that, there are reports.
-    written = write_reports(report, directory, json_safe, cases)
+    _write(report, directory, cases, faulty)
     listing = None
     if causes_seconds != 0 and looks_for_causes(report):
         budget_of_search = budget_for_causes(causes_seconds, minutes, max_transitions)
-        listing = listing_of_night(settings, *budget_of_search)
+        listing = listing_of_night(settings, *budget_of_search, faulty)
+    lines: tuple[str, ...] = ()
     if listing is not None:
-        report.account = listing.account
-        write_reports(report, directory, json_safe, cases)
-        record(settings, listing)
-    mention(f"report: {clean(written, 1000)}")
-    return finish(report, as_json, () if listing is None else tuple(listing.lines()))
+        try:
+            lines, report.account = tuple(listing.lines()), listing.account
+            record(settings, listing)
+        except Exception as error:
+            faulty.note("the list of causes", error)
+    if report.account is not None or report.untold:
+        _write(report, directory, cases, faulty)
+    mention(f"report: {clean(directory / 'report.md', 1000)}")
+    return finish(report, as_json, lines, faulty)
+
+
+def _write(
+    report: Report, directory: Path, cases: list[FindingDetail], faulty: FaultyParts
+) -> None:
+    """Writes the reports; where that is not possible there still is what is printed."""
+    try:
+        write_reports(report, directory, json_safe, cases, faulty)
+    except ReplayError as error:
+        faulty.note("reports", error)
 
 
 def _power_share(
@@ -172,19 +194,20 @@ def _power_share(
     return PowerShare(seconds, MOST_EDITS) if seconds >= LEAST_SECONDS else None
 
 
-def listing_of_night(settings: Settings, seconds: float, steps: int | None) -> Listing | None:
+def listing_of_night(
+    settings: Settings, seconds: float, steps: int | None, faulty: FaultyParts
+) -> Listing | None:
     """The causes of all that is stored; None where the cores cannot be asked, which does not spoil
-    what the night has found."""
+    what the night has found, or where we fail, which is noted."""
     try:
         with reading(settings) as store:
             return listing_of(
                 settings, store, seconds, GENERATED, steps=steps, quiet=True, isolated=True
             )
     except ReplayError as raised:
-        error = raised
+        note(f"causes were not looked for: {clean(raised.message, 1000)}")
     except Exception as raised:
-        error = unforeseen(raised)
-    note(f"causes were not looked for: {clean(error.message, 1000)}")
+        faulty.note("the list of causes", raised)
     return None
 
 

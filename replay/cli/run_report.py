@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from replay.cli.console import MAX_COMMAND, mention, note, say, say_json, say_table
+from replay.cli.fault_file import keep_fault
 from replay.counting import counted
 from replay.differential.model import Finding
 from replay.errors import ExitCode
+from replay.reports.faulty_parts import FaultyParts
 from replay.reports.finding_text import core_line
 from replay.reports.next_commands import NextCommand, next_commands
 from replay.reports.wording import (
@@ -46,22 +49,37 @@ MAX_ROWS = 200
 """Buckets of one group that are shown; a core that is wrong everywhere has no use for more."""
 
 
-def say_report(report: Report, causes: Sequence[str] = ()) -> None:
+def say_report(
+    report: Report, causes: Sequence[str] = (), faulty: FaultyParts | None = None
+) -> None:
     """Prints a report: the verdict and what speaks against it first. `causes` are lines that say
-    why; what to do next is the end."""
-    say(f"{clean(report.kind)}: {clean(headline(report))}")
+    why; what to do next is the end. A part that cannot be told does not lose the others."""
+    faulty = faulty or faulty_parts(report)
+    parts: list[Callable[[], None]] = [
+        lambda: say(f"{clean(report.kind)}: {clean(headline(report))}"),
+        lambda: _say_false_claims(report),
+        lambda: _say_run(report),
+        lambda: _say_exercised(report),
+        lambda: _say_rejected(report),
+        lambda: _say_set_aside(report),
+        lambda: say_unread(report.unread),
+        *(partial(_say_group, report, group, faulty) for group in Group),
+        lambda: _say_bounds(report),
+        lambda: _say_causes(report, causes),
+        lambda: say_next(next_commands(report)),
+    ]
+    for part in parts:
+        with faulty.leaving_out("the summary"):
+            part()
+
+
+def _say_false_claims(report: Report) -> None:
     for claim in report.false_claims:
         say(f"  explanation {clean(claim.name, 100)} does not hold: {clean(claim.why)}")
         say(f"             {clean(claim_words(claim))}")
-    _say_run(report)
-    _say_exercised(report)
-    _say_rejected(report)
-    _say_set_aside(report)
-    say_unread(report.unread)
-    for group in Group:
-        _say_group(report, group)
-    if report.exit_code is not ExitCode.DIVERGENCE:  # how much a green means; reports have it, too
-        _say_bounds(report)
+
+
+def _say_causes(report: Report, causes: Sequence[str]) -> None:
     for miss in report.misses:
         say(f"expected: {clean(miss)}")
     if causes:
@@ -71,7 +89,6 @@ def say_report(report: Report, causes: Sequence[str] = ()) -> None:
         say()
     for line in causes:
         say(line)
-    say_next(next_commands(report))
 
 
 def say_next(commands: Sequence[NextCommand]) -> None:
@@ -200,7 +217,7 @@ def _say_files(title: str, unread: Sequence[Unread]) -> None:
         say(f"    ... and {len(unread) - MAX_REJECTED_SHOWN:,} more (--json has them)")
 
 
-def _say_group(report: Report, group: Group) -> None:
+def _say_group(report: Report, group: Group, faulty: FaultyParts) -> None:
     lines = report.group(group)
     if not lines:
         return
@@ -208,11 +225,18 @@ def _say_group(report: Report, group: Group) -> None:
     say(f"{TITLES[group]}: {len(lines):,}. {REMARKS[group]}")
     say_table(
         ("id", "severity", "event", "rule", "field", "kind", "times", "steps", ""),
-        (_row(line, group) for line in lines[:MAX_ROWS]),
+        [_row_of(line, group, faulty) for line in lines[:MAX_ROWS]],
         dispensable=("steps", "kind", "times", "severity", "field"),
     )
     if len(lines) > MAX_ROWS:
         say(f"... and {len(lines) - MAX_ROWS:,} more (--json has them)")
+
+
+def _row_of(line: FindingLine, group: Group, faulty: FaultyParts) -> tuple[object, ...]:
+    """The row of a bucket; of one that cannot be told there is the ID."""
+    with faulty.leaving_out(f"the summary, {line.id}"):
+        return _row(line, group)
+    return (line.id, *[""] * 7, "could not be told")
 
 
 def _row(line: FindingLine, group: Group) -> tuple[object, ...]:
@@ -230,7 +254,9 @@ def _row(line: FindingLine, group: Group) -> tuple[object, ...]:
 
 
 def _say_bounds(report: Report) -> None:
-    """How often each event could still diverge."""
+    """How often each event could still diverge: how much a green means. Reports have it, too."""
+    if report.exit_code is ExitCode.DIVERGENCE:
+        return
     bounds = report.bounds()
     say()
     if not bounds:
@@ -263,12 +289,28 @@ def announce(finding: Finding, word: str) -> None:
          f"{clean(finding.signature.rule)}, {clean(finding.signature.field)}")  # fmt: skip
 
 
-def finish(report: Report, as_json: bool, causes: Sequence[str] = ()) -> int:
+def faulty_parts(report: Report) -> FaultyParts:
+    """Notes what of a report cannot be told, and tells of it: a line each, with the file that has
+    the traceback."""
+    return FaultyParts(report, lambda words: note(f"doge-replay: {clean(words, 1000)}"), keep_fault)
+
+
+def finish(
+    report: Report,
+    as_json: bool,
+    causes: Sequence[str] = (),
+    faulty: FaultyParts | None = None,
+) -> int:
     """Prints the report, with lines that say why the cores differ, and gives the exit code."""
+    faulty = faulty or faulty_parts(report)
     if as_json:
-        say_json(report.document())
+        many = len(report.untold)
+        document = faulty.told("the summary", Report.document)
+        if len(report.untold) > many:
+            document = faulty.told("the summary", Report.document)  # as it stands now
+        say_json(document)
     else:
-        say_report(report, causes)
+        say_report(report, causes, faulty)
     if report.storm is not None or report.interrupted is not None:
         note(f"doge-replay: {clean(headline(report), 1000)}")
     return int(report.exit_code)

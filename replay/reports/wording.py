@@ -89,6 +89,10 @@ def headline(report: Report) -> str:
         ),
     )
     words = [counted(count, one, many) for count, one, many in counts if count]
+    if report.untold:
+        words.append(
+            f"not all of it is told, by {counted(len(report.untold), 'fault')} of doge-replay"
+        )
     if not words:
         words = [_nothing_found(report)]
     if explained := len(report.group(Group.EXPLAINED)):

@@ -213,7 +213,8 @@ class Report:
     on, where these were a cluster's. `asked_less` says of findings how many of the times they were
     asked again that is wanted to see whether they are steady. `occasion` is when, where and how the
     run was made, None where nobody has made it. `can_go_on` says that its campaign was not at its
-    end, and that the store knows where it was.
+    end, and that the store knows where it was. `untold` says what of it could not be told, and why:
+    a fault of ours while it was written.
     """
 
     kind: str
@@ -252,6 +253,7 @@ class Report:
     hands: Sequence[Hand] = ()
     occasion: Occasion | None = None
     can_go_on: bool = False
+    untold: list[str] = field(default_factory=list)
 
     def reject(self, rejected: Rejected) -> None:
         """Notes a line that could not be used; the first thousands are kept, all are counted."""
@@ -320,7 +322,7 @@ class Report:
         """
         if self.interrupted is not None:
             return self.interrupted
-        if self.storm is not None or self.fault is not None:
+        if self.storm is not None or self.fault is not None or self.untold:
             return ExitCode.CORE_FAILED
         if self.unexplained or self.misses or self.false_claims:
             return ExitCode.DIVERGENCE
@@ -397,6 +399,7 @@ class Report:
             "control": self.control.document(),
             "storm": self.storm,
             "fault": self.fault,
+            "untold": self.untold,
             "set_aside": [one._asdict() for one in self.set_aside],
             "account": None if self.account is None else self.account.document(),
             "power": self.power,
