@@ -17,8 +17,8 @@ from replay.findings.store.store import StoredFinding
 from replay.streams.model import CYCLES, ORDERS, RECOVERIES, STATE_FIELDS, Document
 from replay.streams.packed import pack_canonical
 from replay.streams.parity_cases import LISTS, expected_misses, parity_case_document
-from replay.targets.base import Failure, StepResult, is_refusal
-from replay.targets.compact import apply_changes, apply_delta, read_state, state_document
+from replay.targets.base import MISSING, Failure, StepResult, is_refusal
+from replay.targets.compact import History, apply_changes, apply_delta, read_state, state_document
 
 _AS_THEY_ARE = (
     *("cycle_a", "cycle_b", "s2_entered_at", "cooldown_until_a", "cooldown_until_b"),
@@ -91,13 +91,18 @@ def lost_in_parity(finding: StoredFinding) -> str:
     if not expected:
         if len(finding.case.steps) != 1:
             return f"it has {len(finding.case.steps)} steps, and a parity case can expect of one"
-        return "the authority gives no answer that `expected` could hold"
+        return _why_nothing_is_expected(finding.shown.authority)
     if isinstance(shadow, Failure):
         return ""
-    state = _before(finding) or []
+    state = _before(finding)
     if not is_refusal(shadow):
         try:
             apply_delta(state, shadow[0])
+            if any(value is MISSING for value in state):
+                return (
+                    "its state is none that the contract's readers take, and the shadow's "
+                    "answer does not say all of what comes of it"
+                )
             if expected_misses(expected, state_document(state), shadow[2] or ()):
                 return ""
         except (CoreError, TypeError, ValueError, LookupError):
@@ -109,10 +114,23 @@ def lost_in_parity(finding: StoredFinding) -> str:
     return f"`expected` cannot hold what differs: {', '.join(fields[:MAX_NAMED])}{more}"
 
 
-def _before(finding: StoredFinding) -> list[Any] | None:
-    """The state that the one step of a case begins with, None where it cannot be read."""
+def _why_nothing_is_expected(authority: StepResult) -> str:
+    """Why `expected` can hold nothing of an answer."""
+    if isinstance(authority, Failure):
+        return "the authority fails at its step, and `expected` is of an answer"
+    if is_refusal(authority):
+        return "the authority refuses its step, and `expected` is of an answer"
+    return "the authority's answer is no state of which `expected` could hold anything"
+
+
+def _before(finding: StoredFinding) -> list[Any]:
+    """The state that the one step of a case begins with. Of one that only the cores' own readers
+    take nothing is known: answers to it name all fields."""
     before = read_state(finding.case.start.state)
     before, _ = apply_changes(before, finding.case.steps[0].changes)
+    if before is None:
+        before = [MISSING] * len(STATE_FIELDS)
+        before[CYCLES] = History()
     return before
 
 
@@ -121,8 +139,6 @@ def _expected(finding: StoredFinding) -> Mapping[str, Document]:
     if len(case.steps) != 1 or isinstance(outcome, Failure) or is_refusal(outcome):
         return {}
     before = _before(finding)
-    if before is None:
-        return {}
     try:
         expected = _end(before, outcome)
         expected |= _records(before, outcome, finding.shown.shadow)

@@ -409,6 +409,50 @@ def test_a_parity_case_that_is_written_fails_on_the_faulty_core(tmp_path: Path) 
     assert written
 
 
+LOOSE = (
+    "import importlib.util",
+    "from dataclasses import replace",
+    "from pathlib import Path",
+    "file = Path(__file__).with_name('reads_loosely.py')",
+    "spec = importlib.util.spec_from_file_location('loose_of_the_test', file)",
+    "loose = importlib.util.module_from_spec(spec)",
+    "spec.loader.exec_module(loose)",
+    "globals().update({n: v for n, v in vars(loose).items() if not n.startswith('__')})",
+    "def transition(state, event, *others):",
+    "    after, actions = loose.transition(state, event, *others)",
+    "    orders = tuple(replace(one, price=one.price + 1.0) for one in after.orders)",
+    "    return replace(after, orders=orders), actions",
+)
+
+
+def test_a_state_that_only_the_cores_take_has_a_parity_case_too(tmp_path: Path) -> None:
+    """A minimised case keeps of a state what a bot's own reader needs."""
+    authority = tmp_path / "reads_loosely.py"
+    shutil.copy(TESTS / "support" / "authorities" / "reads_loosely.py", authority)
+    shadow = tmp_path / "wrong.py"
+    shadow.write_text("\n".join(LOOSE))
+    order = {"local_id": 0, "price": 0.25, "role": "entry", "side": "sell", "trade_id": "A"}
+    request = {
+        "method": "transition",
+        "state": {"orders": [order | {"volume": 1.0}], "cycle_a": "1"},
+        "event": {"price": 0.25, "timestamp": 1.0},
+        "config": {},
+        "order_size_usd": 2.0,
+        "order_sizes": None,
+    }
+    (tmp_path / "r.jsonl").write_text(json.dumps(request) + "\n")
+    cores = ("--authority", authority, "--shadow", shadow)
+    (one,) = doge(tmp_path, "run", "r.jsonl", *cores, "--json").json["divergences"]
+    assert doge(tmp_path, "export", one["id"], "-o", "case.json").code == 0
+    document = json.loads((tmp_path / "case.json").read_text())
+    assert isinstance(document["expected"]["open_orders"], list)
+    assert document["expected"]["phase"] == "S0"
+    same = ("--authority", authority, "--shadow", authority)
+    assert doge(tmp_path, "run", "case.json", *same).code == 0
+    wrong = ("--authority", shadow, "--shadow", shadow)
+    assert doge(tmp_path, "run", "case.json", *wrong).code == 1
+
+
 # --- Side by side -----------------------------------------------------------------------------
 
 

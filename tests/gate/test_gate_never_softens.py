@@ -101,6 +101,19 @@ def bucket_of(name: str) -> Bucket:
     )  # fmt: skip
 
 
+def test_pass_2_and_fail_2_say_what_each_of_them_counts() -> None:
+    replayed = Replayed()
+    for line, bucket in enumerate(("d-open", "d-open", "d-small"), 1):
+        replayed.differing.append(Differing("j", line, "FillEvent", "transition", bucket))
+    replayed.buckets = {name: bucket_of(name) for name in ("d-open", "d-small")}
+    told = {one.key: one.why for one in judged([Bot().run(5).documents], replayed).criteria}
+    assert told["pass 2"] == (
+        "FillEvent: 2 unexplained of high severity; not counted here, since of low severity: "
+        "FillEvent 1"
+    )
+    assert told["fail 2"] == "FillEvent: 3 unexplained of any severity"
+
+
 def judged(files: Sequence[Sequence[Any]], replayed: Replayed | None = None) -> GateVerdict:
     with tempfile.TemporaryDirectory() as folder:
         paths = [write(Path(folder) / f"{number}.jsonl", compact(documents))

@@ -122,13 +122,17 @@ def run_explained(replayed: Replayed | None, matching: Matching) -> frozenset[in
 def no_clusters(timeline: Timeline, replayed: Replayed | None, matching: Matching) -> Criterion:
     """Pass 2."""
     table = by_event(replayed, matching, high_only=True)
-    outcome, reasons, needed = _repeated(table, matching)
+    outcome, reasons, needed = _repeated(table, matching, " of high severity")
     # Nobody knows how bad they are.
     known = any(row.unexplained + row.noted >= REPEATED for row in table.values())
     if outcome is Outcome.FAIL and not known:
         outcome = Outcome.INCONCLUSIVE
         reasons.append("how bad they are is not known")
-    why = "; ".join(reasons) or _no_repetition(table, "of high severity")
+    why = (
+        "; ".join([*reasons, *_lower(replayed)])
+        if reasons
+        else (_no_repetition(table, "of high severity"))
+    )
     return _criterion("pass 2", _PASS_2, outcome, why, table, timeline, needed)
 
 
@@ -138,17 +142,18 @@ def no_hot_repetition(
     """Fail 2."""
     all_events = by_event(replayed, matching)
     table = {event: row for event, row in all_events.items() if is_hot(event)}
-    outcome, reasons, needed = _repeated(table, matching)
+    outcome, reasons, needed = _repeated(table, matching, " of any severity")
     why = "; ".join(reasons) or _no_repetition(table, "on the hot path")
     return _criterion("fail 2", _FAIL_2, outcome, why, table, timeline, needed)
 
 
 def _repeated(
-    table: dict[str, OfEvent], matching: Matching
+    table: dict[str, OfEvent], matching: Matching, of_what: str
 ) -> tuple[Outcome, list[str], list[str]]:
-    """The worst of all events, with the reasons for it."""
+    """The worst of all events, with the reasons for it; `of_what` is how bad those are that are
+    counted."""
     outcomes = {event: row.judge() for event, row in table.items()}
-    reasons = [f"{event}: {_told(table[event])}" for event, one in outcomes.items()
+    reasons = [f"{event}: {_told(table[event], of_what)}" for event, one in outcomes.items()
                if one is not Outcome.PASS]  # fmt: skip
     needed = [
         f"the divergences of {event} are mended, or tied to the journal and explained by "
@@ -172,14 +177,26 @@ def _repeated(
     return Outcome.PASS, [], []
 
 
-def _told(row: OfEvent) -> str:
+def _told(row: OfEvent, of_what: str) -> str:
     parts = (
-        (row.unexplained, "unexplained"),
-        (row.noted, "explained by a note alone"),
+        (row.unexplained, f"unexplained{of_what}"),
+        (row.noted, f"explained by a note alone{of_what}"),
         (row.untied, "increases tied to no line of a journal"),
-        (row.run, "explained by what runs"),
+        (row.run, f"explained by what runs{of_what}"),
     )
     return ", ".join(f"{count:,} {words}" for count, words in parts if count)
+
+
+def _lower(replayed: Replayed | None) -> list[str]:
+    """What pass 2 does not count since its severity is low, and fail 2 does on the hot path."""
+    counts: Counter[str] = Counter()
+    for one in () if replayed is None else replayed.differing:
+        assert replayed is not None
+        bucket = replayed.buckets.get(one.bucket)
+        if bucket is not None and bucket.severity not in HIGH:
+            counts[one.event] += 1
+    told = ", ".join(f"{event} {count:,}" for event, count in sorted(counts.items()))
+    return [f"not counted here, since of low severity: {told}"] if told else []
 
 
 def _no_repetition(table: dict[str, OfEvent], what: str) -> str:
