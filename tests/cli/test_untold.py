@@ -12,6 +12,7 @@ from cli_support import Faulty
 
 from replay.cli import causes_command, nightly_command, run_report
 from replay.cli.main import run_cli
+from replay.explaining.causes.found import Account
 from replay.explaining.causes.inquiry import Inquiry
 from replay.reports import junit, run_details
 from replay.reports.finding_details import detail_of
@@ -110,6 +111,7 @@ def test_the_list_of_causes(night: Any, place: str, monkeypatch: pytest.MonkeyPa
         "words": (causes_command.Listing, "_told"),
         "store": (nightly_command, "record"),
     }[place]
+    monkeypatch.setattr(Inquiry, "run", lambda search: Account())
     monkeypatch.setattr(where, name, fails)
     told = night("--causes", 1)
     assert (told.code, told.reports, told.parts) == (3, FILES, ["the list of causes"])
