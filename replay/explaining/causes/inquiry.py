@@ -53,6 +53,9 @@ TARGETS = 8
 OF_A_BUCKET = 4
 """Unexplained steps of one bucket that are looked at in a round."""
 
+OBSERVED = 150
+"""Kept and generated steps by which it is seen of what sort the core's values are."""
+
 GENERATED = 5000
 """Steps that nobody has seen, by which the causes are tried in the end."""
 
@@ -141,6 +144,7 @@ class Inquiry:
         # A few steps of all sorts, so that what both agree on is known from the beginning.
         guards = list(self._generated(0, 2))
         self._corrected.learn_readers([*self._kept[:40], *guards[:40]])
+        self.core.observe(step.stream for step in (*self._kept[:OBSERVED], *guards[:OBSERVED]))
         self._pool.add([*self._kept, *guards])
         self._plans = 2
 

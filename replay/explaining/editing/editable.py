@@ -28,6 +28,7 @@ from replay.explaining.editing.adopted import adopted_packages
 from replay.explaining.editing.bounded import OutOfTime
 from replay.explaining.editing.forces import Force, Forces
 from replay.explaining.editing.newest import Newest
+from replay.explaining.editing.observed_sorts import common
 from replay.explaining.editing.private_core import PrivateCore, SourceModule, short_names
 from replay.explaining.editing.source_map import SourceMap
 from replay.explaining.editing.source_text import (
@@ -96,6 +97,13 @@ class Edit:
     says: str
 
 
+def _in_common(sorts: Mapping[str, Mapping[str, set[str]]]) -> dict[str, dict[str, str]]:
+    return {
+        owner: {name: sort for name, its in known.items() if (sort := common(its))}
+        for owner, known in sorts.items()
+    }
+
+
 class EditableCore:
     """A private copy of a Python core (ours, or a bot's checkout) whose source can be changed.
 
@@ -124,6 +132,11 @@ class EditableCore:
         """The (module, line) pairs that ran when the core was loaded: in force in every case."""
         self.map = SourceMap(self.sources, self.files)
         """The sources, parsed."""
+        self.seen: Mapping[str, Mapping[str, str]] = {}
+        """Of what sort each name of a function is, as far as it was observed; "return" beside
+        them is what the function gives."""
+        self.seen_records: Mapping[str, Mapping[str, str]] = {}
+        """The same for the fields of records."""
         self._ready = Forces(self._core, self._modules, self.map)
         self._quick: Newest[Edit, Force] = Newest(_KEPT_CODES)
         self._slow: Newest[Edit, Force] = Newest(_KEPT_COPIES)
@@ -196,6 +209,19 @@ class EditableCore:
             for case in cases:
                 self._run_as_it_is(self._core.bindings, case)
         return self._by_key(watched.lines)
+
+    def observe(self, cases: Iterable[Stream]) -> None:
+        """Learns from cases of what sort values are that no annotation tells of."""
+        with self._core.observed() as observed:
+            for case in cases:
+                self._run_as_it_is(self._core.bindings, case)
+        names: dict[str, dict[str, set[str]]] = {}
+        for code, sorts in observed.names.items():
+            known = names.setdefault(self.function_of(code), {})
+            for name, its in sorts.items():
+                known.setdefault(name, set()).update(its)
+        self.seen = _in_common(names)
+        self.seen_records = _in_common(observed.records)
 
     def is_quick(self, edit: Edit) -> bool:
         """Whether an edit is within functions whose code can be exchanged; any other takes another

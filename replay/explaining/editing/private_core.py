@@ -11,7 +11,7 @@ import __future__
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, fields, replace
 from importlib.util import decode_source
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from replay.core import UnknownEventError, UnreadableError
 from replay.explaining.editing.adopted import OUR_CORE
+from replay.explaining.editing.observed_sorts import Observed, observing
 from replay.targets.python.bindings import Bindings, bind
 from replay.targets.python.private_import import Checkout, PrivateLoader
 
@@ -166,6 +167,10 @@ class PrivateCore:
             yield seen
         finally:
             sys.settrace(former)
+
+    def observed(self) -> AbstractContextManager[Observed]:
+        """Notes of what sort the values are that this copy holds meanwhile."""
+        return observing(self._checkout.builtins)
 
     def function(self, module: str, qualname: str, line: int) -> FunctionType | None:
         """The function that a plain `def` at that line of a module made, where its code can be

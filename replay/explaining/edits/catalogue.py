@@ -76,7 +76,7 @@ def edits_of(
 
 def _all_edits(core: EditableCore, at_work: _AtWork, texts: Collection[str]) -> Iterator[Edit]:
     yield from _known(core, at_work)
-    functions, loading = units_of(core.map, texts)
+    functions, loading = units_of(core, texts)
     several: list[Edit] = []
     digits: dict[str, list[Place]] = {}
     for unit in functions:

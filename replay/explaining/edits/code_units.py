@@ -6,7 +6,8 @@ import ast
 import sys
 from collections.abc import Collection, Iterator, Sequence
 
-from replay.explaining.editing.source_map import Function, ParsedModule, Scope, SourceMap
+from replay.explaining.editing.editable import EditableCore
+from replay.explaining.editing.source_map import Function, ParsedModule, Scope
 from replay.explaining.edits.model import Unit
 from replay.explaining.edits.sorts import Sorts
 
@@ -14,10 +15,11 @@ _WORTH_LOOKING = (ast.stmt, ast.expr, ast.comprehension, ast.keyword, ast.Except
 _F_STRINGS_HAVE_PLACES = sys.version_info >= (3, 12)
 
 
-def units_of(sources: SourceMap, texts: Collection[str]) -> tuple[list[Unit], list[Unit]]:
+def units_of(core: EditableCore, texts: Collection[str]) -> tuple[list[Unit], list[Unit]]:
     """The functions of all modules, and what runs when they are loaded. `texts` are further ones
     that a text may be confused with."""
-    sorts = Sorts(sources)
+    sources = core.map
+    sorts = Sorts(sources, core.seen, core.seen_records)
     functions, loading = [], []
     for module in sources.modules.values():
         outermost = list(_outermost(module.scopes))

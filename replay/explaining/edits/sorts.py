@@ -11,9 +11,14 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
+from typing import Any
 
+from replay.explaining.editing.observed_sorts import RETURNED
 from replay.explaining.editing.rounding_calls import rounding_functions, rounding_wrappers
 from replay.explaining.editing.source_map import Function, Scope, SourceMap
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 _SEQUENCES = ("tuple", "list", "Sequence", "Iterable", "set", "frozenset", "Iterator")
 _MAPPINGS = ("Mapping", "dict")
@@ -45,10 +50,18 @@ class Names:
 
 
 class Sorts:
-    """What the annotations of a core say."""
+    """What the annotations of a core say, and where they say nothing what was seen: `seen` has the
+    sorts of the names of each function, `records` those of the fields of records."""
 
-    def __init__(self, sources: SourceMap) -> None:
+    def __init__(
+        self,
+        sources: SourceMap,
+        seen: Mapping[str, Mapping[str, str]] = _NOTHING,
+        records: Mapping[str, Mapping[str, str]] = _NOTHING,
+    ) -> None:
         self.sources = sources
+        self._seen = seen
+        self._given = _given(seen)
         self.records: dict[str, dict[str, str]] = {}
         """The annotated classes, and the sort of each of their fields."""
         self.defaults: dict[str, set[str]] = {}
@@ -66,6 +79,10 @@ class Sorts:
         for module in sources.modules.values():
             for node in module.tree.body:
                 self._take(node)
+        for name, fields in records.items():
+            known = self.records.setdefault(name, {})
+            self.defaults.setdefault(name, set())
+            known.update({field: sort for field, sort in fields.items() if not known.get(field)})
 
     def _take(self, node: ast.stmt) -> None:
         if isinstance(node, ast.ClassDef):
@@ -108,7 +125,7 @@ class Sorts:
             return name
         function = self.functions.get(name)
         if function is None or function.returns is None:
-            return _CALLS.get(name, "")
+            return _CALLS.get(name, "") or (self._given.get(name, "") if function else "")
         return self.resolved(sort_of(function.returns))
 
     def _is_copied_by(self, name: str) -> bool:
@@ -134,13 +151,12 @@ class Sorts:
     @cached_property
     def signatures(self) -> dict[str, tuple[tuple[str, ...], str]]:
         """The sorts that each function takes and gives."""
-        return {
-            name: (
-                tuple(sort_of(one.annotation) for one in function.args.args),
-                sort_of(function.returns),
-            )
-            for name, function in self.functions.items()
-        }
+        return {name: self._signature(name, node) for name, node in self.functions.items()}
+
+    def _signature(self, name: str, function: Function) -> tuple[tuple[str, ...], str]:
+        seen = next((its for key, its in self._seen.items() if key.endswith(f".{name}")), {})
+        takes = (sort_of(one.annotation) or seen.get(one.arg, "") for one in function.args.args)
+        return tuple(takes), sort_of(function.returns) or self._given.get(name, "")
 
     def of_one(self, sort: str) -> list[str]:
         """The functions that take one value of a sort and give another of the same."""
@@ -166,6 +182,9 @@ class Sorts:
             for node in _in_order(scope.node):
                 self._note(names, node)
             self._guess(names, scope.node)
+            seen = self._seen.get(scope.name, _NOTHING)
+            for name, sort in names.sorts.items():
+                names.sorts[name] = sort or seen.get(name, "")
         return names
 
     def _note(self, names: Names, node: ast.AST) -> None:
@@ -263,6 +282,14 @@ class Sorts:
     def _common(self, nodes: Sequence[ast.expr], names: Names) -> str:
         sorts = {self.sort(node, names) for node in nodes}
         return sorts.pop() if len(sorts) == 1 else "float" if sorts == {"int", "float"} else ""
+
+
+def _given(seen: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """What functions were seen to give, by their own names, where that is the same for all."""
+    found: dict[str, set[str]] = {}
+    for key, names in seen.items():
+        found.setdefault(key.rpartition(".")[2], set()).add(names.get(RETURNED, ""))
+    return {name: sorts.pop() for name, sorts in found.items() if len(sorts) == 1}
 
 
 def sort_of(annotation: ast.expr | None) -> str:

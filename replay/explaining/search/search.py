@@ -201,6 +201,7 @@ class _Inquiry:
         passages = kept.passages
         cases = [one.stream for one in passages]
         texts = _texts(passages)
+        core.observe(cases)
         edits, others = edits_at_work(
             core, cases, lambda core, lines: self._means.edits_of(core, lines, texts)
         )
