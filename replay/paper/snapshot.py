@@ -11,6 +11,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +51,17 @@ def save(directory: Path, slot: Slot, core: Any, run: Mapping[str, Any], at: flo
     }
     path = path_of(directory, slot.number)
     beside = path.with_name(f".{path.name}.writing")
-    with beside.open("wb") as file:
-        file.write(json.dumps(document).encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    try:
+        with beside.open("wb") as file:
+            file.write(json.dumps(document).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        # On a full disk half of it is of no use, and takes room.
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise
     sync_directory(directory)
 
 

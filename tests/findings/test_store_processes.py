@@ -7,9 +7,12 @@ import time
 from pathlib import Path
 
 import pytest
-from store_support import child, finding, finish, stream
+from store_support import HASKELL, PYTHON, child, finding, finish, stream
 
-from replay.findings.store.store import Store
+from replay.errors import EnvironmentFailure
+from replay.findings.store import database, way_back
+from replay.findings.store.migrations import MIGRATIONS, migrate
+from replay.findings.store.store import RunKind, Store
 
 WORKERS = 2
 FINDINGS = 12
@@ -146,3 +149,40 @@ def test_on_a_full_disk_nothing_is_claimed_that_was_not_stored(tmp_path: Path, l
         stored = [found.id for found in store.findings()]
     assert stored == [*recorded, after] == [*recorded, finding("after").id]
     assert len(stream().steps) == 3
+
+
+NO_ROOM = """
+import resource
+from replay.errors import EnvironmentFailure
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+try:
+    Store.open(sys.argv[1])
+except EnvironmentFailure as error:
+    print("refused:", error)
+"""
+
+
+def test_a_database_that_a_full_disk_had_no_room_for_leaves_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "divergences.db"
+    assert finish(child(NO_ROOM, path)).startswith(f"refused: cannot use the database {path}: ")
+    assert list(tmp_path.iterdir()) == []
+    path.touch()  # somebody else's
+    assert finish(child(NO_ROOM, path)).startswith("refused: ")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_about_to_write_to_a_file_that_was_taken_away_loses_nothing_in_silence(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "divergences.db"
+    connection = database.connect(path, len(MIGRATIONS))
+    database.remove_empty(path)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(EnvironmentFailure):
+        migrate(connection, MIGRATIONS, way_back.keep_copy)
+    connection.close()
+    with Store.open(path) as store:
+        run = store.begin_run(RunKind.FUZZ, PYTHON, HASKELL, {})
+        store.record(run, finding())
+    database.remove_empty(path)
+    assert path.stat().st_size > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -57,6 +58,23 @@ def test_a_snapshot_is_replaced_as_a_whole(tmp_path: Path) -> None:
     saved = load(tmp_path, 1, replay.core)
     assert saved is not None
     assert saved.slot.tick == 15
+
+
+def test_a_snapshot_that_a_full_disk_has_no_room_for_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = hosted(tmp_path, until=8)
+    host.run(lambda: False)
+    slot = host.slots[0]
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def full(number: int) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr("replay.paper.snapshot.os.fsync", full)
+    with pytest.raises(OSError, match="no space left"):
+        save(tmp_path, slot, replay.core, {"seed": 1}, 8.0)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 @pytest.mark.parametrize(

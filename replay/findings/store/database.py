@@ -208,6 +208,22 @@ def connect(path: Path, newest: int) -> Connection:
         return Connection(path, connection)
 
 
+def remove_empty(path: Path) -> None:
+    """Removes a file that we made and to which nothing could be written, as on a full disk, unless
+    another process is at it. Of one that is about to, SQLite sees that the file has gone, and
+    refuses."""
+    with suppress(OSError, sqlite3.Error), closing(_connection(path, "rw", 0.0)) as connection:
+        try:
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            # Even that takes room. Whoever writes has a journal by then.
+            journal = path.with_name(f"{path.name}-journal")
+            if _code(error) in _IN_USE or journal.exists():
+                return
+        if path.stat().st_size == 0:
+            path.unlink()
+
+
 def _usual_journal(connection: sqlite3.Connection) -> None:
     """Deletes a WAL that someone switched on; changes nothing in a file of the usual kind.
 

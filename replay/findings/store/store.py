@@ -126,11 +126,14 @@ class Store(Deciding):
             return cls(_open_readonly(file, migrations, connect), readonly=True)
         if not create and not file.exists():
             raise InputError(f"there is no database {file}", path=str(file))
+        is_ours = not file.exists()
         connection = database.connect(file, len(migrations))
         try:
             migrate(connection, migrations, keep_copy)
         except BaseException:
             connection.close()
+            if is_ours:
+                database.remove_empty(file)
             raise
         return cls(connection, readonly=False)
 
