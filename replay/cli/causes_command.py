@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from functools import cached_property
@@ -14,6 +15,7 @@ import click
 from replay.cli.common import Duration, core_options, reading
 from replay.cli.console import Progress, mention, say, say_json
 from replay.counting import counted
+from replay.differential.signature.rules import place_in_contract
 from replay.errors import ExitCode
 from replay.explaining.causes.found import Account, Found
 from replay.explaining.causes.inquiry import GENERATED, Inquiry
@@ -51,6 +53,7 @@ MAX_CASES = 4
 
 WIDTH = 400
 MAX_LEFT = 20
+MAX_LEADS = 5
 
 WRITTEN_HEAD = """\
 # How the shadow is known to differ. Each explanation is run at every step that differs: what all
@@ -172,7 +175,7 @@ def listing_of(
             generate=generate,
             steps=steps,
             is_model=is_model,
-            on_progress=lambda what: progress.update(0, what),
+            on_progress=progress.tell,
         )
         try:
             account = inquiry.run()
@@ -234,6 +237,7 @@ class Listing:
                 yield f"  {finding}  {counted(len(steps), 'step')}  {self._what(finding)}"
             if len(left) > MAX_LEFT:
                 yield f"  and {len(left) - MAX_LEFT} more"
+            yield from self._leads()
         told = sum(map(self.account.is_accounted_for, self._findings))
         if self._findings:
             yield (
@@ -243,6 +247,17 @@ class Listing:
         yield self._told()
         for note in account.notes:
             yield f"note: {clean(note, WIDTH)}"
+
+    def _leads(self) -> Iterator[str]:
+        """Statements that account for none of it, since more speaks against them than for them."""
+        leads = self._account.leads
+        for lead in leads[:MAX_LEADS]:
+            yield (
+                f"  no cause, with {lead.needed:,} for and {lead.against:,} against: as if "
+                f"{clean(lead.statement.says, WIDTH)}"
+            )
+        if len(leads) > MAX_LEADS:
+            yield f"  and {len(leads) - MAX_LEADS} more that are no causes"
 
     def _ordered(self) -> list[Found]:
         return sorted(self._account.causes, key=self._worst)
@@ -258,7 +273,7 @@ class Listing:
         head = "the shadow answers as if" if cause.is_verified else "not verified: as if"
         yield f"{cause.id}  {cause.kind}: {head} {clean(cause.statement.says, WIDTH)}"
         if isinstance(cause.statement, Edited):
-            yield f"  rule       {clean(self._rules.place(cause.statement.edit)) or 'none'}"
+            yield f"  rule       {clean(self._rule(cause)) or 'none'}"
         known = [self._findings[one] for one in cause.findings if one in self._findings]
         if known:
             worst = min(known, key=lambda one: one.rank)
@@ -273,6 +288,17 @@ class Listing:
         kept = sum(bool(step.finding) for step in cause.explains)
         asked = f"{kept:,} kept with buckets, {len(cause.explains) - kept:,} generated"
         yield f"  support    {support_words(len(cause.explains), cause.doubtful)} ({asked})"
+
+    def _rule(self, cause: Found) -> str:
+        """Where the contract has the rule of an edit: what the docstrings of its function and those
+        around it say. A bot's own say nothing: then it is that of most of the steps that need it.
+        """
+        if not isinstance(cause.statement, Edited):
+            return ""
+        known = (self._findings.get(step.finding) for step in cause.explains)
+        rules = Counter(place_in_contract(one.signature) for one in known if one is not None)
+        most = next((rule for rule, _ in rules.most_common(1)), "")
+        return self._rules.place(cause.statement.edit) or most
 
     def _met(self, findings: list[StoredFinding]) -> list[str]:
         return list(met_in(place.origin for one in findings for place in one.places[:20]))
@@ -305,12 +331,13 @@ class Listing:
             generated=account.afterwards,
             generated_right=account.afterwards_right,
             is_complete=account.complete,
+            was_interrupted=account.interrupted,
             cores=self._cores,
         )
 
     def _stored(self, cause: Found) -> StoredCause:
         statement = cause.statement
-        rule = self._rules.place(statement.edit) if isinstance(statement, Edited) else ""
+        rule = self._rule(cause)
         return StoredCause(
             id=cause.id,
             kind=str(cause.kind),

@@ -231,12 +231,16 @@ class Progress:
         self._written = False
 
     def update(self, done: int, what: str = "transitions") -> None:
-        """Shows a count, a few times a second at most."""
+        """Shows a count and how fast it grows, a few times a second at most."""
+        rate = done / max(time.monotonic() - self._began, 0.001)
+        self.tell(f"{done:,} {what}, {rate:,.0f}/s")
+
+    def tell(self, words: str) -> None:
+        """Shows how far it is in words, a few times a second at most."""
         now = time.monotonic()
         if not self._shown or now < self._next:
             return
-        rate = done / (now - self._began)
-        line = f"{self._label}: {done:,} {what}, {rate:,.0f}/s"
+        line = f"{self._label}: {words}"
         if not self._terminal:
             self._next = now + A_LINE_SECONDS
             note(f"{line}, {(now - self._began) / 60:.0f} min")

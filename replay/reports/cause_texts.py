@@ -18,14 +18,21 @@ def account_words(account: CauseAccount) -> str:
 
 def answered_words(account: CauseAccount) -> str:
     """At how much the corrected core gives the shadow's answers. Without a cause in force it is the
-    core as it is: then these are steps at which other cores had differed."""
+    core as it is: then what is told is where the cores differ. An occurrence is asked as one step,
+    so not each of them shows what it showed in its stream, or on the cores it was met on."""
     count = account.in_force
-    by = f"with {counted(count, 'cause')}"
+    kept, generated = counted(account.kept, "kept occurrence"), counted(account.generated, "step")
+    if not count:
+        differing = account.kept - account.kept_right
+        return (
+            f"no cause was found: asked again, each as one step, {differing:,} of {kept} "
+            f"{'differs' if differing == 1 else 'differ'}; of {generated} generated afterwards "
+            f"{account.generated - account.generated_right:,}"
+        )
     return (
-        f"{by if count else 'uncorrected, since no cause was found,'} the Python core gave the "
-        f"shadow's answer at {account.kept_right:,} of {counted(account.kept, 'kept occurrence')} "
-        f"and at {account.generated_right:,} of {counted(account.generated, 'step')} generated "
-        "afterwards"
+        f"with {counted(count, 'cause')} the Python core gave the shadow's answer at "
+        f"{account.kept_right:,} of {kept} and at {account.generated_right:,} of {generated} "
+        "generated afterwards"
     )
 
 

@@ -102,3 +102,6 @@ def test_progress_without_a_terminal_is_a_line_a_minute(
         "gate: 60,000 steps, 1,000/s, 1 min",
         "gate: 120,000 steps, 1,000/s, 2 min",
     ]
+    now[0] += 60.0
+    progress.tell("1 cause")
+    assert capsys.readouterr().err == "gate: 1 cause, 3 min\n"

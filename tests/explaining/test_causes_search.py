@@ -253,6 +253,20 @@ def test_a_step_that_a_cause_only_brings_nearer_does_not_speak_against_it(tmp_pa
         assert Necessity(pool, Clock(100.0)).contradicted(cause, []) == against
 
 
+def test_what_more_steps_speak_against_than_for_is_a_lead_and_no_cause(tmp_path: Path) -> None:
+    both = one_step(
+        (2, 1, "T", "sell", 2.0, 1.0, 0.5, 5.0),
+        orders=[{**EXIT, "entry_price": 1.0, "price": 2.0, "volume": 1.0, "entry_fee": 0.5}],
+    )
+    right = edited(**BREAK_EVEN)
+    beside = edited(**{"in": ["booking._book"], "replace": "gross - fees", "with": "gross + fees"})
+    pool = Pool(CorrectedCore(CORE, reads_next=False))
+    pool.add(answers_of(tmp_path, ("break-even-is-a-loss", "fees-booked-twice"), both))
+    pool.use([right, beside])
+    assert Necessity(pool, Clock(100.0)).drop_doubted() == [(beside, 0, 1)]
+    assert pool.causes == [right]
+
+
 LENIENT = """from replay.core import *
 from replay.core import UnreadableError
 from replay.core import from_dict as strictly

@@ -54,8 +54,9 @@ def test_the_account_says_what_each_of_its_figures_counts() -> None:
         "at 1 of 1 step generated afterwards; not accounted for: 1 step of 1 bucket, and 5 steps "
         "in no bucket, generated to tell causes apart or afterwards"
     )
-    assert account_words(CauseAccount((place,), kept=33, kept_right=5)).startswith(
-        "uncorrected, since no cause was found, the Python core gave the shadow's answer at 5 of 33"
+    assert account_words(CauseAccount((place,), {}, 33, 5, 40, 39)) == (
+        "no cause was found: asked again, each as one step, 28 of 33 kept occurrences differ; of "
+        "40 steps generated afterwards 1"
     )
     assert (support_words(1, 0), support_words(2, 1)) == (
         "1 step needs it", "2 steps need it, and 1 that it changes is not accounted for"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from replay.counting import counted
 from replay.explaining.causes.answered import Answered
 from replay.explaining.causes.statement import CauseKind, Statement
 
@@ -47,12 +48,22 @@ class Found:
         return tuple(dict.fromkeys(step.finding for step in self.explains if step.finding))
 
 
+@dataclass(frozen=True)
+class Lead:
+    """A statement with fewer steps for it than against it: `needed` and `against`."""
+
+    statement: Statement
+    needed: int
+    against: int
+
+
 @dataclass
 class Account:
-    """What the search came to. `kept` and `kept_right` count the occurrences that were kept,
-    `afterwards` and `afterwards_right` the steps generated, `afterwards_ended` those of them that
-    only the shadow gave no answer to; `left` are the steps that are not accounted for, by bucket,
-    `nearest` what comes nearest."""
+    """What the search came to. `leads` are statements that are no causes, since more speaks against
+    them than for them; `ungenerated` is how many steps were still to be generated. `kept` and
+    `kept_right` count the occurrences that were kept, `afterwards` and `afterwards_right` the steps
+    generated, `afterwards_ended` those of them that only the shadow gave no answer to; `left` are
+    the steps that are not accounted for, by bucket, `nearest` what comes nearest."""
 
     causes: list[Found] = field(default_factory=list)
     left: dict[str, list[Answered]] = field(default_factory=dict)
@@ -63,6 +74,32 @@ class Account:
     afterwards_ended: int = 0
     asked: int = 0
     seconds: float = 0.0
-    complete: bool = True
+    interrupted: bool = False
+    ungenerated: int = 0
+    leads: list[Lead] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     nearest: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def to_do(self) -> list[str]:
+        """What is left to do, in words: then a longer search might find more."""
+        told = []
+        if self.left:
+            told.append("not everything is accounted for")
+        in_force = [cause for cause in self.causes if cause.kind is not CauseKind.PLACE]
+        if untested := sum(not cause.was_challenged for cause in in_force):
+            told.append(
+                f"{counted(untested, 'cause')} {'was' if untested == 1 else 'were'} not put to the "
+                "test"
+            )
+        if self.ungenerated:
+            told.append(
+                f"{counted(self.ungenerated, 'step')} of those to be generated in the end "
+                f"{'was' if self.ungenerated == 1 else 'were'} not"
+            )
+        return told
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left to do."""
+        return not self.interrupted and not self.to_do

@@ -13,11 +13,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from replay.counting import counted
 from replay.explaining.causes.answered import Answered, Asking, smallest
 from replay.explaining.causes.challenge import Challenge
 from replay.explaining.causes.corrected import CorrectedCore
 from replay.explaining.causes.edit_search import EditSearch, EditsOf
-from replay.explaining.causes.found import Account, Found
+from replay.explaining.causes.found import Account, Found, Lead
 from replay.explaining.causes.known_ends import KnownEnds
 from replay.explaining.causes.necessity import Necessity
 from replay.explaining.causes.place_search import PlaceSearch
@@ -128,7 +129,7 @@ class Inquiry:
                 pass
         except KeyboardInterrupt:
             account.notes.append("interrupted: what was found until then is kept")
-            account.complete = False
+            account.interrupted = True
         return self._conclude(account)
 
     def _answered(self) -> int:
@@ -185,7 +186,7 @@ class Inquiry:
                 or self._of_readings(ends=False)
                 or self._revised()
             ):
-                self.on_progress(f"{len(self._pool.causes)} causes")
+                self.on_progress(counted(len(self._pool.causes), "cause"))
                 if self._clock.beyond(0.95):
                     return
             if len(self._pool.causes) != self._looked_through:
@@ -329,6 +330,7 @@ class Inquiry:
         self._necessity.drop_unneeded()
         self._necessity.narrow()
         self._necessity.drop_doubled()
+        account.leads = [Lead(*dropped) for dropped in self._necessity.drop_doubted()]
         wrong = pool.unexplained
         for order, cause in enumerate(pool.causes):
             others, needs = self._necessity.needed_by(cause)
@@ -370,8 +372,10 @@ class Inquiry:
                 "the authority is an executable: our own Python core stands for its source; "
                 f"{self._strange:,} steps that it answers otherwise are set aside"
             )
-        if self.steps is None and self._clock.beyond(0.95):
-            account.notes.append(f"time was up ({self._clock.ran_out}): there may be more to find")
+        if not self._asking.storm:
+            account.ungenerated = max(0, self.generate - len(self._afterwards))
+        if self._clock.beyond(0.95) and account.to_do:
+            account.notes.append(f"time was up ({self._clock.ran_out}): {'; '.join(account.to_do)}")
         if self._asking.storm:
             account.notes.append(f"asking was given up: {self._asking.storm}")
         return account

@@ -93,6 +93,23 @@ class Necessity:
 
     # --- What can go ----------------------------------------------------------------------------
 
+    def drop_doubted(self) -> list[tuple[Statement, int, int]]:
+        """Takes out causes that have more steps against them than for them, the worst first, each
+        with how many these are: they would only group findings that have nothing in common."""
+        dropped: list[tuple[Statement, int, int]] = []
+        while True:
+            doubted = []
+            for place, cause in enumerate(self._pool.causes):
+                others, needs = self.needed_by(cause)
+                if len(needs) < (against := self.contradicted(cause, others)):
+                    doubted.append((len(needs) - against, place, len(needs), against))
+            if not doubted:
+                return dropped
+            _, place, needed, against = min(doubted)
+            cause = self._pool.causes[place]
+            dropped.append((cause, needed, against))
+            self._pool.use(one for one in self._pool.causes if one is not cause)
+
     def drop_superseded(self, newest: Statement) -> None:
         """Takes out readings that speak of the same values as a new one, where with that alone
         everything is explained just as well: they were guesses from fewer steps."""

@@ -93,6 +93,13 @@ class StepClock(Clock):
         """Whether so much of the budget is spent; 1.0 is all of it."""
         return self.answered() >= share * self.steps or self._waited >= self.seconds
 
+    @property
+    def ran_out(self) -> str:
+        """What is spent, in words."""
+        if self._waited >= self.seconds:
+            return f"{PATIENCE:g} times --seconds had passed on the clock"
+        return f"all {self.steps:,} steps that the search may ask were asked"
+
 
 @contextmanager
 def in_force(core: EditableCore, edit: Edit | None) -> Iterator[Target | None]:

@@ -108,6 +108,16 @@ LIFE = (
 """What migration 0004 makes."""
 
 
+_BROKEN_OFF, _ENDED, _NOTHING_LEFT = range(3)
+"""What `complete` is in the table of accounts. Former versions wrote no more than the first two."""
+
+
+def _how_far(account: CauseAccount) -> int:
+    if account.was_interrupted:
+        return _BROKEN_OFF
+    return _NOTHING_LEFT if account.is_complete else _ENDED
+
+
 def insert_account(connection: Connection, rows: Rows, account: CauseAccount) -> int:
     """Writes an account, inside a transaction; gives its number."""
     number = rows.insert(
@@ -118,7 +128,7 @@ def insert_account(connection: Connection, rows: Rows, account: CauseAccount) ->
         account.kept_right,
         account.generated,
         account.generated_right,
-        int(account.is_complete),
+        _how_far(account),
         *((None, None) if account.cores is None else map(rows.core_id, account.cores)),
     )
     for place, cause in enumerate(account.causes):
@@ -201,7 +211,9 @@ class AccountReader:
     def account(self) -> CauseAccount | None:
         """The account of the last search that was not broken off, else of the last one; None where
         there was none."""
-        row = self._connection.row("SELECT * FROM accounts ORDER BY complete DESC, id DESC LIMIT 1")
+        row = self._connection.row(
+            "SELECT * FROM accounts ORDER BY complete > 0 DESC, id DESC LIMIT 1"
+        )
         return None if row is None else self._account(row)
 
     @form_checked
@@ -211,7 +223,7 @@ class AccountReader:
         rows = self._connection.rows(
             """SELECT * FROM causes AS c WHERE account = (
                 SELECT account FROM causes JOIN accounts a ON a.id = account WHERE causes.id = c.id
-                ORDER BY a.complete DESC, a.id DESC LIMIT 1
+                ORDER BY a.complete > 0 DESC, a.id DESC LIMIT 1
             ) ORDER BY account DESC, place"""
         )
         return tuple(map(self._cause, rows))
@@ -259,7 +271,8 @@ class AccountReader:
             kept_right=int(row["kept_right"]),
             generated=int(row["generated"]),
             generated_right=int(row["generated_right"]),
-            is_complete=bool(row["complete"]),
+            is_complete=row["complete"] == _NOTHING_LEFT,
+            was_interrupted=row["complete"] == _BROKEN_OFF,
             at=_text(row["at"]),
         )
 

@@ -58,7 +58,7 @@ VIEWS = {
         FROM causes c
         JOIN accounts a ON a.id = c.account
         LEFT JOIN cause_findings f ON f.account = c.account AND f.place = c.place
-        WHERE c.account = (SELECT id FROM accounts ORDER BY complete DESC, id DESC LIMIT 1)""",
+        WHERE c.account = (SELECT id FROM accounts ORDER BY complete > 0 DESC, id DESC LIMIT 1)""",
     # The places of the first few occurrences of each finding in each run.
     "view_occurrences": """
         SELECT o.divergence AS finding, o.run, r.started AS seen_at, o.origin, o.line, o.step,
