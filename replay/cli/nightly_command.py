@@ -50,7 +50,7 @@ MOST_EDITS = 1000
 OF_THE_NIGHT = 0.2
 """Which share of the night is given to the search for causes, after it."""
 
-LEAST_FOR_CAUSES = 20.0
+LEAST_FOR_CAUSES = 45.0
 """Seconds that are given to it at least: what two loose readers differ in is seldom told apart in
 less."""
 
@@ -91,7 +91,7 @@ Examples:
     type=Duration(min=0),
     metavar="S",
     help="How much processor time to look for causes in the end, where a divergence has no "
-    "explanation; default a fifth of the minutes (or transitions), at least 20 s; 0 for not at "
+    "explanation; default a fifth of the minutes (or transitions), at least 45 s; 0 for not at "
     "all.",
 )
 @click.option(
