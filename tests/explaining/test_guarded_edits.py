@@ -9,12 +9,18 @@ from pathlib import Path
 from cause_support import CORE, ENTRY, one_step
 from explain_support import faulty
 
+from replay.explaining.causes.answered import Asking
+from replay.explaining.causes.corrected import CorrectedCore
+from replay.explaining.causes.edit_search import EditSearch
 from replay.explaining.causes.found import Account
 from replay.explaining.causes.inquiry import Inquiry
+from replay.explaining.causes.known_ends import KnownEnds
+from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.statement import Edited, canonical_edit
 from replay.explaining.editing.editable import Edit, EditableCore
 from replay.explaining.edits import edits_of
 from replay.explaining.edits.guarded_edits import guarded
+from replay.explaining.search.contest import Clock
 from replay.streams.model import Stream
 from replay.targets.open import open_target
 
@@ -72,6 +78,39 @@ def test_an_edit_that_holds_only_for_some_digits_is_found_with_its_condition(
     assert "truncated" in said[0] or "floored" in said[0]
     assert said[0].endswith(", where 0 <= digits <= 15")
     assert account.kept_right == account.kept == len(cases)
+
+
+def test_what_is_put_in_two_places_of_one_function_is_one_cause(tmp_path: Path) -> None:
+    replaced = [
+        ("return rnd(max(", f"return {CUT}(max("),
+        ("return rnd(min(", f"return {CUT}(min("),
+    ]
+    shadow = faulty(tmp_path, "entries.py", *replaced)
+    sold = {**ENTRY, "side": "sell", "trade_id": "A"}
+    steps = [
+        one_step((2, 1, "T", one["side"], 0.18771, 20.0, 0.013, 5.0), {"price_decimals": 3},
+                 orders=[{**one, "price": 0.18771}])
+        for one in (ENTRY, sold)
+    ]  # fmt: skip
+    corrected = CorrectedCore(CORE, reads_next=False)
+    pool, clock = Pool(corrected), Clock(400.0)
+    with ExitStack() as stack:
+        cores = [stack.enter_context(closing(open_target(one))) for one in ("python", shadow)]
+        asking = Asking(cores[0], cores[1])
+        pool.add(asking.ask(steps))
+        search = EditSearch(corrected, pool, asking, clock, KnownEnds(pool))
+        assert len(pool.unexplained) == len(steps) == 2
+        for edit in edits_of(CORE):
+            puts = [place.new for place in edit.places]
+            if edit.function == FUNCTION and puts == ["truncated_by_scaling"]:
+                cause = Edited(edit, canonical_edit(edit, CORE))
+                pool.accept(cause)
+                search.join(cause)
+    assert not pool.unexplained
+    (joined,) = pool.causes
+    assert isinstance(joined, Edited)
+    assert len(joined.edit.places) == 2
+    assert "and likewise line" in joined.says
 
 
 def test_a_function_that_only_passes_on_a_rounding_is_rounded_otherwise_where_it_is_called(

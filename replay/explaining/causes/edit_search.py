@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, islice
 
 from replay.explaining.causes.answered import Answered, Asking
@@ -103,7 +104,7 @@ class EditSearch:
                 if cause is not None:
                     self._pool.accept(cause)
                     found.append(cause)
-                    self._join(cause)
+                    self.join(cause)
         return found
 
     def _fitting(
@@ -255,9 +256,46 @@ class EditSearch:
         parts = [one for one in parts if scores[one].explained >= enough]
         return min(parts, key=lambda one: (len(one.places), self._rank(one)), default=best)
 
-    def _join(self, newest: Edited) -> None:
+    def join(self, newest: Edited) -> None:
         """Puts one edit in the place of several that it is made of, where it does as well: what is
-        done alike in several functions is one cause."""
+        done alike in several functions, or at several places of one, is one cause."""
+        if not self._join_twins(newest):
+            self._join_parts(newest)
+
+    def _join_twins(self, newest: Edited) -> bool:
+        """One edit for all that put the same in several places of one function."""
+        own = newest.edit
+        puts = {place.new for place in own.places}
+        twins = [
+            one
+            for one in self._pool.causes
+            if isinstance(one, Edited)
+            and one.edit.function == own.function != ""
+            and {place.new for place in one.edit.places} == puts
+        ]
+        places = {place for one in twins for place in one.edit.places}
+        ordered = tuple(sorted(places, key=lambda one: (one.module, one.start)))
+        if len(ordered) == len(own.places):
+            return False
+        lines = self._core.map.lines_of(
+            [one for one in ordered if one not in own.places], own.places[0].module
+        )
+        edit = replace(own, places=ordered, says=f"{own.says}, and likewise {lines}")
+        return self._put_for(edit, twins)
+
+    def _put_for(self, edit: Edit, parts: Sequence[Statement]) -> bool:
+        """Puts an edit in the place of some causes, where it does as well."""
+        pool = self._pool
+        joined = [one for one in pool.causes if one not in parts]
+        joined.append(Edited(edit, canonical_edit(edit, self._core)))
+        right = (step for step in pool.steps if not pool.left[step])
+        touched = [s for s in right if any(pool.matters(part, s) for part in parts)]
+        if pool.wrong(joined, touched):
+            return False
+        pool.use(joined)
+        return True
+
+    def _join_parts(self, newest: Edited) -> None:
         pool = self._pool
         own = set(newest.edit.places)
         for edit, _, _ in self._edits or ():
@@ -271,12 +309,7 @@ class EditSearch:
             ]
             if len(parts) < 2:
                 continue
-            joined = [one for one in pool.causes if one not in parts]
-            joined.append(Edited(edit, canonical_edit(edit, self._core)))
-            right = (step for step in pool.steps if not pool.left[step])
-            touched = [s for s in right if any(pool.matters(part, s) for part in parts)]
-            if not pool.wrong(joined, touched):
-                pool.use(joined)
+            if self._put_for(edit, parts):
                 return
 
     def neighbours(self, target: Answered) -> list[Answered]:

@@ -24,7 +24,7 @@ from replay.explaining.causes.necessity import Necessity
 from replay.explaining.causes.place_search import PlaceSearch
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.reading_search import ReadingSearch, is_plain
-from replay.explaining.causes.statement import Reading, Statement, cause_id
+from replay.explaining.causes.statement import Edited, Reading, Statement, cause_id
 from replay.explaining.editing.editable import EditableCore
 from replay.explaining.edits import edits_of
 from replay.explaining.search.contest import Clock, StepClock
@@ -224,6 +224,7 @@ class Inquiry:
                 guarded = self._edits.behind_a_condition(cause, needs)
                 if guarded is not None:
                     pool.accept(guarded)
+                    self._edits.join(guarded)
                 return True
         return False
 
@@ -277,6 +278,28 @@ class Inquiry:
             if found is not None and found not in former:
                 pool.accept(found)
                 if sum(bool(pool.left[step]) for step in known) < count:
+                    return True
+            pool.use(former)
+        return self._edits_revised()
+
+    def _edits_revised(self) -> bool:
+        """Looks again at edits that leave steps as wrong as they were: they may hold behind a
+        condition."""
+        pool = self._pool
+        for cause in [one for one in pool.causes if isinstance(one, Edited)]:
+            if cause in self._looked_at_again:
+                continue
+            self._looked_at_again.add(cause)
+            others, needs = self._necessity.needed_by(cause)
+            if not self._necessity.contradicted(cause, others):
+                continue
+            former, count = list(pool.causes), len(pool.unexplained)
+            pool.use(others)
+            guarded = self._edits.behind_a_condition(cause, needs)
+            if guarded is not None:
+                pool.accept(guarded)
+                if len(pool.unexplained) < count:
+                    self._edits.join(guarded)
                     return True
             pool.use(former)
         return False
