@@ -60,12 +60,10 @@ OBSERVED = 150
 GENERATED = 5000
 """Steps that nobody has seen, by which the causes are tried in the end."""
 
-
 LATEST = 1.2
 """The share of the budget up to which causes are put to the test that were found last."""
 
 _WHICH_RECORD = re.compile(r"\[.*?\]")
-
 
 SEARCHED = 0.85
 """The share of the budget that is left once the evidence is gathered, whatever that cost."""
@@ -223,8 +221,7 @@ class Inquiry:
                 # What holds nearly everywhere may hold behind a condition.
                 guarded = self._edits.behind_a_condition(cause, needs)
                 if guarded is not None:
-                    pool.accept(guarded)
-                    self._edits.join(guarded)
+                    self._accept(guarded)
                 return True
         return False
 
@@ -297,12 +294,15 @@ class Inquiry:
             pool.use(others)
             guarded = self._edits.behind_a_condition(cause, needs)
             if guarded is not None:
-                pool.accept(guarded)
+                self._accept(guarded)
                 if len(pool.unexplained) < count:
-                    self._edits.join(guarded)
                     return True
             pool.use(former)
         return False
+
+    def _accept(self, edit: Edited) -> None:
+        self._pool.accept(edit)
+        self._edits.join(edit)
 
     @staticmethod
     def _speaks_of(cause: Statement, step: Answered) -> bool:
