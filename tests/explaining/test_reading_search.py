@@ -13,6 +13,7 @@ from replay.explaining.causes.confirmed_fields import unconfirmed
 from replay.explaining.causes.corrected import CorrectedCore
 from replay.explaining.causes.leaves import Field, Pattern, patterns_of
 from replay.explaining.causes.necessity import Necessity
+from replay.explaining.causes.known_ends import KnownEnds
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.reading_search import ReadingSearch
 from replay.explaining.causes.statement import Reading, Writing
@@ -35,7 +36,7 @@ def test_ints_that_one_core_keeps_where_the_field_is_a_double_are_one_statement(
     steps = asking.ask(cases)
     pool = _pool(steps, LOOSE)
     assert all(pool.left.values())
-    found = ReadingSearch(pool, asking, Clock(400.0)).find(steps[0], only_odd=True)
+    found = ReadingSearch(pool, asking, Clock(400.0), KnownEnds(pool)).find(steps[0], only_odd=True)
     assert found is not None
     assert found.says == "an int in every double were taken through a double"
     pool.accept(found)

@@ -79,6 +79,8 @@ class Challenge:
         for cause in list(self._pool.causes):
             if self._clock.beyond(share):
                 return False
+            if self._asking.storm:
+                return False  # what was not asked is no test
             if not self.has_met(cause) and self._meet(cause):
                 return True
         return False
@@ -88,8 +90,9 @@ class Challenge:
         _, needs = self._necessity.needed_by(cause)
         if not needs:
             return False  # it is dropped where nothing needs it in the end
-        self._met.add(cause)
         asked = list(self._asked(cause, smallest(needs)))
+        if not self._asking.storm:
+            self._met.add(cause)
         # What a cause does not speak of is no matter of its own; it is found where it is met.
         asked = [one for one in asked if self._matters(cause, one)]
         wrong = self._pool.wrong(self._pool.causes, asked)
@@ -115,9 +118,10 @@ class Challenge:
             yield from self._around(base, seed)
             if not isinstance(cause, Writing):
                 # A value that only one comparison takes for another is used elsewhere as it is.
-                yield from self._ask(islice(tie_changes([base.stream], seed), TIES))
+                ties = islice(tie_changes([base.stream], seed), TIES)
+                yield from self._ask(self._ends.past(ties))
                 mixed = mixed_changes([base.stream], 100 + seed, unreadable=False)
-                yield from self._ask(islice(mixed, TIES))
+                yield from self._ask(self._ends.past(islice(mixed, TIES)))
 
     def _around(self, base: Answered, seed: int) -> Iterator[Answered]:
         """Odd numbers in the place of others: each once or twice, then those that matter."""

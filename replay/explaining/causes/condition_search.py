@@ -17,6 +17,9 @@ from replay.targets.base import Failure, FailureKind, StepResult, is_refusal
 ROUNDS = 4
 """How often the best condition is put to the test."""
 
+BLAMED = 24
+"""Conditions of which it is asked whether the core ends without what they speak of as well."""
+
 
 def end_of(shadow: StepResult) -> Taking | None:
     """How the shadow gave no answer, None where it gave one."""
@@ -42,12 +45,34 @@ class ConditionSearch:
         candidates = [one for one in dict.fromkeys(candidates) if not self._pool.is_refuted(one)]
         tested: set[Reading] = set()
         for _ in range(ROUNDS):
-            best = self._widest(candidates, step)
-            if best is None or best in tested or self._clock.beyond(1.0):
+            best = self._to_blame(candidates, step)
+            if best is None or best in tested:
                 return best
+            if self._clock.beyond(1.0):
+                return None
             tested.add(best)
-            self._trials.of_condition(best, step)
-        return self._widest(candidates, step)
+            if not self._trials.of_condition(best, step):
+                return None  # what was not asked is no evidence
+        best = self._to_blame(candidates, step)
+        return best if best in tested else None
+
+    def _to_blame(self, candidates: list[Reading], step: Answered) -> Reading | None:
+        """The best of the conditions that hold, without those of values that the core ends without
+        as well: at a crash, what else stood in the step says nothing. For refusals there are the
+        authority's own to hold them against."""
+        for _ in range(BLAMED):
+            best = self._widest(candidates, step)
+            if best is None or best.taking is Taking.REFUSED:
+                return best
+            if not self._trials.ends_without(best, step):
+                return best
+            cleared = {leaf.path for leaf in step.leaves_met(best)}
+            candidates[:] = [
+                one
+                for one in candidates
+                if not cleared.issuperset(leaf.path for leaf in step.leaves_met(one))
+            ]
+        return None
 
     def _widest(self, candidates: list[Reading], step: Answered) -> Reading | None:
         """The best of the conditions that hold."""
@@ -84,14 +109,15 @@ class ConditionSearch:
         ]
         candidates[:] = left
         ended = [
-            one.by_sort
+            (end, one.by_sort)
             for one in self._pool.unexplained
-            if one.has_ended and end_of(one.shadow) is not None
+            if one.has_ended and (end := end_of(one.shadow)) is not None
         ]
         return {
             one: sum(
                 any(one.pattern.has(leaf.field) for leaf in by_sort.get(one.sort, ()))
-                for by_sort in ended
+                for end, by_sort in ended
+                if end is one.taking
             )
             for one in left
         }

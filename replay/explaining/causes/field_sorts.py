@@ -6,6 +6,7 @@ what is of another type than the field's.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -15,6 +16,8 @@ from replay.explaining.causes.value_sorts import Sort, is_beyond_doubles
 _TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
     "side": ("buy", "sell"), "role": ("entry", "exit"), "trade_id": ("A", "B"),
 }  # fmt: skip
+
+_INFINITIES: Final = (math.inf, -math.inf)
 
 _FREE: Final = (("state", "", "market_price"), ("state", "", "now"))
 """Fields without a default that may be missing all the same."""
@@ -74,10 +77,42 @@ def _is_needed(field: Field, value: Any) -> bool:
     )
 
 
+def _said(field: Field, value: Any) -> float | None:
+    """The number that a loose reader has of a field for numbers: texts may say one, too."""
+    if field.kind not in "dDi" or isinstance(value, bool):
+        return None
+    if isinstance(value, float | int):
+        return value
+    if not isinstance(value, str) or not value:
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+def _is_said_infinity(field: Field, value: Any) -> bool:
+    number = _said(field, value)
+    return number is not None and number in _INFINITIES
+
+
+def _is_said_nan(field: Field, value: Any) -> bool:
+    number = _said(field, value)
+    return number is not None and number != number
+
+
+def _is_said_negative(field: Field, value: Any) -> bool:
+    number = _said(field, value)
+    return number is not None and number < 0
+
+
 FIELD_SORTS: Final[Mapping[Sort, Callable[[Field, Any], bool]]] = {
     Sort.UNREADABLE: _is_refused,
     Sort.OTHER_TYPE: _is_of_another_type,
     Sort.NO_SUCH_TEXT: _is_no_such_text,
     Sort.OUT_OF_RANGE: _is_out_of_range,
     Sort.NEEDED: _is_needed,
+    Sort.SAID_INFINITY: _is_said_infinity,
+    Sort.SAID_NAN: _is_said_nan,
+    Sort.SAID_NEGATIVE: _is_said_negative,
 }

@@ -103,9 +103,9 @@ class Inquiry:
             self._clock = StepClock(self.seconds, steps=self.steps, answered=self._answered)
         self._pool = Pool(self._corrected)
         self._asking = Asking(self.authority, self.shadow, self._as_the_authority)
-        self._readings = ReadingSearch(self._pool, self._asking, self._clock)
-        self._necessity = Necessity(self._pool, self._clock)
         self._ends = KnownEnds(self._pool)
+        self._readings = ReadingSearch(self._pool, self._asking, self._clock, self._ends)
+        self._necessity = Necessity(self._pool, self._clock)
         self._edits = EditSearch(self._corrected, self._pool, self._asking, self._clock, self._ends)
         self._challenge = Challenge(
             self._pool, self._asking, self._necessity, self._clock, self._ends
@@ -400,5 +400,7 @@ class Inquiry:
         if self._clock.beyond(0.95) and account.to_do:
             account.notes.append(f"time was up ({self._clock.ran_out}): {'; '.join(account.to_do)}")
         if self._asking.storm:
+            # What could not be asked any more could not be verified: what is known stays.
+            account.complete = False
             account.notes.append(f"asking was given up: {self._asking.storm}")
         return account

@@ -21,6 +21,7 @@ from replay.core.records import (
 )
 from replay.streams.model import (
     EVENT_FIELDS,
+    EVENT_NAMES,
     RECORD_FIELDS,
     STATE_FIELDS,
     Call,
@@ -37,6 +38,9 @@ Documents = dict[str, Any]
 """`state`, `config`, `order_size_usd`, `order_sizes` and `event`, as far as a call has them."""
 
 ANY: Final = "*"
+EVENT: Final = "event"
+OF_ONE: Final = "?"
+"""Stands for the kind of an event where it only matters that there is one."""
 
 
 class Absent:
@@ -50,8 +54,8 @@ ABSENT: Final = Absent()
 
 
 class Field(NamedTuple):
-    """Where a value belongs: the document, the list of records ("" at the top), the name, and the
-    kind of value: "d" double, "i" int, "b" flag, "t" text, "e" one of a few texts, "m" the mode,
+    """Where a value belongs: the document, the list of records ("" at the top; of an event the kind
+    of it, "" where that is not known), the name, and the kind of value: "d" double, "i" int, "b" flag, "t" text, "e" one of a few texts, "m" the mode,
     "r" a regime, "D" and "T" double and text that may be null, "l" a list, "o" an entry of one or a
     whole document, "?" what the contract does not name."""
 
@@ -92,20 +96,30 @@ class Pattern(NamedTuple):
         """Whether a field is among them."""
         return (
             self.root in (ANY, field.root)
-            and self.records in (ANY, field.records)
+            and (self.records in (ANY, field.records) or self._is_of_any_event)
             and self.name in (ANY, field.name)
             and (self.kind in (ANY, field.kind) or field.kind in GROUPS.get(self.kind, ""))
         )
 
     @property
+    def _is_of_any_event(self) -> bool:
+        """Whether it names fields of events, whichever event has them."""
+        return self.root == EVENT and not self.records
+
+    @property
     def breadth(self) -> int:
         """How much is left open: the wider pattern has more."""
+        if self._is_of_any_event:
+            return self._replace(records=OF_ONE).breadth + 1
         weights = zip(self[:3], (32, 16, 8), strict=True)
         kind = len("dibterDTmlo?") if self.kind == ANY else len(GROUPS.get(self.kind, "."))
         return 2 * sum(weight for part, weight in weights if part == ANY) + kind
 
     def says(self) -> str:
         """In words: `state.orders[].price`, "every int of the state"."""
+        if self.root == EVENT and self.records not in (ANY, ""):
+            what = "a field" if self.name == ANY else self.name or "all"
+            return f"{what} of a {self.records}"
         if ANY not in (self.root, self.name) and self.records != ANY:
             return dotted(self.root, self.records, self.name)
         kind = _KINDS.get(self.kind, "field") if self.kind != ANY else "field"
@@ -252,7 +266,8 @@ def leaves_of(stream: Stream, only: str = ANY) -> tuple[Leaf, ...]:
         elif root == "order_sizes" and document is None:
             continue
         else:
-            _record((root,), Field(root, "", "", "o"), document, code, found, missing)
+            event = EVENT_NAMES.get(CallCode(code), "") if root == EVENT and code >= 0 else ""
+            _record((root,), Field(root, event, "", "o"), document, code, found, missing)
     return (*found, *missing)
 
 
@@ -351,9 +366,15 @@ def patterns_of(field: Field) -> tuple[Pattern, ...]:
     """The patterns that a field of a document belongs to and that make sense, the widest first. Of
     those that say the same of all documents one, and the field itself where it is the only one."""
     apart: dict[frozenset[Field], Pattern] = {}
+    known = (*_known_fields(), field)
+    own = Pattern(*field)
+    if field.root == EVENT:
+        # Where only one kind of event has it, that need not be said.
+        of_any = own._replace(records="")
+        own = of_any if len({one for one in known if of_any.has(one)}) == 1 else own
     for pattern in all_patterns_of(field):
-        same = frozenset(one for one in (*_known_fields(), field) if pattern.has(one))
-        apart.setdefault(same, pattern if len(same) > 1 else Pattern(*field))
+        same = frozenset(one for one in known if pattern.has(one))
+        apart.setdefault(same, pattern if len(same) > 1 else own)
     return tuple(sorted(apart.values(), key=lambda pattern: (-pattern.breadth, pattern)))
 
 
@@ -362,13 +383,14 @@ def _known_fields() -> tuple[Field, ...]:
     """All fields of documents, with one in each that the contract does not name."""
     found = {Field("order_size_usd", "", "", "d"): None}
     places = [("state", name) for name in ("", "orders", "recovery_orders", "completed_cycles")]
-    places += [("config", ""), ("order_sizes", ""), ("event", "")]
-    for root, records in places:
+    places += [("config", ""), ("order_sizes", "")]
+    calls = {(root, records): -1 for root, records in places}
+    calls |= {(EVENT, EVENT_NAMES.get(call, "")): int(call) for call in CallCode}
+    for (root, records), call in calls.items():
         found[Field(root, records, "", "o")] = None
         found[Field(root, records, "?", "?")] = None
-        for call in CallCode if root == "event" else [-1]:
-            for name, kind in fields_of(root, records, call).items():
-                found[Field(root, records, name, kind)] = None
+        for name, kind in fields_of(root, records, call).items():
+            found[Field(root, records, name, kind)] = None
     for (root, records, name), kind in _OLD_NAMES.items():
         found[Field(root, records, name, kind)] = None
     return tuple(found)
@@ -379,6 +401,10 @@ def all_patterns_of(field: Field) -> tuple[Pattern, ...]:
     """The patterns that a field belongs to, the widest first."""
     groups = [name for name, kinds in GROUPS.items() if field.kind in kinds]
     found = [Pattern(*field)]
+    if field.root == EVENT and field.records:
+        # Fields of one kind of event; beyond that, they are those of all events.
+        field = field._replace(records="")
+        found.append(Pattern(*field))
     for open_parts in _OPEN[1:]:
         parts = [ANY if n in open_parts else part for n, part in enumerate(field[:3])]
         kinds = (field.kind, *groups, ANY) if 2 in open_parts else (field.kind, ANY)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from replay.explaining.causes.answered import Answered, Asking
 from replay.explaining.causes.condition_search import ConditionSearch, end_of
 from replay.explaining.causes.confirmed_fields import unconfirmed
+from replay.explaining.causes.known_ends import KnownEnds
 from replay.explaining.causes.leaves import (
     ABSENT,
     Field,
@@ -46,11 +47,12 @@ MOST_ODD = 24
 class ReadingSearch:
     """Looks for what is read, written or refused otherwise."""
 
-    def __init__(self, pool: Pool, asking: Asking, clock: Clock) -> None:
+    def __init__(self, pool: Pool, asking: Asking, clock: Clock, ends: KnownEnds) -> None:
         self._pool = pool
         self._asking = asking
         self._clock = clock
-        self._trials = Trials(pool, asking)
+        self._ends = ends
+        self._trials = Trials(pool, asking, ends)
         self._conditions = ConditionSearch(pool, self._trials, clock)
         self._isolated: set[Answered] = set()
 
@@ -89,7 +91,7 @@ class ReadingSearch:
         odd = [one for one in odd if one.value is not ABSENT][:MOST_ODD]
         if len(odd) < 2:
             return None
-        asked = self._asking.ask(isolated(step, odd))
+        asked = self._asking.ask(self._ends.past(isolated(step, odd)))
         self._isolated.update((step, *asked))
         self._pool.add(asked)
         for one in asked:

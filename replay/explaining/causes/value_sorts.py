@@ -58,9 +58,11 @@ class Sort(StrEnum):
     NUMBER = "a number"
     WHOLE_DOUBLE = "a whole double"
     FRACTION = "a fraction"
+    SAID_INFINITY = "an infinity, also one said by a text,"
     INFINITY = "an infinity"
     PLUS_INFINITY = "+infinity"
     MINUS_INFINITY = "-infinity"
+    SAID_NAN = "NaN, also said by a text,"
     NAN = "NaN"
     NOT_FINITE = "an infinity or NaN"
     BEYOND_32 = "an int beyond 32 bits"
@@ -68,6 +70,7 @@ class Sort(StrEnum):
     DOUBLE_BEYOND_53 = "a double beyond 2^53"
     BEYOND_64 = "an int beyond 64 bits"
     BEYOND_DOUBLES = "an int beyond the doubles"
+    SAID_NEGATIVE = "a negative number, also one said by a text,"
     NEGATIVE = "a negative number"
     ZERO = "zero"
     NEGATIVE_ZERO = "-0.0"
@@ -83,6 +86,9 @@ PARTS: Final[Mapping[Sort, tuple[Sort, ...]]] = {
     Sort.NOT_FINITE: (Sort.NAN, Sort.INFINITY),
     Sort.NUMBER: (Sort.DOUBLE, Sort.INT),
     Sort.INFINITY: (Sort.PLUS_INFINITY, Sort.MINUS_INFINITY),
+    Sort.SAID_INFINITY: (Sort.INFINITY,),
+    Sort.SAID_NAN: (Sort.NAN,),
+    Sort.SAID_NEGATIVE: (Sort.NEGATIVE,),
 }
 """Sorts that another one is made of: a statement need not speak of what another one says."""
 

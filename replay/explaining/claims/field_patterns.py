@@ -5,6 +5,8 @@
     order_size_usd              a document that is a value by itself
     state.orders[].*            every field of these records; config.* those of the document alone
     state.**                    every field of the state, in whatever list
+    event.price                 one field of all events that have it
+    event.PriceTick.price       the same of one kind of event
     **.price                    every field of that name
     **                          every field there is
 
@@ -20,8 +22,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from replay.errors import UsageError
-from replay.explaining.causes.leaves import ANY, GROUPS, Field, Pattern, fields_of
-from replay.streams.model import RECORD_FIELDS, STATE_FIELDS
+from replay.explaining.causes.leaves import ANY, EVENT, GROUPS, Field, Pattern, fields_of
+from replay.streams.model import EVENT_NAMES, RECORD_FIELDS, STATE_FIELDS
 from replay.targets.compact import ACTION_NAMES
 
 DEEP: Final = "**"
@@ -55,6 +57,7 @@ _STATE_LISTS: Final = tuple(STATE_FIELDS[index] for index in RECORD_FIELDS)
 _LISTS: Final[Mapping[str, tuple[str, ...]]] = {
     "state": _STATE_LISTS,
     "action": ACTION_NAMES,
+    EVENT: tuple(EVENT_NAMES.values()),
     ANY: (*_STATE_LISTS, *ACTION_NAMES),
 }
 
@@ -66,6 +69,8 @@ def pattern_text(pattern: Pattern) -> str:
         if name == ANY:
             return DEEP if root == ANY else f"{root}.{DEEP}"
         return f"{DEEP}.{_named(name)}" if root == ANY else f"{root}.{DEEP}.{_named(name)}"
+    if root == EVENT and records:
+        return ".".join([root, records, *([_named(name)] if name else [])])
     parts = [root]
     parts += [f"{_named(records)}[]"] if records else []
     parts += [_named(name)] if name else []
@@ -106,6 +111,8 @@ def _parts(text: str) -> tuple[str, str, str]:
             return root, ANY, name
         case [(root, False), (records, True), (name, False)] if name != DEEP:
             return root, records, name
+        case [(root, False), (event, False), (name, False)] if root == EVENT and name != DEEP:
+            return root, event, name
     raise UsageError(
         f"{text!r} is no field: they are like state.orders[].price, config.*, state.** or **.price"
     )
@@ -146,7 +153,8 @@ def _check(pattern: Pattern, text: str) -> None:
     if records not in (ANY, ""):
         lists = _LISTS.get(root, ())
         if records not in lists:
-            raise UsageError(f"{root} has no list {records!r} (there are {', '.join(lists)})")
+            what = "event" if root == EVENT else "list"
+            raise UsageError(f"{root} has no {what} {records!r} (there are {', '.join(lists)})")
     if root in ("state", "config") and records != ANY and name not in ("", ANY) and kind != "?":
         known_fields = fields_of(root, records)
         if name not in known_fields and not Field(root, records, name, "").is_unknown:

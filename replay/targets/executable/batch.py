@@ -169,7 +169,7 @@ class BatchTarget:
         if outcomes != len(work.steps):
             kind = FailureKind.TOO_MUCH if outcomes > len(work.steps) else FailureKind.TRUNCATED
             raise ChildFault(kind, f"answered {outcomes} outcomes to {len(work.steps)} steps")
-        self._supervisor.answered()
+        self._supervisor.answered(outcomes)
         reply = Reply(blob, _decode=checked_outcomes)
         if work.guide is not None and blob != work.guide_blob:
             place = _unreadable_settings(work, reply.results)

@@ -208,7 +208,7 @@ class SingleTarget:
                 raise ChildFault(
                     FailureKind.OUT_OF_ORDER, f"at the end of a work it answered {quoted(line)}"
                 )
-            self._supervisor.answered()
+            self._supervisor.answered(len(window.asks))
             for index, seen in doubtful:
                 alone = self._ask_alone(window.asks[index])
                 if fingerprint(comparable(alone, window.asks[index])) != seen:
@@ -263,7 +263,7 @@ class SingleTarget:
             for _ in window.work.steps:
                 self._next_in_sequence(window, results, lambda i: self._ask_alone(window.asks[i]))
             self._check_fence()
-            self._supervisor.answered()
+            self._supervisor.answered(len(results))
             return Reply(None, results)
         except ChildFault as fault:
             noticed = fault

@@ -128,11 +128,12 @@ class Supervisor:
     def _wait_longer(self) -> None:
         self._pause = min(max(2 * self._pause, FIRST_PAUSE), self._longest_pause)
 
-    def answered(self) -> None:
-        """A usable answer came: what failed before no longer counts as being in a row."""
+    def answered(self, steps: int = 1) -> None:
+        """Usable answers came to so many steps: what failed before no longer counts as being in a
+        row."""
         self._in_a_row = 0
         self._pause = 0.0
-        self._answers += 1
+        self._answers += steps
 
     def failed(self, failure: Failure) -> None:
         """Counts a failure. Raises FailureStorm where going on would prove nothing."""
