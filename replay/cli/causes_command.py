@@ -154,6 +154,7 @@ def listing_of(
     progress = Progress("causes", quiet=quiet)
     findings = {finding.id: finding for finding in store.findings()}
     streams = {one.id: _cases(one, store) for one in findings.values()}
+    former = store.account()
     timeout = min(settings.timeout, MINIMISING_TIMEOUT)
     cores = PairSpec(
         settings.authority,
@@ -175,6 +176,7 @@ def listing_of(
             generate=generate,
             steps=steps,
             is_model=is_model,
+            former=() if former is None else former.causes,
             on_progress=progress.tell,
         )
         try:

@@ -48,7 +48,8 @@ class Asked:
     `shown` is how often its last step gave the finding in question, `agreed` how often the cores
     answered everything alike, and `failed` how often one of them gave no usable answer; what is
     left showed something else. `unsteady` names the roles whose answer to the last step was not
-    the same each time.
+    the same each time. `shows` is the ID of another divergence, where the last step was that each
+    time.
     """
 
     times: int
@@ -57,6 +58,7 @@ class Asked:
     failed: int
     unsteady: tuple[str, ...]
     wanted: int = 0
+    shows: str = ""
 
     @property
     def cut_short(self) -> str:
@@ -155,6 +157,7 @@ class _Record:
     shown: int = 0
     agreed: int = 0
     failed: int = 0
+    others: set[str] = field(default_factory=set)
     answers: dict[str, list[StepResult]] = field(
         default_factory=lambda: {"authority": [], "shadow": []}
     )
@@ -167,6 +170,7 @@ class _Record:
             return
         self.shown += once.shown
         self.agreed += once.agreed
+        self.others.add(once.other)
         for role, answer in (("authority", once.authority), ("shadow", once.shadow)):
             if answer is not None and not any(_same(answer, one) for one in self.answers[role]):
                 self.answers[role].append(answer)
@@ -183,7 +187,8 @@ class _Record:
 
     def asked(self, wanted: int) -> Asked:
         """All of it, of so many times that were wanted."""
-        return Asked(self.times, self.shown, self.agreed, self.failed, self.unsteady, wanted)
+        shows = next(iter(self.others)) if len(self.others) == 1 and not self.unsteady else ""
+        return Asked(self.times, self.shown, self.agreed, self.failed, self.unsteady, wanted, shows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +199,8 @@ class _Once:
     shadow: StepResult | None
     failed: bool
     """Whether a core failed meanwhile, whatever it was asked about."""
+    other: str
+    """The ID of what the last step showed, where that is another divergence."""
 
 
 def _ask(
@@ -232,7 +239,9 @@ def _ask(
     # What both refuse, unread, agrees in nothing that the finding is about.
     agreed = not found and settles(signature, lockstep.last_uncompared)
     failed = lockstep.tally.breakdowns > 0
-    return _Once(bool(wanted), agreed, last[0] if last else None, theirs, failed)
+    others = (one.id for one in at_last if one.verdict is Verdict.DIVERGE)
+    other = "" if wanted else next(others, "")
+    return _Once(bool(wanted), agreed, last[0] if last else None, theirs, failed, other)
 
 
 def _same(one: StepResult, other: StepResult) -> bool:

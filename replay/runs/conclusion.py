@@ -223,8 +223,17 @@ class Conclusion:
         self._note_times(finding, asked.times)
         if not asked.answered or (asked.shown == asked.answered and not asked.unsteady):
             return _known_rate(finding)
+        if asked.shows:
+            # It comes each time, under another name: what that names is another finding.
+            why = f"{ONLY_LIVE}: its case shows {asked.shows} each time"
+            self._only_live(finding, why, shows=asked.shows)
+            return ""
         if line.apart and asked.shown == 0 and not asked.unsteady:
-            self._only_live(finding)
+            why = (
+                f"{ONLY_LIVE}: of the state that its case begins with the authority's reader makes "
+                "something else than it held there, and no earlier one is kept"
+            )
+            self._only_live(finding, why)
             return ""
         rate = f"{asked.shown} of {asked.answered}"
         if finding.status is not Status.FLAKY:
@@ -236,14 +245,10 @@ class Conclusion:
         if times < TIMES:
             self.report.asked_less[finding.id] = f"{times} of {TIMES}"
 
-    def _only_live(self, finding: StoredFinding) -> None:
+    def _only_live(self, finding: StoredFinding, why: str, **shows: str) -> None:
         """Notes that no case can show a finding, though it is none of chance."""
         if not finding.is_only_live:
-            why = (
-                f"{ONLY_LIVE}: of the state that its case begins with the authority's reader makes "
-                "something else than it held there, and no earlier one is kept"
-            )
-            self._write(finding, None, why, {"only_live": True, **self._builds()})
+            self._write(finding, None, why, {"only_live": True, **shows, **self._builds()})
 
     def _flaky(self, finding: StoredFinding, asked: Asked, why: str) -> None:
         whose = " and the ".join(asked.unsteady)

@@ -134,3 +134,14 @@ def test_a_pair_that_failed_is_asked_nothing_more_and_the_others_are_steady_all_
     asked = together(opening)
     assert [one.is_steady for one in asked] == [at != 7 for at in range(1, 31)]
     assert opening.opened == PAIRS + 1
+
+
+def test_what_shows_another_finding_each_time_is_told_from_chance() -> None:
+    other = Signature("TimerTick", "price and time", "state.market_price", "value")
+    asked = ask_again(case(NOW + 1), other, Opening(lambda at, before: 1.0))
+    assert (asked.shown, asked.unsteady, asked.shows) == (0, (), WRONG.id)
+    assert ask_again(case(NOW + 1), WRONG, Opening(lambda at, before: 1.0)).shows == ""
+    chance = Random(1)
+    now_and_then = Opening(lambda at, before: float(chance.random() < 0.5))
+    assert ask_again(case(NOW + 1), other, now_and_then).shows == ""
+    assert ask_again(case(NOW + 1), other, Opening(lambda at, before: 0.0)).shows == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,12 +41,18 @@ TAG = "apply_order_regime_at_entry"
 class Night:
     """One run on a stream, to its conclusion."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, named: str = "") -> None:
+        """Where it is `named`, the fields of what is found live have this name."""
         authority, shadow = CORES.open()
         self.report = Report("run", authority.identity, shadow.identity)
         run = store.begin_run(RunKind.RUN, authority.identity, shadow.identity, {})
         collector = Collector(store, run, lambda one: f"doge-replay repro {one}")
         found = run_stream(Lockstep(authority, shadow), segments_of(STREAM, 0, 8))
+        if named:
+            found = [
+                replace(one, signature=replace(one.signature, field=named), is_apart=False)
+                for one in found
+            ]
         collector.minimise_all([one for one in found if collector.take(one)], CORES.open)
         self.report.findings = collector.lines()
         self.opened = 0
@@ -102,3 +109,16 @@ def test_what_only_the_live_record_shows_is_said_to_be_that_and_not_flaky(
         assert ONLY_LIVE in " ".join(told.split())
     assert "the cores agree: only the live record shows it" in told
     assert "it would be" not in told
+
+
+def test_what_its_case_shows_as_another_finding_each_time_is_not_flaky(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "f.db") as store:
+        Night(store)
+        others = {one.id for one in store.findings()}
+        lines = Night(store, "another").report.findings
+        assert lines
+        for line in lines:
+            assert (line.status, line.only_live) == (Status.NEW, True)
+            (entry,) = store.finding(line.id).history
+            assert entry.evidence["shows"] in others
+            assert entry.evidence["shows"] in entry.why

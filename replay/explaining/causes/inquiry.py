@@ -19,6 +19,7 @@ from replay.explaining.causes.challenge import Challenge
 from replay.explaining.causes.corrected import CorrectedCore
 from replay.explaining.causes.edit_search import EditSearch, EditsOf
 from replay.explaining.causes.found import Account, Found, Lead
+from replay.explaining.causes.known_before import accept_known
 from replay.explaining.causes.known_ends import KnownEnds
 from replay.explaining.causes.necessity import Necessity
 from replay.explaining.causes.place_search import PlaceSearch
@@ -28,7 +29,7 @@ from replay.explaining.causes.statement import Edited, Reading, Statement, cause
 from replay.explaining.editing.editable import EditableCore
 from replay.explaining.edits import edits_of
 from replay.explaining.search.contest import Clock, StepClock
-from replay.findings.account import GENERATED_STEPS
+from replay.findings.account import GENERATED_STEPS, StoredCause
 from replay.fuzzing.expand import expand
 from replay.fuzzing.plan import Profile
 from replay.fuzzing.seeded_plans import plan_of_seed
@@ -65,6 +66,10 @@ LATEST = 1.2
 
 _WHICH_RECORD = re.compile(r"\[.*?\]")
 
+
+KNOWN_BEFORE = 0.3
+"""The share of the budget in which what was known before is put to the test."""
+
 SEARCHED = 0.85
 """The share of the budget that is left once the evidence is gathered, whatever that cost."""
 
@@ -87,6 +92,8 @@ class Inquiry:
     the machine, as long as twenty times `seconds` suffice."""
     is_model: bool = False
     """Whether the core only stands for the authority: what it answers otherwise is set aside."""
+    former: Sequence[StoredCause] = ()
+    """The causes of the last search: those that were verified are tried first."""
     edits_of: EditsOf = field(
         default=lambda core, texts: [
             edit for edit in edits_of(core, texts=texts) if core.is_quick(edit)
@@ -121,6 +128,9 @@ class Inquiry:
             self._begin()
             # However long that took: causes are looked for as long as was meant.
             self._clock.keep(SEARCHED)
+            accept_known(self._pool, self.former, lambda: self.edits_of(self.core, ()))
+            while self.former and self._challenge.meet_next(KNOWN_BEFORE):
+                pass
             self._search()
             # What was found last, too: what nothing could have refuted is not verified.
             while self._challenge.meet_next(LATEST) or self._refuted(LATEST):
@@ -401,6 +411,6 @@ class Inquiry:
             account.notes.append(f"time was up ({self._clock.ran_out}): {'; '.join(account.to_do)}")
         if self._asking.storm:
             # What could not be asked any more could not be verified: what is known stays.
-            account.complete = False
+            account.interrupted = True
             account.notes.append(f"asking was given up: {self._asking.storm}")
         return account

@@ -55,7 +55,8 @@ ABSENT: Final = Absent()
 
 class Field(NamedTuple):
     """Where a value belongs: the document, the list of records ("" at the top; of an event the kind
-    of it, "" where that is not known), the name, and the kind of value: "d" double, "i" int, "b" flag, "t" text, "e" one of a few texts, "m" the mode,
+    of it, "" where that is not known), the name, and the
+    kind of value: "d" double, "i" int, "b" flag, "t" text, "e" one of a few texts, "m" the mode,
     "r" a regime, "D" and "T" double and text that may be null, "l" a list, "o" an entry of one or a
     whole document, "?" what the contract does not name."""
 
@@ -384,7 +385,7 @@ def _known_fields() -> tuple[Field, ...]:
     found = {Field("order_size_usd", "", "", "d"): None}
     places = [("state", name) for name in ("", "orders", "recovery_orders", "completed_cycles")]
     places += [("config", ""), ("order_sizes", "")]
-    calls = {(root, records): -1 for root, records in places}
+    calls = dict.fromkeys(places, -1)
     calls |= {(EVENT, EVENT_NAMES.get(call, "")): int(call) for call in CallCode}
     for (root, records), call in calls.items():
         found[Field(root, records, "", "o")] = None

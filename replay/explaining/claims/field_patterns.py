@@ -101,6 +101,8 @@ def _parts(text: str) -> tuple[str, str, str]:
             return root, "", ""
         case [(root, False), (name, False)] if root == DEEP:
             return ANY, ANY, name
+        case [(root, False), (event, False)] if root == EVENT and event in _LISTS[EVENT]:
+            return root, event, ""
         case [(root, False), (name, False)] if name == DEEP:
             return root, ANY, ANY
         case [(root, False), (records, True)]:

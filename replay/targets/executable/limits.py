@@ -13,8 +13,8 @@ class Limits:
     `answer_bytes` for one answer; `stderr_bytes` on standard error between two answers;
     `storm_in_a_row` failures without one usable answer between them are a FailureStorm, unless a
     new process still answers what is harmless; so are `storm_total` failures in all that outnumber
-    the answers, or that are time-outs; a process is started anew after `lifetime_steps`, or where
-    it has grown to `lifetime_bytes`. `sandboxed` ones can neither write files nor reach the
+    the steps answered, or that are time-outs; a process is started anew after `lifetime_steps`, or
+    where it has grown to `lifetime_bytes`. `sandboxed` ones can neither write files nor reach the
     network.
     """
 
