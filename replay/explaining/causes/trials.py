@@ -29,7 +29,7 @@ WITHIN = 60
 """Steps by which a statement is put to the test."""
 
 LOT = 10
-"""Steps that are asked in one go."""
+"""Steps that are asked in one go, once it is known that the shadow may end."""
 
 
 class Trials:
@@ -39,6 +39,7 @@ class Trials:
         self._pool = pool
         self._asking = asking
         self._ends = ends
+        self._has_failed = False
         self._ends_without: dict[tuple[Answered, tuple[Path, ...]], bool] = {}
         self._seed = 0
         self._probed: set[tuple[Answered, Path]] = set()
@@ -73,6 +74,7 @@ class Trials:
             others = {leaf.path: ordinary(leaf.field) for leaf in leaves}
             asked = self._asking.ask([with_changes(step, others)])
             self._pool.add(asked)
+            self._has_failed = True
             self._ends_without[key] = any(_end_alike(step, one) for one in asked)
         return self._ends_without.get(key, False)
 
@@ -87,9 +89,10 @@ class Trials:
         """The next lot is not asked where the shadow ended at all of one: what is changed there
         does not matter, and each end costs a new process."""
         few = islice(streams, count)
-        while lot := list(islice(few, LOT)):
+        while lot := list(islice(few, LOT if self._has_failed else count)):
             asked = self._asking.ask(list(self._ends.past(lot)))
             self._pool.add(asked)
+            self._has_failed |= any(isinstance(one.shadow, Failure) for one in asked)
             if len(asked) == LOT and all(isinstance(one.shadow, Failure) for one in asked):
                 return
 
