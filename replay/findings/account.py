@@ -144,7 +144,7 @@ class CauseAccount:
     """All causes of one search, the worst first. `kept_right` of `kept` occurrences and
     `generated_right` of `generated` steps came out as the shadow has them; `left` counts the steps
     that are not accounted for, by bucket (GENERATED_STEPS for those of none). `is_complete`
-    says that nothing was left to do, `was_interrupted` that somebody broke it off. `cores` are
+    says that nothing was left to do, `was_interrupted` that it was broken off. `cores` are
     those that were asked, where that is known; `at` is when it was stored (RFC 3339, UTC), ""
     before that."""
 

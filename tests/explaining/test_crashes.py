@@ -23,8 +23,8 @@ from replay.explaining.causes.necessity import Necessity
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.statement import Reading, Statement, cause_id, sorts_at
 from replay.explaining.causes.takings import Taking
-from replay.explaining.causes.value_sorts import Sort
 from replay.explaining.causes.trials import Trials
+from replay.explaining.causes.value_sorts import Sort
 from replay.explaining.search.contest import Clock
 from replay.findings.account import StoredCause
 from replay.targets.base import Target
@@ -72,7 +72,7 @@ def test_a_crash_on_one_value_of_one_event_is_one_verified_condition(tmp_path: P
         "an infinity in price of a PriceTick were what the core ends on"
     )
     assert not account.left
-    assert account.complete
+    assert not account.interrupted
 
 
 def test_nothing_is_said_and_nothing_is_verified_that_could_not_be_asked(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_an_account_that_gave_up_asking_takes_no_better_ones_place(tmp_path: Pat
     cores = _cores(tmp_path, Limits(storm_in_a_row=1, storm_total=1))
     account = _account(cores)
     assert any("asking was given up" in note for note in account.notes)
-    assert not account.complete
+    assert account.interrupted
     assert not any(cause.is_verified for cause in account.causes)
 
 
