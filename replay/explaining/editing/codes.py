@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import CodeType, FrameType
 from typing import Any, TypeVar
 
 V = TypeVar("V")
+
+
+@contextmanager
+def tracing(trace: Callable[[FrameType, str, Any], Any]) -> Iterator[None]:
+    """Has Python tell of what runs meanwhile; afterwards who was told before is told again."""
+    former = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(former)
 
 
 def with_codes(run: Callable[[], V]) -> tuple[V, set[CodeType] | None]:

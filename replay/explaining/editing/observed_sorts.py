@@ -6,13 +6,13 @@ in the steps at hand tells as much, in the same words as an annotation would.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
 from typing import Any, Final
 
+from replay.explaining.editing.codes import tracing
 from replay.targets.python.raised import RAISED
 
 _SCALARS: Final = {float: "float", int: "int", bool: "bool", str: "str"}
@@ -102,9 +102,5 @@ def observing(builtins: Mapping[str, Any]) -> Iterator[Observed]:
         frame.f_trace_lines = False
         return inside
 
-    former = sys.gettrace()
-    sys.settrace(called)
-    try:
+    with tracing(called):
         yield seen
-    finally:
-        sys.settrace(former)

@@ -8,7 +8,6 @@ no more than running the modules again.
 from __future__ import annotations
 import __future__
 
-import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -20,6 +19,7 @@ from typing import Any, NamedTuple
 
 from replay.core import UnknownEventError, UnreadableError
 from replay.explaining.editing.adopted import OUR_CORE
+from replay.explaining.editing.codes import tracing
 from replay.explaining.editing.observed_sorts import Observed, observing
 from replay.targets.python.bindings import Bindings, bind
 from replay.targets.python.private_import import Checkout, PrivateLoader
@@ -161,12 +161,8 @@ class PrivateCore:
                 seen.lines.add((frame.f_globals["__name__"], frame.f_lineno))
             return trace
 
-        former = sys.gettrace()
-        sys.settrace(trace)
-        try:
+        with tracing(trace):
             yield seen
-        finally:
-            sys.settrace(former)
 
     def observed(self) -> AbstractContextManager[Observed]:
         """Notes of what sort the values are that this copy holds meanwhile."""
