@@ -10,7 +10,7 @@ from cause_support import ENTRY, one_step
 from edit_support import single_file_core
 
 from replay.explaining.editing.editable import EditableCore
-from replay.explaining.editing.observed_sorts import OTHER, common
+from replay.explaining.editing.observed_sorts import OTHER, Observed, common
 from replay.explaining.edits import edits_of
 from replay.explaining.edits.code_units import units_of
 
@@ -18,6 +18,7 @@ CASES = [
     one_step((2, 1, "T", "buy", 0.1, 20.0, 0.1, 5.0), orders=[ENTRY]),
     one_step((0, 0.2, 5.0), {"refresh_pct": 1.0}, orders=[ENTRY]),
 ]
+CODE = one_step.__code__
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,15 @@ def test_what_was_seen_brings_edits_that_no_annotation_does(bare: EditableCore) 
     bare.observe(CASES)
     after = {one.says for one in edits_of(bare) if one.function == "state_machine.exit_price"}
     assert any("min(market * (1 - p)" in says or "min(market" in says for says in after - before)
+
+
+def test_what_is_nested_deep_is_looked_into_only_so_far() -> None:
+    nested: list[object] = []
+    for _ in range(5000):
+        nested = [nested]
+    seen = Observed()
+    seen.note(CODE, "it", nested)
+    assert seen.names[CODE]["it"] == {"tuple[tuple[tuple[object, ...], ...], ...]"}
 
 
 def test_that_a_value_may_be_missing_says_nothing_of_its_sort() -> None:

@@ -19,6 +19,9 @@ _SCALARS: Final = {float: "float", int: "int", bool: "bool", str: "str"}
 _LOOKED_AT = 8
 """Values of one name, and items of one sequence, that are enough to tell its sort."""
 
+_DEEPEST: Final = 3
+"""How far into sequences in sequences is looked: documents may be nested a thousand deep."""
+
 OTHER: Final = "object"
 """Whatever no edit is made of."""
 
@@ -39,12 +42,14 @@ class Observed:
         if len(sorts) < _LOOKED_AT:
             sorts.add(self._sort(value))
 
-    def _sort(self, value: Any) -> str:
+    def _sort(self, value: Any, depth: int = _DEEPEST) -> str:
         kind = type(value)
         if value is None or kind in _SCALARS:
             return _SCALARS.get(kind, "")
         if kind in (tuple, list):
-            return self._of_items([self._sort(one) for one in value[:_LOOKED_AT]])
+            if not depth:
+                return OTHER
+            return self._of_items([self._sort(one, depth - 1) for one in value[:_LOOKED_AT]])
         if kind.__module__ == "builtins":
             return OTHER
         fields = self.records.setdefault(kind.__name__, {})
