@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from contextlib import ExitStack, closing
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from cause_support import CORE, ENTRY, one_step
@@ -12,11 +12,10 @@ from explain_support import faulty
 from replay.explaining.causes.answered import Asking
 from replay.explaining.causes.corrected import CorrectedCore
 from replay.explaining.causes.edit_search import EditSearch
-from replay.explaining.causes.found import Account
-from replay.explaining.causes.inquiry import Inquiry
 from replay.explaining.causes.known_ends import KnownEnds
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.statement import Edited, canonical_edit
+from replay.explaining.causes.writings import own_texts
 from replay.explaining.editing.editable import Edit, EditableCore
 from replay.explaining.edits import edits_of
 from replay.explaining.edits.guarded_edits import guarded
@@ -29,17 +28,21 @@ FITS = "0 <= d <= 15 and abs(x) * 10.0**d < 1.7e308"
 CUT = f"(lambda x, d: int(x * 10.0**d) / 10.0**d if {FITS} else round(x, d))"
 
 
-def _edits(core: EditableCore, texts: Collection[str]) -> list[Edit]:
-    functions = (FUNCTION, "reducer._refresh")
-    return [edit for edit in edits_of(core, texts=texts) if edit.function in functions]
-
-
-def _account(shadow: str, *cases: Stream) -> Account:
+@contextmanager
+def _search(shadow: str, *cases: Stream) -> Iterator[tuple[Pool, EditSearch]]:
+    """Our core and a shadow, asked some cases, and the search for edits on them."""
+    corrected = CorrectedCore(CORE, reads_next=False)
+    pool, clock = Pool(corrected), Clock(400.0)
     with ExitStack() as stack:
         cores = [stack.enter_context(closing(open_target(one))) for one in ("python", shadow)]
-        found = {f"case {number}": [case] for number, case in enumerate(cases)}
-        search = Inquiry(CORE, cores[0], cores[1], found, 400.0, generate=0, edits_of=_edits)
-        return search.run()
+        asking = Asking(cores[0], cores[1])
+        pool.add(asking.ask(cases))
+        yield pool, EditSearch(corrected, pool, asking, clock, KnownEnds(pool))
+
+
+def _edits_of_function(core: EditableCore, texts: Collection[str]) -> list[Edit]:
+    functions = (FUNCTION, "reducer._refresh")
+    return [edit for edit in edits_of(core, texts=texts) if edit.function in functions]
 
 
 def _wrapping(folder: Path) -> EditableCore:
@@ -69,15 +72,25 @@ def test_an_edit_that_holds_only_for_some_digits_is_found_with_its_condition(
             {"price_decimals": decimals},
             orders=[{**ENTRY, "price": price}],
         )
-        for price in (0.18731, 0.21917)
-        for decimals in (3, 4, -1, 17)
+        for price in (0.18731, 0.21917, 17.1234567, 1234.56789)
+        for decimals in (2, 3, 4, -1, -2, 17, 18)
     ]
-    account = _account(shadow, *cases)
-    said = [cause.statement.says for cause in account.causes if cause.is_verified]
-    assert len(said) == 1
-    assert "truncated" in said[0] or "floored" in said[0]
-    assert said[0].endswith(", where 0 <= digits <= 15")
-    assert account.kept_right == account.kept == len(cases)
+    with _search(shadow, *cases) as (pool, search):
+        wrong = pool.unexplained
+        assert 0 < len(wrong) < len(cases)
+        search._fitting(wrong[:1], _edits_of_function, 1.0, of_readers=False)
+        bare = next(
+            edit
+            for edit, _, _ in search._edits or ()
+            if [place.new for place in edit.places] == ["truncated_by_scaling"]
+            and pool.with_one_more(Edited(edit, ""), wrong) == [frozenset()] * len(wrong)
+        )
+        found = search.behind_a_condition(Edited(bare, ""), wrong)
+        assert found is not None
+        assert found.says.startswith(f"{bare.says}, where ")
+        assert "digits" in found.says.rpartition(", where ")[2]
+        pool.accept(found)
+        assert not pool.unexplained
 
 
 def test_what_is_put_in_two_places_of_one_function_is_one_cause(tmp_path: Path) -> None:
@@ -92,13 +105,7 @@ def test_what_is_put_in_two_places_of_one_function_is_one_cause(tmp_path: Path) 
                  orders=[{**one, "price": 0.18771}])
         for one in (ENTRY, sold)
     ]  # fmt: skip
-    corrected = CorrectedCore(CORE, reads_next=False)
-    pool, clock = Pool(corrected), Clock(400.0)
-    with ExitStack() as stack:
-        cores = [stack.enter_context(closing(open_target(one))) for one in ("python", shadow)]
-        asking = Asking(cores[0], cores[1])
-        pool.add(asking.ask(steps))
-        search = EditSearch(corrected, pool, asking, clock, KnownEnds(pool))
+    with _search(shadow, *steps) as (pool, search):
         assert len(pool.unexplained) == len(steps) == 2
         for edit in edits_of(CORE):
             puts = [place.new for place in edit.places]
@@ -158,8 +165,8 @@ def test_a_text_that_only_the_shadow_has_is_tried_where_the_core_has_another(
     case = one_step(
         (0, 0.2, 5.0), {"refresh_pct": 1.0}, orders=[{**ENTRY, "txid": "T"}], long_only=True
     )
-    account = _account(shadow, case)
-    (cause,) = [one for one in account.causes if one.is_verified]
-    assert isinstance(cause.statement, Edited)
-    assert '"too old"' in cause.statement.says
-    assert account.kept_right == account.kept == 1
+    with _search(shadow, case) as (pool, search):
+        assert own_texts(pool.unexplained) == ["too old"]
+        (cause,) = search.find_all(pool.unexplained, _edits_of_function, 1.0, of_readers=False)
+        assert '"too old"' in cause.says
+        assert not pool.left[pool.steps[0]]
