@@ -57,13 +57,13 @@ def test_the_list_names_each_cause_and_ends_with_the_account(found: Path) -> Non
 
 
 def test_as_json_and_with_nothing_stored(found: Path, tmp_path: Path) -> None:
+    shutil.copytree(found, tmp_path / "f")
     ran = _causes(found, "causes", "--json", *ALL_IT_NEEDS)
     (cause,) = ran.json["causes"]
     assert (cause["kind"], cause["verified"], ran.json["left"]) == ("reading", True, {})
     assert ran.json["kept_right"] == ran.json["kept"] > 0
     ran = _causes(tmp_path, "causes", "--json", *ALL_IT_NEEDS)
     assert ran.code == 2  # there is no database
-    shutil.copytree(found, tmp_path / "f")
     nothing = ("--seconds", 0.001, "--generate", 0, "--write", "new.toml")
     ran = _causes(tmp_path / "f", "causes", *nothing)
     assert "no cause can be written as an explanation: not written: new.toml" in ran.err

@@ -40,8 +40,8 @@ def where(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("error", ["KeyError('planted')", "RecursionError", "MemoryError",
-                                   "SystemExit(0)", "ValueError('a\\x1b[31mb')"])  # fmt: skip
+@pytest.mark.parametrize("error", ["KeyError('planted')", "RecursionError", "SystemExit(0)",
+                                   "ValueError('a\\x1b[31mb')"])  # fmt: skip
 def test_a_fault_of_ours_is_one_line_exit_3_and_a_file(tmp_path: Path, error: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", FAULTY.format(error=error), "list"],
@@ -59,6 +59,19 @@ def test_a_fault_of_ours_is_one_line_exit_3_and_a_file(tmp_path: Path, error: st
     (kept,) = (tmp_path / "state" / "doge-replay").iterdir()
     assert str(kept) in done.stderr
     assert "Traceback" in kept.read_text()
+
+
+def test_no_memory_is_no_fault_of_ours(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FAULTY.format(error="MemoryError"), "list"],
+        cwd=tmp_path,
+        env=environment(XDG_STATE_HOME=str(tmp_path / "state")),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == "doge-replay: there is no memory left\n"
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
