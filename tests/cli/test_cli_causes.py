@@ -16,7 +16,11 @@ ALL_IT_NEEDS = ("--seconds", 200, "--generate", 0)
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with what a shadow does that cuts fractions where ints are asked for."""
-    folder = tmp_path_factory.mktemp("causes")
+    return _met(tmp_path_factory.mktemp("causes"))
+
+
+def _met(folder: Path) -> Path:
+    """A run that finds it, with nothing known of its causes yet."""
     request = {
         "method": "transition",
         "state": {"market_price": 0.1, "now": 0.0, "cycle_a": 2.5},
@@ -57,7 +61,6 @@ def test_the_list_names_each_cause_and_ends_with_the_account(found: Path) -> Non
 
 
 def test_as_json_and_with_nothing_stored(found: Path, tmp_path: Path) -> None:
-    shutil.copytree(found, tmp_path / "f")
     ran = _causes(found, "causes", "--json", *ALL_IT_NEEDS)
     (cause,) = ran.json["causes"]
     assert (cause["kind"], cause["verified"], ran.json["left"]) == ("reading", True, {})
@@ -65,7 +68,8 @@ def test_as_json_and_with_nothing_stored(found: Path, tmp_path: Path) -> None:
     ran = _causes(tmp_path, "causes", "--json", *ALL_IT_NEEDS)
     assert ran.code == 2  # there is no database
     nothing = ("--seconds", 0.001, "--generate", 0, "--write", "new.toml")
-    ran = _causes(tmp_path / "f", "causes", *nothing)
+    (tmp_path / "f").mkdir()
+    ran = _causes(_met(tmp_path / "f"), "causes", *nothing)
     assert "no cause can be written as an explanation: not written: new.toml" in ran.err
     assert not (tmp_path / "f" / "new.toml").exists()
 
