@@ -7,7 +7,6 @@ them, and its call. Cores are pure, so there is nothing more to it.
 from __future__ import annotations
 
 import marshal
-import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from replay.differential.read_back import ReadBack
 from replay.errors import FailureStorm
 from replay.explaining.causes.leaves import ANY, Documents, Leaf, documents_of, leaves_of
 from replay.explaining.causes.statement import Reading, sorts_at
-from replay.explaining.causes.value_sorts import Sort
+from replay.explaining.causes.value_sorts import Sort, is_sort
 from replay.explaining.evidence.passages import UNHURRIED, Passage, Role, Witness
 from replay.explaining.evidence.supply import packed
 from replay.streams.model import Document, Start, Step, Stream
@@ -137,7 +136,8 @@ class Answered:
         """How many different fractions it holds, up to some: of a step made as small as can be most
         values are nothing, and nearly any change of a formula comes to the same."""
         values = (leaf for leaf in self.leaves if leaf.field.records != "completed_cycles")
-        return min(MOST_TELLING, len({one.value for one in values if _is_fraction(one.value)}))
+        fractions = {one.value for one in values if is_sort(Sort.FRACTION, one.value)}
+        return min(MOST_TELLING, len(fractions))
 
     @property
     def has_ended(self) -> bool:
@@ -180,10 +180,6 @@ class Answered:
         except Exception:  # what an edit makes of an answer may be anything
             return frozenset({"garbage"})
         return frozenset(difference.path for difference in found)
-
-
-def _is_fraction(value: object) -> bool:
-    return isinstance(value, float) and math.isfinite(value) and not value.is_integer()
 
 
 def _written_down(answer: Outcome) -> bytes | None:

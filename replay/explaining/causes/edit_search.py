@@ -199,10 +199,10 @@ class EditSearch:
         best = self._part_of(best, scores)
         return Edited(best, canonical_edit(best, self._core))
 
-    def behind_a_condition(self, cause: Statement, needs: Sequence[Answered]) -> Edited | None:
+    def behind_a_condition(self, cause: Edited, needs: Sequence[Answered]) -> Edited | None:
         """What a refuted edit nearly was: it, another one at its place, or the same at more places
         of the function, behind a condition; as far as it accounts for steps that need it."""
-        if not isinstance(cause, Edited) or len(needs) < GUARDED_SUPPORT:
+        if len(needs) < GUARDED_SUPPORT:
             return None
         spans = _spans(cause.edit)
         alike = [
@@ -223,30 +223,37 @@ class EditSearch:
         effects: list[tuple[int, Edit, list[Answered]]] = []
         for edit in nearly:
             cause = Edited(edit, "")
-            met = [step for step in steps if self._pool.matters(cause, step)]
-            after = self._pool.with_one_more(cause, met)
+            met = [step for step in steps if pool.matters(cause, step)]
+            after = pool.with_one_more(cause, met)
             pairs = list(zip(met, after, strict=True))
-            right = sum(bool(self._pool.left[step]) and not left for step, left in pairs)
-            spoiled = [step for step, left in pairs if left and not self._pool.left[step]]
+            right = sum(bool(pool.left[step]) and not left for step, left in pairs)
+            spoiled = [step for step, left in pairs if left and not pool.left[step]]
             if right >= GUARDED_SUPPORT:
                 effects.append((right, edit, spoiled))
         effects.sort(key=lambda one: (-one[0], self._rank(one[1])))
         for _, edit, spoiled in effects[:NEARLY]:
-            best: tuple[int, Edit] | None = None
-            for one in guarded(self._core, edit):
-                if self._clock.beyond(1.0):
-                    break
-                cause = Edited(one, "")
-                if any(self._pool.with_one_more(cause, [*spoiled[:SPOILED], target])):
-                    continue
-                met = [step for step in self._pool.steps if self._pool.matters(cause, step)]
-                score = self._pool.score(cause, met[::-1][: 3 * GUARDS])
-                is_better = best is None or score.worth > best[0]
-                if not score.spoiled and score.explained >= GUARDED_SUPPORT and is_better:
-                    best = score.worth, one
+            best = self._best_condition(edit, [*spoiled[:SPOILED], target])
             if best is not None:
-                return Edited(best[1], canonical_edit(best[1], self._core))
+                return Edited(best, canonical_edit(best, self._core))
         return None
+
+    def _best_condition(self, edit: Edit, firstly: Sequence[Answered]) -> Edit | None:
+        """An edit behind the condition with which it accounts for most and spoils nothing; what it
+        must make right, or leave alone, at any rate is asked first."""
+        pool = self._pool
+        best: tuple[int, Edit] | None = None
+        for one in guarded(self._core, edit):
+            if self._clock.beyond(1.0):
+                break
+            cause = Edited(one, "")
+            if any(pool.with_one_more(cause, firstly)):
+                continue
+            met = [step for step in pool.steps if pool.matters(cause, step)]
+            score = pool.score(cause, met[::-1][: 3 * GUARDS])
+            is_better = best is None or score.worth > best[0]
+            if not score.spoiled and score.explained >= GUARDED_SUPPORT and is_better:
+                best = score.worth, one
+        return None if best is None else best[1]
 
     def _part_of(self, best: Edit, scores: Mapping[Edit, Score]) -> Edit:
         """An edit of fewer places that accounts for nearly as much, if there is one: what another

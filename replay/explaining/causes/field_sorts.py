@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from replay.explaining.causes.leaves import ABSENT, Field, default_of
-from replay.explaining.causes.value_sorts import Sort, is_beyond_doubles
+from replay.explaining.causes.value_sorts import Sort, is_beyond_doubles, is_number
 
 _TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
     "side": ("buy", "sell"), "role": ("entry", "exit"), "trade_id": ("A", "B"),
@@ -23,14 +23,10 @@ _FREE: Final = (("state", "", "market_price"), ("state", "", "now"))
 """Fields without a default that may be missing all the same."""
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 _IS_OF_TYPE: Final[Mapping[str, Callable[[Any], bool]]] = {
-    "d": _is_number,
-    "D": lambda value: value is None or _is_number(value),
-    "i": _is_number,
+    "d": is_number,
+    "D": lambda value: value is None or is_number(value),
+    "i": is_number,
     "b": lambda value: isinstance(value, bool),
     "t": lambda value: isinstance(value, str),
     "T": lambda value: value is None or isinstance(value, str),
@@ -51,7 +47,7 @@ def _is_no_such_text(field: Field, value: Any) -> bool:
 
 def _is_out_of_range(field: Field, value: Any) -> bool:
     """No int of 64 bits, or none at all."""
-    if field.kind != "i" or not _is_number(value):
+    if field.kind != "i" or not is_number(value):
         return False
     is_whole = isinstance(value, int) or value.is_integer()
     return not is_whole or not -(2**63) <= value < 2**63

@@ -225,13 +225,12 @@ class Inquiry:
             if rests:
                 _, place, rest = min(rests)
                 cause = pool.causes[place]
-                _, needs = self._necessity.needed_by(cause)
+                needs = self._necessity.needed_by(cause)[1] if isinstance(cause, Edited) else []
                 pool.refute(cause, step)
                 pool.use(rest)
                 # What holds nearly everywhere may hold behind a condition.
-                guarded = self._edits.behind_a_condition(cause, needs)
-                if guarded is not None:
-                    self._accept(guarded)
+                if isinstance(cause, Edited):
+                    self._accept_guarded(cause, needs)
                 return True
         return False
 
@@ -302,17 +301,18 @@ class Inquiry:
                 continue
             former, count = list(pool.causes), len(pool.unexplained)
             pool.use(others)
-            guarded = self._edits.behind_a_condition(cause, needs)
-            if guarded is not None:
-                self._accept(guarded)
-                if len(pool.unexplained) < count:
-                    return True
+            if self._accept_guarded(cause, needs) and len(pool.unexplained) < count:
+                return True
             pool.use(former)
         return False
 
-    def _accept(self, edit: Edited) -> None:
-        self._pool.accept(edit)
-        self._edits.join(edit)
+    def _accept_guarded(self, edit: Edited, needs: Sequence[Answered]) -> bool:
+        """Puts an edit in force behind a condition, where there is one that does."""
+        guarded = self._edits.behind_a_condition(edit, needs)
+        if guarded is not None:
+            self._pool.accept(guarded)
+            self._edits.join(guarded)
+        return guarded is not None
 
     @staticmethod
     def _speaks_of(cause: Statement, step: Answered) -> bool:

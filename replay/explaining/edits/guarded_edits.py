@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from replay.explaining.editing.editable import Edit, EditableCore
-from replay.explaining.editing.source_map import Function, ParsedModule, Span
+from replay.explaining.editing.source_map import ParsedModule, Span
 from replay.explaining.edits.rounding_call import where_it_fits
 
 _CONDITIONS: Final = (
@@ -36,26 +36,26 @@ def guarded(core: EditableCore, edit: Edit) -> Iterator[Edit]:
     (place,) = edit.places
     module = core.map.modules[place.module]
     span = module.span_of_place(place)
-    around = _expression_around(module, span)
-    function = _function_around(module, span)
-    if around is None or function is None:
+    scope = module.scope_at(span[0])
+    around = _expression_around(module, scope.node, span) if scope.is_function else None
+    if around is None:
         return
     start, end = module.span(around)
     old = module.text[start:end]
     new = module.text[start : span[0]] + place.new + module.text[span[1] : end]
     if not _is_expression(new):
         return
-    for condition in _conditions(module, function):
+    for condition in _conditions(module, scope.node):
         both = f"(({new}) if {condition} else ({old}))"
         where = module.place((start, end), both)
         yield replace(edit, places=(where,), says=f"{edit.says}, where {condition}")
 
 
-def _expression_around(module: ParsedModule, span: Span) -> ast.expr | None:
-    """The smallest expression that a place is in."""
+def _expression_around(module: ParsedModule, within: ast.AST, span: Span) -> ast.expr | None:
+    """The smallest expression of a function that a place is in."""
     best: ast.expr | None = None
     best_length = 0
-    for node in ast.walk(module.tree):
+    for node in ast.walk(within):
         if isinstance(node, ast.expr) and not isinstance(node, ast.Slice | ast.Starred):
             start, end = module.span(node)
             if not (start <= span[0] and span[1] <= end):
@@ -67,14 +67,6 @@ def _expression_around(module: ParsedModule, span: Span) -> ast.expr | None:
                 if not (isinstance(parent, ast.Call) and parent.func is node):
                     best, best_length = node, end - start
     return best
-
-
-def _function_around(module: ParsedModule, span: Span) -> ast.AST | None:
-    found: ast.AST | None = None
-    for scope in module.scopes:
-        if isinstance(scope.node, Function) and scope.span[0] <= span[0] <= scope.span[1]:
-            found = scope.node
-    return found
 
 
 def _conditions(module: ParsedModule, function: ast.AST) -> Iterator[str]:
