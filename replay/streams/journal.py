@@ -22,7 +22,16 @@ from replay.streams.events import (
     event_numbers,
     has_number_texts,
 )
-from replay.streams.model import CHANGE_KEYS, Call, CallCode, Document, Start, Step
+from replay.streams.model import (
+    CHANGE_KEYS,
+    HELPER_FIELDS,
+    HELPER_NAMES,
+    Call,
+    CallCode,
+    Document,
+    Start,
+    Step,
+)
 from replay.streams.packed import pack
 
 VERSION = 1
@@ -221,7 +230,20 @@ def call_of_method(method: object, params: Document) -> Call:
         if not isinstance(params, Mapping) or "local_id" not in params:
             raise UnusableError('has no "params" with a "local_id"')
         return (int(CallCode.APPLY_REGIME), params["local_id"], params.get("regime_at_entry"))
+    for code, name in HELPER_NAMES.items():
+        if method == name:
+            return helper_call(code, params)
     raise UnusableError(f"asks for a method that cannot be replayed ({_shown(method)})")
+
+
+def helper_call(code: CallCode, params: Document) -> Call:
+    """The call of a helper, by the arguments of its own. Raises UnusableError where one is not
+    there."""
+    given = params if isinstance(params, Mapping) else {}
+    missing = [name for name in HELPER_FIELDS[code] if name not in given]
+    if missing:
+        raise UnusableError(f'has no "params" with a "{missing[0]}"')
+    return (int(code), *(given[name] for name in HELPER_FIELDS[code]))
 
 
 def _changes(document: Mapping[str, Any], texts: bool) -> dict[str, Any]:

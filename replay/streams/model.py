@@ -63,6 +63,16 @@ class CallCode(IntEnum):
     RECOVERY_CANCEL = 4
     APPLY_REGIME = 5
     CHECK_INVARIANTS = 6
+    BOOTSTRAP = 7
+    ADD_ENTRY = 8
+    ORDER_TXID = 9
+    RECOVERY_TXID = 10
+    REMOVE_ORDER = 11
+    REMOVE_RECOVERY = 12
+    FIND_ORDER = 13
+    DERIVE_PHASE = 14
+    ORDER_VOLUME = 15
+    TO_DICT = 16
 
 
 EVENT_FIELDS: Mapping[CallCode, tuple[str, ...]] = {
@@ -81,10 +91,51 @@ EVENT_NAMES: Mapping[CallCode, str] = {
     CallCode.RECOVERY_CANCEL: "RecoveryCancelEvent",
 }
 
+HELPER_FIELDS: Mapping[CallCode, tuple[str, ...]] = {
+    CallCode.BOOTSTRAP: ("allow_long_only", "allow_short_only"),
+    CallCode.ADD_ENTRY: ("side", "trade_id", "cycle", "reason"),
+    CallCode.ORDER_TXID: ("local_id", "txid"),
+    CallCode.RECOVERY_TXID: ("recovery_id", "txid"),
+    CallCode.REMOVE_ORDER: ("local_id",),
+    CallCode.REMOVE_RECOVERY: ("recovery_id",),
+    CallCode.FIND_ORDER: ("local_id",),
+    CallCode.DERIVE_PHASE: (),
+    CallCode.ORDER_VOLUME: ("price",),
+    CallCode.TO_DICT: (),
+}
+"""What a bot calls itself around the reducer (reducer.md, "Helpers around the reducer"), with the
+arguments of its own; the state, the config and the size are those in force."""
+
+ARGUMENTS: Mapping[CallCode, tuple[str, ...]] = {**EVENT_FIELDS, **HELPER_FIELDS}
+"""The names of what a call is given beside the state and the settings: of events and of helpers."""
+
+HELPER_NAMES: Mapping[CallCode, str] = {
+    CallCode.BOOTSTRAP: "bootstrap_orders",
+    CallCode.ADD_ENTRY: "add_entry_order",
+    CallCode.ORDER_TXID: "apply_order_txid",
+    CallCode.RECOVERY_TXID: "apply_recovery_txid",
+    CallCode.REMOVE_ORDER: "remove_order",
+    CallCode.REMOVE_RECOVERY: "remove_recovery",
+    CallCode.FIND_ORDER: "find_order",
+    CallCode.DERIVE_PHASE: "derive_phase",
+    CallCode.ORDER_VOLUME: "compute_order_volume",
+    CallCode.TO_DICT: "to_dict",
+}
+
+SETTING_HELPERS = frozenset({CallCode.BOOTSTRAP, CallCode.ADD_ENTRY, CallCode.ORDER_VOLUME})
+"""Those that go by the config and the size."""
+
+VALUE_HELPERS = frozenset(
+    {CallCode.FIND_ORDER, CallCode.DERIVE_PHASE, CallCode.ORDER_VOLUME, CallCode.TO_DICT}
+)
+"""Those that answer a value and leave the state alone: texts of it stand in the outcome in the
+place of violations."""
+
 CALL_NAMES: Mapping[CallCode, str] = {
     **EVENT_NAMES,
     CallCode.APPLY_REGIME: "apply_order_regime_at_entry",
     CallCode.CHECK_INVARIANTS: "check_invariants",
+    **HELPER_NAMES,
 }
 
 CHANGE_KEYS: tuple[str, ...] = ("state", "patch", "config", "order_size_usd", "order_sizes")

@@ -31,6 +31,7 @@ from replay.streams.journal import call_of_method
 from replay.streams.model import (
     CALL_NAMES,
     CHANGE_KEYS,
+    HELPER_FIELDS,
     Call,
     CallCode,
     Document,
@@ -170,15 +171,16 @@ def parity_case_document(
 def _entry(step: Step) -> dict[str, Document]:
     call = step.call
     entry: dict[str, Document]
-    if isinstance(call, Mapping) or call[0] not in (
-        CallCode.APPLY_REGIME,
-        CallCode.CHECK_INVARIANTS,
-    ):
+    if isinstance(call, Mapping) or call[0] < CallCode.APPLY_REGIME:
         entry = {name: _json(value) for name, value in typed_event_of(call).items()}
     else:
         entry = {"method": CALL_NAMES[CallCode(call[0])]}
         if call[0] == CallCode.APPLY_REGIME:
             entry["params"] = {"local_id": _json(call[1]), "regime_at_entry": _json(call[2])}
+        elif names := HELPER_FIELDS.get(CallCode(call[0])):
+            entry["params"] = {
+                name: _json(value) for name, value in zip(names, call[1:], strict=True)
+            }
     if step.changes:
         entry["changes"] = _json(step.changes)
     return entry

@@ -17,7 +17,7 @@ from replay.streams.buffer import Segmenter
 from replay.streams.continuation import Key, Orders, key_of, orders_of, overlap
 from replay.streams.events import UnusableError, call_of_event
 from replay.streams.journal import call_of_method
-from replay.streams.model import Call, CallCode, Document, Start, Step
+from replay.streams.model import HELPER_NAMES, Call, CallCode, Document, Start, Step
 from replay.streams.packed import pack, pack_canonical, unpack
 
 MAX_CHAINS = 64
@@ -188,6 +188,8 @@ def _parts(document: Mapping[str, Any]) -> tuple[Call, Document, dict[str, Docum
     method = document.get("method")
     if method != "transition":
         params = document.get("params")
+        if method in HELPER_NAMES.values():
+            raise UnusableError("asks for a helper, which no request of part 1 does")
         call = call_of_method(method, params)
         holder = params if method == "apply_order_regime_at_entry" else document
         return call, _required(holder, "state"), {}

@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from replay.streams.model import CHANGE_KEYS, EVENT_FIELDS, CallCode, Start, Step, Stream
+from replay.streams.model import (
+    CHANGE_KEYS,
+    EVENT_FIELDS,
+    HELPER_FIELDS,
+    CallCode,
+    Start,
+    Step,
+    Stream,
+)
 
 MAX_DEPTH = 512
 """Deeper nesting is no document (docs/replay-method.md, "Frames")."""
@@ -18,6 +26,7 @@ _ARGUMENTS = {
     **{code: len(fields) for code, fields in EVENT_FIELDS.items()},
     CallCode.APPLY_REGIME: 2,
     CallCode.CHECK_INVARIANTS: 0,
+    **{code: len(fields) for code, fields in HELPER_FIELDS.items()},
 }
 
 

@@ -18,6 +18,8 @@ module DogeCore.Codec
   , readOrder
   , readRecovery
   , readCycle
+  , readSide
+  , readTrade
   ) where
 
 import Control.Monad (foldM)

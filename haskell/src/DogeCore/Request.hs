@@ -18,6 +18,7 @@ import System.Info (compilerName, fullCompilerVersion)
 
 import DogeCore.Document
 import DogeCore.Fields (actionDocument, stateDocument)
+import DogeCore.Helpers (helperNames)
 import DogeCore.Inputs
 import DogeCore.Invariants (checkInvariants)
 import DogeCore.Replay (encodingVersion)
@@ -115,7 +116,7 @@ capabilities revision =
     , ("version", DText coreVersion)
     , ("revision", DText revision)
     , ("compiler", DText (Text.pack (compilerName ++ "-" ++ showVersion fullCompilerVersion)))
-    , ("methods", DArray (map DText (map methodName part1 ++ ["capabilities", "replay"])))
+    , ("methods", DArray (map DText (map methodName part1 ++ ["capabilities", "replay"] ++ helperNames)))
     , ("replay_encodings", DArray [DInt encodingVersion])
     ]
   where

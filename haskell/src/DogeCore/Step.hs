@@ -26,6 +26,7 @@ import DogeCore.Codec
 import DogeCore.Delta
 import DogeCore.Document
 import DogeCore.Fields (compactAction)
+import DogeCore.Helpers
 import DogeCore.Inputs
 import DogeCore.Invariants (checkInvariants)
 import DogeCore.MessagePack
@@ -48,6 +49,7 @@ data Call
   = Transition !(Either Refusal Event)
   | SetRegime !(Either Refusal Int) !Regime
   | Check
+  | Help !(Either Refusal Helper)
   deriving (Eq, Show)
 
 -- | Where the run goes on.
@@ -78,12 +80,35 @@ parseCall (DArray [DInt 6]) = Right Check
 parseCall (DArray [DInt 5, localId, regime]) =
   Right (SetRegime (either (const (Left (Unreadable "local_id"))) Right (readInt localId)) (readRegime regime))
 parseCall (DArray (DInt code : fields))
+  | Just helper <- readHelper code fields = Right (Help helper)
+parseCall (DArray (DInt code : fields))
   | code >= 0
   , code <= fromEnum (maxBound :: EventKind)
   , Just result <- readEventFields (toEnum code) fields =
       Right (Transition (either (Left . unreadableEvent) Right result))
 parseCall (DArray _) = Left "a call with an unknown code or the wrong number of fields"
 parseCall other = Right (Transition (readEvent other))
+
+-- | A call of a helper, by its code and as many fields as it has.
+readHelper :: Int -> [Document] -> Maybe (Either Refusal Helper)
+readHelper code fields = case (code, fields) of
+  (7, [long, short]) -> Just $ Bootstrap <$> field "allow_long_only" readBool long <*> field "allow_short_only" readBool short
+  (8, [side, trade, cyc, reason]) ->
+    Just $
+      AddEntry
+        <$> field "side" readSide side
+        <*> field "trade_id" readTrade trade
+        <*> field "cycle" readInt cyc
+        <*> field "reason" readText reason
+  (9, [localId, txid]) -> Just $ SetOrderTxid <$> field "local_id" readInt localId <*> field "txid" readText txid
+  (10, [recoveryId, txid]) ->
+    Just $ SetRecoveryTxid <$> field "recovery_id" readInt recoveryId <*> field "txid" readText txid
+  (11, [localId]) -> Just $ RemoveOrder <$> field "local_id" readInt localId
+  (12, [recoveryId]) -> Just $ RemoveRecovery <$> field "recovery_id" readInt recoveryId
+  _ -> Nothing
+  where
+    field :: Text -> Reader a -> Document -> Either Refusal a
+    field name reader d = either (const (Left (Unreadable name))) Right (reader d)
 
 -- | An event from a document, told apart by its fields.
 readEvent :: Document -> Either Refusal Event
@@ -161,6 +186,16 @@ runCall inputs faults call = do
       size <- readable (faultSize faults) (inSize inputs)
       sizes <- readable (faultSizes faults) (inSizes inputs)
       either (Left . Arithmetical) Right (transition (Settings cfg size sizes) e s)
+    Help helper -> do
+      h <- helper
+      settings <-
+        if goesBySettings h
+          then do
+            cfg <- readable (faultConfig faults) (inConfig inputs)
+            size <- readable (faultSize faults) (inSize inputs)
+            Right (Settings cfg size noSizes)
+          else Right (Settings defaultConfig 0 noSizes)
+      either (Left . Arithmetical) Right (help settings h s)
 
 readable :: Maybe Text -> Input a -> Either Refusal a
 readable (Just path) _ = Left (Unreadable path)
