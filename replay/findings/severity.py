@@ -12,7 +12,13 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 from replay.differential.model import ABSENT, Difference
-from replay.streams.model import CALL_NAMES, EVENT_NAMES, CallCode
+from replay.streams.model import (
+    CALL_NAMES,
+    EVENT_NAMES,
+    HELPER_NAMES,
+    VALUE_HELPERS,
+    CallCode,
+)
 
 
 class Severity(StrEnum):
@@ -35,9 +41,17 @@ _RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
 _HOT = frozenset(EVENT_NAMES[code] for code in (CallCode.FILL, CallCode.TIMER_TICK,
                                                 CallCode.PRICE_TICK))  # fmt: skip
+_ANSWERS = {
+    **{HELPER_NAMES[code]: Severity.TEXTS for code in VALUE_HELPERS},
+    HELPER_NAMES[CallCode.ORDER_VOLUME]: Severity.ORDERS,
+    HELPER_NAMES[CallCode.FIND_ORDER]: Severity.ORDERS,
+}
+"""Helpers that answer a value: what a wrong one, or none, would touch."""
+
 _METHODS = {
     CALL_NAMES[CallCode.CHECK_INVARIANTS]: Severity.INVARIANTS,
     CALL_NAMES[CallCode.APPLY_REGIME]: Severity.TEXTS,
+    **_ANSWERS,
 }
 """What is lost where a method that moves no money is not answered."""
 
@@ -71,7 +85,9 @@ def _of_difference(event: str, difference: Difference) -> Severity:
         return Severity.ORDERS
     if _MONEY.match(path):
         return Severity.MONEY
-    return Severity.INVARIANTS if path.startswith("violations") else Severity.TEXTS
+    if path.startswith("violations"):
+        return _ANSWERS.get(event, Severity.INVARIANTS)
+    return Severity.TEXTS
 
 
 def is_hot(event: str) -> bool:

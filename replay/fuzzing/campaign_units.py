@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
-from typing import NamedTuple
 
 from replay.fuzzing.expand import open_plan
 from replay.fuzzing.mix import Mix
 from replay.fuzzing.mutate import mutate
 from replay.fuzzing.plan import Plan, Profile
+from replay.fuzzing.plan_batches import VARIANTS, Batch, batch_of, plan_of
 from replay.fuzzing.step_source import StateView, StepSource
 from replay.streams.model import Start, Step, Stream
 
-__all__ = ["Batch", "Mix", "RecordedSource", "Row", "Unit", "units"]
+__all__ = ["Mix", "RecordedSource", "Row", "Unit", "units"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,6 @@ class RecordedSource:
         return list(taken)
 
 
-class Batch(NamedTuple):
-    """What Hypothesis draws in one go: batch `number` of a profile's row of plans."""
-
-    profile: Profile
-    number: int
-
-
 Drawn = Callable[[Batch], Sequence[Plan]]
 """Gives a batch of plans."""
 
@@ -83,23 +76,16 @@ class Row:
 
     def batch(self, number: int) -> Batch | None:
         """The batch of plans that a unit needs; None for one that is made of the corpus."""
-        # Here, so that whatever does not fuzz works without Hypothesis.
-        from replay.fuzzing.plans import batch_of
-
         profile, index = self._place(number)
-        return None if profile is None else Batch(profile, batch_of(index))
+        return None if profile is None else batch_of(profile, index)
 
     def plan(self, number: int, drawn: Drawn) -> Plan | None:
         """The plan of a unit; None for one that is made of the corpus."""
-        from replay.fuzzing.plans import plan_of
-
         batch = self.batch(number)
         return None if batch is None else plan_of(drawn(batch), self.seed, self._place(number)[1])
 
     def unit(self, number: int, plan: Plan | None, read: Read) -> Unit:
         """One unit, by its plan."""
-        from replay.fuzzing.plans import VARIANTS
-
         if plan is None:
             return _mutated(number, self.seed, self.corpus, read)
         _, index = self._place(number)
@@ -109,21 +95,26 @@ class Row:
 
     def _place(self, number: int) -> tuple[Profile | None, int]:
         """Whose plan a unit is, and which of that row; no profile for a mutated stream."""
-        profiles = list(Profile) if self.mix is Mix.ALL else [Profile(self.mix.value)]
+        profiles = _PROFILES[self.mix]
         turns = len(profiles) + (self.mix is Mix.ALL and bool(self.corpus))
         index, turn = divmod(number, turns)
         return (profiles[turn] if turn < len(profiles) else None), index
 
 
+_PROFILES = {mix: [*Profile] if mix is Mix.ALL else [Profile(mix.value)] for mix in Mix}
+"""Whose plans a mix takes, in turn."""
+
+
 def units(mix: Mix, seed: int, corpus: Sequence[str], read: Read) -> Iterator[Unit]:
     """The endless row of units, drawn as it goes."""
+    # Here, so that whatever does not fuzz works without Hypothesis.
     from replay.fuzzing.plans import draw
 
     row = Row(mix, seed, corpus)
 
     @cache
     def drawn(batch: Batch) -> Sequence[Plan]:
-        return draw(batch.profile, seed, batch.number)
+        return draw(batch, seed)
 
     for number in count():
         yield row.unit(number, row.plan(number, drawn), read)

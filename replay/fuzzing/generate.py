@@ -14,10 +14,12 @@ from replay.differential.model import Finding
 from replay.fuzzing.detour import PATIENCE, Detour
 from replay.fuzzing.features import Features
 from replay.fuzzing.foreign_state import ForeignState
+from replay.fuzzing.helper_steps import HelperSteps
 from replay.fuzzing.step_source import CompactState, StepSource
 from replay.streams.model import Segment, Start, Step, Stream
 from replay.targets.base import Failure, Reply, StepResult, Work, is_refusal
 from replay.targets.cursor import is_transition
+from replay.targets.known_helpers import HELPERS, askable
 from replay.targets.python.module import PythonTarget, python_reply
 
 HANDFUL = 16
@@ -53,6 +55,10 @@ def run_source(
             break
         if run.went_round and isinstance(source, Steered):
             source.go_on_under(run.settings)
+    else:
+        helpers = HelperSteps(HELPERS.difference(lockstep.lacking), origin, run.settings)
+        while (handful := helpers.steps(run.state, HANDFUL)) and run.take(handful):
+            pass
     run.end()
     return Generated(Stream(start, tuple(run.steps), origin), run.found, run.features.found)
 
@@ -114,6 +120,7 @@ class _Run:
         """Runs some steps on the authority, and a way round where the shadow refuses all; false
         where the authority failed."""
         self.went_round = False
+        steps, _ = askable(steps, self._lockstep.lacking)
         steps = self._detour.sent(steps)
         self._is_set_anew |= any(map(self._may_be_refused, steps))
         if not self._run(steps):

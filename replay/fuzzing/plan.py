@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 
 from replay.fuzzing.setting_pools import EDGE_SETTINGS, LIVE_SETTINGS, Setting
 
@@ -55,6 +56,19 @@ class Plan:
     restarts: int
     late: int
     oddity: int
+
+    def __reduce__(self) -> tuple[type[Plan], tuple[object, ...]]:
+        """As a call with its fields: a coordinator pickles one for each unit that it hands out."""
+        return Plan, _fields_of(self)
+
+    def with_seed(self, seed: int) -> Plan:
+        """The same plan for another stream."""
+        profile, _, *others = _fields_of(self)
+        return Plan(profile, seed, *others)
+
+
+_fields_of = attrgetter(*Plan.__slots__)
+"""All fields of a plan, in order."""
 
 
 STEPS: dict[Profile, tuple[int, ...]] = {

@@ -7,9 +7,8 @@ example database would write to the disk.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from contextlib import suppress
 from functools import cache
 from itertools import count
 from typing import Any
@@ -20,14 +19,8 @@ from hypothesis.strategies import SearchStrategy
 
 from replay.fuzzing import plan as pools
 from replay.fuzzing.plan import Plan, Profile
+from replay.fuzzing.plan_batches import BATCH, Batch, batch_of, number_of, plan_of
 from replay.fuzzing.seeded_plans import SHAPE
-
-BATCH = 200
-"""Plans drawn in one go; a fresh batch forgets what Hypothesis learnt in the one before."""
-
-VARIANTS = 6
-"""Streams made of one drawn plan, each with a seed of its own: drawing one costs as much as
-a few hundred generated steps."""
 
 
 @cache
@@ -53,29 +46,24 @@ def plan_strategy(profile: Profile) -> SearchStrategy[Plan]:
 
 def plans(profile: Profile, seed: int) -> Iterator[Plan]:
     """An endless row of plans, the same for the same seed (and version of Hypothesis)."""
+    drawn: tuple[Batch | None, Sequence[Plan]] = None, ()
     for index in count():
-        if index % (BATCH * VARIANTS) == 0:
-            drawn = draw(profile, seed, batch_of(index))
-        yield plan_of(drawn, seed, index)
+        batch = batch_of(profile, index)
+        if batch != drawn[0]:
+            drawn = batch, draw(batch, seed)
+        yield plan_of(drawn[1], seed, index)
 
 
-def batch_of(index: int) -> int:
-    """The batch that a place in the row of plans needs."""
-    return index // (BATCH * VARIANTS)
+class _Enough(BaseException):
+    """As many plans are drawn as were wanted. No error, so that Hypothesis does not look into
+    it."""
 
 
-def plan_of(drawn: Sequence[Plan], seed: int, index: int) -> Plan:
-    """The plan at a place in the row, out of its batch."""
-    batch, place = divmod(index, BATCH * VARIANTS)
-    plan = drawn[place // VARIANTS]
-    return replace(plan, seed=_number(plan.profile, seed, batch, 1 + place))
-
-
-def draw(profile: Profile, master: int, batch: int) -> tuple[Plan, ...]:
+def draw(batch: Batch, master: int) -> tuple[Plan, ...]:
     """One batch of what Hypothesis draws, each the pattern of several plans."""
     drawn: list[Plan] = []
 
-    @seed(_number(profile, master, batch, 0))
+    @seed(number_of(batch.profile, master, batch.number, 0))
     @settings(
         max_examples=BATCH,
         database=None,
@@ -87,16 +75,13 @@ def draw(profile: Profile, master: int, batch: int) -> tuple[Plan, ...]:
         print_blob=False,
         backend="hypothesis",
     )
-    @given(plan_strategy(profile))
+    @given(plan_strategy(batch.profile))
     def collect(plan: Plan) -> None:
         drawn.append(plan)
+        if len(drawn) == batch.size:
+            raise _Enough
 
-    collect()
-    assert len(drawn) == BATCH  # a place in the row tells the batch
+    with suppress(_Enough):
+        collect()
+    assert len(drawn) == batch.size  # a place in the row tells the batch
     return tuple(drawn)
-
-
-def _number(profile: Profile, master: int, batch: int, place: int) -> int:
-    """Spreads a place in the row over 64 bits: neighbouring seeds share nothing."""
-    text = f"{profile} {master} {batch} {place}".encode()
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from replay.reports.wording import INDEPENDENT, percent, phase_name
+from replay.reports.wording import INDEPENDENT, blind_lines, percent, phase_name
 from replay.runs.coverage import PHASES, call_name_of
 from replay.runs.report import Report
 
@@ -76,7 +76,7 @@ def _bounds(report: Report) -> Table:
         "(95 % upper bounds)",
         ("event", "independent steps", "diverged", "at most", "draws", "diverged", "at most"),
         rows,
-        note=INDEPENDENT,
+        note=" ".join((INDEPENDENT, "In none of these bounds:", "; ".join(blind_lines(report)))),
     )
 
 

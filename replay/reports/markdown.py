@@ -18,6 +18,7 @@ from replay.reports.texts import markdown_code, markdown_words, plain
 from replay.reports.wording import (
     INDEPENDENT,
     aside_words,
+    blind_lines,
     canary_words,
     claim_words,
     control_words,
@@ -294,6 +295,8 @@ def _exercised(report: Report) -> list[str]:
                 "at most (95 %)")  # fmt: skip
         lines += ["How often each event could diverge without this run having seen more of it:", ""]
         lines += [*_table(head, bounds), "", INDEPENDENT, ""]
+        lines += ["In none of these bounds:", ""]
+        lines += [*(f"- {_cell(line)}" for line in blind_lines(report)), ""]
     else:
         lines += [nothing_drawn(report), ""]
     lines += _unfold("By phase, rule and action", fold=True)

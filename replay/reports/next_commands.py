@@ -46,10 +46,12 @@ def next_commands(report: Report) -> list[NextCommand]:
 
 def _going_on(report: Report) -> list[NextCommand]:
     """How a campaign that was cut short goes on."""
-    was_cut_short = report.kind == RunKind.FUZZ and report.interrupted is not None
+    is_campaign = report.kind in (RunKind.FUZZ, RunKind.NIGHTLY)
+    was_cut_short = is_campaign and report.interrupted is not None
     if not was_cut_short or not report.can_go_on or report.occasion is None:
         return []
-    command = report.commands.campaign(f"--resume {report.occasion.number}")
+    resume = f"--resume {report.occasion.number}"
+    command = report.commands.campaign(resume, nightly=report.kind == RunKind.NIGHTLY)
     return [NextCommand(command, "go on where this run was cut short")]
 
 

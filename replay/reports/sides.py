@@ -14,7 +14,14 @@ from replay.differential.compare import refusal_text
 from replay.differential.difference_texts import ABSENT_TEXT, MAX_VALUE, value_text
 from replay.differential.model import Difference
 from replay.safe_text import clean
-from replay.streams.model import Step, Stream, call_name, event_document
+from replay.streams.model import (
+    HELPER_FIELDS,
+    CallCode,
+    Step,
+    Stream,
+    call_name,
+    event_document,
+)
 from replay.targets.base import Failure, StepResult, is_refusal
 from replay.targets.compact import (
     action_document,
@@ -34,7 +41,9 @@ def step_text(step: Step) -> str:
     if isinstance(step.call, Mapping) or step.call[0] < 5:
         fields = value_text(event_document(step.call))
     else:
-        fields = value_text(list(step.call[1:]))
+        names = HELPER_FIELDS.get(CallCode(step.call[0]))
+        given = list(step.call[1:])
+        fields = value_text(dict(zip(names, given, strict=True)) if names else given)
     where = f" (line {step.line})" if step.line else ""
     changed = "" if step.changes is None else f" after setting {value_text(step.changes)}"
     return f"{clean(name)} {fields}{changed}{where}"

@@ -15,6 +15,7 @@ from replay.errors import ExitCode
 from replay.explaining.claims.claim import Claim
 from replay.findings.lifecycle import ONLY_LIVE, word_when_seen
 from replay.reports.texts import plain
+from replay.runs.blind_spots import by_reason
 from replay.runs.coverage import PHASES, Bound, Exercised, call_name_of
 from replay.runs.report import Check, FindingLine, Group, Report
 from replay.runs.slot_phase import UNKNOWN_PHASE
@@ -47,7 +48,8 @@ INDEPENDENT = (
     "changed, one counts; streams that this run has neither drawn nor read from logs given to it "
     "(the corpus, its mutations, stored cases) do not count. The steps of a draw (one plan of the "
     "generator, or one slot of a log) share most of their settings, so the careful reading is the "
-    "last figure: in how many draws the event could diverge at all."
+    "last figure: in how many draws the event could diverge at all. A step at which a core failed "
+    "counts as diverged."
 )
 """What a bound is about."""
 
@@ -100,12 +102,16 @@ def headline(report: Report) -> str:
     return ", ".join(words)
 
 
+NOTHING_NEW = "nothing new was looked for: the time was up before anything was generated"
+
+
 def _nothing_found(report: Report) -> str:
     code = report.exit_code
     if code is ExitCode.CORE_FAILED:
         return f"a core failed {counted(report.tally.failures.total(), 'time')}"
     if code is not ExitCode.PROVES_NOTHING:
-        return "no unexplained divergence" if report.divergences else "no divergence"
+        none = "no unexplained divergence" if report.divergences else "no divergence"
+        return f"{none} in what was stored; {NOTHING_NEW}" if report.only_known else none
     if report.tally.compared == 0:
         return f"the run proves nothing: {nothing_compared_words(report)}"
     if any(one.is_doubtful for one in report.unread):
@@ -387,6 +393,13 @@ def nothing_drawn(report: Report) -> str:
             return "No bounds: stored cases were run again, and nothing was drawn by this run."
         return "No bounds: nothing was compared."
     return "No bounds: all that was run had been chosen before, and nothing was drawn by this run."
+
+
+def blind_lines(report: Report) -> list[str]:
+    """What is in no bound, a line for each reason."""
+    return [
+        f"{kind}s: {some_of(names)} ({why})" for kind, why, names in by_reason(report.blind_spots())
+    ]
 
 
 def bound_words(bound: Bound, event: str) -> str:

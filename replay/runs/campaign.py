@@ -9,9 +9,10 @@ there are, and whatever becomes of them.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from replay.differential.minimising.minimiser import MAX_SECONDS
@@ -19,7 +20,7 @@ from replay.differential.model import Signature
 from replay.differential.tally import Tally
 from replay.errors import ENDING_SIGNALS, FailureStorm, ReplayError
 from replay.fuzzing.campaign_units import Mix, Row
-from replay.runs.campaign_rest import POSITION, CampaignRest
+from replay.runs.campaign_rest import POSITION, CampaignRest, noted_place
 from replay.runs.collector import Collector
 from replay.runs.crew import Crew, LocalCrew
 from replay.runs.held_signals import signals_held_back
@@ -48,10 +49,17 @@ GRACE_SECONDS = 30.0
 
 TICK_SECONDS = 0.25
 
+NOTE_SECONDS = 5.0
+"""How often a campaign writes down where it is, for a run that is killed."""
+
 MAX_MINIMISED = 100
 """Buckets that a campaign minimises; a core that is wrong everywhere must not take all night."""
 
 MIN_SECONDS = 2.0
+
+FIRST_SECONDS = 2.0
+"""Seconds of the first lot where the time was up before it was begun: cores take a while to start,
+and a run that compares nothing says nothing."""
 
 UNHURRIED_SECONDS = 120.0
 """For minimising where no deadline is set: it is then bounded by its attempts, so that it comes to
@@ -69,7 +77,8 @@ class Budget:
     """What a campaign may generate: streams of a mix and a seed, until a deadline (time.monotonic)
     or the streams planned for so many transitions; or `only` one of its units. The first `streams`
     that reach something new are given back. `crew` gets the workers; `resumed` is an earlier run
-    that this one goes on with."""
+    that this one goes on with. `since` is when that of which it is a part began
+    (time.monotonic), by which a later run knows how much of its time is left."""
 
     mix: Mix
     seed: int
@@ -79,6 +88,7 @@ class Budget:
     only: int | None = None
     streams: int = 0
     resumed: CampaignRest | None = None
+    since: float | None = None
 
     @property
     def begin(self) -> Position:
@@ -166,6 +176,7 @@ class _Campaign:
     sampled: int = 0
     deaths: int = 0
     given: int = 0
+    noted: float = -math.inf
 
     def __post_init__(self) -> None:
         budget = self.budget
@@ -175,6 +186,8 @@ class _Campaign:
     def run(self, on_progress: Callable[[Tally], None]) -> None:
         """Hands out tasks and takes in what comes of them until nothing is left to do."""
         while self.report.storm is None:
+            if time.monotonic() - self.noted >= NOTE_SECONDS:
+                self._note(())
             self._hand_out()
             if self._is_done() or self._is_over():
                 return
@@ -192,10 +205,21 @@ class _Campaign:
 
     def note_position(self) -> None:
         """Has the store know where a later run would go on."""
-        position = self.supply.position(sorted(self.waiting))
-        where = {**position._asdict(), "corpus": self.job.row.corpus_digest}
-        self.collector.store.note(self.collector.run_id, {POSITION: where})
+        self._note(sorted(self.waiting))
         self.report.can_go_on = self.budget.only is None and not self.supply.is_spent
+
+    def _note(self, ahead: Sequence[int]) -> None:
+        """Writes down where the row is; of what is `ahead` of that, all is stored, too. With it the
+        store writes what was counted: a run that is killed was further than its note, never less
+        far."""
+        since = self.budget.since
+        where = noted_place(
+            self.supply.position(ahead),
+            self.job.row.corpus_digest,
+            None if since is None else time.monotonic() - since,
+        )
+        self.collector.store.note(self.collector.run_id, {POSITION: where})
+        self.noted = time.monotonic()
 
     # Handing out
 
@@ -209,10 +233,18 @@ class _Campaign:
         """What is to be done next: what lots gave rise to comes first."""
         if self.follow_ups:
             return self.follow_ups.pop(0)
-        left = self._seconds_left()
+        left = self._seconds_to_give()
         if left is not None and left <= 0:
             return None
         return self.supply.next(window=WINDOW * self.crew.size, seconds=left)
+
+    def _seconds_to_give(self) -> float | None:
+        """The seconds left for lots: some in any case where nothing was begun yet of a campaign
+        that is to begin."""
+        left = self._seconds_left()
+        if left is None or self.budget.resumed is not None or self.supply.has_begun:
+            return left
+        return max(left, FIRST_SECONDS)
 
     def _seconds_left(self) -> float | None:
         deadline = self.budget.deadline
@@ -220,7 +252,7 @@ class _Campaign:
 
     def _is_done(self) -> bool:
         """Whether there is nothing left to do; that nobody is there to do it is another thing."""
-        left = self._seconds_left()
+        left = self._seconds_to_give()
         is_time = left is None or left > 0
         return not self.under_way and not self.follow_ups and (self.supply.is_spent or not is_time)
 

@@ -38,7 +38,7 @@ FLAGS: Mapping[str, frozenset[str] | None] = {
 }
 """The same for options without a value, where they were given and something comes of it."""
 
-MADE_FROM_A_CORPUS = frozenset({"explain", "explanations", "fuzz", "recheck"})
+MADE_FROM_A_CORPUS = frozenset({"explain", "explanations", "fuzz", "nightly", "recheck"})
 """The commands that read the corpora beside what they are given."""
 
 
@@ -57,10 +57,10 @@ class Commands:
     flags: frozenset[str] = frozenset()
     workers: tuple[str, ...] = ()
 
-    def campaign(self, *arguments: str) -> str:
-        """`fuzz` as a whole campaign, done by the same workers. Nobody else needs them: what one
-        case or unit comes to is the same anywhere."""
-        return self("fuzz", *arguments, *self.workers)
+    def campaign(self, *arguments: str, nightly: bool = False) -> str:
+        """`fuzz`, or a night, as a whole campaign, done by the same workers. Nobody else needs
+        them: what one case or unit comes to is the same anywhere."""
+        return self("nightly" if nightly else "fuzz", *arguments, *self.workers)
 
     def __call__(self, name: str, *arguments: str) -> str:
         """A command, by its name and arguments that a shell can take."""

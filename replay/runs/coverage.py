@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 from replay.runs.rate import upper_bound
 from replay.runs.slot_phase import UNKNOWN_PHASE
+from replay.runs.values_drawn import Values
+from replay.runs.values_drawn import add as add_values
 from replay.streams.model import CALL_NAMES, CallCode
 
 UNKNOWN_EVENT = len(CALL_NAMES)
@@ -70,7 +72,7 @@ class Exercised:
     `configurations` are digests of the configs in force. `independent` counts independent steps by
     call (wording.py, INDEPENDENT), `differed` those on which the shadow did not agree, by call and
     ID of the finding; `draws` has the calls met in each draw as bits, `differed_draws` the draws of
-    each of `differed`.
+    each of `differed`. `values` has some of the values that inputs took in what was drawn.
     """
 
     met: Counter[Met] = field(default_factory=Counter)
@@ -82,6 +84,7 @@ class Exercised:
     differed: Counter[tuple[int, str]] = field(default_factory=Counter)
     draws: dict[str, int] = field(default_factory=dict)
     differed_draws: dict[tuple[int, str], set[str]] = field(default_factory=dict)
+    values: Values = field(default_factory=dict)
 
     def add(self, other: Exercised) -> None:
         """Adds what was exercised elsewhere."""
@@ -98,6 +101,7 @@ class Exercised:
             self.draws[draw] = self.draws.get(draw, 0) | calls
         for place, draws in other.differed_draws.items():
             self.differed_draws.setdefault(place, set()).update(draws)
+        add_values(self.values, other.values)
 
     def count_action(self, action: tuple[str, str], times: int = 1) -> None:
         """Counts an action; once there are too many kinds of them, new ones only together."""

@@ -19,6 +19,7 @@ import msgspec
 from replay.differential.lockstep import Settled
 from replay.runs.coverage import UNKNOWN_EVENT, Exercised, bit_of
 from replay.runs.slot_phase import Slot, rule_of
+from replay.runs.values_drawn import note, seen_in_config, seen_in_start
 from replay.streams.model import Call, CallCode, Document, Segment, code_of_document
 from replay.targets.base import REFUSED
 from replay.targets.compact import ACTION_NAMES, INDEX_OF
@@ -91,7 +92,10 @@ class Exercising:
         segment, codes, outcomes, notable, different, uncompared = settled
         if segment.start is not None:
             slot = Slot(segment.start.state)
-            self._streams[segment.key] = _Stream(self._drawn(segment), slot)
+            drawn = self._drawn(segment)
+            self._streams[segment.key] = _Stream(drawn, slot)
+            if drawn is not None:
+                note(self._counted.values, seen_in_start(segment.start))
             if len(uncompared) < len(segment.steps):
                 self._take_config(segment.start.config)
         stream = self._streams[segment.key]
@@ -112,9 +116,12 @@ class Exercising:
                 slot.set_from_outside(changes, code, outcome)
                 if changes is not None and "config" in changes and not is_idle:
                     self._take_config(changes["config"])
+                    if is_drawn:
+                        note(self._counted.values, seen_in_config(changes["config"]))
             if is_idle:
                 # Nothing was compared here, so nothing was exercised, and what follows is no newer.
-                self._counted.refused[code, str(outcome[0])[:_MAX_TEXT]] += 1
+                if len(outcome) == REFUSED:
+                    self._counted.refused[code, str(outcome[0])[:_MAX_TEXT]] += 1
                 continue
             phase = slot.phase
             named = slot.named(call, code) if code > _TIMER_TICK else None

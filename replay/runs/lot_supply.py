@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from replay.differential.model import Signature
-from replay.fuzzing.campaign_units import Batch, Row, planned_steps
+from replay.fuzzing.campaign_units import Row, planned_steps
 from replay.fuzzing.plan import Plan
+from replay.fuzzing.plan_batches import Batch
 from replay.runs.work import Drawing, Lot
 
 UNITS = 32
@@ -23,7 +24,8 @@ FREE_LOTS = 8
 """The first lots know of no others."""
 
 STRIDE = 256
-"""Units between two looks for batches that are missing: each is for hundreds of them."""
+"""Units between two looks for batches that are missing: each is for hundreds of them, but for the
+head of the first, which is where the row begins."""
 
 TURNS = 4
 """Units in a row of which each may need a batch of its own."""
@@ -67,6 +69,8 @@ class LotSupply:
         """Where the last lot that was taken in ends, and those after it that are handed out."""
         self._first = begin.unit if only is None else only
         """The first unit of the next lot."""
+        self._looked_until = 0
+        """Of all units before this one the batches are there, or are being drawn."""
         self._planned = begin.planned
         self._given = 0
         self._batches: dict[Batch, Sequence[Plan] | None] = {}
@@ -80,6 +84,11 @@ class LotSupply:
         if self._only is not None:
             return self._given == 1
         return self._transitions is not None and self._planned >= self._transitions
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a lot was handed out."""
+        return self._given > 0
 
     def position(self, ahead: Sequence[int] = ()) -> Position:
         """Where a later run would go on: all before it has been taken in, and of what follows the
@@ -131,17 +140,22 @@ class LotSupply:
     def _missing(self, lots: int) -> Drawing | None:
         """A batch that so many next lots need and nobody draws yet."""
         ahead = self._ahead(lots)
+        # With hundreds of workers that is a long way: only what is new of it is looked at.
+        ahead = range(max(ahead.start, self._looked_until), ahead.stop)
         begins = (*range(0, len(ahead), STRIDE), len(ahead) - TURNS)
-        places = (unit for at in begins for unit in ahead[max(at, 0) : at + TURNS])
+        places = (unit for at in begins for unit in ahead[max(at, 0) : max(at + TURNS, 0)])
         for batch in map(self._row.batch, places):
             if batch is not None and batch not in self._batches:
                 self._batches[batch] = None
                 return Drawing(batch)
+        self._looked_until = max(self._looked_until, ahead.stop)
         return None
 
     def _is_drawn(self) -> bool:
         """Whether the plans of the next lot are there; they may go over the end of a batch."""
-        needed = {self._row.batch(unit) for unit in self._ahead(1)} - {None}
+        units = self._ahead(1)
+        # A batch is for more units than a lot has, so those at its ends need all.
+        needed = {self._row.batch(unit) for unit in (*units[:TURNS], *units[-TURNS:])} - {None}
         return all(self._batches.get(batch) is not None for batch in needed if batch is not None)
 
     def _cut(self, window: int, seconds: float | None) -> Lot | None:

@@ -22,6 +22,7 @@ from replay.findings.account import CauseAccount
 from replay.findings.lifecycle import Status
 from replay.findings.severity import Severity, rank
 from replay.findings.store.stored import RunKind
+from replay.runs.blind_spots import BlindSpot, blind_spots
 from replay.runs.commands import Commands
 from replay.runs.coverage import Bound, Exercised
 from replay.runs.occasion import FORM, Occasion
@@ -202,8 +203,9 @@ class Report:
     `resolved` are stored findings that were run again and agreed, `unsettled` those of which that
     could not be told: their case shows something else, or both cores refuse it; `regressed` and
     `fixed` the IDs that became so in this run, those of causes among them. `features` is what the
-    authority was seen to do, `exercised` what was compared there; `new_streams` how many streams
-    joined the corpus; `unread` is what lay in directories that were given and was not read;
+    authority was seen to do, `exercised` what was compared there, and `lacking` which helpers
+    around the reducer could not be, with why; `new_streams` is how many streams joined the corpus;
+    `unread` is what lay in directories that were given and was not read;
     `recorded_cores` are those that the journals name, with how many lines name each pair.
     `fault` says in what doge-replay itself failed where that ended the run, and `set_aside` are the
     units in which it did. With `strict` nothing counts as explained. `weighed` is what steps said
@@ -239,6 +241,7 @@ class Report:
     regressed: list[str] = field(default_factory=list)
     fixed: list[str] = field(default_factory=list)
     exercised: Exercised = field(default_factory=Exercised)
+    lacking: Mapping[CallCode, str] = field(default_factory=dict)
     features: frozenset[str] = frozenset()
     new_streams: int = 0
     storm: str | None = None
@@ -292,11 +295,20 @@ class Report:
         lines = [line for line in self.findings if line.group(strict=self.strict) is group]
         return sorted(lines, key=lambda line: line.worst_first)
 
+    @property
+    def only_known(self) -> bool:
+        """Whether a night, which is to look for what is new, came to nothing but what is stored."""
+        return self.kind == RunKind.NIGHTLY and not self.bounds()
+
     def bounds(self) -> list[Bound]:
         """How often each event could still diverge without an explanation."""
         unexplained = {line.id for line in self.unexplained}
         explained = {line.id for line in self.divergences} - unexplained
         return self.exercised.bounds(explained)
+
+    def blind_spots(self) -> list[BlindSpot]:
+        """What is in none of these bounds."""
+        return blind_spots(self.exercised, [one.call for one in self.bounds()], self.lacking)
 
     @property
     def failures(self) -> list[FindingLine]:
@@ -393,6 +405,7 @@ class Report:
             "fixed": self.fixed,
             "exercised": self.exercised.document(),
             "bounds": [bound.document() for bound in self.bounds()],
+            "in_no_bound": [spot._asdict() for spot in self.blind_spots()],
             "features": len(self.features),
             "new_streams": self.new_streams,
             "canary": self.canary.document(),

@@ -24,6 +24,7 @@ from replay.runs.orphans import ending_orphans
 from replay.runs.report import NOT_MADE, Report
 from replay.settings import Settings
 from replay.targets.base import Target
+from replay.targets.known_helpers import lacking_words
 from replay.targets.pair import PairSpec, fresh_pair
 
 
@@ -151,6 +152,7 @@ def running(
             str(kind), targets[0].identity, targets[1].identity, seed=seed, profile=profile
         )
         report.strict = settings.strict
+        report.lacking = lacking_words(*targets)
         report.commands = commands = commands_of(settings)
         run = store.begin_run(
             kind, report.authority, report.shadow, details, seed=seed, profile=profile

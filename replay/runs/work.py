@@ -19,8 +19,9 @@ from replay.differential.tally import Tally
 from replay.errors import ReplayError
 from replay.explaining.claims.explained_steps import NO_STATEMENTS, Statements
 from replay.explaining.claims.weighed import Weighed
-from replay.fuzzing.campaign_units import Batch, Row
+from replay.fuzzing.campaign_units import Row
 from replay.fuzzing.plan import Plan
+from replay.fuzzing.plan_batches import Batch
 from replay.runs.coverage import Exercised
 from replay.runs.report import SetAside
 from replay.streams.model import Stream
@@ -44,7 +45,7 @@ class Job:
     known_features: frozenset[str] = frozenset()
     routing: Routing = NO_ROUTING
     statements: Statements = NO_STATEMENTS
-    known: frozenset[Known] = frozenset()
+    known: frozenset[tuple[Known, str]] = frozenset()
 
 
 # What is handed out

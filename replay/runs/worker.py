@@ -184,7 +184,7 @@ class Worker:
             case Drawing(batch):
                 from replay.fuzzing.plans import draw
 
-                return Drawn(batch, draw(batch.profile, self._job.row.seed, batch.number))
+                return Drawn(batch, draw(batch, self._job.row.seed))
             case Lot():
                 return self._compare(task)
             case Shrinking():

@@ -186,6 +186,12 @@ def test_it_ends_at_the_deadline(tmp_path: Path) -> None:
     done.store.close()
 
 
+def test_its_first_lot_is_run_even_where_the_time_is_up(tmp_path: Path) -> None:
+    done = campaign(tmp_path, "python", 1, deadline=time.monotonic() - 1.0, transitions=None)
+    assert done.report.tally.compared > 0
+    done.store.close()
+
+
 def test_workers_that_are_killed_are_replaced_and_what_they_did_is_done_again(
     tmp_path: Path,
 ) -> None:

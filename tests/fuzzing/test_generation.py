@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from functools import cache, partial
 from itertools import islice, pairwise
 from typing import Any
 
@@ -19,13 +20,14 @@ from replay.targets.base import Outcome, RefusalKind, is_refusal
 SEED = 2024
 
 
-def _runs(profile: Profile, count: int) -> list[tuple[Stream, list[Outcome]]]:
-    row = islice(plans(profile, SEED), 0, count * 6, 6)
+@cache
+def runs(profile: Profile) -> list[tuple[Stream, list[Outcome]]]:
+    """Made where a test asks for them first, and not by every process that only collects tests."""
+    row = islice(plans(profile, SEED), 0, 80 * 6, 6)
     return [run_plan(plan, f"{profile}") for plan in row]
 
 
-LIVE, EDGE, HOSTILE = (_runs(profile, 80) for profile in Profile)
-RUNS = {Profile.LIVE: LIVE, Profile.EDGE: EDGE, Profile.HOSTILE: HOSTILE}
+live, edge, hostile = (partial(runs, profile) for profile in Profile)
 
 
 @pytest.mark.parametrize("profile", Profile)
@@ -75,7 +77,7 @@ def test_a_stream_is_as_long_as_planned_or_a_few_steps_longer(profile: Profile) 
 @pytest.mark.parametrize("profile", Profile)
 def test_every_step_can_be_put_on_the_wire(profile: Profile) -> None:
     """Codes with the right number of fields, known keys of changes, and values that pack."""
-    for stream, _ in RUNS[profile]:
+    for stream, _ in runs(profile):
         unpack(pack(list(stream.start)))
         for step in stream.steps:
             if isinstance(step.call, tuple):
@@ -93,7 +95,7 @@ def test_every_step_can_be_put_on_the_wire(profile: Profile) -> None:
 @pytest.mark.parametrize("profile", Profile)
 def test_the_core_never_fails_in_a_way_that_has_no_name(profile: Profile) -> None:
     kinds = {
-        outcome[0] for _, outcomes in RUNS[profile] for outcome in outcomes if _refused(outcome)
+        outcome[0] for _, outcomes in runs(profile) for outcome in outcomes if _refused(outcome)
     }
     assert kinds <= {RefusalKind.UNREADABLE, RefusalKind.UNKNOWN_EVENT, RefusalKind.ARITHMETIC}
 
@@ -102,13 +104,13 @@ def test_the_core_never_fails_in_a_way_that_has_no_name(profile: Profile) -> Non
 
 
 def test_live_streams_are_readable_and_never_refused() -> None:
-    assert not any(_refused(outcome) for _, outcomes in LIVE for outcome in outcomes)
+    assert not any(_refused(outcome) for _, outcomes in live() for outcome in outcomes)
 
 
 def test_live_fills_hit_orders_that_exist() -> None:
     hits = [
         bool({2, 3} & set(outcome[0][::2]))
-        for stream, outcomes in LIVE
+        for stream, outcomes in live()
         for step, outcome in zip(stream.steps, outcomes, strict=True)
         if isinstance(step.call, tuple) and step.call[0] in (CallCode.FILL, CallCode.RECOVERY_FILL)
     ]
@@ -127,7 +129,7 @@ def test_live_prices_are_on_the_exchanges_grid() -> None:
 
 def test_live_clocks_go_forward_by_seconds() -> None:
     """Only a fill may carry a time a hair later than the ticks that follow it."""
-    for stream, _ in LIVE:
+    for stream, _ in live():
         calls = [step.call for step in stream.steps if isinstance(step.call, tuple)]
         times = [call[-1] for call in calls if call[0] in (0, 1)]
         gaps = [later - earlier for earlier, later in pairwise(times)]
@@ -136,21 +138,21 @@ def test_live_clocks_go_forward_by_seconds() -> None:
 
 
 def test_live_streams_are_mostly_pairs_of_ticks() -> None:
-    calls = Counter(step.call[0] for stream, _ in LIVE for step in stream.steps)  # type: ignore[index]
+    calls = Counter(step.call[0] for stream, _ in live() for step in stream.steps)  # type: ignore[index]
     total = calls.total()
     assert 0.85 < (calls[0] + calls[1]) / total < 0.99
     assert all(calls[code] > 0 for code in range(6))
 
 
 def test_live_states_keep_the_invariants_but_where_a_cooldown_leaves_an_entry_out() -> None:
-    broken = Counter(text for _, outcomes in LIVE for outcome in outcomes for text in outcome[2])
-    total = sum(len(outcomes) for _, outcomes in LIVE)
+    broken = Counter(text for _, outcomes in live() for outcome in outcomes for text in outcome[2])
+    total = sum(len(outcomes) for _, outcomes in live())
     assert broken.total() / total < 0.25
     assert not any(text.startswith(("duplicate", "order", "exit", "cycle")) for text in broken)
 
 
 def test_live_reaches_every_action_reason_and_phase_change_of_the_rules() -> None:
-    reached = _reached(LIVE)
+    reached = _reached(live())
     for wanted in (
         "FillEvent place exit entry_fill_exit",
         "FillEvent place entry cycle_complete",
@@ -177,8 +179,8 @@ def test_live_reaches_every_action_reason_and_phase_change_of_the_rules() -> Non
 
 def test_edge_streams_are_readable() -> None:
     """Only what the reducer made itself can become unreadable: a counter beyond 64 bits."""
-    refused = Counter(str(o[1]) for _, outcomes in EDGE for o in outcomes if _refused(o))
-    total = sum(len(outcomes) for _, outcomes in EDGE)
+    refused = Counter(str(o[1]) for _, outcomes in edge() for o in outcomes if _refused(o))
+    total = sum(len(outcomes) for _, outcomes in edge())
     assert refused.total() / total < 0.02
     assert set(refused) <= {"", "next_order_id", "next_recovery_id", "cycle_a", "cycle_b"}
 
@@ -222,13 +224,13 @@ def _count_thresholds(met: Counter[str], state: Any, config: dict[str, Any], ste
 
 
 def test_edge_has_doubled_ids_evictions_of_several_and_times_that_go_back() -> None:
-    reached = _reached(EDGE)
+    reached = _reached(edge())
     assert "violation duplicate order local_id" in reached
     assert {"evicted 2", "evicted 3"} <= reached
     assert "refused arithmetic" in reached
     backwards = sum(
         1
-        for stream, _ in EDGE
+        for stream, _ in edge()
         for one, other in pairwise(stream.steps)
         if isinstance(one.call, tuple) and isinstance(other.call, tuple)
         if one.call[0] in (0, 1) and other.call[0] in (0, 1) and other.call[-1] < one.call[-1]
@@ -237,7 +239,7 @@ def test_edge_has_doubled_ids_evictions_of_several_and_times_that_go_back() -> N
 
 
 def test_edge_breaks_every_invariant() -> None:
-    assert len({one for one in _reached(EDGE) if one.startswith("violation")}) >= 12
+    assert len({one for one in _reached(edge()) if one.startswith("violation")}) >= 12
 
 
 # --- hostile --------------------------------------------------------------------------------------
@@ -245,7 +247,7 @@ def test_edge_breaks_every_invariant() -> None:
 
 def test_hostile_documents_are_refused_and_taken_in_like_measure() -> None:
     odd = refused = 0
-    for stream, outcomes in HOSTILE:
+    for stream, outcomes in hostile():
         for step, outcome in zip(stream.steps, outcomes, strict=True):
             if step.changes is not None or not isinstance(step.call, tuple):
                 odd += 1
@@ -254,7 +256,7 @@ def test_hostile_documents_are_refused_and_taken_in_like_measure() -> None:
 
 
 def test_hostile_refusals_are_of_every_kind_and_name_many_paths() -> None:
-    reached = _reached(HOSTILE)
+    reached = _reached(hostile())
     assert {"refused unreadable", "refused unknown_event", "refused arithmetic"} <= reached
     paths = {one.split()[2] for one in reached if one.startswith("refused unreadable ")}
     assert len(paths) > 80
@@ -268,11 +270,11 @@ def test_hostile_refusals_are_of_every_kind_and_name_many_paths() -> None:
 def test_hostile_damage_is_followed_by_ordinary_events_that_are_answered() -> None:
     answered = sum(
         1
-        for stream, outcomes in HOSTILE
+        for stream, outcomes in hostile()
         for step, outcome in zip(stream.steps, outcomes, strict=True)
         if step.changes is None and isinstance(step.call, tuple) and not _refused(outcome)
     )
-    assert answered / sum(len(outcomes) for _, outcomes in HOSTILE) > 0.3
+    assert answered / sum(len(outcomes) for _, outcomes in hostile()) > 0.3
 
 
 # --- help -----------------------------------------------------------------------------------------
@@ -282,9 +284,9 @@ def _refused(outcome: Outcome) -> bool:
     return is_refusal(outcome)
 
 
-def _reached(runs: list[tuple[Stream, list[Outcome]]]) -> set[str]:
+def _reached(some: list[tuple[Stream, list[Outcome]]]) -> set[str]:
     found: set[str] = set()
-    for stream, outcomes in runs:
+    for stream, outcomes in some:
         found |= features(stream.start, stream.steps, outcomes)
     return found
 
@@ -298,5 +300,5 @@ def _plain(stream: Stream) -> Any:
 
 
 def test_replaying_a_generated_stream_gives_the_outcomes_it_was_made_with() -> None:
-    for stream, outcomes in (*LIVE[:5], *EDGE[:5], *HOSTILE[:5]):
+    for stream, outcomes in (*live()[:5], *edge()[:5], *hostile()[:5]):
         assert pack(outcomes_of(stream)) == pack(outcomes)

@@ -8,7 +8,8 @@ from itertools import islice
 import pytest
 
 from replay.fuzzing.plan import Plan, Profile
-from replay.fuzzing.plans import VARIANTS, plans
+from replay.fuzzing.plan_batches import HEAD, VARIANTS, Batch
+from replay.fuzzing.plans import draw, plans
 from replay.fuzzing.seeded_plans import plan_of_seed
 
 PRINT_PLANS = (
@@ -78,3 +79,10 @@ def test_a_seeded_plan_needs_no_hypothesis_and_is_fixed_for_good() -> None:
 
 def _without_seed(plan: Plan) -> tuple[object, ...]:
     return tuple(getattr(plan, name) for name in plan.__slots__ if name != "seed")
+
+
+@pytest.mark.parametrize("profile", Profile)
+def test_the_head_of_a_batch_is_how_all_of_it_begins(profile: Profile) -> None:
+    """So that what a campaign runs does not depend on which of them was drawn."""
+    whole = draw(Batch(profile, 0), 7)
+    assert draw(Batch(profile, 0, is_head=True), 7) == whole[:HEAD]

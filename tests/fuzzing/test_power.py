@@ -54,14 +54,14 @@ def test_what_is_drawn_is_hunted_and_counted(known: Power) -> None:
     fates = Counter(one.fate for one in known.hunted)
     assert fates.total() == 6
     assert fates[Fate.FOUND] >= 4
-    assert 0.4 < known.at_least < 1.0
+    assert 0.25 < known.at_least < 1.0
     assert f"of 6 edits drawn, {fates[Fate.FOUND]} found" in known.headline()
     assert sum(sum(row.values()) for row in known.by_function().values()) == 6
     assert all(one.case is not None for one in known.of(Fate.FOUND))
 
 
 def test_functions_that_no_stream_runs_through_are_named_and_not_drawn_from(known: Power) -> None:
-    assert "helpers.bootstrap_orders" in known.never_run
+    assert "codec.patch_state" in known.never_run
     assert "reducer.transition" not in known.never_run
     assert not {one.edit.function for one in known.hunted} & set(known.never_run)
 

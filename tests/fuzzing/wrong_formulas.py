@@ -6,10 +6,10 @@ values: with figures like 0.5 and 1.0 alone, `p * 0.01` is as good as `p / 100`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 from replay.differential.lockstep import Lockstep
@@ -17,9 +17,11 @@ from replay.explaining.editing.private_core import PrivateCore, SourceModule
 from replay.fuzzing.expand import open_plan
 from replay.fuzzing.generate import run_source
 from replay.fuzzing.plan import Profile
-from replay.fuzzing.plans import VARIANTS, plans
+from replay.fuzzing.plan_batches import VARIANTS
+from replay.fuzzing.plans import plans
 from replay.streams.model import Segment
 from replay.targets.base import Reply
+from replay.targets.known_helpers import HELPERS
 from replay.targets.python.module import PythonTarget, locate_core, open_python_target
 
 LIVE, EDGE, HOSTILE = Profile
@@ -194,30 +196,20 @@ WRONG = (
 )  # fmt: skip
 
 
-@cache
-def _recorded(profile: Profile, seed: int, transitions: int) -> list[tuple[Segment, Reply]]:
-    """Streams of a profile with the core's own answers, made once for all wrong formulas. Of the
-    streams of each plan only the first is taken."""
-    recording: Any = _Recording()
-    planned = 0
-    for number, plan in enumerate(islice(plans(profile, seed), 0, None, VARIANTS)):
-        if planned >= transitions:
-            break
-        planned += plan.steps
-        start, source = open_plan(plan)
-        run_source(recording, number, start, source, "")
-    return recording.segments  # type: ignore[no-any-return]
-
-
 class _Recording:
-    """Takes the place of a lockstep while streams are made."""
+    """Streams of a profile with the core's own answers, made once for all wrong formulas and no
+    further than one of them has to be followed. Of the streams of each plan only the first is
+    taken. While one is made, this takes the place of a lockstep."""
 
-    def __init__(self) -> None:
+    def __init__(self, profile: Profile, seed: int) -> None:
         self.authority = open_python_target("python")
-        self.segments: list[tuple[Segment, Reply]] = []
+        self.lacking = dict.fromkeys(HELPERS, "only the reducer is asked")
+        self._plans = enumerate(islice(plans(profile, seed), 0, None, VARIANTS))
+        self._planned = 0
+        self._segments: list[tuple[int, Segment, Reply]] = []
 
     def pass_on(self, segment: Segment, reply: Reply) -> Sequence[Any]:
-        self.segments.append((segment, reply))
+        self._segments.append((self._planned, segment, reply))
         return ()
 
     def settle(self, limit: int | None = None) -> Sequence[Any]:
@@ -225,6 +217,28 @@ class _Recording:
 
     def refused_alone(self, key: int) -> int:
         return 0
+
+    def until(self, transitions: int) -> Iterator[tuple[Segment, Reply]]:
+        """The segments of so many planned transitions, and of the rest of the stream."""
+        for place in count():
+            while place == len(self._segments):
+                if self._planned >= transitions:
+                    return
+                self._make_one_more()
+            before, segment, reply = self._segments[place]
+            if before >= transitions:
+                return
+            yield segment, reply
+
+    def _make_one_more(self) -> None:
+        number, plan = next(self._plans)
+        start, source = open_plan(plan)
+        made: Any = self
+        run_source(made, number, start, source, "")
+        self._planned += plan.steps
+
+
+_recorded = cache(_Recording)
 
 
 def wrong_core(wrong: Wrong) -> PythonTarget:
@@ -244,7 +258,7 @@ def found_after(wrong: Wrong, profile: Profile, seed: int, transitions: int) -> 
     """After how many transitions of a profile a wrong formula shows; None where it does not."""
     lockstep = Lockstep(open_python_target("python"), wrong_core(wrong))
     ran = 0
-    for segment, reply in _recorded(profile, seed, transitions):
+    for segment, reply in _recorded(profile, seed).until(transitions):
         ran += len(segment.steps)
         if [*lockstep.pass_on(segment, reply), *lockstep.settle()]:
             return ran

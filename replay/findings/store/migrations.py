@@ -66,26 +66,28 @@ def _one_step(
         version = judge(connection, len(migrations))
         if version == len(migrations):
             return False
-        migration = migrations[version]
         if version and keep is not None:
             keep(connection.path, version)
         if version == 0:
             connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
             connection.execute(_HISTORY)
-        migration.apply(connection)
-        connection.execute(
-            "INSERT INTO migrations (number, name, tool_version) VALUES (?, ?, ?)",
-            version + 1,
-            migration.name,
-            __version__,
-        )
+        # A new one is made in one go: nobody is to see half of it, and take it for an old one.
+        last = version + 1 if version else len(migrations)
+        for number, migration in enumerate(migrations[version:last], version + 1):
+            migration.apply(connection)
+            connection.execute(
+                "INSERT INTO migrations (number, name, tool_version) VALUES (?, ?, ?)",
+                number,
+                migration.name,
+                __version__,
+            )
         broken = connection.rows("PRAGMA foreign_key_check")
         if broken:
             raise DamagedError(
                 f"the database {connection.path} cannot be brought up to date: "
                 f"{len(broken)} rows of {broken[0]['table']} refer to nothing"
             )
-        connection.execute(f"PRAGMA user_version={version + 1}")
+        connection.execute(f"PRAGMA user_version={last}")
     return True
 
 
