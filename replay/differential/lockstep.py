@@ -9,7 +9,7 @@ the caller with all it takes to see it again.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -38,9 +38,13 @@ from replay.targets.base import (
 )
 from replay.targets.compact import Plain, apply_changes, apply_delta, blank
 from replay.targets.cursor import Standing, is_transition, settings_after
+from replay.targets.known_helpers import askable, lacking_words
 from replay.targets.readers import Readers, readers_of
 
 __all__ = ["ABSENT_OUTCOME", "Lockstep", "judge", "run_stream", "same_bytes"]
+
+
+NOTHING: Mapping[int, str] = MappingProxyType({})
 
 
 class Settled(NamedTuple):
@@ -93,6 +97,8 @@ class _Pending:
     segment: Segment
     position: _Position
     reply: Reply
+    unasked: Mapping[int, str]
+    """The places of calls that one of the cores does not have, and why they were not asked."""
 
     def answered(self, singly: SingleSteps | None = None) -> Answered:
         """As it is judged."""
@@ -139,7 +145,9 @@ class Lockstep:
         self.on_answered: Callable[[Segment, Sequence[Outcome]], None] | None = None
         self.on_settled: Callable[[Settled], None] | None = None
         self._positions: dict[int, _Position] = {}
-        self._asked: deque[Segment] = deque()
+        self.lacking = lacking_words(authority, shadow)
+        """The helpers around the reducer that cannot be compared here, and why."""
+        self._asked: deque[tuple[Segment, Mapping[int, str]]] = deque()
         self._pending: deque[_Pending] = deque()
         self._alone: dict[int, int] = {}
         """Of each stream, how many transitions in a row the shadow alone has refused last."""
@@ -159,7 +167,8 @@ class Lockstep:
     def under_way(self) -> frozenset[int]:
         """The streams of which something was handed over and is not yet compared."""
         waiting = (pending.segment for pending in self._pending)
-        return frozenset(segment.key for segment in (*self._asked, *waiting))
+        asked = (segment for segment, _ in self._asked)
+        return frozenset(segment.key for segment in (*asked, *waiting))
 
     def refused_alone(self, key: int) -> int:
         """How many of a stream's transitions, up to the last one compared, the shadow refused one
@@ -168,8 +177,10 @@ class Lockstep:
 
     def feed(self, segment: Segment) -> list[Finding]:
         """Runs a segment. Segments of one stream come in order; streams may be interleaved."""
+        steps, unasked = askable(segment.steps, self.lacking)
+        segment = segment._replace(steps=steps)
         self.authority.submit(Work(segment.key, segment.start, segment.steps, segment.last))
-        self._asked.append(segment)
+        self._asked.append((segment, unasked))
         found: list[Finding] = []
         while len(self._asked) >= self.authority.depth:
             found += self._pass_on()
@@ -188,13 +199,16 @@ class Lockstep:
 
     def _pass_on(self) -> list[Finding]:
         """Takes the authority's oldest answer and hands the same steps to the shadow."""
-        segment = self._asked.popleft()
+        segment, unasked = self._asked.popleft()
         reply = self.authority.collect()
-        return self.pass_on(segment, reply)
+        return self.pass_on(segment, reply, unasked)
 
-    def pass_on(self, segment: Segment, reply: Reply) -> list[Finding]:
+    def pass_on(
+        self, segment: Segment, reply: Reply, unasked: Mapping[int, str] = NOTHING
+    ) -> list[Finding]:
         """Hands steps that the authority has answered to the shadow (for callers that run the
-        authority themselves, as generation does)."""
+        authority themselves, as generation does). `unasked` are the places of calls that were not
+        asked as they are, with why."""
         if segment.start is None and segment.key not in self._positions:
             return []  # the rest of a stream that ended where the authority failed
         position = self._position(segment)
@@ -203,7 +217,7 @@ class Lockstep:
         found: list[Finding] = []
         for place, failure in reply.incidents:
             found += self._authority_incident(segment, position, reply, place, failure)
-        self._pending.append(_Pending(segment, position, reply))
+        self._pending.append(_Pending(segment, position, reply, unasked))
         outcomes: Any = reply.results
         key, start, steps, last, _ = segment
         if not is_sure(position.unsure, steps, outcomes):
@@ -313,7 +327,7 @@ class Lockstep:
             alone = _alone_at_end(steps, pending.reply.results, reply.results, former)
             if alone and not pending.segment.last:
                 self._alone[pending.segment.key] = alone
-        reasons = self._note_uncompared(pending, uncompared)
+        reasons = self._note_uncompared(pending, uncompared, {place for place, _ in different})
         if self.on_settled is not None:
             self.on_settled(_settled(pending, codes, different, reasons))
         if pending.segment.last:
@@ -321,7 +335,7 @@ class Lockstep:
         return found
 
     def _note_uncompared(
-        self, pending: _Pending, uncompared: Mapping[int, Outcome]
+        self, pending: _Pending, uncompared: Mapping[int, Outcome], different: Collection[int]
     ) -> Mapping[int, str]:
         """Counts the steps of a segment on which nothing was compared, and tells why."""
         steps = pending.segment.steps
@@ -331,6 +345,10 @@ class Lockstep:
             for place, outcome in uncompared.items():
                 reasons[place] = why_refused(outcome, steps[place], start)
                 self.tally.count_uncompared(reasons[place])
+        for place, why in pending.unasked.items():
+            if place not in reasons and place not in different:
+                reasons[place] = why
+                self.tally.count_uncompared(why)
         if steps:
             self.last_uncompared = reasons.get(len(steps) - 1, "")
         return reasons
@@ -408,7 +426,7 @@ class Lockstep:
         results[place] = failure
         judgement = Judgement(Verdict.AUTHORITY_FAILED, (), ABSENT_OUTCOME)
         return self._failed(
-            _Pending(segment, position, Reply(None, results)), place, None, judgement
+            _Pending(segment, position, Reply(None, results), NOTHING), place, None, judgement
         )
 
     def _authority_failed(
@@ -425,7 +443,7 @@ class Lockstep:
         self.tally.failures[failure.kind] += 1
         self._positions.pop(segment.key, None)
         judgement = Judgement(Verdict.AUTHORITY_FAILED, (), ABSENT_OUTCOME)
-        return self._failed(_Pending(segment, position, reply), place, None, judgement)
+        return self._failed(_Pending(segment, position, reply, NOTHING), place, None, judgement)
 
     def _failed(
         self, pending: _Pending, place: int, before: Plain | None, judgement: Judgement

@@ -101,7 +101,8 @@ def reasons_lines(reasons: Mapping[str, int]) -> list[str]:
 
 
 def _ranked(reasons: Mapping[str, int]) -> list[tuple[str, int]]:
-    return sorted(reasons.items(), key=lambda one: (-one[1], one[0]))
+    """The most frequent first; what was not told apart says least, however much it is."""
+    return sorted(reasons.items(), key=lambda one: (one[0] == OTHER_REASONS, -one[1], one[0]))
 
 
 def _is_what(path: str, step: Step, inputs: Mapping[str, Document]) -> str:

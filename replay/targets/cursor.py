@@ -167,7 +167,7 @@ def settings_after(
     """
     assert step.changes is not None
     after = dict(settings)
-    # The other two calls do not read the settings, so their answers say nothing about them.
+    # Other calls do not read all of the settings, so their answers say nothing about them.
     could_be_read = answered and is_transition(step.call)
     for name, is_taken in readers.settings.items():
         if name in step.changes and (could_be_read or is_taken(step.changes[name])):
@@ -176,7 +176,7 @@ def settings_after(
 
 
 def is_transition(call: Call) -> bool:
-    """Tells a transition from the two calls that read only the state."""
+    """Tells a transition from all other calls."""
     return not isinstance(call, tuple) or call[0] < CallCode.APPLY_REGIME
 
 

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from replay.streams.model import CallCode
 from replay.targets.base import (
     CoreIdentity,
     Failure,
@@ -20,6 +21,7 @@ from replay.targets.base import (
     Work,
     is_refusal,
 )
+from replay.targets.known_helpers import helpers_of
 
 _TOTAL_FEES = 11
 _PLACE = 0
@@ -84,6 +86,11 @@ class PlantedTarget:
     def depth(self) -> int:
         """The real core's."""
         return self._inner.depth
+
+    @property
+    def helpers(self) -> frozenset[CallCode]:
+        """The real core's."""
+        return helpers_of(self._inner)
 
     def submit(self, work: Work) -> None:
         """Hands the work to the real core."""

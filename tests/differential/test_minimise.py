@@ -26,6 +26,7 @@ from differential_makers import (
 )
 from support.ports.making import executable
 
+from replay.differential.minimising import minimiser
 from replay.differential.minimising.minimiser import Minimised, minimise, probe
 from replay.differential.minimising.shrinkers import (
     at,
@@ -43,8 +44,9 @@ from replay.differential.model import Finding, Signature
 from replay.fuzzing.plan import Profile
 from replay.streams.model import Document, Start, Step, Stream
 from replay.streams.packed import pack
-from replay.targets.base import Target
+from replay.targets.base import FailureKind, Target
 from replay.targets.executable.handshake import open_executable
+from replay.targets.executable.limits import Limits
 
 
 def smallest(finding: Finding, shadow: Target, **limits: Any) -> Minimised:
@@ -243,6 +245,32 @@ def test_the_same_case_gives_the_same_bytes_each_time(tmp_path: Path, fault: str
     assert first.attempts == second.attempts
     other = smallest(found, faulty(tmp_path / "other", fault))
     assert as_bytes(other.finding.case) == as_bytes(first.finding.case)
+
+
+def test_a_hang_is_met_a_few_times_and_still_becomes_one_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = executable(tmp_path, ())
+    text, handler = file.read_text("utf-8"), '    if kind == "PriceTick":\n'
+    assert text.count(handler) == 1
+    hanging = f"{handler}        if math.isinf(event.price):\n            sys.stdin.read()\n"
+    file.write_text(text.replace(handler, hanging), "utf-8")
+    hangs: list[Finding] = []
+
+    def counted(*arguments: Any, **more: Any) -> list[Finding]:
+        found = probe(*arguments, **more)
+        hangs.extend(one for one in found if one.signature.kind == FailureKind.TIMEOUT)
+        return found
+
+    monkeypatch.setattr(minimiser, "probe", counted)
+    with closing(open_executable(str(file), limits=Limits(timeout=1.0))) as shadow:
+        case = stream((0, 0.2, 1001.0), (1, 1002.0), (0, math.inf, 1003.0))
+        *_, first = findings(ours(), shadow, case)
+        minimised = smallest(first, shadow, max_seconds=math.inf)
+    assert minimised.finding.signature == first.signature
+    assert minimised.finding.case.steps[0].call == (0, math.inf, 1003.0)
+    assert len(minimised.finding.case.steps) == 1
+    assert 1 <= len(hangs) <= minimiser.MAX_HANGS
 
 
 def test_minimising_again_changes_nothing(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from replay.differential.uncompared import (
     MAX_REASONS,
     OTHER_REASONS,
     is_uncompared,
+    reasons_lines,
     settles,
     why_refused,
 )
@@ -201,6 +202,8 @@ def test_however_many_reasons_there_are_they_are_told_apart_up_to_a_limit() -> N
     tally.count_uncompared("one more", 3)
     assert len(tally.uncompared) == MAX_REASONS + 1
     assert tally.uncompared[OTHER_REASONS] == 8
+    # What says nothing stands last, however much it is.
+    assert all(OTHER_REASONS not in line for line in reasons_lines(tally.uncompared)[:-1])
 
 
 def signature(kind: str, *, failure: bool = False) -> Signature:

@@ -147,7 +147,7 @@ def test_what_the_executable_says_of_itself_is_its_identity(core_exe: str) -> No
 def test_an_executable_without_capabilities_is_asked_by_part_1(tmp_path: Path) -> None:
     target = open_executable(make_fake(tmp_path, "none", part2=False))
     assert isinstance(target, SingleTarget)
-    assert target.identity.version == "unknown"
+    assert target.identity.version.startswith("unknown; runs python")
     assert "replay" not in target.identity.methods
     target.close()
 
@@ -300,7 +300,7 @@ def test_the_environment_is_inherited(tmp_path: Path, monkeypatch: pytest.Monkey
     )
     script.chmod(0o755)
     target = open_executable(str(script))
-    assert target.identity.version == "here"
+    assert target.identity.version.startswith("here; runs python")
     target.close()
 
 

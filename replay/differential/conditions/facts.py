@@ -16,6 +16,7 @@ from replay.differential.model import ABSENT, Difference
 from replay.differential.signature.signature import erased, root_of, rule_at_work
 from replay.streams.model import (
     EVENT_FIELDS,
+    HELPER_FIELDS,
     ORDERS,
     RECORD_FIELDS,
     STATE_FIELDS,
@@ -33,6 +34,7 @@ CONFIG_FIELDS: tuple[str, ...] = tuple(field.name for field in fields(EngineConf
 _NAMES: Mapping[CallCode, tuple[str, ...]] = {
     **EVENT_FIELDS,
     CallCode.APPLY_REGIME: ("local_id", "regime_at_entry"),
+    **HELPER_FIELDS,
 }
 CALL_FIELDS: tuple[str, ...] = tuple(
     dict.fromkeys(name for names in _NAMES.values() for name in names)

@@ -40,7 +40,7 @@ from replay.differential.routing_table import NO_ROUTING, Routing
 from replay.differential.trail import walk
 from replay.errors import FailureStorm
 from replay.streams.model import CallCode, Start, Step, Stream, segments_of
-from replay.targets.base import Failure, Target, Work, is_refusal
+from replay.targets.base import Failure, FailureKind, Target, Work, is_refusal
 from replay.targets.compact import state_document
 from replay.targets.cursor import settings_after
 from replay.targets.pair import OpenPair, fresh_pair
@@ -49,6 +49,10 @@ from replay.targets.readers import readers_of
 MAX_ATTEMPTS = 2000
 MAX_SECONDS = 10.0
 MAX_ROUNDS = 4
+MAX_HANGS = 4
+"""Attempts that show a hang, each of which costs a whole deadline and a new process. The first is
+the last step alone, which is nearly all that can be gained; how small its state is matters less
+than what the other findings of a run wait for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +152,7 @@ class _Search:
         self._routing = routing
         self.began = time.monotonic()
         self.attempts = 0
+        self._hangs = 0
         self.best: Finding | None = None
         self.found: Sequence[Finding] = ()
         """What the last attempt showed, with whatever signature."""
@@ -156,13 +161,18 @@ class _Search:
     def exhausted(self) -> bool:
         """Whether the budget is spent."""
         spent = time.monotonic() - self.began
-        return self.attempts >= self._max_attempts or spent >= self._max_seconds
+        return (
+            self.attempts >= self._max_attempts
+            or spent >= self._max_seconds
+            or self._hangs >= MAX_HANGS
+        )
 
     def shows(self, candidate: Stream) -> bool:
         """Tries a case; the one choke point. What shows the bug becomes the best so far."""
         self.attempts += 1
         cores = self._authority, self._shadow
         self.found = probe(*cores, candidate, self.attempts, routing=self._routing)
+        self._hangs += any(one.signature.kind == FailureKind.TIMEOUT for one in self.found)
         for found in self.found:
             if found.signature == self._signature:
                 self.best = found

@@ -14,6 +14,7 @@ from replay.differential.compare import action_code, equal
 from replay.differential.settings_in_force import Settings
 from replay.streams.model import (
     EVENT_FIELDS,
+    HELPER_NAMES,
     ORDERS,
     RECOVERIES,
     Call,
@@ -149,7 +150,9 @@ class Moment:
 
     @property
     def now(self) -> float:
-        """The time of the event, which every event has last."""
+        """The time of the event, which every event has last; a helper goes by the state's."""
+        if self.code in HELPER_NAMES:
+            return self.was("now")  # type: ignore[no-any-return]
         time: float = self.values[-1]
         return time
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from replay.differential.model import Signature
-from replay.streams.model import CALL_NAMES, EVENT_NAMES, CallCode
+from replay.streams.model import CALL_NAMES, EVENT_NAMES, HELPER_NAMES, CallCode
 
 CONTRACT: Final = "reducer.md"
 
@@ -48,6 +48,7 @@ _OF_THE_EVENT: Final = frozenset({"price and time", "unknown recovery"})
 _METHODS: Final[Mapping[str, str]] = {
     CALL_NAMES[CallCode.CHECK_INVARIANTS]: "Invariants",
     CALL_NAMES[CallCode.APPLY_REGIME]: "Reading a state",
+    **dict.fromkeys(HELPER_NAMES.values(), "Helpers around the reducer"),
 }
 """By the method, for calls that are no events and meet no rule."""
 

@@ -55,7 +55,7 @@ from replay.differential.signature.decisions import (
 from replay.differential.signature.moment import Moment, code_and_values
 from replay.differential.signature.roots import erased, root_of
 from replay.differential.signature.values import field_signature, plain_signature
-from replay.streams.model import ORDERS, RECOVERIES, Call, CallCode, call_name
+from replay.streams.model import HELPER_NAMES, ORDERS, RECOVERIES, Call, CallCode, call_name
 from replay.targets.base import Failure, FailureKind, Outcome
 from replay.targets.compact import Plain
 
@@ -68,6 +68,9 @@ __all__ = [
     "root_of",
     "rule_at_work",
 ]
+
+HELPER = "helper"
+"""The rule of what a bot calls itself around the reducer."""
 
 _ROLE, _SIDE = 2, 1
 _ROLES = ("entry", "exit")
@@ -90,6 +93,8 @@ def divergence_signature(
     """
     event, rule = call_name(call), rule_at_work(call, before)
     root = root_of(differences)
+    if is_helper(call) and root.kind is not DifferenceKind.REFUSAL:
+        return _of_helper(call, before, authority, shadow, root, settings)
     if root.path.startswith("violations"):
         return violation_signature(root)
     if before is None or (root.kind is DifferenceKind.REFUSAL and not _one_is_arithmetic(root)):
@@ -108,6 +113,28 @@ def divergence_signature(
         return plain_signature(event, rule, root)
 
 
+def _of_helper(
+    call: Call,
+    before: Plain | None,
+    authority: Outcome,
+    shadow: Outcome,
+    root: Difference,
+    settings: Settings,
+) -> Signature:
+    """A helper that a bot calls itself. What it shares with the reducer, price and volume of a new
+    entry, is one bug with what the reducer does there; all else is the helper's own."""
+    event, field = call_name(call), erased(root.path)
+    if root.path.startswith("violations"):
+        return Signature(event, HELPER, "answer", "value")
+    if before is not None and field in ("state.orders[].price", "state.orders[].volume"):
+        moment = Moment(call, before, settings, authority, shadow)
+        try:
+            return field_signature(moment, event, HELPER, root)
+        except _ODD:
+            pass
+    return plain_signature(event, HELPER, root)
+
+
 def _by_rule(moment: Moment, event: str, rule: str, root: Difference) -> Signature:
     """What was read, then what was decided, then what was computed."""
     if is_left_alone(moment, rule, root):
@@ -121,6 +148,11 @@ def _by_rule(moment: Moment, event: str, rule: str, root: Difference) -> Signatu
         made = next(order for order in moment.shadow.orders if moment.is_new(order))
         return exit_price_signature(moment, made.side, made.price)
     return refusal_signature(root, event, rule)
+
+
+def is_helper(call: Call) -> bool:
+    """Whether a call is one that a bot makes itself around the reducer."""
+    return isinstance(call, tuple) and call[0] in HELPER_NAMES
 
 
 def _one_is_arithmetic(root: Difference) -> bool:
@@ -167,4 +199,4 @@ def rule_at_work(call: Call, before: Sequence[Any] | None) -> str:
         return "S2 time-out" if len(exits) == 2 else "S1 time-out" if exits else "no exits"
     if code is CallCode.PRICE_TICK:
         return "refresh"
-    return ""
+    return HELPER if code in HELPER_NAMES else ""

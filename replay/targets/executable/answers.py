@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -37,6 +37,7 @@ _TYPES: Mapping[str, Any] = {
 }  # fmt: skip
 _PLAIN = [index for index in range(len(STATE_FIELDS)) if index not in RECORD_FIELDS]
 _LISTS = tuple(RECORD_FIELDS)
+_SEQUENCES: Final = (list, tuple, History)
 _State = msgspec.defstruct(
     "_State",
     [
@@ -183,12 +184,23 @@ def _shown(value: Any) -> str:
     return one_line(str(value)[:100], 100)
 
 
-def fingerprint(value: Any) -> str:
-    """Text that two outcomes share just when they are equal: NaN equals NaN, 0.0 equals -0.0."""
-    if isinstance(value, list | tuple | History):
-        return f"[{','.join(map(fingerprint, value))}]"
-    if isinstance(value, Mapping):
-        return f"{{{','.join(f'{k!r}:{fingerprint(v)}' for k, v in sorted(value.items()))}}}"
-    if type(value) is float:
-        return "nan" if value != value else repr(value + 0.0)
-    return repr(value)
+def equal_outcomes(one: Any, other: Any) -> bool:
+    """Whether two outcomes, or parts of them, are equal: NaN equals NaN and 0.0 equals -0.0, but 1
+    is neither 1.0 nor True."""
+    if one is other:
+        return True
+    if isinstance(one, _SEQUENCES):
+        return (
+            isinstance(other, _SEQUENCES)
+            and len(one) == len(other)
+            and all(map(equal_outcomes, one, other))
+        )
+    if isinstance(one, Mapping):
+        return (
+            isinstance(other, Mapping)
+            and one.keys() == other.keys()
+            and all(equal_outcomes(value, other[key]) for key, value in one.items())
+        )
+    if type(one) is not type(other):
+        return False
+    return bool(one == other or (one != one and other != other))

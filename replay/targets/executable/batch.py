@@ -41,6 +41,7 @@ from replay.targets.executable.frames import ChildFault
 from replay.targets.executable.portions import portions_of
 from replay.targets.executable.recovery import AskAgain
 from replay.targets.executable.supervisor import Supervisor, Wire
+from replay.targets.known_helpers import check_known
 from replay.targets.readers import OURS
 
 SETTINGS = frozenset({"config", "order_size_usd", "order_sizes"})
@@ -90,6 +91,7 @@ class BatchTarget:
             self._started.add(work.session)
         elif work.session not in self._started:
             raise UsageError(f"stream {work.session} was never started", session=work.session)
+        check_known(self, work.steps)
         if work.last:
             self._started.discard(work.session)
         pending = _Pending(work)

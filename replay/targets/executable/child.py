@@ -155,7 +155,6 @@ class Child:
         if not ready:
             self._await_message(self._timeout if within is None else within)
         message = ready.popleft()
-        self._stderr_since = 0
         self._held -= len(message.line) + len(message.body or b"")
         if not ready:
             self._held = self._framing.pending
@@ -297,6 +296,7 @@ class Child:
             self._pump.unregister(self._stdout)
             return False
         self._held += len(chunk)
+        ready = len(self._framing.ready)
         try:
             self._framing.feed(chunk)
         except ChildFault as fault:
@@ -304,6 +304,8 @@ class Child:
             self._output_ended = True
             self._pump.unregister(self._stdout)
             return False
+        if len(self._framing.ready) > ready:
+            self._stderr_since = 0
         return True
 
     def _drain(self) -> None:
@@ -322,6 +324,10 @@ class Child:
             return
         self._stderr_tail = (self._stderr_tail + chunk)[-STDERR_TAIL:]
         self._stderr_since += len(chunk)
+        # Where the machine is loaded, much is in both pipes: an answer that waits counts as given.
+        while self._stderr_since > self._stderr_limit and not self._output_ended:
+            if not self._read_output():
+                break
         if self._stderr_since > self._stderr_limit and self._fault is None:
             self._fault = ChildFault(
                 FailureKind.STDERR_FLOOD,

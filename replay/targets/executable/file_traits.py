@@ -2,7 +2,8 @@
 
 A process that is only started to be asked what it can do costs as much as one that answers. What is
 remembered says how a file is talked to, never what it answers; it is kept by the content of the
-file, so one that is exchanged in mid-run is asked anew. What an executable says of itself (its
+file, so one that is exchanged in mid-run is asked anew; of a script that says nothing, the programs
+that it runs are looked at once, too. What an executable says of itself (its
 version and revision) is not kept: one that says anything is asked each time, by the process that is
 used then.
 """
@@ -31,7 +32,8 @@ class Known(NamedTuple):
     trait: Trait
 
 
-_known: set[Known] = set()
+_known: dict[Known, str] = {}
+"""With the programs that a script was seen to run, "" for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +48,23 @@ class Traits:
         """Whether it is known to have it."""
         return self._known(trait) in _known
 
-    def remember(self, trait: Trait) -> None:
-        """It was seen to have it."""
-        _known.add(self._known(trait))
+    def remember(self, trait: Trait, programs: str = "") -> None:
+        """It was seen to have it, and to run these programs."""
+        _known[self._known(trait)] = programs
+
+    def programs(self, trait: Trait) -> str:
+        """The programs that it ran when it was seen to have a trait."""
+        return _known.get(self._known(trait), "")
 
     def _known(self, trait: Trait) -> Known:
         return Known(self.path, self.sha256, self.sandboxed, trait)
 
 
-def all_known() -> frozenset[Known]:
+def all_known() -> frozenset[tuple[Known, str]]:
     """All that this process knows, for another one (`learn`)."""
-    return frozenset(_known)
+    return frozenset(_known.items())
 
 
-def learn(known: Iterable[Known]) -> None:
+def learn(known: Iterable[tuple[Known, str]]) -> None:
     """Takes over what another process has found out."""
     _known.update(known)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from replay.errors import TargetError
 from replay.targets.base import CoreIdentity, FailureKind, Target
@@ -20,6 +20,7 @@ from replay.targets.executable.child import Child
 from replay.targets.executable.file_traits import Trait, Traits
 from replay.targets.executable.frames import ChildFault, one_line
 from replay.targets.executable.limits import DEFAULT_LIMITS, Limits
+from replay.targets.executable.script_files import programs_of
 from replay.targets.executable.single import SingleTarget
 from replay.targets.executable.supervisor import Supervisor, Wire
 from replay.targets.executable.windows import fence_request
@@ -48,10 +49,12 @@ def open_executable(
     try:
         digest = _sha256(path)
         traits = Traits(path, digest, supervisor.limits.sandboxed)
-        if not traits.has(Trait.SILENT):
-            child, offered = _introduced(path, supervisor)
+        if traits.has(Trait.SILENT):
+            programs = traits.programs(Trait.SILENT)
+        else:
+            child, offered, programs = _introduced(path, supervisor)
             if not offered:
-                traits.remember(Trait.SILENT)
+                traits.remember(Trait.SILENT, programs)
     except ChildFault as fault:
         supervisor.close()
         raise TargetError(f"{path} {fault.detail}", path=path) from fault
@@ -62,7 +65,7 @@ def open_executable(
         kind="executable",
         path=path,
         sha256=digest,
-        version=_text(offered.get("version")),
+        version=_text(offered.get("version")) + (f"; runs {programs}" if programs else ""),
         revision=_text(offered.get("revision")),
         methods=_methods(offered),
     )
@@ -79,19 +82,29 @@ def open_executable(
     return SingleTarget(identity, supervisor, traits=traits)
 
 
-def _introduced(path: str, supervisor: Supervisor) -> tuple[Child | None, dict[str, Any]]:
-    """What an executable says of itself, and the process that said so, where it is of use. Raises
-    ChildFault, and TargetError where it cannot run."""
+class _Introduced(NamedTuple):
+    """What an executable says of itself, the process that said so, where it is of use, and the
+    programs that a script ran in that process, "" for what is none."""
+
+    child: Child | None
+    offered: dict[str, Any]
+    programs: str
+
+
+def _introduced(path: str, supervisor: Supervisor) -> _Introduced:
+    """Asks an executable about itself. Raises ChildFault, and TargetError where it cannot run."""
     child = supervisor.start(Wire.FRAMES)
     try:
-        return child, _capabilities(child)
+        offered = _capabilities(child)
+        return _Introduced(child, offered, programs_of(path, child.pid))
     except ChildFault as fault:
         if _ended_unasked(child, fault):
             supervisor.say_why_it_cannot_start()
             _check_it_can_run(path, supervisor)
+        programs = programs_of(path, child.pid)
         supervisor.discard(child)
         # An older one may do anything when asked something it does not know.
-        return None, {}
+        return _Introduced(None, {}, programs)
 
 
 def _ended_unasked(child: Child, fault: ChildFault) -> bool:

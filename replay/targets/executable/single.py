@@ -28,7 +28,12 @@ from replay.targets.base import (
     Work,
     is_refusal,
 )
-from replay.targets.executable.answers import NO_VIOLATIONS, fingerprint, is_expected, parse_object
+from replay.targets.executable.answers import (
+    NO_VIOLATIONS,
+    equal_outcomes,
+    is_expected,
+    parse_object,
+)
 from replay.targets.executable.child import Child
 from replay.targets.executable.file_traits import Trait, Traits
 from replay.targets.executable.frames import ChildFault, quoted
@@ -47,6 +52,7 @@ from replay.targets.executable.windows import (
     outcome_of,
     without_words,
 )
+from replay.targets.known_helpers import check_known
 
 LANES = 2
 """Processes that works are given to in turn. One is at work while another's answers are read."""
@@ -89,6 +95,7 @@ class SingleTarget:
             self._askers[work.session] = Asker(work.start)
         elif work.session not in self._askers:
             raise UsageError(f"stream {work.session} was never started", session=work.session)
+        check_known(self, work.steps)
         asker = self._askers[work.session]
         if work.last:
             del self._askers[work.session]
@@ -173,7 +180,7 @@ class SingleTarget:
         assert child is not None
         verified = window.asker.verified
         results: list[StepResult] = []
-        doubtful: list[tuple[int, str]] = []
+        doubtful: list[tuple[int, Outcome]] = []
         index = 0
         try:
             for index, ask in enumerate(window.asks):
@@ -194,14 +201,13 @@ class SingleTarget:
                     results.append(guide)
                     continue
                 outcome = outcome_of(ask, first, second)
-                seen = fingerprint(outcome)
                 if is_refusal(guide) and is_refusal(outcome):
                     results.append(outcome)
-                elif seen == fingerprint(guide):
+                elif equal_outcomes(outcome, guide):
                     results.append(guide)
                 else:
                     results.append(outcome)
-                    doubtful.append((index, fingerprint(without_words(outcome))))
+                    doubtful.append((index, without_words(outcome)))
             line = child.receive().line
             if not is_fence(line, window.fence):
                 lines.append(line)
@@ -211,7 +217,7 @@ class SingleTarget:
             self._supervisor.answered(len(window.asks))
             for index, seen in doubtful:
                 alone = self._ask_alone(window.asks[index])
-                if fingerprint(comparable(alone, window.asks[index])) != seen:
+                if not equal_outcomes(comparable(alone, window.asks[index]), seen):
                     raise unsteady()
                 if self._is_doubted:
                     alone = self._confirmed(window.asks[index], alone)
@@ -304,7 +310,7 @@ class SingleTarget:
             guide = ask.guide
             if guide is None or not self._is_doubted or (is_refusal(guide) and is_refusal(answer)):
                 return answer
-            if fingerprint(comparable(answer, ask)) == fingerprint(guide):
+            if equal_outcomes(comparable(answer, ask), guide):
                 return answer
             heard, self._heard = self._heard, []
             self._confirmed(ask, answer)
@@ -320,7 +326,7 @@ class SingleTarget:
         for _ in range(2):
             self._stop_sound(None)
             again = self._ask_alone(ask)
-            if fingerprint(without_words(again)) != fingerprint(without_words(answer)):
+            if not equal_outcomes(without_words(again), without_words(answer)):
                 raise unsteady()
         return answer
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from types import ModuleType
 from typing import Any
 
 import replay.core
 from replay.core import UnreadableError
-from replay.streams.model import Document
+from replay.streams.model import HELPER_NAMES, CallCode, Document
 from replay.targets.python.own_records import config_maker, event_maker, own_copy, positional
 
 CONFIG_FIELDS = tuple(field.name for field in fields(replay.core.EngineConfig))
@@ -37,6 +38,8 @@ class Bindings:
     read_local_id: Callable[[Document], Any]
     price_tick: Callable[[float, float], Any]
     timer_tick: Callable[[float], Any]
+    helpers: Mapping[CallCode, Callable[..., Any]]
+    """What a bot calls itself around the reducer, as far as the core has it."""
 
 
 def bind(module: ModuleType, *, ours: bool) -> Bindings:
@@ -50,7 +53,7 @@ def bind(module: ModuleType, *, ours: bool) -> Bindings:
             "read_config": module.config_from_dict,
             "read_size": module.order_size_from,
             "read_sizes": module.order_sizes_from,
-            "read_local_id": _local_id,
+            "read_local_id": partial(read_int, "local_id"),
         }
     else:
         from_dict = module.from_dict
@@ -69,6 +72,11 @@ def bind(module: ModuleType, *, ours: bool) -> Bindings:
         apply_regime=module.apply_order_regime_at_entry,
         price_tick=positional(module.PriceTick, ("price", "timestamp")),
         timer_tick=positional(module.TimerTick, ("timestamp",)),
+        helpers={
+            code: getattr(module, name)
+            for code, name in HELPER_NAMES.items()
+            if callable(getattr(module, name, None))
+        },
         **readers,
     )
 
@@ -78,10 +86,10 @@ def _as_it_comes(document: Document) -> Any:
     return dict(document) if isinstance(document, Mapping) else document
 
 
-def _local_id(value: Any) -> int:
-    """The id in a call of apply_order_regime_at_entry, by the rules for an int in a state."""
+def read_int(name: str, value: Any) -> int:
+    """An int in a call of a helper, by the rules for an int in a state. Raises UnreadableError."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not -(2**63) <= value < 2**63:
-        raise UnreadableError("local_id", "expected an int")
+        raise UnreadableError(name, "expected an int")
     return value

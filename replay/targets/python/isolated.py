@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from replay.errors import TargetError, UsageError
-from replay.streams.model import CYCLES, Document
+from replay.streams.model import CYCLES, CallCode, Document
 from replay.targets.base import CoreIdentity, Reply, Work, decode_outcomes
 from replay.targets.compact import History, Plain
 from replay.targets.executable.batch import BatchTarget
@@ -59,7 +59,9 @@ class IsolatedTarget(BatchTarget):
         weakref.finalize(self, _end, supervisor, self._held)
         super().__init__(CoreIdentity("module", spec, "", "", ""), supervisor, None)
         try:
-            identity = _identity(self._introduce(supervisor.start(Wire.FRAMES)))
+            document = self._introduce(supervisor.start(Wire.FRAMES))
+            self.helpers = frozenset(map(CallCode, document.pop("helpers")))
+            identity = _identity(document)
             self.identity = replace(identity, revision=core_revision(spec, identity.sha256))
             asked = self._held.enter_context(_shared_readers(spec, identity.sha256, start))
             self.readers = asked.readers()

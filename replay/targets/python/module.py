@@ -74,6 +74,7 @@ class PythonTarget:
         self.defined_in = defined_in
         """The modules that define its functions, which need not be the one that offers them."""
         self.readers = _readers_of(bindings)
+        self.helpers = frozenset(bindings.helpers)
         self.watched: Callable[[], AbstractContextManager[None]] = nullcontext
         """What is put around everything that the core is asked."""
         self._bindings = bindings

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from json import dumps, loads
 from typing import Any, BinaryIO
 
 import msgpack
 
 from replay.errors import ReplayError, UsageError
-from replay.streams.model import CYCLES, RECORD_FIELDS, Start, Step
+from replay.streams.model import CYCLES, RECORD_FIELDS, CallCode, Start, Step
 from replay.streams.packed import unpack_extension
 from replay.targets.base import (
     REFUSED,
@@ -48,7 +48,7 @@ def main() -> None:
         with guard.loading(spec):
             # Who started us asks git once for all processes of the same code.
             target = open_python_target(spec, with_revision=False)
-        document = introduction(target.identity)
+        document = introduction(target.identity, target.helpers)
     except ReplayError as error:
         document = {"failed": error.message, "usage": isinstance(error, UsageError)}
     for line in requests:
@@ -68,9 +68,10 @@ def main() -> None:
     os._exit(0)  # threads of the module's have no say
 
 
-def introduction(identity: CoreIdentity) -> dict[str, object]:
+def introduction(identity: CoreIdentity, helpers: Collection[CallCode]) -> dict[str, object]:
     """What is answered to `capabilities`."""
-    return {"methods": ["replay"], "replay_encodings": [1], "identity": identity.document()}
+    told = {**identity.document(), "helpers": sorted(map(int, helpers))}
+    return {"methods": ["replay"], "replay_encodings": [1], "identity": told}
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import compress
-from operator import is_not
+from operator import is_, is_not
 from typing import Any
 
 from replay.core import UnreadableError
 from replay.streams.model import (
     CYCLES,
     EVENT_FIELDS,
+    SETTING_HELPERS,
     STATE_FIELDS,
     CallCode,
     Document,
@@ -32,6 +33,7 @@ from replay.targets.compact import (
     state_document,
 )
 from replay.targets.python.bindings import Bindings
+from replay.targets.python.helper_calls import answers_value, asked
 from replay.targets.python.normal import PLAIN, alike, normal, normal_texts
 from replay.targets.python.objects import (
     LAST_UPDATE,
@@ -53,9 +55,8 @@ _REGIME, _CHECK = int(CallCode.APPLY_REGIME), int(CallCode.CHECK_INVARIANTS)
 
 
 def _needs_settings(call: Any) -> bool:
-    """Whether a call needs settings and sizes: each does, but for one that tags an order or looks
-    at the invariants."""
-    return type(call) is not tuple or call[0] not in (_REGIME, _CHECK)
+    """Whether a call needs settings and sizes: each event does, and some of the helpers."""
+    return type(call) is not tuple or call[0] < _REGIME or call[0] in SETTING_HELPERS
 
 
 class PythonSession:
@@ -67,7 +68,7 @@ class PythonSession:
 
     __slots__ = (
         *("_before", "_bindings", "_config", "_due", "_size", "_sizes", "_state", "_values"),
-        *("_aside", "_refused", "notable"),
+        *("_aside", "_refused", "_told_history", "notable"),
     )
 
     def __init__(self, bindings: Bindings) -> None:
@@ -84,11 +85,20 @@ class PythonSession:
         self._due: set[int] = set()
         self._before: tuple[Any, tuple[Any, ...], set[int]] | None = None
         self.notable: list[int] | None = None
+        self._told_history: list[tuple[Sequence[Any], list[Any]]] = []
+        """The last history that was told as a whole, with what was told: copies of a session that
+        make the same step again and again have it in common."""
 
     @property
     def state(self) -> Any:
         """The core's own state object, or None where none could be read."""
         return None if isinstance(self._state, Refused) else self._state
+
+    @property
+    def handed(self) -> tuple[Any, Any, Any, Any]:
+        """What a call is handed: state, config, order size and sizes, a refusal where one could not
+        be read."""
+        return self._state, self._config, self._size, self._sizes
 
     def begin(self, start: Start) -> None:
         """Sets everything from outside. What cannot be read refuses the steps that need it."""
@@ -229,34 +239,45 @@ class PythonSession:
             if "patch" in refused:
                 raise refused["patch"]
             actions: Sequence[Any] = ()
+            texts: list[str] | None = None
             code = call[0] if type(call) is tuple else -1
             if code == _CHECK:
                 next_state = state
             elif code == _REGIME:
                 local_id = self._bindings.read_local_id(call[1])
                 next_state = self._bindings.apply_regime(state, local_id, call[2])
+            elif code > _CHECK:
+                ask = asked(self._bindings, call)
+                if code in SETTING_HELPERS:
+                    self._check_settings(refused, ("config", "order_size_usd"))
+                next_state, actions, texts = ask(state, self._config, self._size)
             else:
                 event = self._event(call, code)
-                for name, needed in (
-                    ("config", self._config),
-                    ("order_size_usd", self._size),
-                    ("order_sizes", self._sizes),
-                ):
-                    # This step's own error before the one that has stood since earlier.
-                    if name in refused:
-                        raise refused[name]
-                    if type(needed) is Refused:
-                        raise needed
+                self._check_settings(refused, ("config", "order_size_usd", "order_sizes"))
                 next_state, actions = self._bindings.transition(
                     state, event, self._config, self._size, self._sizes
                 )
-            violations = self._bindings.check_invariants(next_state)
+            violations = self._bindings.check_invariants(next_state) if texts is None else texts
         except RAISED as error:  # a bot's module may raise anything
             return refusal(error).outcome
         outcome = self._told(next_state, actions, violations)
         if not is_refusal(outcome):
             self._state, self._values = next_state, values_of(next_state)
         return outcome
+
+    def _check_settings(self, refused: Mapping[str, Refused], names: Sequence[str]) -> None:
+        """Raises the refusal of the first of these that could not be read."""
+        in_force = {
+            "config": self._config,
+            "order_size_usd": self._size,
+            "order_sizes": self._sizes,
+        }
+        for name in names:
+            # This step's own error before the one that has stood since earlier.
+            if name in refused:
+                raise refused[name]
+            if type(in_force[name]) is Refused:
+                raise in_force[name]
 
     def _told(self, state: Any, actions: Any, violations: Any) -> Outcome:
         """What a core answered from where the session stands, in its normal form; a refusal where
@@ -282,7 +303,7 @@ class PythonSession:
             return outcome
         try:
             self._go_on_from(wanted[0], moved=moved)
-            if moved:
+            if moved and not answers_value(step.call):
                 violations = self._bindings.check_invariants(self._state)
                 outcome = [*outcome[:2], normal_texts(violations)]
         except RAISED as error:  # a bot's module may not take what the authority made
@@ -384,7 +405,9 @@ class PythonSession:
             value, old = values[index], former[index]
             if index not in due and alike(value, old):
                 continue
-            if index in LISTS:
+            if index == CYCLES and index in due:
+                value = self._whole_history(value)
+            elif index in LISTS:
                 value = compact_list(index, () if index in due else old, value)
             elif type(value) not in PLAIN:
                 value = normal(value)
@@ -395,6 +418,16 @@ class PythonSession:
         if due:
             self._due = set()
         return delta
+
+    def _whole_history(self, records: Any) -> list[Any]:
+        if not isinstance(records, list | tuple):
+            return compact_list(CYCLES, (), records)
+        for known, told in self._told_history:
+            if len(known) == len(records) and all(map(is_, known, records)):
+                return told
+        told = compact_list(CYCLES, (), records)
+        self._told_history[:] = [(tuple(records), told)]
+        return told
 
     def _undo(self) -> None:
         """Back to where the session stood before its last answer."""
