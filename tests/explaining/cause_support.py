@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from support.ports.making import executable
+from support.ports.making import changed_executable, executable
 
 from replay.explaining.causes.answered import Answered, Asking
+from replay.explaining.causes.found import Account
+from replay.explaining.causes.inquiry import Inquiry
 from replay.explaining.causes.statement import Edited, canonical_edit
 from replay.explaining.claims.deviations import Deviation
 from replay.explaining.editing.editable import EditableCore
@@ -33,6 +36,25 @@ def answers_of(folder: Path, switches: Iterable[str], *cases: Stream) -> list[An
     for core in cores:
         core.close()
     return answered
+
+
+def account_of_changed(
+    folder: Path,
+    changes: Iterable[tuple[str, str]],
+    cases: Iterable[Stream],
+    *,
+    generate: int,
+    steps: int,
+) -> Account:
+    """What the search comes to on a port of which some texts are others, without a catalogue of
+    edits; each case is a bucket of its own."""
+    authority, shadow = open_target("python"), open_target(str(changed_executable(folder, changes)))
+    with closing(authority), closing(shadow):
+        occurrences = {f"case {number}": [case] for number, case in enumerate(cases)}
+        return Inquiry(
+            CORE, authority, shadow, occurrences, 400.0, generate=generate, steps=steps,
+            edits_of=lambda core, texts: [],
+        ).run()  # fmt: skip
 
 
 def edited(**values: Any) -> Edited:

@@ -14,7 +14,8 @@ from support.ports.making import executable
 from replay.explaining.causes.corrected import CorrectedCore
 from replay.explaining.causes.found import Account
 from replay.explaining.causes.inquiry import Inquiry
-from replay.explaining.causes.leaves import ABSENT, Field, Pattern, changed, leaves_of
+from replay.explaining.causes.leaves import ABSENT, Field, changed, leaves_of
+from replay.explaining.causes.patterns import Pattern
 from replay.explaining.causes.statement import (
     CauseKind,
     Reading,

@@ -16,8 +16,9 @@ from replay.explaining.causes.edit_search import EditSearch
 from replay.explaining.causes.found import Account, Found
 from replay.explaining.causes.inquiry import Inquiry
 from replay.explaining.causes.known_ends import KnownEnds
-from replay.explaining.causes.leaves import ABSENT, Field, Leaf, Pattern, leaves_of
+from replay.explaining.causes.leaves import ABSENT, Field, Leaf, leaves_of
 from replay.explaining.causes.necessity import Necessity
+from replay.explaining.causes.patterns import Pattern
 from replay.explaining.causes.place_search import PlaceSearch
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.probes import alone, isolated
@@ -95,7 +96,7 @@ def test_a_cause_that_spoils_a_step_at_which_the_cores_agree_is_taken_out(tmp_pa
     inquiry.run()
     inquiry._pool.add(inquiry._asking.ask(cases[1:]))
     inquiry._pool.accept(wrong)
-    assert inquiry._refuted()
+    assert inquiry._second_look.refuted(1.0)
     assert wrong not in inquiry._pool.causes
     assert inquiry._pool.is_refuted(wrong)
     for core in cores:

@@ -16,9 +16,9 @@ from replay.explaining.causes.challenge import Challenge
 from replay.explaining.causes.corrected import CorrectedCore
 from replay.explaining.causes.found import Found
 from replay.explaining.causes.known_ends import KnownEnds
-from replay.explaining.causes.leaves import Pattern
 from replay.explaining.causes.necessity import Necessity
 from replay.explaining.causes.odd_numbers import first_of_each
+from replay.explaining.causes.patterns import Pattern
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.statement import Reading, Statement
 from replay.explaining.causes.takings import Taking

@@ -18,8 +18,9 @@ from replay.explaining.causes.found import Account
 from replay.explaining.causes.inquiry import Inquiry
 from replay.explaining.causes.known_before import accept_known
 from replay.explaining.causes.known_ends import MOST, KnownEnds
-from replay.explaining.causes.leaves import Field, Leaf, Pattern
+from replay.explaining.causes.leaves import Field, Leaf
 from replay.explaining.causes.necessity import Necessity
+from replay.explaining.causes.patterns import Pattern
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.statement import Reading, Statement, cause_id, sorts_at
 from replay.explaining.causes.takings import Taking

@@ -86,7 +86,7 @@ def test_there_are_edits_of_every_kind_and_each_compiles_and_changes_something(
 ) -> None:
     trees = {module: ast.dump(ast.parse(text)) for module, text in core.sources.items()}
     sample = list(edits[::61])
-    assert {edit.kind for edit in sample} == set(EditKind)
+    assert {edit.kind for edit in sample} == set(EditKind) - {EditKind.FORMULA}
     for edit in sample:
         for module in {place.module for place in edit.places}:
             own = [place for place in edit.places if place.module == module]
@@ -188,7 +188,7 @@ def test_edits_are_given_for_the_cores_of_bots(tmp_path: Path) -> None:
     package = EditableCore.open(package_core(tmp_path))
     for core in (one, package):
         edits = list(edits_of(core, core.executed([case(TICK)])))
-        assert {edit.kind for edit in edits} == set(EditKind)
+        assert {edit.kind for edit in edits} == set(EditKind) - {EditKind.FORMULA}
         answer = core.answer(None, case(TICK))
         assert sum(1 for edit in edits[::20] if core.answer(edit, case(TICK)) != answer) > 20
 
@@ -200,6 +200,29 @@ def test_a_source_that_is_not_ascii_is_edited_in_the_right_places(tmp_path: Path
     core = EditableCore.open(str(path))
     says = [edit.says for edit in edits_of(core) if edit.function == "state_machine.exit_price"]
     assert any('read "p = é * 0.01" instead of "p = é / 100.0"' in text for text in says)
+
+
+def test_a_bound_may_be_put_on_another_part(edits: Sequence[Edit]) -> None:
+    """As in a port that reads "at most" of the extra, and not of the whole."""
+    news = {place.new for edit in edits for place in edit.places}
+    extra = "(1.0 + min(config.backoff_max_multiplier, config.backoff_factor * beyond))"
+    assert extra in news
+    assert "(max(0.0, fill) * recovery.volume * (config.maker_fee_pct / 100.0))" not in news
+
+
+def test_a_statement_may_be_done_twice_or_before_a_way_out(tmp_path: Path) -> None:
+    extra = (
+        "def noted(state, found):\n"
+        "    if found is None:\n"
+        "        return\n"
+        "    found.count += 1\n"
+        "    state.clear()\n"
+    )
+    core = EditableCore.open(single_file_core(tmp_path, extra=extra))
+    edits = [one for one in edits_of(core) if one.function == "state_machine.noted"]
+    news = {place.new for edit in edits for place in edit.places}
+    assert {"found.count += 1; return", "state.clear(); return"} <= news
+    assert {"found.count += 1; found.count += 1", "state.clear(); state.clear()"} <= news
 
 
 def test_a_condition_may_be_narrowed_to_one_of_the_few_values_of_another_field(

@@ -11,7 +11,7 @@ from support.ports.making import executable
 
 from replay.differential.lockstep import Lockstep, run_stream
 from replay.differential.model import Finding, Verdict
-from replay.explaining.causes.leaves import Pattern
+from replay.explaining.causes.patterns import Pattern
 from replay.explaining.causes.statement import Reading, Writing
 from replay.explaining.causes.takings import Taking
 from replay.explaining.causes.value_sorts import Sort

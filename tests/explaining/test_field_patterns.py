@@ -8,7 +8,8 @@ import pytest
 from cause_support import ENTRY, one_step
 
 from replay.errors import UsageError
-from replay.explaining.causes.leaves import ANY, Field, Pattern, leaves_of, patterns_of
+from replay.explaining.causes.leaves import ANY, Field, leaves_of
+from replay.explaining.causes.patterns import Pattern, patterns_of
 from replay.explaining.claims.field_patterns import kind_word, pattern_of, pattern_text
 
 STEP = one_step(

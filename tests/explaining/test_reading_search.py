@@ -12,8 +12,9 @@ from replay.explaining.causes.answered import Answered, Asking
 from replay.explaining.causes.confirmed_fields import unconfirmed
 from replay.explaining.causes.corrected import CorrectedCore
 from replay.explaining.causes.known_ends import KnownEnds
-from replay.explaining.causes.leaves import Field, Pattern, patterns_of
+from replay.explaining.causes.leaves import Field
 from replay.explaining.causes.necessity import Necessity
+from replay.explaining.causes.patterns import Pattern, patterns_of
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.reading_search import ReadingSearch
 from replay.explaining.causes.statement import Reading, Writing

@@ -8,7 +8,8 @@ import pytest
 from cause_support import CORE, ENTRY, edited, one_step
 
 from replay.errors import InputError
-from replay.explaining.causes.leaves import Pattern, leaves_of
+from replay.explaining.causes.leaves import leaves_of
+from replay.explaining.causes.patterns import Pattern
 from replay.explaining.causes.statement import Edited, Reading, Statement, Writing, readings_of
 from replay.explaining.causes.takings import ENDS, VALUES, Taking
 from replay.explaining.causes.value_sorts import Sort

@@ -7,22 +7,31 @@ them, and its call. Cores are pure, so there is nothing more to it.
 from __future__ import annotations
 
 import marshal
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from replay.differential.compare import compare
 from replay.differential.model import Signature
 from replay.differential.read_back import ReadBack
 from replay.errors import FailureStorm
-from replay.explaining.causes.leaves import ANY, Documents, Leaf, documents_of, leaves_of
+from replay.explaining.causes.leaves import (
+    ANY,
+    Documents,
+    Field,
+    Leaf,
+    Path,
+    documents_of,
+    leaves_of,
+)
 from replay.explaining.causes.statement import Reading, sorts_at
 from replay.explaining.causes.value_sorts import Sort, is_sort
 from replay.explaining.evidence.passages import UNHURRIED, Passage, Role, Witness
 from replay.explaining.evidence.supply import packed
-from replay.streams.model import Document, Start, Step, Stream
+from replay.streams.model import CallCode, Document, Start, Step, Stream
 from replay.targets.base import Failure, Outcome, StepResult, Target, Work, is_refusal
 from replay.targets.compact import Plain, state_document
 from replay.targets.cursor import settings_after
@@ -30,6 +39,9 @@ from replay.targets.readers import readers_of
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+BySort = Mapping[Sort, Mapping[Field, Sequence[Leaf]]]
+"""Leaves by the sorts that their values are of, and by their fields."""
 
 _MOST_ANSWERS = 500
 """Answers of which it is kept, with a step, where they differ."""
@@ -39,6 +51,9 @@ _MOST_MET = 300
 
 MOST_TELLING = 6
 """Different fractions in a step that are as good as more."""
+
+WHICH_RECORD = re.compile(r"\[.*?\]")
+"""What of a path says which of several records it is in."""
 
 REFUSAL = frozenset({"refusal"})
 """What differs where one side gave no answer."""
@@ -80,6 +95,12 @@ class Answered:
         """Where it was met."""
         return self.stream.origin
 
+    @property
+    def is_check(self) -> bool:
+        """Whether it only asks for violations."""
+        call = self.stream.steps[0].call
+        return isinstance(call, tuple) and call[0] == CallCode.CHECK_INVARIANTS
+
     @cached_property
     def documents(self) -> Documents:
         """What the step has to read."""
@@ -91,8 +112,8 @@ class Answered:
         return leaves_of(self.stream)
 
     @cached_property
-    def by_sort(self) -> Mapping[Sort, tuple[Leaf, ...]]:
-        """Its leaves by the sorts that they are of, one for each field and value."""
+    def by_sort(self) -> BySort:
+        """Its leaves by the sorts that they are of, and by fields."""
         return sorted_out(self.leaves)
 
     def meets(self, rule: Reading) -> bool:
@@ -106,8 +127,7 @@ class Answered:
             if self.is_asked_once:
                 known = leaves_met(rule, self._leaves_in(rule.pattern.root))
             else:
-                leaves = self.by_sort.get(rule.sort, ())
-                known = tuple(leaf for leaf in leaves if rule.meets_sorted(leaf))
+                known = sorted_leaves_met(rule, self.by_sort)
             keep(self.met, rule, known)
         return known
 
@@ -135,9 +155,13 @@ class Answered:
     def telling(self) -> int:
         """How many different fractions it holds, up to some: of a step made as small as can be most
         values are nothing, and nearly any change of a formula comes to the same."""
+        return min(MOST_TELLING, len(self.fractions))
+
+    @cached_property
+    def fractions(self) -> frozenset[float]:
+        """The different fractions that it holds, but for those of its history."""
         values = (leaf for leaf in self.leaves if leaf.field.records != "completed_cycles")
-        fractions = {one.value for one in values if is_sort(Sort.FRACTION, one.value)}
-        return min(MOST_TELLING, len(fractions))
+        return frozenset(one.value for one in values if is_sort(Sort.FRACTION, one.value))
 
     @property
     def has_ended(self) -> bool:
@@ -166,7 +190,7 @@ class Answered:
         if is_refusal(answer) and is_refusal(theirs):
             return frozenset() if refusals_agree else REFUSAL
         # Most of the thousands of edits that a step meets come to one of a few answers.
-        key = _written_down(answer)
+        key = written_down(answer)
         known = self._left_by_answer.get(key)
         if known is None:
             known = self._differing(answer, theirs)
@@ -182,7 +206,7 @@ class Answered:
         return frozenset(difference.path for difference in found)
 
 
-def _written_down(answer: Outcome) -> bytes | None:
+def written_down(answer: Outcome) -> bytes | None:
     """The same for answers that are the same to the last bit, None for what cannot be written."""
     try:
         return marshal.dumps(answer, 2)  # no references: these are not the same each time
@@ -195,18 +219,60 @@ def leaves_met(rule: Reading, leaves: Sequence[Leaf]) -> tuple[Leaf, ...]:
     found: dict[object, Leaf] = {}
     for leaf in leaves:
         if rule.meets(leaf):
-            found.setdefault((leaf.field, repr(leaf.value)), leaf)
+            found.setdefault(key_of(leaf), leaf)
     return tuple(found.values())
 
 
-def sorted_out(leaves: Sequence[Leaf]) -> Mapping[Sort, tuple[Leaf, ...]]:
-    """Leaves by the sorts that they are of, one for each field and value."""
-    found: dict[Sort, list[Leaf]] = defaultdict(list)
-    seen = {(leaf.field, repr(leaf.value)): leaf for leaf in reversed(leaves)}
-    for leaf in seen.values():
-        for sort in sorts_at(leaf):
-            found[sort].append(leaf)
-    return {sort: tuple(some) for sort, some in found.items()}
+def sorted_leaves_met(rule: Reading, by_sort: BySort) -> tuple[Leaf, ...]:
+    """The same for leaves that are sorted out."""
+    by_field = by_sort.get(rule.sort, {})
+    return tuple(
+        leaf for one in rule.pattern.among(by_field) for leaf in by_field[one] if rule.takes(leaf)
+    )
+
+
+def sorted_out(leaves: Sequence[Leaf]) -> BySort:
+    """Leaves by the sorts that they are of, and by fields: one for each value of a field."""
+    seen = {key_of(leaf): leaf for leaf in reversed(leaves)}
+    # Most values of a field are of the same sorts: a history has hundreds.
+    alike: dict[tuple[Field, tuple[Sort, ...]], list[Leaf]] = defaultdict(list)
+    for key, leaf in seen.items():
+        alike[leaf.field, _sorts_of(key, leaf)].append(leaf)
+    found: dict[Sort, dict[Field, list[Leaf]]] = defaultdict(dict)
+    for (where, sorts), some in alike.items():
+        for sort in sorts:
+            by_field = found[sort]
+            by_field[where] = [*by_field[where], *some] if where in by_field else some
+    return dict(found)
+
+
+def key_of(leaf: Leaf) -> tuple[Field, str | Path]:
+    """The same for leaves of one field with the same value. Of what holds values itself no two
+    count as the same: to find that out takes longer than looking at both."""
+    value = leaf.value
+    return leaf.field, leaf.path if isinstance(value, _HOLDERS) else repr(value)
+
+
+_HOLDERS: Final = (dict, list, tuple)
+
+
+_SORTS: Final[dict[tuple[Field, str], tuple[Sort, ...]]] = {}
+_MOST_SORTED: Final = 50_000
+_LONG: Final = 100
+"""Of the fields and values of a few hundred steps most are the same in all of them."""
+
+
+def _sorts_of(key: tuple[Field, str | Path], leaf: Leaf) -> tuple[Sort, ...]:
+    """What `sorts_at` says. It looks at the key, and of what holds values at its type alone."""
+    where, text = key
+    if not isinstance(text, str):
+        text = type(leaf.value).__qualname__
+    known = _SORTS.get((where, text))
+    if known is None:
+        known = sorts_at(leaf)
+        if len(_SORTS) < _MOST_SORTED and len(text) < _LONG:
+            _SORTS[where, text] = known
+    return known
 
 
 def singly(passage: Passage) -> Iterator[tuple[Stream, int]]:
@@ -301,6 +367,11 @@ def answers_of(passage: Passage, finding: str = "") -> Iterator[Answered]:
         before, decimals = passage.befores[place]
         shadow, ours = passage.shadow[place], passage.authority[place]
         yield Answered(stream, ours, shadow, before, decimals, finding)
+
+
+def row_of(left: Iterable[str]) -> frozenset[str]:
+    """What differs, whatever the record: steps that differ alike are of one row."""
+    return frozenset(WHICH_RECORD.sub("", path) for path in left)
 
 
 def smallest(steps: Sequence[Answered]) -> list[Answered]:

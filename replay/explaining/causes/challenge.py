@@ -9,14 +9,15 @@ the statement, else it is to be explained by another one, or speaks against this
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain, islice, zip_longest
+from itertools import chain, combinations, islice, zip_longest
 from random import Random
 
 from replay.explaining.causes.answered import Answered, Asking, smallest
 from replay.explaining.causes.known_ends import KnownEnds
-from replay.explaining.causes.leaves import ABSENT
-from replay.explaining.causes.necessity import Necessity
+from replay.explaining.causes.leaves import ABSENT, distinct
+from replay.explaining.causes.necessity import OTHER_VALUES, Necessity
 from replay.explaining.causes.odd_numbers import first_of_each, matters, of_those
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.probes import VALUES, with_changes
@@ -41,6 +42,9 @@ THEN_ODD = 80
 TIES = 60
 """Steps with numbers on a tie, and as many with a few things changed: where an edit is in force."""
 
+NAMED = 120
+"""Steps with other values of the fields that an edit names."""
+
 ELSEWHERE = 160
 """Steps of other calls that hold what a reading speaks of."""
 
@@ -49,6 +53,9 @@ AT_AN_END = 24
 
 RIGHT_ONES = 60
 """Steps that differ and are accounted for, of those asked around one cause, that are kept."""
+
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
 
 
 class Challenge:
@@ -114,6 +121,11 @@ class Challenge:
             core = self._pool.corrected.core
             yield from self._ask(rare_steps(core, cause.edit, cases, 1))
         bases = list({_call(step): step for step in reversed(needs)}.values())[::-1]
+        if isinstance(cause, Edited):
+            looked_at = (*bases[:BASES], *needs[: BASES * 2])
+            rows = [_with_others(cause.edit, base) for base in dict.fromkeys(looked_at)]
+            turns = (stream for row in zip_longest(*rows) for stream in row if stream is not None)
+            yield from self._ask(self._ends.past(islice(turns, NAMED)))
         for seed, base in enumerate(bases[:BASES], 1):
             yield from self._around(base, seed)
             if not isinstance(cause, Writing):
@@ -172,6 +184,27 @@ class Challenge:
 
     def _ask(self, streams: Iterable[Stream]) -> list[Answered]:
         return self._asking.ask(list(streams))
+
+
+def _with_others(edit: Edit, base: Answered) -> Iterator[Stream]:
+    """A step with other values of what an edit names: of two flags in one condition the steps that
+    need the edit may have only one set."""
+    text = " ".join((edit.says, *(place.new for place in edit.places)))
+    words = frozenset(_WORD.findall(text))
+    # Where a name is put together, its beginning stands in the text.
+    begins = tuple(word for word in words if word.endswith("_") and len(word) > 1)
+    named = [
+        leaf
+        for leaf in distinct(base.leaves)
+        if leaf.field.name in words or (begins and leaf.field.name.startswith(begins))
+    ]
+    for one, other in combinations([leaf for leaf in named if leaf.field.kind == "b"], 2):
+        for is_set in (False, True):
+            yield with_changes(base, {one.path: is_set, other.path: not is_set})
+    for leaf in named:
+        for value in OTHER_VALUES.get(leaf.field.kind, ()):
+            if value != leaf.value:
+                yield with_changes(base, {leaf.path: value})
 
 
 def _rounds(edit: Edit) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 
 from replay.explaining.causes.answered import Answered
-from replay.explaining.causes.leaves import Field, distinct, patterns_of
+from replay.explaining.causes.leaves import Field, distinct
+from replay.explaining.causes.patterns import patterns_of
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.statement import Reading, plainness, readings_of
 from replay.explaining.causes.takings import Taking
@@ -101,12 +102,10 @@ class ConditionSearch:
         """The conditions that hold at no step that was answered, with how many each accounts
         for."""
         for one in self._pool.steps[self._looked_through :]:
-            for sort, leaves in () if one.has_ended else one.by_sort.items():
-                self._answered[sort].update(leaf.field for leaf in leaves)
+            for sort, fields in () if one.has_ended else one.by_sort.items():
+                self._answered[sort].update(fields)
         self._looked_through = len(self._pool.steps)
-        left = [
-            one for one in candidates if not any(map(one.pattern.has, self._answered[one.sort]))
-        ]
+        left = [one for one in candidates if not any(one.pattern.among(self._answered[one.sort]))]
         candidates[:] = left
         ended = [
             (end, one.by_sort)
@@ -115,7 +114,7 @@ class ConditionSearch:
         ]
         return {
             one: sum(
-                any(one.pattern.has(leaf.field) for leaf in by_sort.get(one.sort, ()))
+                any(one.pattern.among(by_sort.get(one.sort, {})))
                 for end, by_sort in ended
                 if end is one.taking
             )

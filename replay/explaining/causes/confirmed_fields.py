@@ -13,7 +13,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from replay.explaining.causes.answered import Answered
-from replay.explaining.causes.leaves import ANY, GROUPS, Field, Pattern
+from replay.explaining.causes.leaves import ANY, Field
+from replay.explaining.causes.patterns import GROUPS, Pattern
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.statement import Rule
 

@@ -7,26 +7,17 @@ be compared with the shadow's.
 
 from __future__ import annotations
 
-import copy
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
-from operator import is_
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from types import CodeType
-from typing import Any
 
 from replay.errors import TargetError
-from replay.explaining.causes.answered import Answered, keep, leaves_met, sorted_out
-from replay.explaining.causes.leaves import (
-    ABSENT,
-    ANY,
-    Documents,
-    Leaf,
-    changed,
-    leaves_of,
-    start_and_call,
-)
+from replay.explaining.causes.answered import Answered, keep, leaves_met, sorted_leaves_met
+from replay.explaining.causes.begun import Begun, Looks
+from replay.explaining.causes.leaves import ANY, Leaf, changed, start_and_call
+from replay.explaining.causes.next_state import may_have_come_in, next_state
 from replay.explaining.causes.statement import (
     Edited,
     Reading,
@@ -34,7 +25,6 @@ from replay.explaining.causes.statement import (
     Writing,
 )
 from replay.explaining.causes.takings import ENDS, Taking
-from replay.explaining.causes.value_sorts import Sort
 from replay.explaining.causes.values_read import changes_of, effect_of
 from replay.explaining.causes.writings import written
 from replay.explaining.editing.bounded import OutOfTime
@@ -42,14 +32,9 @@ from replay.explaining.editing.codes import with_codes
 from replay.explaining.editing.editable import Edit, EditableCore, EditKind, Place
 from replay.explaining.editing.forces import Force
 from replay.explaining.editing.newest import Newest
+from replay.explaining.editing.own_documents import own, own_start
+from replay.explaining.editing.vocabulary import BY_CAUSE
 from replay.explaining.search.roundings import ROUNDINGS
-from replay.streams.model import (
-    CYCLES,
-    CallCode,
-    Start,
-    Step,
-    Stream,
-)
 from replay.targets.base import (
     Failure,
     FailureKind,
@@ -57,13 +42,6 @@ from replay.targets.base import (
     RefusalKind,
     StepResult,
     is_refusal,
-)
-from replay.targets.compact import (
-    INDEX_OF,
-    History,
-    apply_delta,
-    blank,
-    state_document,
 )
 from replay.targets.python.bindings import Bindings
 from replay.targets.python.raised import RAISED
@@ -73,9 +51,6 @@ SECONDS_EACH = 0.05
 SECONDS_AT_LEAST = 0.5
 """Processor time that some steps may take with causes in force: so much each, so much in all at
 least. An unedited step takes a tenth of a millisecond."""
-
-BY_CAUSE = "by a condition"
-"""What stands in a refusal that a condition made."""
 
 _KEPT = 4
 """Sessions of one step that are kept, each with other readings."""
@@ -95,22 +70,26 @@ class CorrectedCore:
         self._reads_next = reads_next
         self._forces: Newest[frozenset[Edit], Force] = Newest(64)
         self._readers: frozenset[str] | None = None
+        self._checkers: frozenset[str] = frozenset()
         self.answered = 0
 
     def learn_readers(self, steps: Sequence[Answered]) -> None:
-        """Learns which functions read documents from some steps: as long as no edit touches those,
-        what was read of a step once need not be read again."""
+        """Learns which functions read documents, and which check states, from some steps: as long
+        as no edit touches those, what was read of a step once need not be read again, nor the
+        state after it."""
         self._readers = self.core.reading_functions(step.stream for step in steps)
+        self._checkers = self.core.checking_functions(step.stream for step in steps)
 
     def is_of_reader(self, edit: Edit) -> bool:
         """Whether an edit is in a function that reads documents."""
         return bool(self.core.functions_of(edit) & (self._readers or frozenset()))
 
     def _reads_alike(self, edits: frozenset[Edit]) -> bool:
-        if self._readers is None:
-            return False
+        return self._readers is not None and self._is_apart(edits, self._readers)
+
+    def _is_apart(self, edits: frozenset[Edit], functions: frozenset[str]) -> bool:
         return all(
-            self.core.is_quick(edit) and not (self.core.functions_of(edit) & self._readers)
+            self.core.is_quick(edit) and not (self.core.functions_of(edit) & functions)
             for edit in edits
         )
 
@@ -140,10 +119,15 @@ class CorrectedCore:
             return [Failure(FailureKind.UNSTARTABLE, error.message)] * len(steps)
         results: list[StepResult] = []
         reads_alike = self._reads_alike(edits)
+        # Whoever wants to know what ran is to see all of it.
+        looks = Looks.ANEW
+        if reads_alike and not on_codes:
+            checks_alike = self._is_apart(edits, self._checkers)
+            looks = Looks.AS_BEFORE if checks_alike else Looks.ONCE_MORE
 
         def run(bindings: Bindings) -> None:
             for step in steps[len(results) :]:
-                one = partial(self._answer, bindings, rules, writings, step, reads_alike)
+                one = partial(self._answer, bindings, rules, writings, step, reads_alike, looks)
                 answer, codes = with_codes(one) if on_codes else (one(), None)
                 # One by one: what was answered before the time is up stays.
                 results.append(answer)
@@ -184,10 +168,13 @@ class CorrectedCore:
         known = step.met_next.get(rule)
         if known is None:
             if step.is_asked_once:
-                known = leaves_met(rule, _following(step).leaves) if _is_in_next(rule, step) else ()
+                known = (
+                    leaves_met(rule, next_state(step).leaves)
+                    if may_have_come_in(rule, step)
+                    else ()
+                )
             else:
-                leaves = _following(step).by_sort.get(rule.sort, ())
-                known = tuple(leaf for leaf in leaves if rule.meets_sorted(leaf))
+                known = sorted_leaves_met(rule, next_state(step).by_sort)
             keep(step.met_next, rule, known)
         return known
 
@@ -237,6 +224,7 @@ class CorrectedCore:
         writings: Sequence[Writing],
         step: Answered,
         reads_alike: bool,
+        looks: Looks,
     ) -> StepResult:
         for rule in rules:
             # First of all: what gives no answer need not be asked anything else.
@@ -244,37 +232,42 @@ class CorrectedCore:
                 return _ended(rule.taking)
         met = tuple(rule for rule in rules if step.meets(rule))
         try:
-            session, call = self._begun(bindings, met, step, reads_alike)
-            answer: StepResult = session.run([Step(call)], [step.authority])[0]
-            if self._reads_next and rules and not is_refusal(step.authority):
+            begun = self._begun(bindings, met, step, reads_alike)
+            try:
+                answer: StepResult = begun.answer(step.authority, looks=looks)
+            finally:
+                if reads_alike and not begun.is_as_it_was():
+                    step.begun.pop(met, None)
+            if self._reads_next and not is_refusal(step.authority):
                 assert not isinstance(answer, Failure)
-                answer = self._with_next(bindings, rules, step, answer)
+                if step.is_check and not is_refusal(answer):
+                    # Such a shadow tells no state there: it is held to none.
+                    answer = [step.authority[0], *answer[1:]]
+                if rules:
+                    answer = self._with_next(bindings, rules, step, answer)
         except RAISED as error:
             return Failure(FailureKind.GARBAGE, f"{type(error).__name__} in the edited core")
         if writings and not isinstance(answer, Failure) and not is_refusal(answer):
             answer = written(answer, writings)
         return answer
 
-    def _begun(
-        self, bindings: Bindings, met: Rules, step: Answered, reads_alike: bool
-    ) -> tuple[PythonSession, Any]:
+    def _begun(self, bindings: Bindings, met: Rules, step: Answered, reads_alike: bool) -> Begun:
         """A session that has read the documents, as the readings have them."""
-        known = step.begun.get(met) if reads_alike else None
+        known: Begun | None = step.begun.get(met) if reads_alike else None
         if known is None:
             documents = step.documents
             if met:
                 documents = changed(documents, changes_of(step.leaves, met))
             start, call = start_and_call(step.stream, documents)
             session = PythonSession(bindings)
-            session.begin(start)
+            session.begin(own_start(start))
             if step.due is not None and not self._reads_next:
                 # An executable gives whole states, a core that keeps its own only what changed.
                 session.expect(step.due)
-            if not reads_alike:
-                return session, call
-            known = keep(step.begun, met, (session, call), _KEPT)
-        session, call = known
-        return copy.copy(session), call
+            known = Begun(session, bindings, own(call), is_kept=reads_alike)
+            if reads_alike:
+                keep(step.begun, met, known, _KEPT)
+        return known
 
     def _with_next(
         self, bindings: Bindings, rules: Rules, step: Answered, answer: Outcome
@@ -288,7 +281,7 @@ class CorrectedCore:
                 return _ended(rule.taking)
         if not met:
             return answer
-        following = _following(step)
+        following = next_state(step)
         changes = changes_of(following.leaves, met)
         documents = changed({"state": following.document}, changes)
         try:
@@ -296,59 +289,6 @@ class CorrectedCore:
             return [*answer[:2], bindings.check_invariants(state)]
         except RAISED:
             return [str(RefusalKind.UNREADABLE), BY_CAUSE]
-
-
-@dataclass(frozen=True)
-class _Following:
-    """The authority's next state as a document, with its leaves."""
-
-    document: Documents
-    leaves: tuple[Leaf, ...]
-
-    @cached_property
-    def by_sort(self) -> Mapping[Sort, tuple[Leaf, ...]]:
-        """Its leaves by the sorts that they are of."""
-        return sorted_out(self.leaves)
-
-
-def _following(step: Answered) -> _Following:
-    following: _Following | None = step.cache.get("next")
-    if following is None:
-        plain = blank()
-        apply_delta(plain, step.authority[0])
-        document = state_document(plain)
-        leaves = _state_leaves(document)
-        following = _Following(document, leaves)
-        step.cache["next"] = following
-    return following
-
-
-def _is_in_next(rule: Reading, step: Answered) -> bool:
-    """Whether the authority's next state may hold what a reading is about. Where the state before
-    is an answer of its own without such a value, one has to have come in since."""
-    if step.due or step.before is None or step.meets(rule):
-        return True
-    return bool(leaves_met(rule, _come_in(step)))
-
-
-def _come_in(step: Answered) -> tuple[Leaf, ...]:
-    """The values of the fields that the authority's answer changed; of the history the new ones."""
-    known: tuple[Leaf, ...] | None = step.cache.get("come in")
-    if known is None:
-        before, after = step.before, blank()
-        assert before is not None
-        apply_delta(after, step.authority[0])
-        former, history = before[CYCLES][:], after[CYCLES][:]
-        is_longer = len(history) >= len(former) and all(map(is_, former, history))
-        after[CYCLES] = History(history[len(former) :] if is_longer else history)
-        document = {
-            name: value
-            for name, value in state_document(after).items()
-            if (index := INDEX_OF[name]) == CYCLES or repr(before[index]) != repr(after[index])
-        }
-        leaves = _state_leaves(document)
-        known = step.cache["come in"] = tuple(one for one in leaves if one.value is not ABSENT)
-    return known
 
 
 def may_agree(step: Answered, answer: StepResult) -> bool:
@@ -395,9 +335,4 @@ def _ended(taking: Taking) -> StepResult:
     return Failure(kind, BY_CAUSE)
 
 
-def _state_leaves(document: Documents) -> tuple[Leaf, ...]:
-    step = Step((int(CallCode.CHECK_INVARIANTS),))
-    return leaves_of(Stream(Start(document, {}, 0.0), (step,)))
-
-
-__all__ = ["BY_CAUSE", "CorrectedCore", "may_agree"]
+__all__ = ["CorrectedCore", "may_agree"]

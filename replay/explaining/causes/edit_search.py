@@ -6,21 +6,24 @@ shadow's is then held against neighbours of that step that both cores were asked
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 
-from replay.explaining.causes.answered import Answered, Asking
+from replay.explaining.causes.answered import Answered, Asking, smallest
 from replay.explaining.causes.corrected import CorrectedCore
+from replay.explaining.causes.found import Lead
+from replay.explaining.causes.guarded_search import GUARDED_SUPPORT, GuardedSearch
 from replay.explaining.causes.known_ends import KnownEnds
 from replay.explaining.causes.odd_numbers import first_of_each
 from replay.explaining.causes.pool import Pool, Score
 from replay.explaining.causes.statement import Edited, Placed, Statement, canonical_edit
+from replay.explaining.causes.suspects import Suspects
 from replay.explaining.causes.writings import own_texts
 from replay.explaining.editing.editable import Edit, EditableCore
 from replay.explaining.editing.places import Rules
-from replay.explaining.edits.guarded_edits import guarded
+from replay.explaining.edits.divisions import without_zero_division
 from replay.explaining.evidence.neighbours import mixed_changes, single_changes
 from replay.explaining.evidence.ties import tie_changes
 from replay.explaining.search.contest import Clock
@@ -30,18 +33,6 @@ NEIGHBOURS = 240
 ODD, TIES = 80, 40
 """Steps beside one that is to be explained, on which rivals are told apart: some changed, some with
 odd numbers, some on a tie."""
-
-NEARLY = 4
-"""Edits that spoil something, of which it is asked whether they hold behind a condition."""
-
-SPOILED = 6
-"""Steps that such an edit spoils, which a condition has to leave alone."""
-
-WEIGHED = 60
-"""Steps that differ, and that agree, by which it is seen which of them are worth a look."""
-
-GUARDED_SUPPORT = 6
-"""Steps that an edit behind a condition has to account for: there are many conditions."""
 
 RIVALS = 60
 GUARDS = 500
@@ -77,12 +68,19 @@ class EditSearch:
         self._clock = clock
         self._ends = ends
         self._rules = Rules.of(core)
+        self._suspects = Suspects(pool)
+        self._guarded = GuardedSearch(pool, core, clock, self.neighbours, self._rank)
         self._neighbours: dict[Answered, list[Answered]] = {}
         self._edits: list[tuple[Edit, frozenset[tuple[str, int]], bool]] | None = None
         self._lines: dict[Answered, frozenset[tuple[str, int]]] = {}
+        self._fits: dict[Answered, tuple[tuple[object, ...], dict[Edit, int]]] = {}
+        """The edits that gave a step, with for which of its versions that was seen."""
+        self._nearly: dict[Answered, Sequence[Edit]] = {}
+        """The edits that account for a step that was looked at, and spoil others."""
         self.fitted: dict[Answered, list[Edit]] = {}
         """The edits that gave each step that was looked at, whether they held elsewhere or not."""
-        self.nearest: dict[Answered, tuple[Edit, Score]] = {}
+        self.nearest: dict[Answered, Lead] = {}
+        """The best of the edits that were no causes, of each step that was looked at."""
         self.tried = 0
 
     def find_all(
@@ -92,20 +90,66 @@ class EditSearch:
         share: float,
         *,
         of_readers: bool,
+        ahead: Sequence[Answered] = (),
     ) -> list[Edited]:
         """The edits that account for the targets, steps that the shadow answered, each accepted
-        into the pool when it is found.
-        `of_readers` are those of functions that read documents, all others otherwise."""
-        fitting = self._fitting(targets, edits_of, share, of_readers)
+        into the pool when it is found; what fits those `ahead`, targets of the next time, is
+        taken along. `of_readers` are those of functions that read documents, all others
+        otherwise."""
+        fitting = self._fitting_now([*targets, *ahead], edits_of, share, of_readers)
         found: list[Edited] = []
-        for target in targets:
+        for target in (*targets, *ahead):
             if self._pool.left[target] and not self._clock.beyond(1.0):
                 cause = self._best(target, fitting)
                 if cause is not None:
-                    self._pool.accept(cause)
+                    self.accept(cause)
                     found.append(cause)
-                    self.join(cause)
         return found
+
+    def accept(self, cause: Edited) -> None:
+        """Puts an edit in force, as one with those that it is the same as."""
+        self._pool.accept(cause)
+        self.join(cause)
+
+    def accept_one_of(self, target: Answered, edits: Iterable[Edit]) -> Edited | None:
+        """The one of some edits that accounts for a target and spoils nothing, accepted into the
+        pool, if there is one."""
+        cause = self._best(target, {target: dict.fromkeys(edits, 1)})
+        if cause is not None:
+            self.accept(cause)
+        return cause
+
+    def accept_guarded(self, share: float) -> Edited | None:
+        """An edit behind a condition, accepted into the pool, of those that nearly accounted for a
+        step. Where nothing else does: there are so many that one may fit by chance."""
+        for target in smallest(list(self._nearly)):
+            if self._clock.beyond(share):
+                return None
+            nearly = self._nearly.pop(target)
+            if self._pool.left[target]:
+                cause = self._guarded.find(target, nearly)
+                if cause is not None:
+                    self.accept(cause)
+                    return cause
+        return None
+
+    def _fitting_now(
+        self,
+        targets: Sequence[Answered],
+        edits_of: EditsOf,
+        share: float,
+        of_readers: bool,
+    ) -> dict[Answered, dict[Edit, int]]:
+        """What `_fitting` says, for targets that have met the edits already with what is in force
+        for them what it said then."""
+        versions = {step: (of_readers, self._pool.version(step)) for step in targets}
+        new = [one for one in targets if self._fits.get(one, ((), {}))[0] != versions[one]]
+        found = self._fitting(new, edits_of, share, of_readers) if new else {}
+        if not self._clock.beyond(share):
+            self._fits |= {step: (versions[step], found.get(step, {})) for step in new}
+        return {
+            step: found.get(step, {}) if step in new else self._fits[step][1] for step in targets
+        }
 
     def _fitting(
         self,
@@ -140,6 +184,9 @@ class EditSearch:
             cause = Edited(edit, "")
             if self._pool.is_refuted(cause):
                 continue
+            touched = [step for step in touched if self._suspects.can_make_right(edit, step)]
+            if not touched:
+                continue
             self.tried += 1
             after = self._pool.with_one_more(cause, touched)
             right = [step for step, left in zip(touched, after, strict=True) if not left]
@@ -165,39 +212,59 @@ class EditSearch:
         rivals = fitting.get(target, {})
         if not rivals:
             return None
-        ordered = sorted(rivals, key=lambda one: (-rivals[one], self._rank(one)))[:RIVALS]
-        beside = self.neighbours(target)
+        ordered = deque(sorted(rivals, key=lambda one: (-rivals[one], self._rank(one)))[:RIVALS])
         scores: dict[Edit, Score] = {}
         nearly: list[Edit] = []
+        standing: deque[tuple[Edit, Score, list[Answered]]] = deque()
         # What was explained and agreed must stay so.
-        right = [step for step in self._pool.steps if not self._pool.left[step]][::-1]
+        right = list(self._pool.right())
         wrong = [step for step in self._pool.unexplained if not step.has_ended][::-1]
-        for edit in ordered:
-            if self._clock.beyond(1.0):
-                break
+        while ordered and not self._clock.beyond(1.0):
+            edit = ordered.popleft()
             cause = Edited(edit, "")
             if self._pool.is_refuted(cause) or self._pool.with_one_more(cause, [target])[0]:
                 continue
-            guards = list(islice((s for s in right if self._pool.matters(cause, s)), GUARDS))
-            others = list(islice((s for s in wrong if self._pool.matters(cause, s)), GUARDS))
-            score = self._pool.score(cause, beside)
-            if not score.spoiled:
-                score += self._pool.score(cause, guards)
+            score = self._pool.score(cause, self._pool.concerned(cause, right, GUARDS))
+            others = self._pool.concerned(cause, wrong, GUARDS)
+            if score.spoiled:
+                self._note_near(target, Lead(cause, rivals.get(edit, 1), score.spoiled))
+                nearly.append(edit)
+                ordered.extend(without_zero_division(self._core, edit))
+            else:
+                standing.append((edit, score, others))
+        # Both cores are asked only where what is known already tells against not all of them.
+        beside = self.neighbours(target) if standing else []
+        while standing and not self._clock.beyond(1.0):
+            edit, score, others = standing.popleft()
+            cause = Edited(edit, "")
+            score += self._pool.score(cause, beside)
             if not score.spoiled:
                 score += self._pool.score(cause, others)
             if score.spoiled:
-                near = self.nearest.get(target)
-                if near is None or score.explained > near[1].explained:
-                    self.nearest[target] = edit, score
+                self._note_near(target, Lead(cause, score.explained, score.spoiled))
                 nearly.append(edit)
-                continue
-            if score.explained >= MIN_SUPPORT:
+                standing.extend((one, Score(), others) for one in self._undivided(edit, right))
+            elif score.explained >= MIN_SUPPORT:
                 scores[edit] = score
         if not scores:
-            return self._guarded(target, nearly)
+            self._nearly[target] = nearly
+            return None
         best = min(scores, key=lambda one: (-scores[one].worth, self._rank(one)))
         best = self._part_of(best, scores)
         return Edited(best, canonical_edit(best, self._core))
+
+    def _undivided(self, edit: Edit, right: Sequence[Answered]) -> Iterator[Edit]:
+        """An edit of a divisor, where the shadow would not fail by it, if it spoils nothing."""
+        for other in without_zero_division(self._core, edit):
+            cause = Edited(other, "")
+            guards = self._pool.concerned(cause, right, GUARDS)
+            if not self._pool.score(cause, guards).spoiled:
+                yield other
+
+    def _note_near(self, target: Answered, near: Lead) -> None:
+        known = self.nearest.get(target)
+        if known is None or (near.needed, -near.against) > (known.needed, -known.against):
+            self.nearest[target] = near
 
     def behind_a_condition(self, cause: Edited, needs: Sequence[Answered]) -> Edited | None:
         """What a refuted edit nearly was: it, another one at its place, or the same at more places
@@ -211,49 +278,7 @@ class EditSearch:
             if edit.kind is cause.edit.kind and spans <= _spans(edit)
         ]
         target = max(needs, key=lambda step: (step.telling, -step.size))
-        return self._guarded(target, [*alike, cause.edit])
-
-    def _guarded(self, target: Answered, nearly: Sequence[Edit]) -> Edited | None:
-        """An edit that accounts for a target behind a condition, of those that spoil steps without
-        one: the one that accounts for most without it is tried first."""
-        pool = self._pool
-        agreed = [step for step in pool.steps if not pool.left[step]][: -WEIGHED - 1 : -1]
-        beside = [step for step in self.neighbours(target) if pool.left[step]][:WEIGHED]
-        steps = [step for step in (*beside, *agreed) if not step.has_ended]
-        effects: list[tuple[int, Edit, list[Answered]]] = []
-        for edit in nearly:
-            cause = Edited(edit, "")
-            met = [step for step in steps if pool.matters(cause, step)]
-            after = pool.with_one_more(cause, met)
-            pairs = list(zip(met, after, strict=True))
-            right = sum(bool(pool.left[step]) and not left for step, left in pairs)
-            spoiled = [step for step, left in pairs if left and not pool.left[step]]
-            if right >= GUARDED_SUPPORT:
-                effects.append((right, edit, spoiled))
-        effects.sort(key=lambda one: (-one[0], self._rank(one[1])))
-        for _, edit, spoiled in effects[:NEARLY]:
-            best = self._best_condition(edit, [*spoiled[:SPOILED], target])
-            if best is not None:
-                return Edited(best, canonical_edit(best, self._core))
-        return None
-
-    def _best_condition(self, edit: Edit, firstly: Sequence[Answered]) -> Edit | None:
-        """An edit behind the condition with which it accounts for most and spoils nothing; what it
-        must make right, or leave alone, at any rate is asked first."""
-        pool = self._pool
-        best: tuple[int, Edit] | None = None
-        for one in guarded(self._core, edit):
-            if self._clock.beyond(1.0):
-                break
-            cause = Edited(one, "")
-            if any(pool.with_one_more(cause, firstly)):
-                continue
-            met = [step for step in pool.steps if pool.matters(cause, step)]
-            score = pool.score(cause, met[::-1][: 3 * GUARDS])
-            is_better = best is None or score.worth > best[0]
-            if not score.spoiled and score.explained >= GUARDED_SUPPORT and is_better:
-                best = score.worth, one
-        return None if best is None else best[1]
+        return self._guarded.find(target, [*alike, cause.edit])
 
     def _part_of(self, best: Edit, scores: Mapping[Edit, Score]) -> Edit:
         """An edit of fewer places that accounts for nearly as much, if there is one: what another

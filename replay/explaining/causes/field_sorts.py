@@ -17,6 +17,11 @@ _TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
     "side": ("buy", "sell"), "role": ("entry", "exit"), "trade_id": ("A", "B"),
 }  # fmt: skip
 
+_MORE_TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "last_refresh_direction_a": ("up", "down"), "last_refresh_direction_b": ("up", "down"),
+}  # fmt: skip
+"""What other texts mean anything: a reader need not refuse all else."""
+
 _INFINITIES: Final = (math.inf, -math.inf)
 
 _FREE: Final = (("state", "", "market_price"), ("state", "", "now"))
@@ -43,6 +48,13 @@ def _is_of_another_type(field: Field, value: Any) -> bool:
 
 def _is_no_such_text(field: Field, value: Any) -> bool:
     return field.kind == "e" and isinstance(value, str) and value not in _TEXTS.get(field.name, ())
+
+
+def _means_nothing(field: Field, value: Any) -> bool:
+    """A text that means nothing to the contract there, whether it is refused or not."""
+    known = _MORE_TEXTS.get(field.name)
+    is_foreign = known is not None and isinstance(value, str) and value not in known
+    return is_foreign or _is_no_such_text(field, value)
 
 
 def _is_out_of_range(field: Field, value: Any) -> bool:
@@ -105,7 +117,7 @@ def _is_said_negative(field: Field, value: Any) -> bool:
 FIELD_SORTS: Final[Mapping[Sort, Callable[[Field, Any], bool]]] = {
     Sort.UNREADABLE: _is_refused,
     Sort.OTHER_TYPE: _is_of_another_type,
-    Sort.NO_SUCH_TEXT: _is_no_such_text,
+    Sort.NO_SUCH_TEXT: _means_nothing,
     Sort.OUT_OF_RANGE: _is_out_of_range,
     Sort.NEEDED: _is_needed,
     Sort.SAID_INFINITY: _is_said_infinity,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from replay.counting import counted
@@ -38,9 +37,20 @@ class Found:
     @property
     def is_verified(self) -> bool:
         """Whether nothing that was asked speaks against it, and enough for it."""
-        if self.kind is CauseKind.PLACE or self.doubtful or not self.was_challenged:
-            return False
-        return len(self.explains) >= (LEAST if self.findings else LEAST_GENERATED)
+        return not self.doubt
+
+    @property
+    def doubt(self) -> str:
+        """Why it is not verified, in words; "" where it is."""
+        if self.kind is CauseKind.PLACE:
+            return "a place, no formula"
+        if self.doubtful:
+            return f"against it: {counted(self.doubtful, 'step')}"
+        if not self.was_challenged:
+            return "not put to the test: time was up"
+        if len(self.explains) < (LEAST if self.findings else LEAST_GENERATED):
+            return f"for it: only {counted(len(self.explains), 'step')}"
+        return ""
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -60,10 +70,12 @@ class Lead:
 @dataclass
 class Account:
     """What the search came to. `leads` are statements that are no causes, since more speaks against
-    them than for them; `ungenerated` is how many steps were still to be generated. `kept` and
-    `kept_right` count the occurrences that were kept, `afterwards` and `afterwards_right` the steps
-    generated, `afterwards_ended` those of them that only the shadow gave no answer to; `left` are
-    the steps that are not accounted for, by bucket, `nearest` what comes nearest."""
+    them than for them; `signalled` is the exit code that a signal asked for, `ungenerated` how many
+    steps were still to be generated. `kept` and `kept_right` count the occurrences that were kept,
+    `afterwards` and `afterwards_right` the steps generated, `afterwards_ended` those of them that
+    only the shadow gave no answer to; `left` are the steps that are not accounted for, by bucket,
+    `nearest` the best statement that is none of the causes, by bucket, with how many steps speak
+    for it and against it."""
 
     causes: list[Found] = field(default_factory=list)
     left: dict[str, list[Answered]] = field(default_factory=dict)
@@ -75,10 +87,11 @@ class Account:
     asked: int = 0
     seconds: float = 0.0
     interrupted: bool = False
+    signalled: int | None = None
     ungenerated: int = 0
     leads: list[Lead] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    nearest: Mapping[str, str] = field(default_factory=dict)
+    nearest: dict[str, Lead] = field(default_factory=dict)
 
     @property
     def to_do(self) -> list[str]:

@@ -8,16 +8,17 @@ explained next, until nothing is left or the budget is spent.
 
 from __future__ import annotations
 
-import re
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from replay.counting import counted
+from replay.errors import ExitCode, Terminated
+from replay.explaining.causes.agenda import Agenda
 from replay.explaining.causes.answered import Answered, Asking, smallest
 from replay.explaining.causes.challenge import Challenge
 from replay.explaining.causes.corrected import CorrectedCore
 from replay.explaining.causes.edit_search import EditSearch, EditsOf
+from replay.explaining.causes.formula_search import FormulaSearch
 from replay.explaining.causes.found import Account, Found, Lead
 from replay.explaining.causes.known_before import accept_known
 from replay.explaining.causes.known_ends import KnownEnds
@@ -25,8 +26,10 @@ from replay.explaining.causes.necessity import Necessity
 from replay.explaining.causes.place_search import PlaceSearch
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.reading_search import ReadingSearch, is_plain
-from replay.explaining.causes.statement import Edited, Reading, Statement, cause_id
-from replay.explaining.editing.editable import EditableCore
+from replay.explaining.causes.refusal_search import RefusalSearch, is_refused_alone
+from replay.explaining.causes.second_look import SecondLook
+from replay.explaining.causes.statement import cause_id
+from replay.explaining.editing.editable import Edit, EditableCore
 from replay.explaining.edits import edits_of
 from replay.explaining.search.contest import Clock, StepClock
 from replay.findings.account import GENERATED_STEPS, StoredCause
@@ -42,12 +45,15 @@ PLANNED = 60
 IN_ALL = 24
 """Steps of one bucket that are looked at in one way, however often it changes what is left."""
 
-EDITS_IN_ALL = 6
+EDITS_IN_ALL = 3
 """The same for edits, all of which meet each step."""
 
 PATIENCE = 4
 """Steps of which no reading came before edits have their turn: what differs in every fill must not
 wait until the last odd value is understood."""
+
+FORMULAS_IN_ALL = 3
+"""The same for places and formulas, which take longest."""
 
 TARGETS = 8
 """Steps that all edits meet in one go."""
@@ -61,11 +67,13 @@ OBSERVED = 150
 GENERATED = 5000
 """Steps that nobody has seen, by which the causes are tried in the end."""
 
+SEARCHED_FIRST, SEARCHED_LAST = 0.6, 0.95
+"""The shares of the budget after which no more causes are looked for, and no more steps are
+generated, but what was found is put to the test: first with time left to find what stands in the
+place of what is refuted, then for good."""
+
 LATEST = 1.2
 """The share of the budget up to which causes are put to the test that were found last."""
-
-_WHICH_RECORD = re.compile(r"\[.*?\]")
-
 
 KNOWN_BEFORE = 0.3
 """The share of the budget in which what was known before is put to the test."""
@@ -85,6 +93,8 @@ class Inquiry:
     occurrences: Mapping[str, Sequence[Stream]]
     seconds: float
     on_progress: Callable[[str], None] = lambda what: None
+    seen: Mapping[str, int] = field(default_factory=dict)
+    """How often each bucket was met: what is met most is looked at first."""
     generate: int = GENERATED
     """How many steps to generate that nobody has seen, once nothing else is left."""
     steps: int | None = None
@@ -114,15 +124,18 @@ class Inquiry:
         self._readings = ReadingSearch(self._pool, self._asking, self._clock, self._ends)
         self._necessity = Necessity(self._pool, self._clock)
         self._edits = EditSearch(self._corrected, self._pool, self._asking, self._clock, self._ends)
+        self._formulas = FormulaSearch(self._pool, self._clock)
+        self._refusals = RefusalSearch(self._pool, self._clock)
         self._challenge = Challenge(
             self._pool, self._asking, self._necessity, self._clock, self._ends
         )
         self._afterwards: list[Answered] = []
         self._strange = 0
         self._looked_through = 0
-        self._looked_at_again: set[Statement] = set()
-        self._tried: set[tuple[str, Answered, object]] = set()
-        self._looked: Counter[tuple[str, object]] = Counter()
+        self._agenda = Agenda(self._pool, self.seen)
+        self._second_look = SecondLook(
+            self._pool, self._readings, self._edits, self._necessity, self._clock
+        )
         account = Account()
         try:
             self._begin()
@@ -133,11 +146,13 @@ class Inquiry:
                 pass
             self._search()
             # What was found last, too: what nothing could have refuted is not verified.
-            while self._challenge.meet_next(LATEST) or self._refuted(LATEST):
-                pass
-        except KeyboardInterrupt:
+            self._put_to_the_test(LATEST)
+        except (KeyboardInterrupt, Terminated) as error:
             account.notes.append("interrupted: what was found until then is kept")
             account.interrupted = True
+            account.signalled = getattr(error, "exit_code", ExitCode.INTERRUPTED)
+            # Whoever waits wants to see it now.
+            self._clock.end()
         return self._conclude(account)
 
     def _answered(self) -> int:
@@ -182,26 +197,27 @@ class Inquiry:
     # --- The search -----------------------------------------------------------------------------
 
     def _search(self) -> None:
-        while not self._clock.beyond(0.95):
-            while (
-                self._refuted()
-                or self._of_readings(ends=True, patience=PATIENCE)
-                or self._of_edits(of_readers=False, only_plain=True)
-                or self._of_readings(ends=False, only_odd=True, patience=PATIENCE)
-                or self._of_edits(of_readers=False)
-                or self._of_readings(ends=True)
-                or self._of_readings(ends=False, only_odd=True)
-                or self._of_readings(ends=False)
-                or self._revised()
-            ):
+        for share in (SEARCHED_FIRST, SEARCHED_LAST):
+            self._until = share
+            self._look()
+            self._put_to_the_test(SEARCHED_LAST)
+
+    def _put_to_the_test(self, share: float) -> None:
+        while self._challenge.meet_next(share) or self._second_look.refuted(share):
+            pass
+
+    def _look(self) -> None:
+        """Looks for causes until nothing is left, or no way to look finds more."""
+        while not self._clock.beyond(self._until):
+            while self._taken_in_turn() or self._taken_thoroughly():
                 self.on_progress(counted(len(self._pool.causes), "cause"))
-                if self._clock.beyond(0.95):
+                if self._clock.beyond(self._until):
                     return
             if len(self._pool.causes) != self._looked_through:
                 self._necessity.drop_unneeded()
                 self._necessity.narrow()
                 self._looked_through = len(self._pool.causes)
-            if self._challenge.meet_next(0.95):
+            if self._challenge.meet_next(SEARCHED_LAST):
                 continue
             if len(self._afterwards) < self.generate and not self._asking.storm:
                 self._generate(2 + self._plans // 2)
@@ -209,30 +225,35 @@ class Inquiry:
             elif not self._of_edits(of_readers=True):
                 return
 
-    def _refuted(self, share: float = 0.95) -> bool:
-        """Takes out a cause that makes a step wrong at which the cores agree: no other cause can be
-        what is at work there."""
-        pool = self._pool
-        for step in pool.unexplained:
-            if step.authority_left or self._clock.beyond(share):
-                continue
-            rests = [
-                (len(pool.wrong(rest, pool.steps)), place, rest)
-                for place, cause in enumerate(pool.causes)
-                if pool.matters(cause, step)
-                and not pool.wrong(rest := [one for one in pool.causes if one is not cause], [step])
-            ]
-            if rests:
-                _, place, rest = min(rests)
-                cause = pool.causes[place]
-                needs = self._necessity.needed_by(cause)[1] if isinstance(cause, Edited) else []
-                pool.refute(cause, step)
-                pool.use(rest)
-                # What holds nearly everywhere may hold behind a condition.
-                if isinstance(cause, Edited):
-                    self._accept_guarded(cause, needs)
-                return True
-        return False
+    def _taken_in_turn(self) -> bool:
+        """Each quick way to look has its turn, whatever the others find: a value that is refused
+        in a hundred ways must not take the time of what is computed otherwise."""
+        ways: Sequence[Callable[[], bool]] = (
+            lambda: self._of_readings(ends=True, patience=PATIENCE),
+            lambda: self._of_edits(of_readers=False, only_plain=True),
+            lambda: self._of_readings(ends=False, only_odd=True, patience=PATIENCE),
+            self._of_refusals,
+            lambda: self._of_edits(of_readers=False),
+        )
+        found = [self._after_refuting(way) for way in ways]
+        return any(found)
+
+    def _after_refuting(self, way: Callable[[], bool]) -> bool:
+        """One way to look, once no cause is in force that the steps asked so far refute."""
+        while self._second_look.refuted(self._until):
+            pass
+        return way()
+
+    def _taken_thoroughly(self) -> bool:
+        """What is left once no quick way finds anything; the first that does is enough."""
+        return (
+            self._of_formulas()
+            or self._edits.accept_guarded(self._until) is not None
+            or self._of_readings(ends=True)
+            or self._of_readings(ends=False, only_odd=True)
+            or self._of_readings(ends=False)
+            or self._second_look.revised()
+        )
 
     def _of_readings(
         self, *, ends: bool, only_odd: bool = False, patience: int | None = None
@@ -243,13 +264,13 @@ class Inquiry:
         kind = f"reading {ends} {only_odd}"
         targets = [
             step
-            for step in self._targets(kind, OF_A_BUCKET if ends else 2)
+            for step in self._agenda.targets(kind, OF_A_BUCKET if ends else 2, IN_ALL)
             if (step.has_ended or is_refusal(step.authority)) is ends
         ]
         for step in targets[:patience]:
-            if self._clock.beyond(0.95):
+            if self._clock.beyond(self._until):
                 return False
-            self._note(kind, [step])
+            self._agenda.note(kind, [step])
             found = self._readings.find(step, only_odd=only_odd)
             if found is not None and found not in self._pool.causes:
                 self._pool.accept(found)
@@ -262,99 +283,76 @@ class Inquiry:
         at the steps in which no value is out of the ordinary, of which no reading can say much."""
         kind = f"edit {of_readers}"
         told = sorted(smallest(self._pool.unexplained), key=lambda step: -step.telling)
-        answered = [one for one in self._targets(kind, 1, EDITS_IN_ALL, told) if not one.has_ended]
+        open_ones = self._agenda.targets(kind, 1, EDITS_IN_ALL, told)
+        answered = [one for one in open_ones if not one.has_ended]
         targets = [one for one in answered if is_plain(one) or not only_plain][:TARGETS]
-        if not targets:
+        if not targets or self._clock.beyond(self._until):
             return False
-        self._note(kind, targets)
-        return bool(self._edits.find_all(targets, self.edits_of, 0.9, of_readers=of_readers))
+        self._agenda.note(kind, targets)
+        # Those whose turn is next meet the edits along with these: that takes hardly longer.
+        ahead = [one for one in answered if one not in targets][: TARGETS if only_plain else 0]
+        found = self._edits.find_all(
+            targets, self.edits_of, self._until, of_readers=of_readers, ahead=ahead
+        )
+        if not found and self._clock.beyond(self._until):
+            self._agenda.take_back(kind, targets)
+        return bool(found)
 
-    def _revised(self) -> bool:
-        """Looks again at readings that leave steps open which they speak of: with what has been
-        asked since, another one may say more."""
-        pool = self._pool
-        for cause in list(pool.causes):
-            left = [step for step in pool.unexplained if self._speaks_of(cause, step)]
-            if not left or cause in self._looked_at_again:
-                continue
-            self._looked_at_again.add(cause)
-            former, known, count = list(pool.causes), list(pool.steps), len(pool.unexplained)
-            pool.use(one for one in former if one is not cause)
-            found = self._readings.find(smallest(left)[0])
-            if found is not None and found not in former:
-                pool.accept(found)
-                if sum(bool(pool.left[step]) for step in known) < count:
-                    return True
-            pool.use(former)
-        return self._edits_revised()
+    def _of_refusals(self) -> bool:
+        """Looks for conditions in the core at which the shadow refuses, at one step of each
+        bucket."""
+        targets = self._agenda.targets("refusal", 1, FORMULAS_IN_ALL)
+        refused = [one for one in targets if is_refused_alone(one)]
 
-    def _edits_revised(self) -> bool:
-        """Looks again at edits that leave steps as wrong as they were: they may hold behind a
-        condition."""
-        pool = self._pool
-        for cause in [one for one in pool.causes if isinstance(one, Edited)]:
-            if cause in self._looked_at_again:
-                continue
-            self._looked_at_again.add(cause)
-            others, needs = self._necessity.needed_by(cause)
-            if not self._necessity.contradicted(cause, others):
-                continue
-            former, count = list(pool.causes), len(pool.unexplained)
-            pool.use(others)
-            if self._accept_guarded(cause, needs) and len(pool.unexplained) < count:
+        def look(target: Answered) -> bool:
+            near = self._edits.neighbours(target)
+            return self._accepted(target, self._refusals.edits(target, near, self._until))
+
+        return self._looked_at("refusal", refused, look)
+
+    def _of_formulas(self) -> bool:
+        """Looks for edits that are in no catalogue, at one step of each bucket: at places where
+        another value gives the shadow's answer."""
+        told = sorted(smallest(self._pool.unexplained), key=lambda step: -step.telling)
+        targets = self._agenda.targets("formula", 1, FORMULAS_IN_ALL, told)
+
+        def look(target: Answered) -> bool:
+            if self._edits.accept_one_of(target, self._formulas.moves(target)):
                 return True
-            pool.use(former)
+            alike = [*self._edits.neighbours(target), *self._pool.unexplained]
+            return self._accepted(target, self._formulas.edits(target, alike, self._until))
+
+        return self._looked_at("formula", [one for one in targets if not one.has_ended], look)
+
+    def _looked_at(
+        self, kind: str, targets: Sequence[Answered], look: Callable[[Answered], bool]
+    ) -> bool:
+        """Looks at the first targets, one by one, until something is found or time is up."""
+        for target in targets[:OF_A_BUCKET]:
+            if self._clock.beyond(self._until):
+                return False
+            self._agenda.note(kind, [target])
+            if look(target):
+                return True
+            if self._clock.beyond(self._until):
+                self._agenda.take_back(kind, [target])
         return False
 
-    def _accept_guarded(self, edit: Edited, needs: Sequence[Answered]) -> bool:
-        """Puts an edit in force behind a condition, where there is one that does."""
-        guarded = self._edits.behind_a_condition(edit, needs)
-        if guarded is not None:
-            self._pool.accept(guarded)
-            self._edits.join(guarded)
-        return guarded is not None
-
-    @staticmethod
-    def _speaks_of(cause: Statement, step: Answered) -> bool:
-        return isinstance(cause, Reading) and step.meets(cause)
-
-    def _note(self, kind: str, steps: Iterable[Answered]) -> None:
-        for step in steps:
-            self._tried.add((kind, step, self._pool.version(step)))
-            self._looked[kind, self._row(step)] += 1
-
-    def _row(self, step: Answered) -> object:
-        """What a step is looked at along with: its bucket, or what differs, whatever the record."""
-        left = self._pool.left[step]
-        return step.finding or frozenset(_WHICH_RECORD.sub("", path) for path in left)
-
-    def _targets(
-        self, kind: str, most: int, in_all: int = IN_ALL, steps: Iterable[Answered] | None = None
-    ) -> list[Answered]:
-        """Unexplained steps that were not looked at in this way with what is in force for them: of
-        each bucket the first few, the smallest where no order is given, one bucket after the other,
-        the one with most steps first."""
-        rows: dict[object, list[Answered]] = defaultdict(list)
-        counts: Counter[object] = Counter()
-        for step in smallest(self._pool.unexplained) if steps is None else steps:
-            row = rows[self._row(step)]
-            counts[self._row(step)] += 1
-            if (
-                len(row) < most
-                and step.authority_left
-                and self._looked[kind, self._row(step)] < in_all
-                and (kind, step, self._pool.version(step)) not in self._tried
-            ):
-                row.append(step)
-        ordered = [rows[row] for row, _ in counts.most_common()]
-        return [step for turn in range(most) for row in ordered for step in row[turn : turn + 1]]
+    def _accepted(self, target: Answered, tries: Iterable[Sequence[Edit]]) -> bool:
+        """Whether one of the edits of some tries was accepted, the first tries first."""
+        return any(found and self._edits.accept_one_of(target, found) for found in tries)
 
     def _generate(self, plans: int) -> None:
-        """Asks steps that nobody has seen, against the corrected authority."""
-        steps = list(self._generated(self._plans, self._plans + plans))
-        self._plans += plans
-        self._pool.add(steps)
-        self._afterwards += steps
+        """Asks steps that nobody has seen, against the corrected authority, a plan at a time:
+        states may be large, and cores slow."""
+        for _ in range(plans):
+            if self._clock.beyond(self._until):
+                return
+            steps = list(self._generated(self._plans, self._plans + 1))
+            self._plans += 1
+            self._pool.add(steps)
+            self._afterwards += steps
+            self.on_progress(counted(len(self._pool.causes), "cause"))
 
     # --- What came of it ------------------------------------------------------------------------
 
@@ -391,6 +389,10 @@ class Inquiry:
             if step in placed:
                 continue
             account.left.setdefault(step.finding or GENERATED_STEPS, []).append(step)
+        for step, near in self._edits.nearest.items():
+            known = account.nearest.get(step.finding)
+            if step.finding in account.left and (known is None or near.needed > known.needed):
+                account.nearest[step.finding] = near
         account.kept = len(self._kept)
         account.kept_right = sum(not pool.left[step] for step in self._kept)
         account.afterwards = len(self._afterwards)
@@ -407,7 +409,7 @@ class Inquiry:
             )
         if not self._asking.storm:
             account.ungenerated = max(0, self.generate - len(self._afterwards))
-        if self._clock.beyond(0.95) and account.to_do:
+        if self._clock.beyond(SEARCHED_LAST) and account.to_do:
             account.notes.append(f"time was up ({self._clock.ran_out}): {'; '.join(account.to_do)}")
         if self._asking.storm:
             # What could not be asked any more could not be verified: what is known stays.

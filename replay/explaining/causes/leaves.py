@@ -20,9 +20,12 @@ from replay.core.records import (
     RecoveryOrder,
 )
 from replay.streams.model import (
+    ARGUMENTS,
     EVENT_FIELDS,
     EVENT_NAMES,
+    HELPER_FIELDS,
     RECORD_FIELDS,
+    SETTING_HELPERS,
     STATE_FIELDS,
     Call,
     CallCode,
@@ -68,7 +71,7 @@ class Field(NamedTuple):
     @property
     def is_unknown(self) -> bool:
         """Whether the contract's records have no such field: it is an old name, or none."""
-        return self.kind == "?" or (self.root, self.records, self.name) in _OLD_NAMES
+        return self.kind == UNKNOWN or (self.root, self.records, self.name) in _OLD_NAMES
 
 
 class Leaf(NamedTuple):
@@ -79,74 +82,8 @@ class Leaf(NamedTuple):
     value: Any
 
 
-GROUPS: Final[Mapping[str, str]] = {
-    "scalar": "dibterDTm", "number": "diD", "real": "dD", "named": "dibteDT",
-}  # fmt: skip
-"""Kinds of values that readers treat alike, as a pattern may name them together."""
-
-
-class Pattern(NamedTuple):
-    """Fields that a statement is about; any part may be ANY, and the kind one of GROUPS."""
-
-    root: str = ANY
-    records: str = ANY
-    name: str = ANY
-    kind: str = ANY
-
-    def has(self, field: Field) -> bool:
-        """Whether a field is among them."""
-        return (
-            self.root in (ANY, field.root)
-            and (self.records in (ANY, field.records) or self._is_of_any_event)
-            and self.name in (ANY, field.name)
-            and (self.kind in (ANY, field.kind) or field.kind in GROUPS.get(self.kind, ""))
-        )
-
-    @property
-    def _is_of_any_event(self) -> bool:
-        """Whether it names fields of events, whichever event has them."""
-        return self.root == EVENT and not self.records
-
-    @property
-    def breadth(self) -> int:
-        """How much is left open: the wider pattern has more."""
-        if self._is_of_any_event:
-            return self._replace(records=OF_ONE).breadth + 1
-        weights = zip(self[:3], (32, 16, 8), strict=True)
-        kind = len("dibterDTmlo?") if self.kind == ANY else len(GROUPS.get(self.kind, "."))
-        return 2 * sum(weight for part, weight in weights if part == ANY) + kind
-
-    def says(self) -> str:
-        """In words: `state.orders[].price`, "every int of the state"."""
-        if self.root == EVENT and self.records not in (ANY, ""):
-            what = "a field" if self.name == ANY else self.name or "all"
-            return f"{what} of a {self.records}"
-        if ANY not in (self.root, self.name) and self.records != ANY:
-            return dotted(self.root, self.records, self.name)
-        kind = _KINDS.get(self.kind, "field") if self.kind != ANY else "field"
-        what = f"every {kind}"
-        if self.name == "":
-            what = "every value that stands alone"
-        elif self.name != ANY:
-            what = f"{self.name} everywhere" if self.root == ANY else f"every {self.name}"
-        where = "" if self.root == ANY else f" of {self.root}"
-        if self.records not in (ANY, ""):
-            where = f" of {self.root}.{self.records}[]"
-        return what + where
-
-
-def dotted(root: str, records: str, name: str) -> str:
-    """A field as text."""
-    parts = [root, f"{records}[]" if records else "", name]
-    return ".".join(part for part in parts if part)
-
-
-_KINDS: Final[Mapping[str, str]] = {
-    "d": "double", "i": "int", "b": "flag", "t": "text", "e": "side, role and trade", "m": "mode",
-    "r": "regime", "D": "double that may be null", "T": "text that may be null", "l": "list",
-    "o": "record", "?": "unknown field", "scalar": "value", "number": "number",
-    "real": "double", "named": "number, flag and text",
-}  # fmt: skip
+UNKNOWN: Final = "?"
+"""The kind of a field that the contract does not name."""
 
 _SPECIAL: Final = {"side": "e", "role": "e", "trade_id": "e", "mode_source": "m"}
 _INTS: Final = ("order_local_id", "recovery_id", "local_id")
@@ -207,7 +144,7 @@ def _kind(name: str, kind: str) -> str:
 def _event_names(call: int) -> tuple[str, ...]:
     if call == CallCode.APPLY_REGIME:
         return ("local_id", "regime_at_entry")
-    return EVENT_FIELDS.get(CallCode(call), ()) if call >= 0 else ()
+    return ARGUMENTS.get(CallCode(call), ()) if call >= 0 else ()
 
 
 def _event_kind(name: str) -> str:
@@ -215,7 +152,9 @@ def _event_kind(name: str) -> str:
         return "i"
     if name == "regime_at_entry":
         return "r"
-    return _SPECIAL.get(name, "t" if name == "txid" else "d")
+    if name.startswith("allow_"):
+        return "b"
+    return _SPECIAL.get(name, "t" if name in ("txid", "reason") else "d")
 
 
 # --- Taking apart and putting together --------------------------------------------------------
@@ -231,6 +170,11 @@ def documents_of(stream: Stream) -> Documents:
         documents["event"] = {"local_id": call[1], "regime_at_entry": call[2]}
         return documents
     start = stream.start._asdict()
+    if isinstance(call, tuple) and call[0] in HELPER_FIELDS:
+        if call[0] in SETTING_HELPERS:
+            documents |= {name: start[name] for name in ("config", "order_size_usd")}
+        documents["event"] = dict(zip(_event_names(call[0]), call[1:], strict=True))
+        return documents
     documents |= {name: start[name] for name in ("config", "order_size_usd", "order_sizes")}
     documents["event"] = event_document(call)
     return documents
@@ -244,6 +188,9 @@ def start_and_call(stream: Stream, documents: Documents) -> tuple[Start, Call]:
     if isinstance(call, tuple) and call[0] == CallCode.APPLY_REGIME:
         if isinstance(event, Mapping):
             call = (call[0], event.get("local_id"), event.get("regime_at_entry"))
+    elif isinstance(call, tuple) and call[0] in HELPER_FIELDS:
+        if isinstance(event, Mapping):
+            call = (call[0], *(event.get(name) for name in _event_names(call[0])))
     elif isinstance(event, Mapping) and (
         not isinstance(call, tuple) or event != event_document(call)
     ):
@@ -358,29 +305,8 @@ def _with(document: Any, path: Path, value: Any) -> Any:
     return copy
 
 
-_OPEN: Final = ((), (0,), (2,), (1, 2), (0, 1), (0, 1, 2))
-"""Which parts of a pattern, but for the kind, are left open."""
-
-
 @cache
-def patterns_of(field: Field) -> tuple[Pattern, ...]:
-    """The patterns that a field of a document belongs to and that make sense, the widest first. Of
-    those that say the same of all documents one, and the field itself where it is the only one."""
-    apart: dict[frozenset[Field], Pattern] = {}
-    known = (*_known_fields(), field)
-    own = Pattern(*field)
-    if field.root == EVENT:
-        # Where only one kind of event has it, that need not be said.
-        of_any = own._replace(records="")
-        own = of_any if len({one for one in known if of_any.has(one)}) == 1 else own
-    for pattern in all_patterns_of(field):
-        same = frozenset(one for one in known if pattern.has(one))
-        apart.setdefault(same, pattern if len(same) > 1 else own)
-    return tuple(sorted(apart.values(), key=lambda pattern: (-pattern.breadth, pattern)))
-
-
-@cache
-def _known_fields() -> tuple[Field, ...]:
+def known_fields() -> tuple[Field, ...]:
     """All fields of documents, with one in each that the contract does not name."""
     found = {Field("order_size_usd", "", "", "d"): None}
     places = [("state", name) for name in ("", "orders", "recovery_orders", "completed_cycles")]
@@ -397,25 +323,8 @@ def _known_fields() -> tuple[Field, ...]:
     return tuple(found)
 
 
-@cache
-def all_patterns_of(field: Field) -> tuple[Pattern, ...]:
-    """The patterns that a field belongs to, the widest first."""
-    groups = [name for name, kinds in GROUPS.items() if field.kind in kinds]
-    found = [Pattern(*field)]
-    if field.root == EVENT and field.records:
-        # Fields of one kind of event; beyond that, they are those of all events.
-        field = field._replace(records="")
-        found.append(Pattern(*field))
-    for open_parts in _OPEN[1:]:
-        parts = [ANY if n in open_parts else part for n, part in enumerate(field[:3])]
-        kinds = (field.kind, *groups, ANY) if 2 in open_parts else (field.kind, ANY)
-        root, records, name = parts
-        found += [Pattern(root, records, name, kind) for kind in kinds]
-    return tuple(sorted(found, key=lambda pattern: (-pattern.breadth, pattern)))
-
-
 __all__ = [
-    "ABSENT", "ANY", "Document", "Documents", "Field", "Leaf", "Path", "Pattern", "all_patterns_of",
-    "changed", "default_of", "distinct", "documents_of", "fields_of", "leaves_of", "patterns_of",
+    "ABSENT", "ANY", "EVENT", "UNKNOWN", "Document", "Documents", "Field", "Leaf", "Path",
+    "changed", "default_of", "distinct", "documents_of", "fields_of", "known_fields", "leaves_of",
     "start_and_call",
 ]  # fmt: skip

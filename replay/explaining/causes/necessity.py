@@ -7,12 +7,12 @@ that a later one makes needless was a guess.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any, Final
 
-from replay.explaining.causes.answered import REFUSAL, Answered, smallest
-from replay.explaining.causes.leaves import Pattern
+from replay.explaining.causes.answered import REFUSAL, Answered, row_of, smallest
+from replay.explaining.causes.patterns import Pattern
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.probes import with_changes
 from replay.explaining.causes.statement import Edited, Reading, Statement
@@ -57,19 +57,36 @@ class Necessity:
         met = [s for s in pool.unexplained if not (s.has_ended and s.authority_left)]
         met = [s for s in met if pool.matters(cause, s)]
         nearer: list[Answered] = []
-        count = 0
+        doubtful: list[tuple[Answered, frozenset[str]]] = []
+        changed: set[Answered] = set()
         for step, before in zip(met, pool.left_with(others, met), strict=True):
             if repr(pool.answer_with(others, step)) != repr(pool.answer(step)):
+                changed.add(step)
                 if _is_nearer(pool.left[step], before):
                     nearer.append(step)
                 else:
-                    count += 1
+                    doubtful.append((step, before))
+        count = len(doubtful) - self._of_others(doubtful, changed)
         if isinstance(cause, Reading) and cause.taking not in ENDS:
             # What is left without such a value as well is another cause's.
             elsewhere = {pool.left[s] for s in pool.unexplained if not pool.matters(cause, s)}
             some = [step for step in smallest(nearer) if pool.left[step] not in elsewhere]
             count += sum(self._is_another_value(cause, others, step) for step in some[:NEARER])
         return count
+
+    def _of_others(
+        self, doubtful: Sequence[tuple[Answered, frozenset[str]]], changed: Set[Answered]
+    ) -> int:
+        """At how many of some steps less differs with a cause, and what does is what differs at
+        others as well, which it does not change: there another cause is at work."""
+        if not doubtful:
+            return 0
+        left = self._pool.left
+        elsewhere = {row_of(left[step]) for step in self._pool.unexplained if step not in changed}
+        return sum(
+            len(left[step]) < len(before) and row_of(left[step]) in elsewhere
+            for step, before in doubtful
+        )
 
     def _is_another_value(
         self, cause: Reading, others: Sequence[Statement], step: Answered
@@ -101,7 +118,8 @@ class Necessity:
             doubted = []
             for place, cause in enumerate(self._pool.causes):
                 others, needs = self.needed_by(cause)
-                if len(needs) < (against := self.contradicted(cause, others)):
+                against = self.contradicted(cause, others)
+                if len(needs) < against:
                     doubted.append((len(needs) - against, place, len(needs), against))
             if not doubted:
                 return dropped

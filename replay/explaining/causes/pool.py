@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from replay.explaining.causes.answered import Answered, keep
+from replay.explaining.causes.answered import Answered, keep, written_down
 from replay.explaining.causes.corrected import CorrectedCore, may_agree
 from replay.explaining.causes.leaves import Field
 from replay.explaining.causes.remembered import Known, Remembered
@@ -69,9 +69,9 @@ class Pool:
     def add(self, steps: Sequence[Answered]) -> None:
         """Takes in steps that were asked."""
         for place, step in enumerate(steps, len(self.steps)):
-            for sort, leaves in step.by_sort.items():
+            for sort, fields in step.by_sort.items():
                 by_field = self._with_sort[sort]
-                for field in {leaf.field for leaf in leaves}:
+                for field in fields:
                     by_field[field].append(place)
         self.steps += steps
         self._take(steps)
@@ -94,7 +94,7 @@ class Pool:
         if isinstance(rule, Writing):
             return range(len(self.steps))
         by_field = self._with_sort[rule.sort]
-        return set[int]().union(*(by_field[one] for one in by_field if rule.pattern.has(one)))
+        return set[int]().union(*(by_field[one] for one in rule.pattern.among(by_field)))
 
     def met(self, rule: Rule, places: Iterable[int]) -> Iterator[Answered]:
         """Those of some steps that a statement has something to say of, the newest first: these
@@ -108,7 +108,7 @@ class Pool:
         """The fields of the steps that a statement may have something to say of."""
         if isinstance(rule, Writing):
             return {field for step in self.steps for field in self.fields_at(rule, step)}
-        return {field for field in self._with_sort[rule.sort] if rule.pattern.has(field)}
+        return set(rule.pattern.among(self._with_sort[rule.sort]))
 
     def fields_at(self, rule: Rule, step: Answered) -> set[Field]:
         """The fields of one step whose values a statement is about."""
@@ -131,10 +131,12 @@ class Pool:
         """What the corrected authority answers to a step of the pool."""
         return self._known[step].answer
 
-    def version(self, step: Answered) -> tuple[object, ...]:
-        """The causes that matter to a step: while they are the same, nothing new becomes of it."""
-        writings = tuple(one for one in self.causes if isinstance(one, Writing))
-        return self._known[step].own, self._known[step].met, writings
+    def version(self, step: Answered) -> object:
+        """The same while the corrected authority answers a step the same: what is to be found at it
+        is the same then, whatever else was accounted for meanwhile."""
+        answer = self.answer(step)
+        written = None if isinstance(answer, Failure) else written_down(answer)
+        return hash(written) if written is not None else repr(answer)
 
     def matters(self, cause: Statement, step: Answered) -> bool:
         """Whether one cause, in force or not, can change what a step of the pool comes to."""
@@ -155,6 +157,14 @@ class Pool:
     def unexplained(self) -> list[Answered]:
         """The steps that are not accounted for."""
         return [step for step in self.steps if self.left[step]]
+
+    def right(self) -> Iterator[Answered]:
+        """The steps that are, the newest first: these were asked beside what is looked at."""
+        return (step for step in reversed(self.steps) if not self.left[step])
+
+    def concerned(self, cause: Statement, steps: Iterable[Answered], most: int) -> list[Answered]:
+        """The first of some steps that one cause can matter to."""
+        return list(islice((step for step in steps if self.matters(cause, step)), most))
 
     def wrong(self, causes: Sequence[Statement], steps: Sequence[Answered]) -> list[Answered]:
         """The steps that are not accounted for with just these causes in force."""

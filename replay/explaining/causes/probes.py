@@ -13,15 +13,8 @@ from random import Random
 from typing import Any, Final
 
 from replay.explaining.causes.answered import Answered
-from replay.explaining.causes.leaves import (
-    ABSENT,
-    Field,
-    Leaf,
-    Pattern,
-    changed,
-    fields_of,
-    start_and_call,
-)
+from replay.explaining.causes.leaves import ABSENT, Field, Leaf, changed, fields_of, start_and_call
+from replay.explaining.causes.patterns import Pattern
 from replay.explaining.causes.statement import is_sort_at
 from replay.explaining.causes.value_sorts import Sort
 from replay.streams.model import CallCode, Start, Step, Stream

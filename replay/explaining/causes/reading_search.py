@@ -14,15 +14,8 @@ from replay.explaining.causes.answered import Answered, Asking
 from replay.explaining.causes.condition_search import ConditionSearch, end_of
 from replay.explaining.causes.confirmed_fields import unconfirmed
 from replay.explaining.causes.known_ends import KnownEnds
-from replay.explaining.causes.leaves import (
-    ABSENT,
-    Field,
-    Leaf,
-    Path,
-    Pattern,
-    all_patterns_of,
-    distinct,
-)
+from replay.explaining.causes.leaves import ABSENT, Field, Leaf, Path, distinct
+from replay.explaining.causes.patterns import Pattern, all_patterns_of
 from replay.explaining.causes.pool import Pool, Score
 from replay.explaining.causes.probes import isolated
 from replay.explaining.causes.statement import Reading, Rule, Writing, readings_of, sorts_at
@@ -39,6 +32,12 @@ ROUNDS = 4
 
 MOST_EFFECTS = 16
 """Ways to take one value that are told apart."""
+
+MOST_FITTING = 8
+"""Ways to write one value that are told apart."""
+
+MOST_SUSPECTS = 400
+"""Values of one step of which it is asked what may be made of them: a history has thousands."""
 
 MOST_ODD = 24
 """Values of one step that are looked at one by one."""
@@ -122,11 +121,13 @@ class ReadingSearch:
     def _effects(self, step: Answered, only_odd: bool) -> Iterator[tuple[Leaf, Reading]]:
         """Everything that may be made of one field, each effect once."""
         seen: set[tuple[object, Taking]] = set()
-        for leaf in self._suspects(step, only_odd):
+        for leaf in self._suspects(step, only_odd)[:MOST_SUSPECTS]:
+            if self._clock.beyond(1.0):
+                return
             for sort in sorts_at(leaf)[::-1]:
                 for taking in _TAKINGS.get(leaf.field.kind, VALUES):
                     reading = Reading(Pattern(*leaf.field), sort, taking)
-                    if not reading.meets_sorted(leaf):
+                    if not reading.takes(leaf):
                         continue
                     # Two that come to the same here may differ elsewhere.
                     effect = tuple(one.path for one in step.leaves_met(reading)), taking
@@ -178,7 +179,7 @@ class ReadingSearch:
         assert not isinstance(answer, Failure)
         if isinstance(step.shadow, Failure):
             return None
-        candidates: list[Rule] = []
+        candidates: list[Writing] = []
         for field, value in values_written(answer):
             if only_odd and not _ODD_SORTS & set(sorts_of(value)):
                 continue
@@ -192,9 +193,12 @@ class ReadingSearch:
                     candidates.append(one)
         if not self._pool.left[step]:
             return None
-        fitting = [
-            one for one in dict.fromkeys(candidates) if not self._pool.with_one_more(one, [step])[0]
-        ][:8]
+        fitting: list[Writing] = []
+        for one in dict.fromkeys(candidates):
+            if self._clock.beyond(1.0) or len(fitting) >= MOST_FITTING:
+                break
+            if not self._pool.with_one_more(one, [step])[0]:
+                fitting.append(one)
         wider: list[Rule] = [
             Writing(pattern, one.sort, one.taking)
             for one in fitting

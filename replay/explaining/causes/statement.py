@@ -13,7 +13,8 @@ from enum import StrEnum
 from functools import cached_property
 
 from replay.explaining.causes.field_sorts import FIELD_SORTS
-from replay.explaining.causes.leaves import ANY, Field, Leaf, Pattern, patterns_of
+from replay.explaining.causes.leaves import ANY, UNKNOWN, Field, Leaf
+from replay.explaining.causes.patterns import Pattern, patterns_of
 from replay.explaining.causes.takings import ENDS, Inapplicable, Taking, taken
 from replay.explaining.causes.value_sorts import Sort, is_sort, sorts_of
 from replay.explaining.editing.editable import Edit, EditableCore
@@ -53,12 +54,10 @@ class Reading:
 
     def meets(self, leaf: Leaf) -> bool:
         """Whether it has anything to say of a leaf."""
-        return is_sort_at(self.sort, leaf) and self.meets_sorted(leaf)
+        return self.pattern.has(leaf.field) and is_sort_at(self.sort, leaf) and self.takes(leaf)
 
-    def meets_sorted(self, leaf: Leaf) -> bool:
-        """The same for a leaf whose value is known to be of the sort."""
-        if not self.pattern.has(leaf.field):
-            return False
+    def takes(self, leaf: Leaf) -> bool:
+        """The same for a leaf of a field and with a value that it is known to be about."""
         if self.taking in ENDS:
             return True
         try:
@@ -148,9 +147,15 @@ def readings_of(leaf: Leaf, taking: Taking) -> list[Reading]:
         Reading(pattern, sort, taking)
         for sort in sorts_at(leaf)
         for pattern in patterns_of(leaf.field)
-        if (sort is not Sort.ANY or ANY not in (pattern.name, pattern.kind))
+        if (sort is not Sort.ANY or _may_be_about_any_value(pattern))
         and (sort not in FIELD_SORTS or taking in _WHATEVER_IT_IS)
     ]
+
+
+def _may_be_about_any_value(pattern: Pattern) -> bool:
+    """Whether a statement about whatever value says something: of one field, or of all fields that
+    the contract does not name."""
+    return pattern.kind == UNKNOWN or ANY not in (pattern.name, pattern.kind)
 
 
 @dataclass(frozen=True)

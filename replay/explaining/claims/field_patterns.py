@@ -22,7 +22,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from replay.errors import UsageError
-from replay.explaining.causes.leaves import ANY, EVENT, GROUPS, Field, Pattern, fields_of
+from replay.explaining.causes.leaves import ANY, EVENT, Field, fields_of
+from replay.explaining.causes.patterns import GROUPS, Pattern
 from replay.streams.model import EVENT_NAMES, RECORD_FIELDS, STATE_FIELDS
 from replay.targets.compact import ACTION_NAMES
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import ast
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -29,13 +29,15 @@ from replay.explaining.editing.bounded import OutOfTime
 from replay.explaining.editing.forces import Force, Forces
 from replay.explaining.editing.newest import Newest
 from replay.explaining.editing.observed_sorts import common
+from replay.explaining.editing.own_documents import own_start
+from replay.explaining.editing.place_probe import PROBE, PlaceProbe
 from replay.explaining.editing.private_core import PrivateCore, SourceModule, short_names
 from replay.explaining.editing.source_map import SourceMap
 from replay.explaining.editing.source_text import (
     Place,
 )
 from replay.explaining.editing.vocabulary import HELPERS
-from replay.streams.model import Stream
+from replay.streams.model import CallCode, Stream
 from replay.targets.base import (
     CoreIdentity,
     Failure,
@@ -79,6 +81,7 @@ class EditKind(StrEnum):
     ROUNDING = "rounding"
     ORDER = "order"
     DEVIATION = "deviation"
+    FORMULA = "formula"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +122,11 @@ class EditableCore:
         self.identity = identity
         self._kept: dict[str, SourceModule] = {}
         began = process_time()
+        self.probe = PlaceProbe()
+        """What looks at a place of the source, where an edit has it called."""
+        helpers = {**HELPERS, PROBE: self.probe}
         self._core = PrivateCore(
-            root, name, self._kept, HELPERS, ours=spec == "python", adopted=adopted
+            root, name, self._kept, helpers, ours=spec == "python", adopted=adopted
         )
         self._loading_sec = _allowed(process_time() - began)
         self._keys = short_names(self._kept)
@@ -188,7 +194,7 @@ class EditableCore:
 
         def run(bindings: Bindings) -> Outcome:
             session = PythonSession(bindings)
-            session.begin(case.start)
+            session.begin(own_start(case.start))
             return session.run(case.steps, guide)[-1]
 
         try:
@@ -255,7 +261,23 @@ class EditableCore:
         """The functions that read the documents of cases, as far as these show it."""
         with self._core.watched() as watched:
             for case in cases:
-                PythonSession(self._core.bindings).begin(case.start)
+                PythonSession(self._core.bindings).begin(own_start(case.start))
+        return self._functions_at(self._by_key(watched.lines))
+
+    def checking_functions(self, cases: Iterable[Stream]) -> frozenset[str]:
+        """The functions that look at the states of cases for violations, as far as these show
+        it."""
+        bindings = self._core.bindings
+        states = []
+        for case in cases:
+            session = PythonSession(bindings)
+            session.begin(own_start(case.start))
+            states.append(session.state)
+        with self._core.watched() as watched:
+            for state in states:
+                if state is not None:
+                    with suppress(*RAISED):
+                        bindings.check_invariants(state)
         return self._functions_at(self._by_key(watched.lines))
 
     def functions_run(self, cases: Iterable[Stream]) -> frozenset[str]:
@@ -297,7 +319,7 @@ class EditableCore:
     @staticmethod
     def _run_as_it_is(bindings: Bindings, case: Stream) -> list[Outcome]:
         session = PythonSession(bindings)
-        session.begin(case.start)
+        session.begin(own_start(case.start))
         return session.run(case.steps, None)
 
     def _guide(self, case: Stream) -> _Guide:
@@ -365,6 +387,11 @@ class _EditedTarget:
         self._target = PythonTarget(identity, force.bindings)
         self._lost: dict[int, Failure] = {}
         self._replies: deque[Reply] = deque()
+
+    @property
+    def helpers(self) -> frozenset[CallCode]:
+        """The core's own."""
+        return self._target.helpers
 
     def submit(self, work: Work) -> None:
         """Runs the work at once."""

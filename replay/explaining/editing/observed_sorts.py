@@ -53,7 +53,7 @@ class Observed:
         if kind.__module__ == "builtins":
             return OTHER
         fields = self.records.setdefault(kind.__name__, {})
-        for name, inner in _fields_of(value).items():
+        for name, inner in fields_of(value).items():
             known = fields.setdefault(name, set())
             if type(inner) in _SCALARS:
                 known.add(_SCALARS[type(inner)])
@@ -70,7 +70,7 @@ class Observed:
         return f"tuple[{', '.join(sort or OTHER for sort in sorts)}]"
 
 
-def _fields_of(value: Any) -> Mapping[str, Any]:
+def fields_of(value: Any) -> Mapping[str, Any]:
     """The fields of a record: a dataclass, a named tuple, one with slots or any other object."""
     try:
         names = getattr(value, "_fields", None) or getattr(type(value), "__slots__", None)

@@ -218,4 +218,5 @@ def _with_our_errors(bindings: Bindings, module: ModuleType) -> Bindings:
         for name in names
         if name.startswith("read_") or name in ("transition", "check_invariants", "apply_regime")
     }
+    changed["helpers"] = {code: with_our_errors(one) for code, one in bindings.helpers.items()}
     return replace(bindings, **changed)

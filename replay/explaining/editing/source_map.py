@@ -107,6 +107,11 @@ class ParsedModule:
         start, end = self.span(node)
         return self.text[start:end]
 
+    def indent_before(self, start: int) -> str | None:
+        """What a statement is indented by, None where it does not begin its line."""
+        before = self.text[self.text.rfind("\n", 0, start) + 1 : start]
+        return None if before.strip() else before
+
     def line_of(self, offset: int) -> int:
         """The line that a place in the text is in."""
         return bisect_right(self._starts, offset, hi=max(len(self._starts) - 1, 1))

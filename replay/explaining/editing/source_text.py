@@ -7,7 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+BLOCKS: Final = ("body", "orelse", "finalbody")
+"""The fields of a syntax tree's nodes that hold statements in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,7 @@ def _definitions(body: Sequence[ast.stmt], prefix: str) -> Iterator[Definition]:
         elif isinstance(node, ast.ClassDef):
             yield from _definitions(node.body, f"{prefix}{node.name}.")
         else:
-            for block in ("body", "orelse", "finalbody"):
+            for block in BLOCKS:
                 yield from _definitions(getattr(node, block, ()), prefix)
 
 

@@ -6,9 +6,11 @@ import math
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from replay.explaining.search.roundings import ROUNDINGS, Rounding
+from replay.targets.base import RefusalKind
+from replay.targets.python.raised import Refused
 
 T = TypeVar("T")
 
@@ -47,6 +49,17 @@ def in_single_precision(number: Any) -> Any:
     return single
 
 
+def divided(number: Any, by: Any) -> Any:
+    """A quotient as most languages have it: nothing divided by zero is an error, but an infinity
+    or no number."""
+    try:
+        return number / by
+    except ZeroDivisionError:
+        if not number or number != number:
+            return math.nan
+        return math.copysign(math.inf, number) * math.copysign(1.0, by)
+
+
 def wrapped_to_64_bits(number: Any) -> Any:
     """An int that goes round where 64 bits with sign end."""
     return (number + 2**63) % 2**64 - 2**63 if isinstance(number, int) else number
@@ -70,11 +83,25 @@ def _outcome(rounding: Rounding, x: Any, digits: Any) -> str:
         return type(error).__name__
 
 
+BY_CAUSE: Final = "by a condition"
+"""What stands in a refusal that a cause made."""
+
+REFUSES: Final = "refuse_here"
+"""The name of what refuses a step."""
+
+
+def refuse_here() -> None:
+    """Refuses the step that is under way, as a condition on its documents does."""
+    raise Refused(RefusalKind.ERROR, BY_CAUSE)
+
+
 HELPERS: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {
         **ROUNDINGS,
         "all_but_first": all_but_first,
         "first_changed": first_changed,
+        "divided": divided,
+        REFUSES: refuse_here,
         "in_single_precision": in_single_precision,
         "wrapped_to_64_bits": wrapped_to_64_bits,
         "whichever_deviates": whichever_deviates,

@@ -16,6 +16,7 @@ from replay.explaining.editing.editable import Edit, EditableCore, EditKind
 from replay.explaining.editing.source_map import ParsedModule, Span
 from replay.explaining.editing.source_text import Place
 from replay.explaining.edits.assignments import assignments
+from replay.explaining.edits.bounds import bounds
 from replay.explaining.edits.branches import branches
 from replay.explaining.edits.call_edits import calls
 from replay.explaining.edits.code_units import units_of
@@ -31,6 +32,7 @@ from replay.explaining.edits.operators import operators
 from replay.explaining.edits.ordering_edits import order
 from replay.explaining.edits.port_habits import port_habits
 from replay.explaining.edits.rounding_call import DIGITS, ROUNDS, rounding
+from replay.explaining.edits.statements import statements
 
 Line = tuple[str, int]
 
@@ -47,6 +49,8 @@ _KINDS: tuple[Callable[[Unit, ast.AST], Iterator[Change]], ...] = (
     rounding,
     floating,
     order,
+    bounds,
+    statements,
     port_habits,
 )
 

@@ -14,6 +14,9 @@ _TWINS = (("_a", "_b"), ("_b", "_a"))
 _NEAR = 3
 """Arguments that stand farther from each other are not confused."""
 
+SMALL = 16
+"""Fields of a record of which each may be confused with any other value of its sort."""
+
 _SCALARS = ("float", "int", "bool", "str")
 
 
@@ -123,8 +126,10 @@ def _of_sort(unit: Unit, node: ast.Name | ast.Attribute, sort: str) -> list[str]
     texts += list(used)
     for name, its in unit.names.sorts.items():
         if unit.names.since[name] <= node.lineno and sort in _SCALARS:
-            for field, field_sort in unit.sorts.fields(its).items():
-                if field_sort == sort and _words(field) & _words(word):
+            fields = unit.sorts.fields(its)
+            for field, field_sort in fields.items():
+                is_near = len(fields) <= SMALL or _words(field) & _words(word)
+                if field_sort == sort and is_near:
                     texts.append(f"{name}.{field}")
     return [text for text in dict.fromkeys(texts) if text != own]
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from replay.explaining.editing.editable import EditKind
+from replay.explaining.editing.source_text import BLOCKS
 from replay.explaining.edits.model import Change, Unit, called_name
 from replay.explaining.edits.operators import swapped
 
 _ANY_ALL = {"any": "all", "all": "any"}
 _SIMPLE = (ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.If, ast.For)
 _LEAVING = (ast.Return, ast.Raise, ast.Break, ast.Continue)
-_BLOCKS = ("body", "orelse", "finalbody")
 
 
 def order(unit: Unit, node: ast.AST) -> Iterator[Change]:
@@ -31,7 +31,7 @@ def order(unit: Unit, node: ast.AST) -> Iterator[Change]:
             yield from _elements(unit, node, elements)
         case ast.GeneratorExp() | ast.ListComp():
             yield from _only_the_first(unit, node)
-    for block in _BLOCKS:
+    for block in BLOCKS:
         statements = getattr(node, block, ())
         if isinstance(statements, list):
             yield from _statements(unit, statements)

@@ -35,7 +35,7 @@ from replay.fuzzing.edge import EdgeSource
 from replay.fuzzing.plan import Profile
 from replay.fuzzing.seeded_plans import plan_of_seed
 from replay.fuzzing.value_pool import EDGE_DOUBLES, MODE_SOURCES, ODD_TEXTS, REGIMES, down, up
-from replay.streams.model import EVENT_FIELDS, CallCode, Step, Stream
+from replay.streams.model import ARGUMENTS, CallCode, Step, Stream
 
 ORIGIN = "generated beside a case"
 
@@ -123,7 +123,7 @@ def _name(document: CaseDocument, path: Path) -> str:
     """The field that a path leads to."""
     if len(path) >= 4 and path[2] == "call" and isinstance(path[3], int):
         call = at(document, path[:3])
-        names = EVENT_FIELDS.get(CallCode(call[0]), ()) if isinstance(call, list) else ()
+        names = ARGUMENTS.get(CallCode(call[0]), ()) if isinstance(call, list) else ()
         return names[path[3] - 1] if path[3] <= len(names) else ""
     return str(path[-1])
 

@@ -63,6 +63,10 @@ class Clock:
         """So much of the budget is there from now on, whatever was spent before."""
         self._given = max(self._given, self.spent - (1.0 - share) * self.seconds)
 
+    def end(self) -> None:
+        """Nothing of the budget is left from now on."""
+        self.seconds = 0.0
+
     @property
     def ran_out(self) -> str:
         """What is spent, in words."""

@@ -31,6 +31,7 @@ _LIKELY: Final[Mapping[EditKind, int]] = MappingProxyType(
         EditKind.ASSIGNMENT: 1,
         EditKind.CALL: 1,
         EditKind.BRANCH: 2,
+        EditKind.FORMULA: 2,
     }
 )
 """A wrong name or sign is a slip, a lost statement is carelessness; a condition that always holds
