@@ -121,7 +121,7 @@ class Sweep:
             (CLEAN, PROVES_NOTHING) if self._pair.is_one else ANY,
             "nightly", "--minutes", str(self._options.minutes), "--report-dir", str(reports),
             "--seed", "1", "--jobs", "1", "--import", journal, "--corpus", self._corpus,
-            "--db", str(self._folder / "nightly.db"),
+            "--db", str(self._folder / "nightly.db"), "--causes", "5",
         )  # fmt: skip
         for name in REPORTS:
             if not (reports / name).is_file():

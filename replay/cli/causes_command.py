@@ -107,6 +107,8 @@ def causes_command(
 
     What it came to is kept in the database, where `list` and `show` find it.
 
+    Interrupted, it tells and keeps what it has found until then.
+
     Exits 0 where all is accounted for, 1 where something is not, 3 where the cores could not be
     asked.
     """
@@ -126,7 +128,7 @@ def causes_command(
     if written_to is not None:
         told = "written" if text else "no cause can be written as an explanation: not written"
         mention(f"{told}: {clean(written_to)}")
-    return int(listing.exit_code)
+    return listing.exit_code
 
 
 def record(settings: Settings, listing: Listing) -> None:
@@ -173,6 +175,7 @@ def listing_of(
             shadow,
             streams,
             seconds,
+            seen={one.id: one.occurrences for one in findings.values()},
             generate=generate,
             steps=steps,
             is_model=is_model,
@@ -215,8 +218,16 @@ class Listing:
         self._lines = tuple(self._in_words())
 
     @property
-    def exit_code(self) -> ExitCode:
-        """1 where something is not accounted for, 3 where the cores could not be asked."""
+    def signalled(self) -> int | None:
+        """The exit code that a signal asked for, None where there was none."""
+        return self._account.signalled
+
+    @property
+    def exit_code(self) -> int:
+        """1 where something is not accounted for, 3 where the cores could not be asked, what a
+        signal asks for where one ended the search."""
+        if self.signalled is not None:
+            return self.signalled
         if not self._account.asked:
             return ExitCode.CORE_FAILED
         account = self._account
@@ -237,6 +248,11 @@ class Listing:
             yield f"not accounted for: {left_words(self.account)}"
             for finding, steps in left[:MAX_LEFT]:
                 yield f"  {finding}  {counted(len(steps), 'step')}  {self._what(finding)}"
+                if (near := account.nearest.get(finding)) is not None:
+                    yield (
+                        f"    nearest  as if {clean(near.statement.says, WIDTH)}: right at "
+                        f"{counted(near.needed, 'step')}, wrong at {near.against:,} others"
+                    )
             if len(left) > MAX_LEFT:
                 yield f"  and {len(left) - MAX_LEFT} more"
             yield from self._leads()
@@ -272,7 +288,8 @@ class Listing:
         return likelihood(self._met(known)), worst, -len(cause.explains)
 
     def _cause(self, cause: Found) -> Iterator[str]:
-        head = "the shadow answers as if" if cause.is_verified else "not verified: as if"
+        doubt = f"not verified ({cause.doubt}): as if"
+        head = doubt if cause.doubt else "the shadow answers as if"
         yield f"{cause.id}  {cause.kind}: {head} {clean(cause.statement.says, WIDTH)}"
         if isinstance(cause.statement, Edited):
             yield f"  rule       {clean(self._rule(cause)) or 'none'}"

@@ -12,7 +12,8 @@ import click
 
 from replay.cli.common import core_options, reading
 from replay.cli.console import mention, say_json
-from replay.errors import EnvironmentFailure, UsageError
+from replay.differential.probing import NO_STEPS
+from replay.errors import EnvironmentFailure, ProvesNothing, UsageError
 from replay.findings.bundle import bundle_bytes
 from replay.findings.export import Form, file_name, lost_in_parity, parity_case
 from replay.findings.pytest_file import pytest_file
@@ -88,7 +89,10 @@ def export(
 
 
 def _content(finding: StoredFinding, form: Form, commands: Commands, anyway: bool) -> bytes:
-    """The file. Raises UsageError for a parity case that would lose the bug."""
+    """The file. Raises UsageError for a parity case that would lose the bug, ProvesNothing for a
+    case without steps."""
+    if not finding.case.steps:
+        raise ProvesNothing(f"there is nothing to hand over of {finding.id}: {NO_STEPS}")
     match form:
         case Form.PARITY:
             lost = lost_in_parity(finding)

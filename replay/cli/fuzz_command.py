@@ -89,10 +89,8 @@ def fuzz(
         raise UsageError("--unit is one of a campaign: give its --seed, too")
     mix, resumed = Mix(profile or settings.profile), None
     if resume is not None:
-        if any(one is not None for one in (seed, profile, unit, max_transitions)):
-            raise UsageError("--resume takes --seed, --profile, --unit and --max-transitions from "
-                             "the run that it goes on with")  # fmt: skip
-        resumed = _rest_of(settings, resume)
+        resumed = rest_of(settings, resume, RunKind.FUZZ)
+        check_same(resumed, seed, profile, max_transitions, unit)
         mix, seed, max_transitions = resumed.mix, resumed.seed, resumed.transitions
     if seconds is None and max_transitions is None and unit is None:
         seconds = DEFAULT_SECONDS
@@ -110,12 +108,29 @@ def fuzz(
     return finish(under_way.report, as_json)
 
 
-def _rest_of(settings: Settings, number: int) -> CampaignRest:
+def rest_of(settings: Settings, number: int, kind: RunKind) -> CampaignRest:
+    """What is left of a run. Raises UsageError where it cannot be gone on with."""
     with reading(settings) as store:
-        rest = CampaignRest.of(store.run(number), store.runs())
+        rest = CampaignRest.of(store.run(number), store.runs(), kind)
     left = "" if rest.transitions is None else f" of {rest.transitions:,}"
     mention(f"goes on with run {number}, after {rest.begin.planned:,}{left} planned transitions")
     return rest
+
+
+def check_same(
+    rest: CampaignRest,
+    seed: int | None,
+    profile: str | None,
+    transitions: int | None,
+    unit: int | None = None,
+) -> None:
+    """Raises UsageError where a run is to be gone on with as another one than it was: the same
+    command is taken, and one without these options."""
+    given = (seed, profile, transitions, unit)
+    was = (rest.seed, str(rest.mix.value), rest.transitions, None)
+    if any(one is not None and one != former for one, former in zip(given, was, strict=True)):
+        raise UsageError("--resume takes --seed, --profile, --unit and --max-transitions from "
+                         "the run that it goes on with")  # fmt: skip
 
 
 def new_seed() -> int:

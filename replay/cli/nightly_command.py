@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from replay.cli.causes_command import Listing, listing_of, record
 from replay.cli.cluster_options import cluster_options
@@ -21,7 +22,7 @@ from replay.cli.common import (
 )
 from replay.cli.console import mention, note, progress
 from replay.cli.extras import need
-from replay.cli.fuzz_command import new_seed
+from replay.cli.fuzz_command import check_same, new_seed, rest_of
 from replay.cli.power_command import EDITS
 from replay.cli.run_report import announce, faulty_parts, finish
 from replay.differential.model import Verdict
@@ -34,6 +35,7 @@ from replay.reports.faulty_parts import FaultyParts
 from replay.reports.files import write_reports
 from replay.reports.run_details import details_of
 from replay.runs.campaign import Budget, OpenCrew
+from replay.runs.campaign_rest import RESUMES
 from replay.runs.nightly import Night, run_night
 from replay.runs.power_share import LEAST_SECONDS, TRANSITIONS, PowerShare
 from replay.runs.report import Report
@@ -105,6 +107,13 @@ Examples:
 )
 @click.option("--profile", type=click.Choice([mix.value for mix in Mix]))
 @click.option("--seed", type=click.IntRange(min=0), help="Default: a new one, printed.")
+@click.option(
+    "--resume",
+    type=click.IntRange(min=1),
+    metavar="RUN",
+    help="Go on with a night that was cut short or killed, by its number, for what is left of the "
+    "minutes; same cores and corpus.",
+)
 @explanations_option
 @strict_option
 @corpus_option
@@ -119,6 +128,7 @@ def nightly(
     power_percent: float | None,
     profile: str | None,
     seed: int | None,
+    resume: int | None,
     crew: OpenCrew,
     workers: Mapping[str, object],
     settings: Settings,
@@ -127,7 +137,8 @@ def nightly(
     """Hunt for divergences for M minutes and write a report.
 
     Replays the corpus, runs every stored divergence again, then generates streams for the rest of
-    the time. Streams that reach something new join the corpus. The last twentieth of the time says
+    the time. Streams that reach something new join the corpus. What was cut short goes on with
+    --resume: the same command, with the number of its run. The last twentieth of the time says
     what such a night would find (`doge-replay power`). The report directory gets
     report.md, report.html, junit.xml, report.json and report.sarif.
 
@@ -135,14 +146,23 @@ def nightly(
     causes`): one row for each, then what is not accounted for.
     """
     need("nightly", "fuzz")
+    since = time.monotonic()
+    mix, resumed = Mix(profile or settings.profile), None
+    logs = (*map(Path, imports), *settings.logs)
+    if resume is not None:
+        resumed = rest_of(settings, resume, RunKind.NIGHTLY)
+        check_same(resumed, seed, profile, max_transitions)
+        mix, seed, max_transitions = resumed.mix, resumed.seed, resumed.transitions
+        # It has taken them in, and with others its units would be others.
+        since, logs = since - resumed.spent, ()
+        minutes = minutes if is_given("minutes") else resumed.minutes or minutes
     power = _power_share(minutes, max_transitions, power_percent)
     power_seconds = 0.0 if power is None else power.seconds or 0.0
-    deadline = time.monotonic() + minutes * 60.0 - power_seconds
-    mix = Mix(profile or settings.profile)
+    deadline = since + minutes * 60.0 - power_seconds
     chosen_seed = new_seed() if seed is None else seed
-    details = {"minutes": minutes, "max_transitions": max_transitions, **workers}
-    budget = Budget(mix, chosen_seed, crew, deadline, max_transitions)
-    night = Night((*map(Path, imports), *settings.logs), budget, power)
+    details = {"minutes": minutes, "max_transitions": max_transitions, **workers, RESUMES: resume}
+    budget = Budget(mix, chosen_seed, crew, deadline, max_transitions, resumed=resumed, since=since)
+    night = Night(logs, budget, power)
     with running(
         RunKind.NIGHTLY, settings, details, announce, seed=chosen_seed, profile=mix.value
     ) as under_way:
@@ -171,7 +191,14 @@ def nightly(
     if report.account is not None or report.untold:
         _write(report, directory, cases, faulty)
     mention(f"report: {clean(directory / 'report.md', 1000)}")
-    return finish(report, as_json, lines, faulty)
+    code = finish(report, as_json, lines, faulty)
+    return code if listing is None or listing.signalled is None else listing.signalled
+
+
+def is_given(name: str) -> bool:
+    """Whether an option was given, and is not its default."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is not ParameterSource.DEFAULT
 
 
 def _write(

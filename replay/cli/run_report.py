@@ -20,6 +20,7 @@ from replay.reports.wording import (
     TITLES,
     aside_words,
     asked_less_words,
+    blind_lines,
     canary_words,
     claim_words,
     control_words,
@@ -279,6 +280,9 @@ def _say_bounds(report: Report) -> None:
         ),
     )
     say(textwrap.fill(INDEPENDENT, 100))
+    say("In none of these bounds:")
+    for line in blind_lines(report):
+        say(textwrap.fill(clean(line, 2000), 100, initial_indent="  ", subsequent_indent="    "))
 
 
 def announce(finding: Finding, word: str) -> None:

@@ -89,7 +89,7 @@ def refused(ran: Ran) -> str:
 # --- What others make of it ---------------------------------------------------------------------
 
 
-OURS = re.compile(r"<details><summary>[A-Za-z, ]+</summary>\n|</details>\n")
+OURS = re.compile(r"<details><summary>[A-Za-z0-9, ]+</summary>\n|</details>\n")
 """HTML in a report that is the report's own."""
 
 

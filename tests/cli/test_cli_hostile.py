@@ -92,7 +92,8 @@ def test_the_corpus_takes_and_lists_them(where: Path) -> None:
 def test_the_reports_of_a_night(where: Path) -> None:
     ran = doge(
         where, "nightly", "--minutes", 0.02, "--jobs", 1, "--import", "cases", "--corpus", "own",
-        "--shadow", where / "botcore" / "__init__.py", "--report-dir", "reports",
+        "--causes", 3, "--power", 0, "--shadow", where / "botcore" / "__init__.py",
+        "--report-dir", "reports",
     )  # fmt: skip
     assert ran.code in (1, 4)
     markdown = (where / "reports" / "report.md").read_text()

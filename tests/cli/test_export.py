@@ -21,6 +21,7 @@ from cli_support import CANNOT_BE, FEE, TESTS, Faulty, Ran, doge, environment, f
 from replay.differential.model import Difference, DifferenceKind, Finding, Signature, Verdict
 from replay.findings.bundle import Reports, bundle_bytes, read_bundle
 from replay.findings.lifecycle import Status
+from replay.findings.store.encoding import pack_stream, unpack_stream
 from replay.findings.store.store import Store
 from replay.streams.model import Document, Start, Step, Stream
 from replay.targets.base import CoreIdentity
@@ -454,6 +455,30 @@ def test_a_state_that_only_the_cores_take_has_a_parity_case_too(tmp_path: Path) 
 
 
 # --- Side by side -----------------------------------------------------------------------------
+
+
+def test_of_a_stored_case_without_steps_nothing_is_proven_and_nothing_handed_over(
+    faulty: Faulty, tmp_path: Path
+) -> None:
+    one = faulty.ids[0]
+    database = sqlite3.connect(faulty.copy(tmp_path) / "divergences.db")
+    with database:
+        kept = "SELECT sha256, blob FROM streams JOIN cases ON stream = sha256 WHERE divergence = ?"
+        sha256, blob = database.execute(kept, (one,)).fetchone()
+        empty = pack_stream(replace(unpack_stream(blob, sha256), steps=()))
+        database.execute("INSERT INTO streams VALUES (?, ?, ?, ?)", empty)
+        database.execute("UPDATE cases SET stream = ? WHERE divergence = ?", (empty[0], one))
+        database.execute("DELETE FROM occurrences WHERE divergence = ?", (one,))
+    database.close()
+    shadow = ("--shadow", faulty.shadow)
+    ran = doge(tmp_path, "repro", one, *shadow)
+    assert (ran.code, "not compared: the case has no steps" in ran.out) == (4, True)
+    assert doge(tmp_path, "explain", one, *shadow).code == 4
+    assert doge(tmp_path, "recheck", one, *shadow).code == 4
+    for form in FORMS:
+        ran = doge(tmp_path, "export", one, "--as", form, "--output", "x")
+        assert (ran.code, "the case has no steps" in ran.line) == (4, True)
+        assert not (tmp_path / "x").exists()
 
 
 def test_only_what_differs_is_shown_unless_asked_otherwise(faulty: Faulty) -> None:

@@ -44,7 +44,7 @@ from replay.safe_text import quoted
 from replay.streams.model import Start, Step, Stream
 from replay.streams.parity_cases import parity_case_document
 
-NIGHTLY = ("--minutes", 0.01, "--jobs", 1, "--seed", 1)
+NIGHTLY = ("--minutes", 0.01, "--jobs", 1, "--seed", 1, "--causes", 3, "--power", 0)
 
 
 @dataclass(frozen=True)

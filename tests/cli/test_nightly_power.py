@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -41,8 +42,7 @@ def test_reports_of_a_night_begin_with_what_it_means(tmp_path: Path) -> None:
     )
     assert ran.code == 0, ran.err
     assert "of 40 edits drawn" in ran.out
-    assert "run by no stream, so in no bound: " in ran.out
-    assert "helpers.bootstrap_orders" in ran.out
+    assert re.search(r"so in no bound: (\w+\.[\w.]+, )*\w+\.[\w.]+$", ran.out, re.MULTILINE)
     document = json.loads((tmp_path / "reports" / "report.json").read_text())
     assert document["power"]["drawn"] == 40
     top = (tmp_path / "reports" / "report.md").read_text().splitlines()[:6]

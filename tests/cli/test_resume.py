@@ -57,10 +57,41 @@ def test_what_would_be_another_campaign_is_refused(tmp_path: Path, shadow: Path)
     for more, why in (
         (("--shadow", "python"), "run 1 was on another shadow"),
         ((*pair, "--corpus", TESTS.parent / "corpus"), "the corpus is not that of run 1"),
-        ((*pair, "--seed", 5), "--resume takes --seed"),
+        ((*pair, "--seed", 6), "--resume takes --seed"),
         ((*pair, "--db", "other.db"), "there is no database"),
     ):
         ran = doge(tmp_path, "fuzz", "--resume", 1, *more)
         assert (ran.code, why in ran.err) == (2, True), ran.err
     report = json.loads(doge(tmp_path, "list", "--json").out)
     assert report
+
+
+def test_a_night_that_was_killed_goes_on_by_the_same_command(tmp_path: Path, shadow: Path) -> None:
+    """What was found is stored, the place is noted as it goes, and the rest finds the rest."""
+    command = ("nightly", *BUDGET, "--minutes", 5, "--causes", 0, "--shadow", shadow, "--jobs", 1)
+    whole = doge(tmp_path, *command, "--db", "whole.db", "--corpus", "whole")
+    assert whole.code == 1, whole.err
+    run = Watched(start(tmp_path, *command, "--db", "cut.db", "--corpus", "cut"))
+    run.wait_for("new divergence")
+    run.process.kill()
+    run.ended()
+    found = counts(tmp_path, "cut.db")
+    assert found
+    again = (*command, "--db", "cut.db", "--corpus", "cut", "--resume", 1)
+    rest = doge(tmp_path, *again)
+    assert rest.code == 1, rest.err
+    assert "goes on with run 1, after " in rest.err
+    assert counts(tmp_path, "cut.db").keys() == counts(tmp_path, "whole.db").keys()
+    assert "run 2 has gone on with run 1" in doge(tmp_path, *again).err
+
+
+def test_a_night_that_was_ended_says_how_it_goes_on(tmp_path: Path, shadow: Path) -> None:
+    command = ("nightly", *BUDGET, "--minutes", 5, "--causes", 0, "--shadow", shadow, "--jobs", 1)
+    run = Watched(start(tmp_path, *command))
+    run.wait_for("new divergence")
+    run.process.send_signal(signal.SIGTERM)
+    cut = run.ended()
+    assert cut.code == 143
+    assert "nightly --resume 1 " in cut.out
+    refused = doge(tmp_path, "fuzz", "--resume", 1, "--shadow", shadow)
+    assert (refused.code, "run 1 was no campaign of fuzz" in refused.err) == (2, True)

@@ -13,6 +13,7 @@ import ctypes
 import errno
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -279,8 +280,10 @@ def chosen(calls: int, most: int, *, cut: bool) -> Iterator[Attempt]:
 
 def leftovers(where: Path, pid: int) -> Iterator[str]:
     """Files half made that were left behind by a writer that goes on living."""
+    # A hash may have the digits of the process in it.
+    own = re.compile(rf"(?<![0-9a-f]){pid}(?![0-9a-f])")
     for path in where.rglob("*"):
-        if str(pid) in path.name or path.name.endswith((".part", ".old")):
+        if own.search(path.name) or path.name.endswith((".part", ".old")):
             yield str(path.relative_to(where))
 
 

@@ -32,6 +32,7 @@ from replay.streams.corpus import Corpus
 from replay.streams.model import Document, Segment, Start, Step, Stream, segments_of
 from replay.targets.base import Reply, Target, Work
 from replay.targets.executable.handshake import open_executable
+from replay.targets.known_helpers import HELPERS
 from replay.targets.pair import PairSpec
 from replay.targets.python.module import open_python_target
 
@@ -45,6 +46,7 @@ class Recording:
 
     def __init__(self) -> None:
         self.authority = open_python_target("python")
+        self.lacking = dict.fromkeys(HELPERS, "only the reducer is asked")
         self.segments: list[tuple[Segment, Reply]] = []
 
     def pass_on(self, segment: Segment, reply: Reply) -> list[Finding]:

@@ -22,9 +22,9 @@ DIVERGENCES = [fault for fault in SUITE if fault.failure is None]
 EXPLAINABLE = [fault for fault in DIVERGENCES if fault.explainable]
 (BY_HAND,) = (fault for fault in EXPLAINABLE if fault.name.startswith("a loss counted"))
 OTHERS = [fault for fault in EXPLAINABLE if fault is not BY_HAND]
-EXPLAINED = OTHERS[::2]
+EXPLAINED = OTHERS[::4]
 """From all parts of the reducer; not all of them, since looking for a cause takes its time."""
-LEAST_EXPLAINED = 10
+LEAST_EXPLAINED = 5
 SECONDS = 100.0
 """Processor time, many times what it takes."""
 
