@@ -29,9 +29,22 @@ def core_file(folder: Path, switches: Iterable[str]) -> Path:
 
 def executable(folder: Path, switches: Iterable[str]) -> Path:
     """A port as an executable of part 1."""
+    return _written(folder, source_with(switches))
+
+
+def changed_executable(folder: Path, changes: Iterable[tuple[str, str]]) -> Path:
+    """A port of which some texts, each of which is there once, are others."""
+    text = source_with(())
+    for old, new in changes:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    return _written(folder, text)
+
+
+def _written(folder: Path, text: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "port"
-    file.write_text(f"#!{sys.executable} -IS\n{source_with(switches)}", "utf-8")
+    file.write_text(f"#!{sys.executable} -IS\n{text}", "utf-8")
     file.chmod(0o755)
     return file
 
