@@ -34,6 +34,9 @@ from replay.shadow.wrapped_calls import Mode, Notes, Shadowed, shadowed
 AT_EXIT = 5.0
 """Seconds that the end of the bot waits for what is under way."""
 
+AT_EXIT_WAITING = 300.0
+"""Those where the bot asked to wait."""
+
 _LEAN_LIMIT = 1000
 """A shorter queue could be overrun before anybody looks at its length."""
 
@@ -345,7 +348,7 @@ class LiveShadow:
             not_at_end()
 
     def _exit(self) -> None:
-        self._close(AT_EXIT, leave=True)
+        self._close(AT_EXIT_WAITING if self.options.wait else AT_EXIT, leave=True)
 
     def _forked(self) -> None:
         """In the child of a fork: the thread and the process are the parent's. The child begins

@@ -151,3 +151,11 @@ def test_two_loops_on_one_bot_are_one_bot(tmp_path: Path) -> None:
     assert (seen.restarts, seen.doubts) == (0, ())
     assert seen.longest is not None
     assert seen.longest.missing == 0.0
+
+
+def test_a_busy_bot_that_was_looked_at_for_seconds_does_not_count_too_quickly(
+    tmp_path: Path,
+) -> None:
+    bot = Bot(adapter=True, a_minute=1_200)
+    bot.step = 2.0
+    assert timeline(tmp_path, bot.run(8)).doubts == ()

@@ -191,8 +191,8 @@ class Pace(NamedTuple):
                 old = new
             elif seconds < 0.0:
                 old = new
-        if not rates and allowed.lag and len(samples) > 1:
-            # A rehearsal that was over before its counters could be expected to keep up.
+        if not rates and len(samples) > 1:
+            # Over before anything could be usual, or before a rehearsal's counters could keep up.
             seconds = samples[-1].at - samples[0].at
             rates = [sum(_rises(samples)) / seconds] if seconds > 0.0 else []
         return cls(median(rates) if rates else 0.0)
