@@ -32,6 +32,7 @@ from replay.findings.account import (
     met_in,
     severity_words_of,
 )
+from replay.findings.lifecycle import Status
 from replay.findings.selection import buckets_words, event_of
 from replay.findings.severity import Severity, rank
 from replay.findings.store.store import Store, StoredFinding
@@ -109,8 +110,8 @@ def causes_command(
 
     Interrupted, it tells and keeps what it has found until then.
 
-    Exits 0 where all is accounted for, 1 where something is not, 3 where the cores could not be
-    asked.
+    Exits 0 where all is accounted for, 1 where something is not or could not be seen again, 3
+    where the cores could not be asked.
     """
     if written_to is not None and written_to.exists():
         raise click.UsageError(f"{written_to} is there already; name a new file.")
@@ -232,7 +233,14 @@ class Listing:
             return ExitCode.CORE_FAILED
         account = self._account
         is_only_placed = any(cause.kind is CauseKind.PLACE for cause in account.causes)
-        return ExitCode.DIVERGENCE if account.left or is_only_placed else ExitCode.CLEAN
+        is_open = account.left or is_only_placed or account.unasked or self._open_unshown
+        return ExitCode.DIVERGENCE if is_open else ExitCode.CLEAN
+
+    @property
+    def _open_unshown(self) -> list[str]:
+        """Buckets that nobody has found to be mended, though their occurrences agree."""
+        unshown, findings = self._account.unshown, self._findings
+        return [one for one in unshown if findings[one].status is not Status.FIXED]
 
     def lines(self) -> Iterator[str]:
         """As a person reads it, the worst first."""
@@ -256,6 +264,7 @@ class Listing:
             if len(left) > MAX_LEFT:
                 yield f"  and {len(left) - MAX_LEFT} more"
             yield from self._leads()
+        yield from self._not_seen()
         told = sum(map(self.account.is_accounted_for, self._findings))
         if self._findings:
             yield (
@@ -265,6 +274,21 @@ class Listing:
         yield self._told()
         for note in account.notes:
             yield f"note: {clean(note, WIDTH)}"
+
+    def _not_seen(self) -> Iterator[str]:
+        """Buckets of which nothing was seen to differ: that is no evidence of anything."""
+        for buckets, why in (
+            (self._account.unasked, "not asked: of {} no document holds the state that a kept "
+             "occurrence starts from"),
+            (self._open_unshown, "not seen: {} agreed at each kept occurrence, asked as one step; "
+             "recheck tells whether they are mended"),
+        ):  # fmt: skip
+            if buckets:
+                yield why.format(counted(len(buckets), "bucket"))
+                for finding in buckets[:MAX_LEFT]:
+                    yield f"  {finding}  {self._what(finding)}"
+                if len(buckets) > MAX_LEFT:
+                    yield f"  and {len(buckets) - MAX_LEFT} more"
 
     def _leads(self) -> Iterator[str]:
         """Statements that account for none of it, since more speaks against them than for them."""
@@ -417,6 +441,8 @@ class Listing:
             "asked": account.asked,
             "seconds": account.seconds,
             "notes": account.notes,
+            "unasked": account.unasked,
+            "unshown": account.unshown,
         }
 
 

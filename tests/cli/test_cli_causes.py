@@ -74,6 +74,16 @@ def test_as_json_and_with_nothing_stored(found: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "f" / "new.toml").exists()
 
 
+def test_what_was_not_seen_again_is_told_and_is_no_green(
+    found: Path, tmp_path: Path, core_exe: str
+) -> None:
+    shutil.copytree(found, tmp_path / "f")
+    mended = ("--shadow", core_exe, "--trust")
+    ran = doge(tmp_path / "f", "causes", *ALL_IT_NEEDS, *mended)
+    assert ran.code == 1
+    assert "not seen: 1 bucket agreed at each kept occurrence, asked as one step" in ran.out
+
+
 def test_lists_and_show_go_by_cause_once_causes_are_known(found: Path, accounted: Path) -> None:
     before = doge(found, "list", "--buckets").out
     (finding,) = doge(accounted, "list", "--json").json

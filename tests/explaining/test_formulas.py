@@ -170,7 +170,7 @@ def test_a_statement_comes_to_whether_it_is_done_and_to_a_way_out_before_it(tmp_
 
 
 def test_a_formula_is_a_cause_that_can_be_pasted(tmp_path: Path) -> None:
-    account = account_of_changed(tmp_path, [(FILLED, ASSUMED)], FILLS, generate=0, steps=4_000)
+    account = account_of_changed(tmp_path, [(FILLED, ASSUMED)], FILLS, generate=0, steps=8_000)
     (cause,) = account.causes
     assert cause.is_verified
     assert account.left == {}

@@ -49,3 +49,15 @@ def test_two_comparisons_hold_together_where_one_alone_does_not(sign: str) -> No
         for scope, one in zip(scopes, wanted, strict=True)
     ]
     assert both_conditions(flags) == (["a and b"] if sign == "and" else [])
+
+
+def test_what_refuses_by_the_keys_of_the_sizes_is_no_condition_on_how_many_there_are(
+    tmp_path: Path,
+) -> None:
+    lacks = "    if sizes is not None and 'A' not in sizes:\n        raise Unreadable('no size')\n"
+    cases = [
+        one_step((1, 5.0 + number), sizes=sizes, now=float(number))
+        for number, sizes in enumerate(({"B": 2.0}, {"B": 3.0}, {"B": 4.0}, {"A": 1.0, "B": 2.0}))
+    ]
+    says = account_of(tmp_path, lacks, cases)
+    assert not [one for one in says if "len(" in one]

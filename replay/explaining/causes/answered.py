@@ -293,12 +293,18 @@ def singly(passage: Passage) -> Iterator[tuple[Stream, int]]:
         before, _ = passage.befores[place]
         if place == 0 and not changes:
             state = start.state
-        elif "state" in changes and "patch" not in changes:
+        elif "state" in changes:
             state = changes["state"]
-        elif before is None or "patch" in changes or not is_told(before):
-            continue
-        else:
+        elif before is not None and is_told(before):
             state = state_document(before)
+        else:
+            continue
+        if "patch" in changes:
+            patch = changes["patch"]
+            if not isinstance(state, Mapping) or not isinstance(patch, Mapping):
+                continue
+            # As it came, whatever the authority makes of it.
+            state = {**state, **patch}
         one = Start(state, **given)
         yield Stream(one, (Step(step.call, None, step.line),), passage.stream.origin), place
 
@@ -341,12 +347,20 @@ class Asking:
     def singles(self, streams: Iterable[Stream]) -> Iterator[Stream]:
         """Every step of streams by itself, from the authority's state before it; without those that
         the authority failed on."""
+        return (single for single, _ in self._singles(streams))
+
+    def lasts(self, streams: Iterable[Stream]) -> Iterator[Stream]:
+        """The last step of each stream by itself; none of a stream where no document holds the
+        state before it."""
+        return (single for single, is_last in self._singles(streams) if is_last)
+
+    def _singles(self, streams: Iterable[Stream]) -> Iterator[tuple[Stream, bool]]:
         try:
-            yield from self._singles(streams)
+            yield from self._one_by_one(streams)
         except FailureStorm as storm:
             self.storm = storm.message
 
-    def _singles(self, streams: Iterable[Stream]) -> Iterator[Stream]:
+    def _one_by_one(self, streams: Iterable[Stream]) -> Iterator[tuple[Stream, bool]]:
         for number, stream in enumerate(streams):
             work = Work(-1 - number, stream.start, stream.steps, last=True)
             self._authority.submit(work)
@@ -358,7 +372,8 @@ class Asking:
             roles = (Role.ELSEWHERE,) * len(outcomes)
             readers = readers_of(self._authority)
             passage = Passage(stream, outcomes, outcomes, roles, nothing, None, readers)
-            yield from (single for single, _ in singly(passage))
+            last = len(stream.steps) - 1
+            yield from ((single, place == last) for single, place in singly(passage))
 
 
 def answers_of(passage: Passage, finding: str = "") -> Iterator[Answered]:

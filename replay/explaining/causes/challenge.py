@@ -20,17 +20,18 @@ from replay.explaining.causes.leaves import ABSENT, distinct
 from replay.explaining.causes.necessity import OTHER_VALUES, Necessity
 from replay.explaining.causes.odd_numbers import first_of_each, matters, of_those
 from replay.explaining.causes.pool import Pool
-from replay.explaining.causes.probes import VALUES, with_changes
+from replay.explaining.causes.probes import ORIGIN, VALUES, with_changes
 from replay.explaining.causes.rare_steps import rare_steps
 from replay.explaining.causes.statement import Edited, Reading, Statement, Writing, is_sort_at
 from replay.explaining.causes.takings import ENDS, Taking
 from replay.explaining.editing.editable import Edit
-from replay.explaining.evidence.neighbours import mixed_changes
+from replay.explaining.evidence.neighbours import TEXTS, mixed_changes, rearranged
 from replay.explaining.evidence.ties import tie_changes
 from replay.explaining.search.contest import Clock
 from replay.explaining.search.roundings import ROUNDINGS
-from replay.streams.model import CallCode, Stream
+from replay.streams.model import CallCode, Document, Stream
 from replay.targets.base import is_refusal
+from replay.targets.cursor import is_transition
 
 BASES = 2
 """Steps that need a cause, of different calls, that are looked around."""
@@ -51,9 +52,15 @@ ELSEWHERE = 160
 AT_AN_END = 24
 """The same where the shadow crashes or hangs: it is begun anew after each."""
 
+SHOWN = 3
+"""Records of a list that are lost, doubled and turned."""
+
 RIGHT_ONES = 60
 """Steps that differ and are accounted for, of those asked around one cause, that are kept."""
 
+
+SIZES: tuple[Document, ...] = (None, {}, {"A": 2.0}, {"B": 2.0}, {"A": 2.0, "B": 3.0})
+"""Sizes of orders by trade: of one trade, of both, of none."""
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
@@ -198,13 +205,30 @@ def _with_others(edit: Edit, base: Answered) -> Iterator[Stream]:
         for leaf in distinct(base.leaves)
         if leaf.field.name in words or (begins and leaf.field.name.startswith(begins))
     ]
+    yield from _with_other_records(words, base)
     for one, other in combinations([leaf for leaf in named if leaf.field.kind == "b"], 2):
         for is_set in (False, True):
             yield with_changes(base, {one.path: is_set, other.path: not is_set})
     for leaf in named:
-        for value in OTHER_VALUES.get(leaf.field.kind, ()):
+        texts = TEXTS.get(leaf.field.name, ()) if leaf.field.kind == "e" else ()
+        for value in (*texts, *OTHER_VALUES.get(leaf.field.kind, ())):
             if value != leaf.value:
                 yield with_changes(base, {leaf.path: value})
+
+
+def _with_other_records(words: frozenset[str], base: Answered) -> Iterator[Stream]:
+    """A step with other records in the lists that an edit names, and with other sizes: what stands
+    in a mapping, and how much, is named by whatever the core calls it."""
+    start, steps = base.stream.start, base.stream.steps
+    for sizes in SIZES if is_transition(steps[0].call) else ():
+        if sizes != start.order_sizes:
+            yield Stream(start._replace(order_sizes=sizes), steps, ORIGIN)
+    state = start.state if isinstance(start.state, Mapping) else {}
+    for name in sorted(words & state.keys()):
+        records = state[name]
+        if isinstance(records, list):
+            for others in rearranged(records[-SHOWN:]):
+                yield Stream(start._replace(state={**state, name: others}), steps, ORIGIN)
 
 
 def _rounds(edit: Edit) -> bool:

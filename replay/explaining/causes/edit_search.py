@@ -17,6 +17,7 @@ from replay.explaining.causes.found import Lead
 from replay.explaining.causes.guarded_search import GUARDED_SUPPORT, GuardedSearch
 from replay.explaining.causes.known_ends import KnownEnds
 from replay.explaining.causes.odd_numbers import first_of_each
+from replay.explaining.causes.part_search import PartSearch
 from replay.explaining.causes.pool import Pool, Score
 from replay.explaining.causes.statement import Edited, Placed, Statement, canonical_edit
 from replay.explaining.causes.suspects import Suspects
@@ -70,6 +71,7 @@ class EditSearch:
         self._rules = Rules.of(core)
         self._suspects = Suspects(pool)
         self._guarded = GuardedSearch(pool, core, clock, self.neighbours, self._rank)
+        self._parts = PartSearch(pool, self._suspects, clock, self.neighbours, self._rank)
         self._neighbours: dict[Answered, list[Answered]] = {}
         self._edits: list[tuple[Edit, frozenset[tuple[str, int]], bool]] | None = None
         self._lines: dict[Answered, frozenset[tuple[str, int]]] = {}
@@ -133,6 +135,33 @@ class EditSearch:
                     return cause
         return None
 
+    def accept_part(self, target: Answered, share: float) -> Edited | None:
+        """An edit that accounts for a part of what differs at a target, accepted into the pool, of
+        those that the target runs through."""
+        lines = self._lines_at(target)
+        in_force = self._in_force()
+        edits = (
+            edit
+            for edit, at, is_of_reader in self._edits or ()
+            if not is_of_reader
+            and edit not in in_force
+            and not at.isdisjoint(lines)
+            and not self._pool.is_refuted(Edited(edit, ""))
+        )
+        cause = self._parts.find(target, edits, share)
+        if cause is not None:
+            self.accept(cause)
+        return cause
+
+    def _in_force(self) -> set[Edit]:
+        return {one.edit for one in self._pool.causes if isinstance(one, Edited)}
+
+    def _lines_at(self, target: Answered) -> frozenset[Line]:
+        """The lines that a step runs through."""
+        if target not in self._lines:
+            self._lines[target] = self._core.executed([target.stream])
+        return self._lines[target]
+
     def _fitting_now(
         self,
         targets: Sequence[Answered],
@@ -166,13 +195,11 @@ class EditSearch:
             ]
         by_line: dict[tuple[str, int], list[Answered]] = defaultdict(list)
         for target in targets:
-            if target not in self._lines:
-                self._lines[target] = self._core.executed([target.stream])
-            for line in self._lines[target]:
+            for line in self._lines_at(target):
                 by_line[line].append(target)
         fits: dict[Answered, list[Edit]] = defaultdict(list)
         counts: dict[Edit, int] = {}
-        in_force = {one.edit for one in self._pool.causes if isinstance(one, Edited)}
+        in_force = self._in_force()
         for edit, lines, is_of_reader in self._edits:
             if self._clock.beyond(share):
                 break

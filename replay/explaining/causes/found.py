@@ -75,7 +75,8 @@ class Account:
     `afterwards` and `afterwards_right` the steps generated, `afterwards_ended` those of them that
     only the shadow gave no answer to; `left` are the steps that are not accounted for, by bucket,
     `nearest` the best statement that is none of the causes, by bucket, with how many steps speak
-    for it and against it."""
+    for it and against it. `unasked` are the buckets of which no kept occurrence could be asked by
+    itself, `unshown` those of which each agreed when it was."""
 
     causes: list[Found] = field(default_factory=list)
     left: dict[str, list[Answered]] = field(default_factory=dict)
@@ -92,6 +93,8 @@ class Account:
     leads: list[Lead] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     nearest: dict[str, Lead] = field(default_factory=dict)
+    unasked: list[str] = field(default_factory=list)
+    unshown: list[str] = field(default_factory=list)
 
     @property
     def to_do(self) -> list[str]:

@@ -52,6 +52,9 @@ PATIENCE = 4
 """Steps of which no reading came before edits have their turn: what differs in every fill must not
 wait until the last odd value is understood."""
 
+PARTS_IN_ALL = 3
+"""The same for edits that make a part of a step right."""
+
 FORMULAS_IN_ALL = 3
 """The same for places and formulas, which take longest."""
 
@@ -163,8 +166,7 @@ class Inquiry:
     def _begin(self) -> None:
         self._kept: list[Answered] = []
         for finding, streams in self.occurrences.items():
-            lasts = [list(self._asking.singles([stream]))[-1:] for stream in streams]
-            self._kept += self._asking.ask([one for last in lasts for one in last], finding)
+            self._kept += self._asking.ask(self._asking.lasts(streams), finding)
         # A few steps of all sorts, so that what both agree on is known from the beginning.
         guards = list(self._generated(0, 2))
         self._corrected.learn_readers([*self._kept[:40], *guards[:40]])
@@ -247,7 +249,8 @@ class Inquiry:
     def _taken_thoroughly(self) -> bool:
         """What is left once no quick way finds anything; the first that does is enough."""
         return (
-            self._of_formulas()
+            self._of_parts()
+            or self._of_formulas()
             or self._edits.accept_guarded(self._until) is not None
             or self._of_readings(ends=True)
             or self._of_readings(ends=False, only_odd=True)
@@ -309,6 +312,16 @@ class Inquiry:
             return self._accepted(target, self._refusals.edits(target, near, self._until))
 
         return self._looked_at("refusal", refused, look)
+
+    def _of_parts(self) -> bool:
+        """Looks for one of several edits that a step needs at once, at one step of each bucket."""
+        told = sorted(smallest(self._pool.unexplained), key=lambda step: -step.telling)
+        targets = self._agenda.targets("part", 1, PARTS_IN_ALL, told)
+
+        def look(target: Answered) -> bool:
+            return self._edits.accept_part(target, self._until) is not None
+
+        return self._looked_at("part", [one for one in targets if not one.has_ended], look)
 
     def _of_formulas(self) -> bool:
         """Looks for edits that are in no catalogue, at one step of each bucket: at places where
@@ -394,6 +407,10 @@ class Inquiry:
             if step.finding in account.left and (known is None or near.needed > known.needed):
                 account.nearest[step.finding] = near
         account.kept = len(self._kept)
+        asked = {step.finding for step in self._kept}
+        shown = {step.finding for step in self._kept if step.authority_left}
+        account.unasked = [one for one in self.occurrences if one not in asked]
+        account.unshown = [one for one in self.occurrences if one in asked - shown]
         account.kept_right = sum(not pool.left[step] for step in self._kept)
         account.afterwards = len(self._afterwards)
         account.afterwards_right = sum(not pool.left[step] for step in self._afterwards)

@@ -62,19 +62,34 @@ class Suspects:
         wanted = self._wanted(step)
         if not wanted:
             return True
-        felt = [self._felt_at(place) for place in edit.places]
-        paths: set[str] = set()
-        for places in felt:
-            if places is None:
-                return True
-            for place in places:
-                effect = self._effect(place, step, wanted)
+        effects = self._felt_effects(edit, step, wanted)
+        if effects is None:
+            return True
+        if len(effects) == 1 and effects[0].decides is not None:
+            return effects[0].decides
+        return _paths_of(effects) >= wanted.keys()
+
+    def can_bring_nearer(self, edit: Edit, step: Answered) -> bool:
+        """Whether an edit may change a part of what differs at a step."""
+        wanted = self._wanted(step)
+        effects = self._felt_effects(edit, step, wanted) if wanted else None
+        return effects is None or bool(_paths_of(effects))
+
+    def _felt_effects(
+        self, edit: Edit, step: Answered, wanted: Mapping[str, str]
+    ) -> Sequence[Effect] | None:
+        """What other values do where an edit is felt, None where it may do anything."""
+        effects: list[Effect] = []
+        for place in edit.places:
+            felt = self._felt_at(place)
+            if felt is None:
+                return None
+            for one in felt:
+                effect = self._effect(one, step, wanted)
                 if effect is UNKNOWN:
-                    return True
-                if effect.decides is not None and len(felt) == len(places) == 1:
-                    return effect.decides
-                paths |= effect.paths
-        return paths >= wanted.keys()
+                    return None
+                effects.append(effect)
+        return effects
 
     def _wanted(self, step: Answered) -> Mapping[str, str]:
         """What has to come out as something else: what the authority has there, by path."""
@@ -180,6 +195,10 @@ def _places_by_line(core: EditableCore) -> Mapping[tuple[str, int], Sequence[Val
         for line in range(module.line_of(start), module.line_of(end) + 1):
             found[module.key, line].append(place)
     return found
+
+
+def _paths_of(effects: Sequence[Effect]) -> frozenset[str]:
+    return frozenset[str]().union(*(effect.paths for effect in effects))
 
 
 def _length(span: Span) -> int:

@@ -45,7 +45,7 @@ _RECORDS = ("orders", "recovery_orders")
 _MOST_EQUALS = 12
 """Other numbers of the case that one number is set to."""
 
-_TEXTS: Mapping[str, tuple[Any, ...]] = {
+TEXTS: Mapping[str, tuple[Any, ...]] = {
     "side": ("buy", "sell"),
     "role": ("entry", "exit"),
     "trade_id": ("A", "B"),
@@ -55,6 +55,8 @@ _TEXTS: Mapping[str, tuple[Any, ...]] = {
     "last_refresh_direction_b": ("up", "down", None),
     "reason": ("stale", "s1_timeout", ""),
 }
+"""Texts that rules tell apart, by field."""
+
 _NULLABLE: Mapping[str, tuple[Any, ...]] = {
     "s2_entered_at": (0.0, 1.0),
     "last_price_update_at": (0.0, 1.0),
@@ -97,7 +99,7 @@ def single_changes(case: Stream) -> Iterator[Stream]:
     for name in _RECORDS:
         records = state.get(name) if isinstance(state, dict) else None
         if isinstance(records, list):
-            for changed in _rearranged(records):
+            for changed in rearranged(records):
                 yield _stream(replaced(document, ("state", name), changed), case)
 
 
@@ -144,7 +146,7 @@ def _candidates(value: Any, name: str) -> Iterator[Any]:
     elif value is None:
         yield from _NULLABLE.get(name, ())
     elif isinstance(value, str):
-        yield from _TEXTS.get(name, ("", value.upper(), f" {value}"))
+        yield from TEXTS.get(name, ("", value.upper(), f" {value}"))
     elif isinstance(value, int):
         yield from (value + 1, value - 1, 0, 1, 2, -value)
     elif not math.isfinite(value):
@@ -174,7 +176,7 @@ def _is_near(one: float, other: float) -> bool:
     return great <= 1e4 * max(small, 1e-9) or great <= 10.0
 
 
-def _rearranged(records: Sequence[Any]) -> Iterator[list[Any]]:
+def rearranged(records: Sequence[Any]) -> Iterator[list[Any]]:
     """A list of records with one of them lost, doubled or turned, or in another order."""
     for place, record in enumerate(records):
         yield [*records[:place], *records[place + 1 :]]
@@ -316,7 +318,7 @@ def _records(choices: Seeded, document: CaseDocument) -> CaseDocument:
     records = state.get(name) if isinstance(state, dict) else None
     if not isinstance(records, list) or not records:
         return document
-    other = choices.pick(list(_rearranged(records)))
+    other = choices.pick(list(rearranged(records)))
     changed: CaseDocument = replaced(document, ("state", name), other)
     return changed
 

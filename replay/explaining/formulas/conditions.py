@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import combinations, islice
+from itertools import chain, combinations, islice
 from typing import Any, Final, NamedTuple
 
 NUMBERS: Final = (0, 1, 2)
@@ -26,6 +27,9 @@ class WantedFlag(NamedTuple):
     wanted: bool
 
 
+_ENTRY: Final = re.compile(r"([\w.]+)\[('\w+')\]")
+"""A term that is what a mapping has under a key."""
+
 _NO_CONDITION: Final = ("True", "False")
 """What stands where there is no condition yet."""
 
@@ -38,7 +42,8 @@ def conditions(examples: Sequence[WantedFlag], native: str) -> list[str]:
     beside what stands there now."""
     wanted = tuple(one.wanted for one in examples)
     now = tuple(one.native for one in examples)
-    return list(islice(_fitting(wanted, now, native, _atoms(examples)), MOST_FOUND))
+    atoms = chain(_atoms(examples), _keys(examples))
+    return list(islice(_fitting(wanted, now, native, atoms), MOST_FOUND))
 
 
 def both_conditions(examples: Sequence[WantedFlag]) -> list[str]:
@@ -108,6 +113,22 @@ def _atoms(examples: Sequence[WantedFlag]) -> Iterator[tuple[str, Column]]:
         others = {**constants, **{text: numbers[text] for text in names[place + 1 :]}}
         for other, values in others.items():
             yield from _compared(one, numbers[one], other, values)
+
+
+def _keys(examples: Sequence[WantedFlag]) -> Iterator[tuple[str, Column]]:
+    """Whether a mapping has a key: each that it has in one example and lacks in another."""
+    entries = {text: found for one in examples for text in one.terms
+               if (found := _ENTRY.fullmatch(text))}  # fmt: skip
+    for text, (mapping, key) in sorted((text, one.groups()) for text, one in entries.items()):
+        is_none = [one.terms.get(mapping, text) is None for one in examples]
+        is_there = [f"len({mapping})" in one.terms for one in examples]
+        if not all(one or other for one, other in zip(is_none, is_there, strict=True)):
+            continue
+        guard = f"{mapping} is not None and " if any(is_none) else ""
+        has = tuple(text in one.terms for one in examples)
+        yield f"{guard}{key} in {mapping}", has
+        lacks = tuple(there and not one for there, one in zip(is_there, has, strict=True))
+        yield f"{guard}{key} not in {mapping}", lacks
 
 
 def _compared(
