@@ -278,8 +278,8 @@ class Listing:
     def _not_seen(self) -> Iterator[str]:
         """Buckets of which nothing was seen to differ: that is no evidence of anything."""
         for buckets, why in (
-            (self._account.unasked, "not asked: of {} no document holds the state that a kept "
-             "occurrence starts from"),
+            (self._account.unasked, "not asked: of {} no kept occurrence starts from a state that "
+             "could be read"),
             (self._open_unshown, "not seen: {} agreed at each kept occurrence, asked as one step; "
              "recheck tells whether they are mended"),
         ):  # fmt: skip

@@ -56,6 +56,11 @@ class Bucket:
         self.due = next_full(self.times)
         return True
 
+    def count_untold(self) -> None:
+        """Counts one that is not told in full, whatever its number."""
+        self.times += 1
+        self.untold += 1
+
 
 class Buckets(dict[Signature, Bucket]):
     """All buckets met, by signature; made when first asked for."""

@@ -17,6 +17,7 @@ import msgpack
 from replay.differential.buckets import Bucket, Buckets, Known
 from replay.differential.compare import compare
 from replay.differential.conditions.facts import config_at, facts_of
+from replay.differential.inherited import NOTHING, Held, Inherited, Origin
 from replay.differential.model import Difference, Signature, Verdict
 from replay.differential.outlines import (
     Here,
@@ -43,6 +44,7 @@ from replay.targets.base import (
     split_outcomes,
 )
 from replay.targets.compact import Plain
+from replay.targets.readers import OURS, Readers
 
 
 class Judgement(NamedTuple):
@@ -143,6 +145,12 @@ class Judged:
         self.untold[known.bucket] = place
         return False
 
+    def inherit(self, place: int, known: Known) -> None:
+        """Counts a step that differs by what an earlier one brought in; it is not told in full."""
+        self.met.append((place, known))
+        known.bucket.count_untold()
+        self.untold[known.bucket] = place
+
     def agree(self, place: int, authority: Outcome, shadow: Outcome) -> None:
         """Counts a step on which the shadow did as the authority."""
         if is_refusal(authority) or is_unmade(shadow):
@@ -162,8 +170,12 @@ _AGREEING = (Verdict.AGREE, Verdict.BOTH_REFUSE)
 class Judge:
     """Judges steps, and remembers what it has met. One for each pair of cores."""
 
-    def __init__(self, routing: Routing, reasons: Reasons | None = None) -> None:
+    def __init__(
+        self, routing: Routing, reasons: Reasons | None = None, readers: Readers = OURS
+    ) -> None:
+        """`readers` are the authority's."""
         self.buckets = Buckets()
+        self._inherited = Inherited(readers)
         self._routing = routing
         self._reasons = reasons
         self._recurring = Recurring()
@@ -181,6 +193,10 @@ class Judge:
             self._judge_bytes(judged, answered, split_outcomes(answered.blob), reply, trail)
         return judged
 
+    def end(self, key: int) -> None:
+        """A stream has ended."""
+        self._inherited.end(key)
+
     def _judge_bytes(
         self, judged: Judged, answered: Answered, pieces: list[bytes], reply: Reply, trail: Trail
     ) -> None:
@@ -193,15 +209,18 @@ class Judge:
                 trail.set(step.changes)
             if ours == theirs:
                 judged.agree(place, outcome, outcome)
+                trail.follow(outcome)
+                continue
+            held = self._held(trail)
+            known = self._known_by_bytes(step.call, ours, theirs, trail) if not held else None
+            result = reply.decoded(theirs)
+            if known is None:
+                origin = self._judge_one(
+                    judged, answered, place, result, trail, held, (ours, theirs)
+                )
             else:
-                known = self._known_by_bytes(step.call, ours, theirs, trail)
-                if known is None:
-                    result = reply.decoded(theirs)
-                    self._judge_one(judged, answered, place, result, trail, (ours, theirs))
-                elif self._is_told(judged, answered, place, reply.decoded(theirs), trail, known):
-                    judgement = judge(outcome, reply.decoded(theirs), trail.plain, trail.decimals)
-                    judged.told.append(Different(place, known.bucket, judgement))
-            trail.follow(outcome)
+                origin = self._count(judged, answered, place, result, trail, known)
+            self._follow(answered, outcome, trail, held, origin)
 
     def _judge_values(
         self, judged: Judged, answered: Answered, results: Sequence[StepResult], trail: Trail
@@ -214,9 +233,28 @@ class Judge:
             # Not all that is equal is the same (True and 1), and records may be lists or tuples.
             if (ours == theirs or len(ours[0]) > _TICK) and same_bytes(ours, theirs, self._pack):
                 judged.agree(place, ours, ours)
-            else:
-                self._judge_one(judged, answered, place, theirs, trail, None)
-            trail.follow(ours)
+                trail.follow(ours)
+                continue
+            held = self._held(trail)
+            origin = self._judge_one(judged, answered, place, theirs, trail, held, None)
+            self._follow(answered, ours, trail, held, origin)
+
+    def _held(self, trail: Trail) -> frozenset[Held]:
+        return self._inherited.held(trail.plain) if self._inherited.is_possible else NOTHING
+
+    def _follow(
+        self,
+        answered: Answered,
+        outcome: Outcome,
+        trail: Trail,
+        held: frozenset[Held],
+        origin: Origin | None,
+    ) -> None:
+        """Goes on from a step that differs, unless `origin` is None."""
+        trail.follow(outcome)
+        if origin is not None and self._inherited.is_possible:
+            after = self._inherited.held(trail.plain)
+            self._inherited.note(answered.segment.key, held, after, origin)
 
     def _judge_one(
         self,
@@ -225,10 +263,14 @@ class Judge:
         place: int,
         theirs: StepResult,
         trail: Trail,
+        held: frozenset[Held],
         encoded: tuple[bytes, bytes] | None,
-    ) -> None:
-        """Judges a step on which the answers are most likely not the same."""
+    ) -> Origin | None:
+        """Judges a step on which the answers are most likely not the same; what it came to, None
+        where they agree. `held` is what it starts with."""
         call, ours = answered.segment.steps[place].call, answered.outcomes[place]
+        if held and (origin := self._inherited_from(judged, answered, place, theirs, trail, held)):
+            return origin
         here = self._known_at(trail)
         key, differences = key_of(call, ours, theirs, trail.plain, trail.decimals)
         known = here.get(key)
@@ -237,25 +279,46 @@ class Judge:
             if known is Outlook.ALIKE:
                 assert not isinstance(theirs, Failure)
                 judged.agree(place, ours, theirs)
-                return
+                return None
             judgement = judgement or judge(ours, theirs, trail.plain, trail.decimals)
             if judgement.verdict in _AGREEING:
                 assert not isinstance(theirs, Failure)
                 judged.agree(place, ours, theirs)
                 if key is not None:
                     here[key] = Outlook.ALIKE
-                return
+                return None
             if same_bytes(ours, theirs, self._pack):
                 judged.agree(place, ours, ours)
-                return
+                return None
             known = self._work_out(answered, place, trail, judgement, here, key)
         elif encoded is not None:
             self._cast(call, ours, theirs, encoded, trail, known)
-        if self._is_told(judged, answered, place, theirs, trail, known):
-            judgement = judgement or judge(ours, theirs, trail.plain, trail.decimals)
-            judged.told.append(Different(place, known.bucket, judgement))
+        return self._count(judged, answered, place, theirs, trail, known, judgement)
 
-    def _is_told(
+    def _inherited_from(
+        self,
+        judged: Judged,
+        answered: Answered,
+        place: int,
+        theirs: StepResult,
+        trail: Trail,
+        held: frozenset[Held],
+    ) -> Origin | None:
+        """Counts a step that differs by what an earlier one brought in, as that was counted."""
+        ours, key = answered.outcomes[place], answered.segment.key
+        verdict, differences, shadow = judge(ours, theirs, trail.plain, trail.decimals)
+        origin = self._inherited.origin(key, held, shadow, differences)
+        if origin is None:
+            return None
+        failure = shadow.kind if isinstance(shadow, Failure) else None
+        known = Known(verdict, failure, origin.known.bucket)
+        if origin.explained:
+            judged.explained.append(known)
+        else:
+            judged.inherit(place, known)
+        return origin
+
+    def _count(
         self,
         judged: Judged,
         answered: Answered,
@@ -263,17 +326,28 @@ class Judge:
         theirs: StepResult,
         trail: Trail,
         known: Known,
+        judgement: Judgement | None = None,
+    ) -> Origin:
+        """Counts a step that differs, as explained where it is known why, and tells it in full
+        where it is to be told."""
+        if self._is_explained(answered, place, theirs, trail, known):
+            judged.explained.append(known)
+            return Origin(known, explained=True)
+        if judged.is_told(place, known):
+            ours = answered.outcomes[place]
+            judgement = judgement or judge(ours, theirs, trail.plain, trail.decimals)
+            judged.told.append(Different(place, known.bucket, judgement))
+        return Origin(known, explained=False)
+
+    def _is_explained(
+        self, answered: Answered, place: int, theirs: StepResult, trail: Trail, known: Known
     ) -> bool:
-        """Counts a step that differs, as explained where it is known why; true where it is to be
-        told in full."""
         reasons = self._reasons
         singly = answered.singly
         if reasons is not None and singly is not None and known.bucket.id not in reasons.not_for:
             single = singly.at(place, theirs, trail.plain, trail.decimals)
-            if single is not None and reasons.explains(single):
-                judged.explained.append(known)
-                return False
-        return judged.is_told(place, known)
+            return single is not None and reasons.explains(single)
+        return False
 
     def _known_by_bytes(self, call: Call, ours: bytes, theirs: bytes, trail: Trail) -> Known | None:
         """What a step comes to that looks like many before."""

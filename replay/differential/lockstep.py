@@ -139,7 +139,7 @@ class Lockstep:
         self.last_uncompared = ""
         """Why nothing was compared at the last step that both have answered; empty where
         something was."""
-        self._judge = Judge(routing, reasons)
+        self._judge = Judge(routing, reasons, self._readers)
         self._leads = Leads(self._readers)
         self.on_end: Callable[[int, Plain | None, Outcome], None] | None = None
         self.on_answered: Callable[[Segment, Sequence[Outcome]], None] | None = None
@@ -332,6 +332,7 @@ class Lockstep:
             self.on_settled(_settled(pending, codes, different, reasons))
         if pending.segment.last:
             self._leads.end(pending.segment.key)
+            self._judge.end(pending.segment.key)
         return found
 
     def _note_uncompared(

@@ -8,6 +8,7 @@ import pytest
 from differential_makers import CONFIG, NOW, ours, remembering
 
 from replay.differential import leads
+from replay.differential.inherited import Inherited
 from replay.differential.lockstep import Lockstep, run_stream
 from replay.differential.minimising.minimiser import minimise, probe
 from replay.differential.model import Finding
@@ -48,6 +49,13 @@ def shows(one: Finding, shadow: Target) -> bool:
     return any(one.signature == other.signature for other in probe(loose(), shadow, one.case, 0))
 
 
+@pytest.fixture
+def each_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a value came in at a step that agreed: what it makes differ is told by itself."""
+    monkeypatch.setattr(Inherited, "is_possible", False)
+
+
+@pytest.mark.usefixtures("each_a_row")
 def test_a_case_begins_where_what_the_authority_held_is_what_it_reads() -> None:
     filled, tagged = found(loose(), ours(), STREAM)
     assert (filled.signature.field, tagged.signature.field) == ("state.orders[].entry_fee",) * 2
@@ -60,6 +68,7 @@ def test_a_case_begins_where_what_the_authority_held_is_what_it_reads() -> None:
     assert shows(tagged, ours())
 
 
+@pytest.mark.usefixtures("each_a_row")
 def test_what_only_a_live_record_shows_is_minimised_with_the_step_that_made_it() -> None:
     _, tagged = found(loose(), ours(), STREAM)
     smaller = minimise(tagged, loose(), ours())
@@ -68,6 +77,7 @@ def test_what_only_a_live_record_shows_is_minimised_with_the_step_that_made_it()
     assert shows(smaller.finding, ours())
 
 
+@pytest.mark.usefixtures("each_a_row")
 def test_a_case_is_apart_where_the_record_that_shows_it_is_older_than_what_is_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

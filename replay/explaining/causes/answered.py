@@ -275,9 +275,10 @@ def _sorts_of(key: tuple[Field, str | Path], leaf: Leaf) -> tuple[Sort, ...]:
     return known
 
 
-def singly(passage: Passage) -> Iterator[tuple[Stream, int]]:
-    """Each step of a passage as a stream of one step from the authority's state, with its place;
-    without those before which it held something that no document can hand to a core."""
+def singly(passage: Passage) -> Iterator[tuple[Stream, int, bool]]:
+    """Each step of a passage as a stream of one step from the authority's state as a document, with
+    its place, and whether the authority's reader makes of that what it held; without those before
+    which no state could be read."""
     start = passage.stream.start
     is_told = ReadBack(passage.readers)
     settings: dict[str, Document] = {
@@ -291,12 +292,13 @@ def singly(passage: Passage) -> Iterator[tuple[Stream, int]]:
             # What cannot be read leaves in force what was there.
             settings = settings_after(settings, step, answered=answered)
         before, _ = passage.befores[place]
+        same = True
         if place == 0 and not changes:
             state = start.state
         elif "state" in changes:
             state = changes["state"]
-        elif before is not None and is_told(before):
-            state = state_document(before)
+        elif before is not None:
+            state, same = state_document(before), is_told(before)
         else:
             continue
         if "patch" in changes:
@@ -306,7 +308,7 @@ def singly(passage: Passage) -> Iterator[tuple[Stream, int]]:
             # As it came, whatever the authority makes of it.
             state = {**state, **patch}
         one = Start(state, **given)
-        yield Stream(one, (Step(step.call, None, step.line),), passage.stream.origin), place
+        yield Stream(one, (Step(step.call, None, step.line),), passage.stream.origin), place, same
 
 
 class Asking:
@@ -346,21 +348,22 @@ class Asking:
 
     def singles(self, streams: Iterable[Stream]) -> Iterator[Stream]:
         """Every step of streams by itself, from the authority's state before it; without those that
-        the authority failed on."""
-        return (single for single, _ in self._singles(streams))
+        the authority failed on, or before which it held something that no document can hand to a
+        core."""
+        return (single for single, _, same in self._singles(streams) if same)
 
     def lasts(self, streams: Iterable[Stream]) -> Iterator[Stream]:
-        """The last step of each stream by itself; none of a stream where no document holds the
-        state before it."""
-        return (single for single, is_last in self._singles(streams) if is_last)
+        """The last step of each stream by itself, from the state before it as the shadow gets it;
+        none of a stream where that could not be read."""
+        return (single for single, is_last, _ in self._singles(streams) if is_last)
 
-    def _singles(self, streams: Iterable[Stream]) -> Iterator[tuple[Stream, bool]]:
+    def _singles(self, streams: Iterable[Stream]) -> Iterator[tuple[Stream, bool, bool]]:
         try:
             yield from self._one_by_one(streams)
         except FailureStorm as storm:
             self.storm = storm.message
 
-    def _one_by_one(self, streams: Iterable[Stream]) -> Iterator[tuple[Stream, bool]]:
+    def _one_by_one(self, streams: Iterable[Stream]) -> Iterator[tuple[Stream, bool, bool]]:
         for number, stream in enumerate(streams):
             work = Work(-1 - number, stream.start, stream.steps, last=True)
             self._authority.submit(work)
@@ -373,12 +376,15 @@ class Asking:
             readers = readers_of(self._authority)
             passage = Passage(stream, outcomes, outcomes, roles, nothing, None, readers)
             last = len(stream.steps) - 1
-            yield from ((single, place == last) for single, place in singly(passage))
+            for single, place, same in singly(passage):
+                yield single, place == last, same
 
 
 def answers_of(passage: Passage, finding: str = "") -> Iterator[Answered]:
     """The steps of a passage, one by one."""
-    for stream, place in singly(passage):
+    for stream, place, same in singly(passage):
+        if not same:
+            continue
         before, decimals = passage.befores[place]
         shadow, ours = passage.shadow[place], passage.authority[place]
         yield Answered(stream, ours, shadow, before, decimals, finding)

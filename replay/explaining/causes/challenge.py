@@ -203,7 +203,9 @@ def _with_others(edit: Edit, base: Answered) -> Iterator[Stream]:
     named = [
         leaf
         for leaf in distinct(base.leaves)
-        if leaf.field.name in words or (begins and leaf.field.name.startswith(begins))
+        if leaf.field.name in words
+        or leaf.field.name.removesuffix("_a").removesuffix("_b") in words
+        or (begins and leaf.field.name.startswith(begins))
     ]
     yield from _with_other_records(words, base)
     for one, other in combinations([leaf for leaf in named if leaf.field.kind == "b"], 2):

@@ -228,6 +228,11 @@ class EditSearch:
         found = (edit for edit, _, _ in self._edits or () if len(edit.places) == 1)
         return [edit for edit in found if line_of(edit) == line]
 
+    def beside(self, edit: Edit) -> list[Edit]:
+        """The other edits of just the same places."""
+        spans = _spans(edit)
+        return [one for one, _, _ in self._edits or () if one != edit and _spans(one) == spans]
+
     def place_at(self, line: Line) -> Placed:
         """The statement that something at a line is another value."""
         functions = {edit.function for edit in self.at_line(line)} - {""}

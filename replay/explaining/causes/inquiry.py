@@ -231,6 +231,7 @@ class Inquiry:
         """Each quick way to look has its turn, whatever the others find: a value that is refused
         in a hundred ways must not take the time of what is computed otherwise."""
         ways: Sequence[Callable[[], bool]] = (
+            lambda: self._second_look.sharpened(self._until),
             lambda: self._of_readings(ends=True, patience=PATIENCE),
             lambda: self._of_edits(of_readers=False, only_plain=True),
             lambda: self._of_readings(ends=False, only_odd=True, patience=PATIENCE),

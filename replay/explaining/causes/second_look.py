@@ -14,8 +14,11 @@ from replay.explaining.causes.edit_search import EditSearch
 from replay.explaining.causes.necessity import Necessity
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.reading_search import ReadingSearch
-from replay.explaining.causes.statement import Edited, Reading, Statement
+from replay.explaining.causes.statement import Edited, Reading, Statement, canonical_edit
 from replay.explaining.search.contest import Clock
+
+SHARPENED_BY = 3
+"""Steps that a cause leaves open by which others of its place are tried."""
 
 
 class SecondLook:
@@ -35,6 +38,7 @@ class SecondLook:
         self._necessity = necessity
         self._clock = clock
         self._looked_at_again: set[Statement] = set()
+        self._sharpened: set[tuple[Statement, Answered]] = set()
 
     def refuted(self, share: float) -> bool:
         """Takes out a cause that makes a step wrong at which the cores agree, if there is one and
@@ -60,6 +64,34 @@ class SecondLook:
                 # What holds nearly everywhere may hold behind a condition.
                 if isinstance(cause, Edited):
                     self._accept_guarded(cause, needs)
+                return True
+        return False
+
+    def sharpened(self, share: float) -> bool:
+        """Puts another edit of the same place in force for one that leaves a step open of which it
+        speaks, where that one accounts for the step as well: half up and half away from zero are
+        the same as long as nothing is negative."""
+        for cause in [one for one in self._pool.causes if isinstance(one, Edited)]:
+            left = (one for one in smallest(self._pool.unexplained) if not one.has_ended)
+            for step in self._pool.concerned(cause, left, SHARPENED_BY):
+                if self._clock.beyond(share):
+                    return False
+                if step.authority_left and (cause, step) not in self._sharpened:
+                    self._sharpened.add((cause, step))
+                    if self._is_put_better(cause, step):
+                        return True
+        return False
+
+    def _is_put_better(self, cause: Edited, step: Answered) -> bool:
+        pool = self._pool
+        others = [one for one in pool.causes if one is not cause]
+        for edit in self._edits.beside(cause.edit):
+            other = Edited(edit, canonical_edit(edit, pool.corrected.core))
+            if pool.is_refuted(other) or pool.wrong([*others, other], [step]):
+                continue
+            right = (s for s in pool.right() if pool.matters(cause, s) or pool.matters(other, s))
+            if not pool.wrong([*others, other], list(right)):
+                pool.use([*others, other])
                 return True
         return False
 

@@ -112,10 +112,13 @@ class Edited:
 
 
 def _says_something(sort: Sort, field: Field) -> bool:
-    """Whether a sort is worth a statement about a field: that a value is no object says something
-    only where an object should be, and "any value" only of what the contract does not name."""
+    """Whether a sort is worth a statement about a field: that a value is no object, or no number,
+    says something only where one should be, and "any value" only of what the contract does not
+    name."""
     if sort is Sort.NOT_AN_OBJECT:
         return field.kind == "o"
+    if sort is Sort.NO_DOUBLE:
+        return field.kind in ("d", "D") or field.root == "order_sizes"
     return sort is not Sort.ANY or field.kind == "o" or field.is_unknown
 
 
@@ -141,6 +144,9 @@ _WHATEVER_IT_IS = frozenset(
 numbers, are two statements."""
 
 
+_OF_SEVERAL_TYPES = frozenset({*FIELD_SORTS, Sort.NO_DOUBLE})
+
+
 def readings_of(leaf: Leaf, taking: Taking) -> list[Reading]:
     """All statements about a leaf that may be made, whether they hold or not."""
     return [
@@ -148,7 +154,7 @@ def readings_of(leaf: Leaf, taking: Taking) -> list[Reading]:
         for sort in sorts_at(leaf)
         for pattern in patterns_of(leaf.field)
         if (sort is not Sort.ANY or _may_be_about_any_value(pattern))
-        and (sort not in FIELD_SORTS or taking in _WHATEVER_IT_IS)
+        and (sort not in _OF_SEVERAL_TYPES or taking in _WHATEVER_IT_IS)
     ]
 
 

@@ -80,9 +80,18 @@ class Sort(StrEnum):
     OBJECT = "an object"
     LIST = "a list"
     NOT_AN_OBJECT = "what is no object"
+    NO_DOUBLE = "what is no number that a double can hold"
 
 
 PARTS: Final[Mapping[Sort, tuple[Sort, ...]]] = {
+    Sort.NO_DOUBLE: (
+        Sort.BEYOND_DOUBLES,
+        Sort.TEXT,
+        Sort.FLAG,
+        Sort.NULL,
+        Sort.OBJECT,
+        Sort.LIST,
+    ),
     Sort.NOT_FINITE: (Sort.NAN, Sort.INFINITY),
     Sort.NUMBER: (Sort.DOUBLE, Sort.INT),
     Sort.INFINITY: (Sort.PLUS_INFINITY, Sort.MINUS_INFINITY),
@@ -157,6 +166,7 @@ _IS: Final[Mapping[Sort, Callable[[Any], bool]]] = {
     Sort.OBJECT: lambda v: isinstance(v, Mapping),
     Sort.LIST: lambda v: isinstance(v, list | tuple),
     Sort.NOT_AN_OBJECT: lambda v: not isinstance(v, Mapping),
+    Sort.NO_DOUBLE: lambda v: not is_number(v) or is_beyond_doubles(v),
 }
 
 
