@@ -4,7 +4,8 @@ A bot's module may keep what an event brought as it came. The step at which it c
 is told. From then on the shadow, which only ever gets documents, starts each step from what the
 authority's own reader would make of that value, and both leave it as it is: the same difference
 is there after every step, and is none of what they compute. So it counts for the bucket of the
-step that brought it in, and makes no row of its own. What came in at a step that agreed is told.
+step that brought it in, and makes no row of its own; where more differs, the bucket is told by the
+rest alone. What came in at a step that agreed is told.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from replay.differential.buckets import Known
 from replay.differential.compare import compare
 from replay.differential.model import Difference
 from replay.differential.read_back import ReadBack
-from replay.targets.base import Failure, FailureKind, StepResult
+from replay.targets.base import Failure, FailureKind
 from replay.targets.compact import Plain, delta_between, state_document
 from replay.targets.readers import OURS, Readers
 
@@ -74,26 +75,21 @@ class Inherited:
         found = compare([[], [], []], [delta_between(state, read, ()), [], []], state)
         return frozenset(map(Held.of, found))
 
-    def origin(
-        self,
-        key: int,
-        held: frozenset[Held],
-        theirs: StepResult,
-        differences: Iterable[Difference],
-    ) -> Origin | None:
-        """The step that all that differs at a step of a stream came in with, None where there is
-        more to it. `theirs` is what the shadow's result counts as."""
-        known = self._origins.get(key)
-        if not known or not held:
-            return None
-        if isinstance(theirs, Failure):
-            is_refused = theirs.kind is FailureKind.REFUSED and held == REFUSED
-            return known.get(Held()) if is_refused else None
-        here = [Held.of(one) for one in differences]
-        if not here or not held.issuperset(here):
-            return None
-        origins = [known.get(one) for one in here]
-        return None if None in origins else origins[0]
+    def of_refusal(self, key: int, held: frozenset[Held], theirs: Failure) -> Origin | None:
+        """The step that brought in what the shadow refuses, as the authority's own reader would."""
+        is_refused = theirs.kind is FailureKind.REFUSED and held == REFUSED
+        return self._origins.get(key, {}).get(Held()) if is_refused else None
+
+    def of_differences(
+        self, key: int, held: frozenset[Held], differences: Iterable[Difference]
+    ) -> tuple[Origin | None, tuple[Difference, ...]]:
+        """The step that brought in the first of some differences of a step of a stream, None where
+        none was brought in, and those that were not."""
+        known = self._origins.get(key, {})
+        came = [(one, known.get(at) if (at := Held.of(one)) in held else None)
+                for one in differences]  # fmt: skip
+        origins = (origin for _, origin in came if origin is not None)
+        return next(origins, None), tuple(one for one, origin in came if origin is None)
 
     def note(
         self, key: int, before: frozenset[Held], after: frozenset[Held], origin: Origin

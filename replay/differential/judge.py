@@ -304,12 +304,21 @@ class Judge:
         trail: Trail,
         held: frozenset[Held],
     ) -> Origin | None:
-        """Counts a step that differs by what an earlier one brought in, as that was counted."""
+        """Counts a step that differs by what an earlier one brought in, as that was counted; where
+        more differs, by the rest."""
         ours, key = answered.outcomes[place], answered.segment.key
         verdict, differences, shadow = judge(ours, theirs, trail.plain, trail.decimals)
-        origin = self._inherited.origin(key, held, shadow, differences)
+        rest: tuple[Difference, ...] = ()
+        if isinstance(shadow, Failure):
+            origin = self._inherited.of_refusal(key, held, shadow)
+        else:
+            origin, rest = self._inherited.of_differences(key, held, differences)
         if origin is None:
             return None
+        if rest:
+            judgement = Judgement(verdict, rest, shadow)
+            known = self._work_out(answered, place, trail, judgement, self._known_at(trail), None)
+            return self._count(judged, answered, place, theirs, trail, known, judgement)
         failure = shadow.kind if isinstance(shadow, Failure) else None
         known = Known(verdict, failure, origin.known.bucket)
         if origin.explained:

@@ -43,7 +43,7 @@ THEN_ODD = 80
 TIES = 60
 """Steps with numbers on a tie, and as many with a few things changed: where an edit is in force."""
 
-NAMED = 120
+NAMED = 160
 """Steps with other values of the fields that an edit names."""
 
 ELSEWHERE = 160
@@ -129,7 +129,9 @@ class Challenge:
             yield from self._ask(rare_steps(core, cause.edit, cases, 1))
         bases = list({_call(step): step for step in reversed(needs)}.values())[::-1]
         if isinstance(cause, Edited):
-            looked_at = (*bases[:BASES], *needs[: BASES * 2])
+            # The smallest hold next to nothing, so that much comes to the same there.
+            telling = sorted(needs, key=lambda step: (-step.telling, step.size))
+            looked_at = (*bases[:BASES], *needs[: BASES * 2], *telling[: BASES * 2])
             rows = [_with_others(cause.edit, base) for base in dict.fromkeys(looked_at)]
             turns = (stream for row in zip_longest(*rows) for stream in row if stream is not None)
             yield from self._ask(self._ends.past(islice(turns, NAMED)))

@@ -35,6 +35,10 @@ ODD, TIES = 80, 40
 """Steps beside one that is to be explained, on which rivals are told apart: some changed, some with
 odd numbers, some on a tie."""
 
+MANY = 12
+"""Buckets that are not accounted for, from which on half of the steps with
+one change, odd numbers and ties must do."""
+
 RIVALS = 60
 GUARDS = 500
 ENOUGH = 0.8
@@ -380,11 +384,14 @@ class EditSearch:
         """Steps beside a target, asked once, in the pool as well."""
         if target not in self._neighbours:
             case = target.stream
+            # Where much is left to find, each of it may take less: more is asked of what is found.
+            # But what has a few things changed anywhere tells most.
+            part = 2 if len({step.finding for step in self._pool.unexplained}) > MANY else 1
             rows = chain(
-                islice(single_changes(case), NEIGHBOURS // 2),
+                islice(single_changes(case), NEIGHBOURS // 2 // part),
                 islice(mixed_changes([case], 1, unreadable=False), NEIGHBOURS // 2),
-                islice((stream for _, stream in first_of_each(target)), ODD),
-                islice(tie_changes([case], 1), TIES),
+                islice((stream for _, stream in first_of_each(target)), ODD // part),
+                islice(tie_changes([case], 1), TIES // part),
             )
             asked = self._asking.ask(list(self._ends.past(rows)))
             self._pool.add(asked)

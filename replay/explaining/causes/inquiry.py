@@ -205,7 +205,8 @@ class Inquiry:
             self._put_to_the_test(SEARCHED_LAST)
 
     def _put_to_the_test(self, share: float) -> None:
-        while self._challenge.meet_next(share) or self._second_look.refuted(share):
+        second = self._second_look
+        while self._challenge.meet_next(share) or second.refuted(share) or second.sharpened(share):
             pass
 
     def _look(self) -> None:

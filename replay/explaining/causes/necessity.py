@@ -28,8 +28,13 @@ OTHER_VALUES: Final[Mapping[str, tuple[Any, ...]]] = {
     "d": (0.0, 1.0, -1.0, 1e9, math.inf), "D": (None, 0.0, 1.0, -1.0, 1e9),
     "i": (0, 1, -1, 2**53 + 2), "b": (False, True),
     "t": ("", "another"), "T": (None, "", "another"),
+    "r": (None, 0, 1, 2, 0.5, 1.5, 1.9, -1, 3, "1", "BULLISH"), "m": ("none", "base", "sticky"),
 }  # fmt: skip
 """Values for fields of some kinds that rules tell apart."""
+
+MOST_DOUBTED = 300
+"""Steps that are not accounted for by which it is seen what speaks against a cause, spread over all
+of them: that anything does is what counts."""
 
 SOME = 60
 """Steps by which it is seen what a cause is needed for, where there are more."""
@@ -55,7 +60,7 @@ class Necessity:
         it is accounted for once the value that is read otherwise is another one."""
         pool = self._pool
         met = [s for s in pool.unexplained if not (s.has_ended and s.authority_left)]
-        met = [s for s in met if pool.matters(cause, s)]
+        met = spread([s for s in met if pool.matters(cause, s)], MOST_DOUBTED)
         nearer: list[Answered] = []
         doubtful: list[tuple[Answered, frozenset[str]]] = []
         changed: set[Answered] = set()
@@ -196,6 +201,13 @@ class Necessity:
             rest = fewer[place]
             wrong = pool.wrong(rest, wrong)
         return None if pool.wrong(rest, explained) else rest
+
+
+def spread(steps: Sequence[Answered], most: int) -> list[Answered]:
+    """So many of some steps at most, at even distances."""
+    if len(steps) <= most:
+        return list(steps)
+    return [steps[number * len(steps) // most] for number in range(most)]
 
 
 def _is_nearer(after: Iterable[str], before: Iterable[str]) -> bool:

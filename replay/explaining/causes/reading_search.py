@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from replay.explaining.causes.answered import Answered, Asking
+from replay.explaining.causes.answered import Answered, Asking, row_of
 from replay.explaining.causes.condition_search import ConditionSearch, end_of
 from replay.explaining.causes.confirmed_fields import unconfirmed
 from replay.explaining.causes.known_ends import KnownEnds
@@ -179,8 +179,14 @@ class ReadingSearch:
         assert not isinstance(answer, Failure)
         if isinstance(step.shadow, Failure):
             return None
+        rows = row_of(self._pool.left[step])
+        if len(rows) != 1:
+            return None  # one field written otherwise makes no other differ
+        (row,) = rows
         candidates: list[Writing] = []
         for field, value in values_written(answer):
+            if field.name != row.rpartition(".")[2]:
+                continue
             if only_odd and not _ODD_SORTS & set(sorts_of(value)):
                 continue
             for taking in VALUES:
@@ -191,8 +197,6 @@ class ReadingSearch:
                 for sort in sorts_of(value):
                     one = Writing(Pattern(*field), sort, taking)
                     candidates.append(one)
-        if not self._pool.left[step]:
-            return None
         fitting: list[Writing] = []
         for one in dict.fromkeys(candidates):
             if self._clock.beyond(1.0) or len(fitting) >= MOST_FITTING:

@@ -72,19 +72,24 @@ class SecondLook:
         speaks, where that one accounts for the step as well: half up and half away from zero are
         the same as long as nothing is negative."""
         for cause in [one for one in self._pool.causes if isinstance(one, Edited)]:
+            others = [one for one in self._pool.causes if one is not cause]
             left = (one for one in smallest(self._pool.unexplained) if not one.has_ended)
             for step in self._pool.concerned(cause, left, SHARPENED_BY):
                 if self._clock.beyond(share):
                     return False
-                if step.authority_left and (cause, step) not in self._sharpened:
-                    self._sharpened.add((cause, step))
-                    if self._is_put_better(cause, step):
-                        return True
+                if (cause, step) in self._sharpened or not step.authority_left:
+                    continue
+                self._sharpened.add((cause, step))
+                if self._is_felt(cause, others, step) and self._is_put_better(cause, others, step):
+                    return True
         return False
 
-    def _is_put_better(self, cause: Edited, step: Answered) -> bool:
+    def _is_felt(self, cause: Edited, others: Sequence[Statement], step: Answered) -> bool:
+        """Whether a step comes to something else with a cause than without it."""
+        return repr(self._pool.answer_with(others, step)) != repr(self._pool.answer(step))
+
+    def _is_put_better(self, cause: Edited, others: Sequence[Statement], step: Answered) -> bool:
         pool = self._pool
-        others = [one for one in pool.causes if one is not cause]
         for edit in self._edits.beside(cause.edit):
             other = Edited(edit, canonical_edit(edit, pool.corrected.core))
             if pool.is_refuted(other) or pool.wrong([*others, other], [step]):

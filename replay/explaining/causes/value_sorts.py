@@ -40,6 +40,7 @@ class Sort(StrEnum):
     OTHER_TYPE = "a value of another type than the field's"
     NO_SUCH_TEXT = "a text that the field does not have"
     OUT_OF_RANGE = "no int of 64 bits"
+    NO_DOUBLE = "what is no number that a double can hold"
     MISSING = "a missing value"
     NEEDED = "a missing value without a default"
     NULL = "null"
@@ -80,7 +81,6 @@ class Sort(StrEnum):
     OBJECT = "an object"
     LIST = "a list"
     NOT_AN_OBJECT = "what is no object"
-    NO_DOUBLE = "what is no number that a double can hold"
 
 
 PARTS: Final[Mapping[Sort, tuple[Sort, ...]]] = {
