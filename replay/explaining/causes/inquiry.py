@@ -55,6 +55,9 @@ wait until the last odd value is understood."""
 PARTS_IN_ALL = 3
 """The same for edits that make a part of a step right."""
 
+REFUSALS_SHARE = 0.12
+"""The share of what is spent that may go into following refusals through the core."""
+
 FORMULAS_IN_ALL = 3
 """The same for places and formulas, which take longest."""
 
@@ -134,6 +137,7 @@ class Inquiry:
         )
         self._afterwards: list[Answered] = []
         self._strange = 0
+        self._refusing = 0.0
         self._looked_through = 0
         self._agenda = Agenda(self._pool, self.seen)
         self._second_look = SecondLook(
@@ -305,7 +309,11 @@ class Inquiry:
 
     def _of_refusals(self) -> bool:
         """Looks for conditions in the core at which the shadow refuses, at one step of each
-        bucket."""
+        bucket; with a share of what is spent, since a port may refuse in a hundred places what its
+        readers do not take."""
+        if self._refusing > REFUSALS_SHARE * self._clock.used:
+            return False
+        before = self._clock.used
         targets = self._agenda.targets("refusal", 1, FORMULAS_IN_ALL)
         refused = [one for one in targets if is_refused_alone(one)]
 
@@ -313,7 +321,9 @@ class Inquiry:
             near = self._edits.neighbours(target)
             return self._accepted(target, self._refusals.edits(target, near, self._until))
 
-        return self._looked_at("refusal", refused, look)
+        found = self._looked_at("refusal", refused, look)
+        self._refusing += self._clock.used - before
+        return found
 
     def _of_parts(self) -> bool:
         """Looks for one of several edits that a step needs at once, at one step of each bucket."""

@@ -7,6 +7,7 @@ step of it that counts.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -55,9 +56,14 @@ class Clock:
         """Seconds of the budget that are spent."""
         return max(self._worked(), self._waited)
 
+    @property
+    def used(self) -> float:
+        """The share of the budget that is spent."""
+        return (self.spent - self._given) / self.seconds if self.seconds else math.inf
+
     def beyond(self, share: float) -> bool:
         """Whether so much of the budget is spent; 1.0 is all of it."""
-        return self.spent - self._given >= share * self.seconds
+        return self.used >= share
 
     def keep(self, share: float) -> None:
         """So much of the budget is there from now on, whatever was spent before."""
@@ -93,9 +99,11 @@ class StepClock(Clock):
     steps: int = 0
     answered: Callable[[], int] = int
 
-    def beyond(self, share: float) -> bool:
-        """Whether so much of the budget is spent; 1.0 is all of it."""
-        return self.answered() >= share * self.steps or self._waited >= self.seconds
+    @property
+    def used(self) -> float:
+        """The share of the budget that is spent."""
+        is_over = self._waited >= self.seconds or not self.steps
+        return math.inf if is_over else self.answered() / self.steps
 
     @property
     def ran_out(self) -> str:
