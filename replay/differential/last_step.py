@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from replay.differential.conditions.facts import config_at, facts_of
-from replay.differential.lockstep import ABSENT_OUTCOME, judge
+from replay.differential.lockstep import ABSENT_OUTCOME
 from replay.differential.model import Finding, Verdict
 from replay.differential.routing_table import NO_ROUTING, Routing
 from replay.differential.same_footing import steps_for_shadow
 from replay.differential.settings_in_force import settings_at
 from replay.differential.signature.signature import divergence_signature, failure_signature
 from replay.differential.trail import walk
+from replay.differential.verdicts import judge
 from replay.streams.model import Stream
 from replay.targets.base import Failure, Outcome, StepResult, Target, Work
 from replay.targets.readers import readers_of

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from replay.differential.buckets import Bucket, Known
-from replay.differential.judge import Answered, Judge, Judged, Judgement, judge, same_bytes
+from replay.differential.judge import Answered, Judge, Judged
 from replay.differential.leads import Leads
 from replay.differential.model import Finding, Repeat, Signature, Verdict
 from replay.differential.notable import notable_steps
@@ -25,6 +25,7 @@ from replay.differential.single_steps import Reasons, SingleSteps
 from replay.differential.tally import Tally
 from replay.differential.trail import Trail, walk
 from replay.differential.uncompared import is_computed, why_refused
+from replay.differential.verdicts import Judgement
 from replay.streams.model import Document, Segment, Start, Step
 from replay.targets.base import (
     REFUSED,
@@ -41,7 +42,7 @@ from replay.targets.cursor import Standing, is_transition, settings_after
 from replay.targets.known_helpers import askable, lacking_words
 from replay.targets.readers import Readers, readers_of
 
-__all__ = ["ABSENT_OUTCOME", "Lockstep", "judge", "run_stream", "same_bytes"]
+__all__ = ["ABSENT_OUTCOME", "Lockstep", "run_stream"]
 
 
 NOTHING: Mapping[int, str] = MappingProxyType({})

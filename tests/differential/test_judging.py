@@ -11,11 +11,12 @@ import pytest
 from differential_makers import answers, generated, ours, stream, trading, two_entries
 
 from replay.differential.conditions.condition import Condition
-from replay.differential.judge import Answered, Judge, judge, same_bytes
+from replay.differential.judge import Answered, Judge
 from replay.differential.model import Verdict
 from replay.differential.outlines import Occurred
 from replay.differential.routing_table import NO_ROUTING, Routing
 from replay.differential.trail import Trail
+from replay.differential.verdicts import judge, same_bytes
 from replay.fuzzing.plan import Profile
 from replay.streams.model import ORDERS, STATE_FIELDS, Segment, Step, Stream
 from replay.targets.base import (

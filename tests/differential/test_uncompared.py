@@ -10,7 +10,6 @@ from differential_makers import answers, copy_of_core, faulty, ours, stream, tra
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replay.differential.judge import judge
 from replay.differential.lockstep import Lockstep, run_stream
 from replay.differential.model import Signature, Verdict
 from replay.differential.probing import NO_STEPS, probe_case
@@ -23,6 +22,7 @@ from replay.differential.uncompared import (
     settles,
     why_refused,
 )
+from replay.differential.verdicts import judge
 from replay.errors import ExitCode
 from replay.runs.coverage_counter import Exercising
 from replay.runs.report import Check, Report

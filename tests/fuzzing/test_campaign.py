@@ -248,7 +248,7 @@ def test_every_planted_fault_is_found_with_the_real_cores(core_exe: str) -> None
 
 
 def test_a_comparison_that_sees_nothing_misses_the_canary(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("replay.differential.judge.compare", lambda *arguments: ())
+    monkeypatch.setattr("replay.differential.verdicts.compare", lambda *arguments: ())
     check = check_canary(_ours, _ours)
     assert check.ok is False
     assert set(check.details["missed"]) == set(PLANTED)

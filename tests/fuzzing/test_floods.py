@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from replay.differential import judge, outlines
+from replay.differential import outlines, verdicts
 from replay.differential.buckets import is_full
 from replay.findings.store.store import Store
 from replay.runs.collector import KEPT_CASES, Collector
@@ -109,7 +109,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often the costly parts were called."""
     counts: Counter[str] = Counter()
     for module, name in (
-        (judge, "compare"),
+        (verdicts, "compare"),
         (outlines, "compare"),
         (outlines, "divergence_signature"),
         (outlines, "failure_signature"),

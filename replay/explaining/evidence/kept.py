@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from replay.differential.lockstep import judge
 from replay.differential.model import Verdict
 from replay.differential.read_back import is_read_back
 from replay.differential.routing_table import NO_ROUTING, Routing
 from replay.differential.steadiness import Asked, ask_again, ask_together
+from replay.differential.verdicts import judge
 from replay.errors import UsageError
 from replay.explaining.evidence.passages import Passage, Role, Witness
 from replay.findings.store.store import Store

@@ -21,7 +21,6 @@ from typing import Any, NamedTuple
 
 from replay.differential.compare import compare, equal
 from replay.differential.conditions.condition import facts_of
-from replay.differential.lockstep import judge, same_bytes
 from replay.differential.model import Difference, Signature, Verdict
 from replay.differential.routing_table import NO_ROUTING, Routing
 from replay.differential.same_footing import steps_for_shadow
@@ -30,6 +29,7 @@ from replay.differential.signature.roots import erased
 from replay.differential.signature.signature import divergence_signature
 from replay.differential.trail import walk
 from replay.differential.uncompared import is_evidence
+from replay.differential.verdicts import judge, same_bytes
 from replay.streams.model import Document, Step, Stream
 from replay.targets.base import (
     Failure,

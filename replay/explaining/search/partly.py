@@ -15,8 +15,8 @@ from itertools import islice
 from typing import TypeVar
 
 from replay.differential.compare import compare
-from replay.differential.lockstep import same_bytes
 from replay.differential.model import Difference, DifferenceKind
+from replay.differential.verdicts import same_bytes
 from replay.explaining.claims.occurrences import told
 from replay.explaining.editing.editable import Edit, EditableCore
 from replay.explaining.editing.places import Rules
