@@ -10,19 +10,16 @@ rest alone. What came in at a step that agreed is told.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from replay.differential.buckets import Known
 from replay.differential.compare import compare
-from replay.differential.model import Difference
+from replay.differential.model import Difference, whatever_record
 from replay.differential.read_back import ReadBack
 from replay.targets.base import Failure, FailureKind
 from replay.targets.compact import Plain, delta_between, state_document
 from replay.targets.readers import OURS, Readers
-
-_WHICH: Final = re.compile(r"\[.*?\]")
 
 
 class Held(NamedTuple):
@@ -36,8 +33,9 @@ class Held(NamedTuple):
     @classmethod
     def of(cls, difference: Difference) -> Held:
         """That of one difference of a step."""
-        row = _WHICH.sub("", difference.path)
-        return cls(row, repr(difference.authority), repr(difference.shadow))
+        return cls(
+            whatever_record(difference.path), repr(difference.authority), repr(difference.shadow)
+        )
 
 
 REFUSED: Final = frozenset({Held()})
@@ -57,17 +55,12 @@ class Inherited:
 
     def __init__(self, readers: Readers = OURS) -> None:
         self._readers = readers
-        self._is_told = ReadBack(readers)
+        self._types = ReadBack(readers)
         self._origins: dict[int, Mapping[Held, Origin]] = {}
 
-    @property
-    def is_possible(self) -> bool:
-        """Whether a core of this kind can hold what no document has: our own cannot."""
-        return self._readers is not OURS
-
     def held(self, state: Plain | None) -> frozenset[Held]:
-        """The differences that a step which starts here starts with."""
-        if state is None or self._is_told(state):
+        """The differences that a step which starts here starts with; of our own core none."""
+        if state is None or self._types.is_usual(state):
             return NOTHING
         read = self._readers.state(state_document(state))
         if read is None:

@@ -16,7 +16,7 @@ import msgpack
 
 from replay.differential.buckets import Bucket, Buckets, Known
 from replay.differential.conditions.facts import config_at, facts_of
-from replay.differential.inherited import NOTHING, Held, Inherited, Origin
+from replay.differential.inherited import Held, Inherited, Origin
 from replay.differential.model import Difference, Signature, Verdict
 from replay.differential.outlines import (
     Here,
@@ -169,7 +169,7 @@ class Judge:
                 judged.agree(place, outcome, outcome)
                 trail.follow(outcome)
                 continue
-            held = self._held(trail)
+            held = self._inherited.held(trail.plain)
             known = self._known_by_bytes(step.call, ours, theirs, trail) if not held else None
             result = reply.decoded(theirs)
             if known is None:
@@ -193,12 +193,9 @@ class Judge:
                 judged.agree(place, ours, ours)
                 trail.follow(ours)
                 continue
-            held = self._held(trail)
+            held = self._inherited.held(trail.plain)
             origin = self._judge_one(judged, answered, place, theirs, trail, held, None)
             self._follow(answered, ours, trail, held, origin)
-
-    def _held(self, trail: Trail) -> frozenset[Held]:
-        return self._inherited.held(trail.plain) if self._inherited.is_possible else NOTHING
 
     def _follow(
         self,
@@ -210,7 +207,7 @@ class Judge:
     ) -> None:
         """Goes on from a step that differs, unless `origin` is None."""
         trail.follow(outcome)
-        if origin is not None and self._inherited.is_possible:
+        if origin is not None:
             after = self._inherited.held(trail.plain)
             self._inherited.note(answered.segment.key, held, after, origin)
 
@@ -277,8 +274,7 @@ class Judge:
             judgement = Judgement(verdict, rest, shadow)
             known = self._work_out(answered, place, trail, judgement, self._known_at(trail), None)
             return self._count(judged, answered, place, theirs, trail, known, judgement)
-        failure = shadow.kind if isinstance(shadow, Failure) else None
-        known = Known(verdict, failure, origin.known.bucket)
+        known = _known(verdict, shadow, origin.known.bucket)
         if origin.explained:
             judged.explained.append(known)
         else:
@@ -367,8 +363,7 @@ class Judge:
         bucket, by_facts = self._bucket_of(
             answered, place, trail.plain, signature, differences, shadow
         )
-        failure = shadow.kind if isinstance(shadow, Failure) else None
-        known = Known(verdict, failure, bucket)
+        known = _known(verdict, shadow, bucket)
         if key is not None and not by_facts:
             self._recurring.learn(here, key, occurred, signature, known)
         return known
@@ -408,3 +403,8 @@ class Judge:
 
         routed = self._routing.route(signature, facts)
         return self.buckets[routed], by_facts
+
+
+def _known(verdict: Verdict, shadow: StepResult, bucket: Bucket) -> Known:
+    """What a step comes to that is judged so."""
+    return Known(verdict, shadow.kind if isinstance(shadow, Failure) else None, bucket)

@@ -6,6 +6,7 @@ All are immutable values; how they come about is in lockstep.py, compare.py and 
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -50,6 +51,14 @@ class Difference(NamedTuple):
     kind: DifferenceKind
     authority: Any
     shadow: Any
+
+
+_WHICH_RECORD = re.compile(r"\[.*?\]")
+
+
+def whatever_record(path: str) -> str:
+    """The path of a difference without what says which of several records it is in."""
+    return _WHICH_RECORD.sub("", path)
 
 
 class Absent:

@@ -52,16 +52,20 @@ class ReadBack:
 
     def __call__(self, state: Plain | None) -> bool:
         """Whether a state is read back as it is."""
+        return self.is_usual(state) or is_read_back(state, self._readers)
+
+    def is_usual(self, state: Plain | None) -> bool:
+        """Whether all values have the types of the contract: then nothing needs to be read."""
         if state is None or self._readers is OURS:
             return True
         for index, value in enumerate(state):
             former, was_usual = self._seen[index]
             if value is not former:
-                self._seen[index] = value, self._is_usual(index, value, former, was_usual)
-        return all(usual for _, usual in self._seen) or is_read_back(state, self._readers)
+                self._seen[index] = value, self._has_type(index, value, former, was_usual)
+        return all(usual for _, usual in self._seen)
 
     @staticmethod
-    def _is_usual(index: int, value: Any, former: Any, was_usual: bool) -> bool:
+    def _has_type(index: int, value: Any, former: Any, was_usual: bool) -> bool:
         """Whether a field has the types of the contract. Of a history that has grown, what is new
         is looked at."""
         if index not in RECORD_FIELDS:

@@ -42,7 +42,7 @@ TAG = "apply_order_regime_at_entry"
 @pytest.fixture(autouse=True)
 def each_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     """As where a value came in at a step that agreed: what it makes differ is told by itself."""
-    monkeypatch.setattr(Inherited, "is_possible", False)
+    monkeypatch.setattr(Inherited, "held", lambda self, state: frozenset())
 
 
 class Night:

@@ -7,7 +7,6 @@ them, and its call. Cores are pure, so there is nothing more to it.
 from __future__ import annotations
 
 import marshal
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from functools import cached_property
 from typing import Any, Final, TypeVar
 
 from replay.differential.compare import compare
-from replay.differential.model import Signature
+from replay.differential.model import Signature, whatever_record
 from replay.differential.read_back import ReadBack
 from replay.errors import FailureStorm
 from replay.explaining.causes.leaves import (
@@ -51,9 +50,6 @@ _MOST_MET = 300
 
 MOST_TELLING = 6
 """Different fractions in a step that are as good as more."""
-
-WHICH_RECORD = re.compile(r"\[.*?\]")
-"""What of a path says which of several records it is in."""
 
 REFUSAL = frozenset({"refusal"})
 """What differs where one side gave no answer."""
@@ -392,7 +388,7 @@ def answers_of(passage: Passage, finding: str = "") -> Iterator[Answered]:
 
 def row_of(left: Iterable[str]) -> frozenset[str]:
     """What differs, whatever the record: steps that differ alike are of one row."""
-    return frozenset(WHICH_RECORD.sub("", path) for path in left)
+    return frozenset(map(whatever_record, left))
 
 
 def smallest(steps: Sequence[Answered]) -> list[Answered]:

@@ -87,7 +87,6 @@ class EditSearch:
         """The edits that gave each step that was looked at, whether they held elsewhere or not."""
         self.nearest: dict[Answered, Lead] = {}
         """The best of the edits that were no causes, of each step that was looked at."""
-        self.tried = 0
 
     def find_all(
         self,
@@ -142,23 +141,23 @@ class EditSearch:
     def accept_part(self, target: Answered, share: float) -> Edited | None:
         """An edit that accounts for a part of what differs at a target, accepted into the pool, of
         those that the target runs through."""
-        lines = self._lines_at(target)
-        in_force = self._in_force()
-        edits = (
-            edit
-            for edit, at, is_of_reader in self._edits or ()
-            if not is_of_reader
-            and edit not in in_force
-            and not at.isdisjoint(lines)
-            and not self._pool.is_refuted(Edited(edit, ""))
-        )
-        cause = self._parts.find(target, edits, share)
+        edits = self._edits_at(self._lines_at(target), of_readers=False)
+        cause = self._parts.find(target, (edit for edit, _ in edits), share)
         if cause is not None:
             self.accept(cause)
         return cause
 
-    def _in_force(self) -> set[Edit]:
-        return {one.edit for one in self._pool.causes if isinstance(one, Edited)}
+    def _edits_at(
+        self, lines: Collection[Line], *, of_readers: bool
+    ) -> Iterator[tuple[Edit, frozenset[Line]]]:
+        """The edits at some lines that are neither in force nor refuted, those of functions that
+        read documents or all others, with all lines that they change."""
+        in_force = {one.edit for one in self._pool.causes if isinstance(one, Edited)}
+        for edit, at, is_of_reader in self._edits or ():
+            if is_of_reader is not of_readers or at.isdisjoint(lines) or edit in in_force:
+                continue
+            if not self._pool.is_refuted(Edited(edit, "")):
+                yield edit, at
 
     def _lines_at(self, target: Answered) -> frozenset[Line]:
         """The lines that a step runs through."""
@@ -203,23 +202,14 @@ class EditSearch:
                 by_line[line].append(target)
         fits: dict[Answered, list[Edit]] = defaultdict(list)
         counts: dict[Edit, int] = {}
-        in_force = self._in_force()
-        for edit, lines, is_of_reader in self._edits:
+        for edit, lines in self._edits_at(by_line.keys(), of_readers=of_readers):
             if self._clock.beyond(share):
                 break
-            touched = list(
-                dict.fromkeys(step for line in sorted(lines) for step in by_line.get(line, ()))
-            )
-            if not touched or edit in in_force or is_of_reader is not of_readers:
-                continue
-            cause = Edited(edit, "")
-            if self._pool.is_refuted(cause):
-                continue
-            touched = [step for step in touched if self._suspects.can_make_right(edit, step)]
+            met = dict.fromkeys(step for line in sorted(lines) for step in by_line.get(line, ()))
+            touched = [step for step in met if self._suspects.can_make_right(edit, step)]
             if not touched:
                 continue
-            self.tried += 1
-            after = self._pool.with_one_more(cause, touched)
+            after = self._pool.with_one_more(Edited(edit, ""), touched)
             right = [step for step, left in zip(touched, after, strict=True) if not left]
             counts[edit] = len(right)
             for step in right:

@@ -291,9 +291,7 @@ class Inquiry:
         """Looks for edits, those of functions that read documents or all others; with `only_plain`
         at the steps in which no value is out of the ordinary, of which no reading can say much."""
         kind = f"edit {of_readers}"
-        told = sorted(smallest(self._pool.unexplained), key=lambda step: -step.telling)
-        open_ones = self._agenda.targets(kind, 1, EDITS_IN_ALL, told)
-        answered = [one for one in open_ones if not one.has_ended]
+        answered = self._answered_targets(kind, EDITS_IN_ALL)
         targets = [one for one in answered if is_plain(one) or not only_plain][:TARGETS]
         if not targets or self._clock.beyond(self._until):
             return False
@@ -327,19 +325,15 @@ class Inquiry:
 
     def _of_parts(self) -> bool:
         """Looks for one of several edits that a step needs at once, at one step of each bucket."""
-        told = sorted(smallest(self._pool.unexplained), key=lambda step: -step.telling)
-        targets = self._agenda.targets("part", 1, PARTS_IN_ALL, told)
 
         def look(target: Answered) -> bool:
             return self._edits.accept_part(target, self._until) is not None
 
-        return self._looked_at("part", [one for one in targets if not one.has_ended], look)
+        return self._looked_at("part", self._answered_targets("part", PARTS_IN_ALL), look)
 
     def _of_formulas(self) -> bool:
         """Looks for edits that are in no catalogue, at one step of each bucket: at places where
         another value gives the shadow's answer."""
-        told = sorted(smallest(self._pool.unexplained), key=lambda step: -step.telling)
-        targets = self._agenda.targets("formula", 1, FORMULAS_IN_ALL, told)
 
         def look(target: Answered) -> bool:
             if self._edits.accept_one_of(target, self._formulas.moves(target)):
@@ -347,7 +341,13 @@ class Inquiry:
             alike = [*self._edits.neighbours(target), *self._pool.unexplained]
             return self._accepted(target, self._formulas.edits(target, alike, self._until))
 
-        return self._looked_at("formula", [one for one in targets if not one.has_ended], look)
+        return self._looked_at("formula", self._answered_targets("formula", FORMULAS_IN_ALL), look)
+
+    def _answered_targets(self, kind: str, in_all: int) -> list[Answered]:
+        """One step of each bucket that the shadow answered: the one that tells most, of those the
+        smallest."""
+        told = sorted(smallest(self._pool.unexplained), key=lambda step: -step.telling)
+        return [one for one in self._agenda.targets(kind, 1, in_all, told) if not one.has_ended]
 
     def _looked_at(
         self, kind: str, targets: Sequence[Answered], look: Callable[[Answered], bool]
@@ -422,7 +422,8 @@ class Inquiry:
         asked = {step.finding for step in self._kept}
         shown = {step.finding for step in self._kept if step.authority_left}
         account.unasked = [one for one in self.occurrences if one not in asked]
-        account.unshown = [one for one in self.occurrences if one in asked - shown]
+        agreed = asked - shown
+        account.unshown = [one for one in self.occurrences if one in agreed]
         account.kept_right = sum(not pool.left[step] for step in self._kept)
         account.afterwards = len(self._afterwards)
         account.afterwards_right = sum(not pool.left[step] for step in self._afterwards)

@@ -50,7 +50,7 @@ class Necessity:
     def needed_by(self, cause: Statement) -> tuple[list[Statement], list[Answered]]:
         """The other causes, and the steps that are wrong with these alone."""
         pool = self._pool
-        others = [one for one in pool.causes if one is not cause]
+        others = pool.without(cause)
         right = [s for s in pool.steps if not pool.left[s] and pool.matters(cause, s)]
         return others, pool.wrong(others, right)
 
@@ -65,7 +65,7 @@ class Necessity:
         doubtful: list[tuple[Answered, frozenset[str]]] = []
         changed: set[Answered] = set()
         for step, before in zip(met, pool.left_with(others, met), strict=True):
-            if repr(pool.answer_with(others, step)) != repr(pool.answer(step)):
+            if pool.is_felt(others, step):
                 changed.add(step)
                 if _is_nearer(pool.left[step], before):
                     nearer.append(step)
@@ -131,7 +131,7 @@ class Necessity:
             _, place, needed, against = min(doubted)
             cause = self._pool.causes[place]
             dropped.append((cause, needed, against))
-            self._pool.use(one for one in self._pool.causes if one is not cause)
+            self._pool.use(self._pool.without(cause))
 
     def drop_superseded(self, newest: Statement) -> None:
         """Takes out readings that speak of the same values as a new one, where with that alone
@@ -140,7 +140,7 @@ class Necessity:
             return
         for cause in list(self._pool.causes):
             if cause is not newest and isinstance(cause, Reading) and _overlap(cause, newest):
-                rest = [one for one in self._pool.causes if one is not cause]
+                rest = self._pool.without(cause)
                 if self._is_as_good(rest, cause):
                     self._pool.use(rest)
 
@@ -185,7 +185,7 @@ class Necessity:
         that is explained would not be."""
         pool = self._pool
         explained = [one for one in pool.steps if not pool.left[one]]
-        rest = [one for one in pool.causes if one is not cause]
+        rest = pool.without(cause)
         concerned = [one for one in explained if pool.matters(cause, one)]
         wrong = pool.wrong(rest, concerned)
         while wrong:

@@ -9,7 +9,6 @@ any edit is. A part that no step needs in the end goes as any cause does.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
 from typing import Final
 
 from replay.explaining.causes.answered import Answered
@@ -83,5 +82,5 @@ class PartSearch:
             return score
         beside = pool.concerned(cause, self._neighbours(target), GUARDS)
         others = (step for step in pool.unexplained[::-1] if not step.has_ended)
-        open_ones = list(islice((one for one in others if pool.matters(cause, one)), GUARDS))
+        open_ones = pool.concerned(cause, others, GUARDS)
         return score + pool.score(cause, list(dict.fromkeys((*beside, *open_ones))))

@@ -181,6 +181,14 @@ class Pool:
         """What the core answers to a step with just these causes in force."""
         return self._remembered.known(causes, [step])[0].answer
 
+    def without(self, cause: Statement) -> list[Statement]:
+        """The causes in force but one."""
+        return [one for one in self.causes if one is not cause]
+
+    def is_felt(self, others: Sequence[Statement], step: Answered) -> bool:
+        """Whether a step of the pool comes to something else than with just these causes."""
+        return repr(self.answer_with(others, step)) != repr(self.answer(step))
+
     def refute(self, cause: Statement, step: Answered | None = None) -> None:
         """Notes that a statement is not so, whatever else speaks for it; by which step, if by
         one."""

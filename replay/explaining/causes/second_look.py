@@ -52,8 +52,7 @@ class SecondLook:
             rests = [
                 (len(pool.wrong(rest, pool.steps)), place, rest)
                 for place, cause in enumerate(pool.causes)
-                if pool.matters(cause, step)
-                and not pool.wrong(rest := [one for one in pool.causes if one is not cause], [step])
+                if pool.matters(cause, step) and not pool.wrong(rest := pool.without(cause), [step])
             ]
             if rests:
                 _, place, rest = min(rests)
@@ -71,32 +70,30 @@ class SecondLook:
         """Puts another edit of the same place in force for one that leaves a step open of which it
         speaks, where that one accounts for the step as well: half up and half away from zero are
         the same as long as nothing is negative."""
-        for cause in [one for one in self._pool.causes if isinstance(one, Edited)]:
-            others = [one for one in self._pool.causes if one is not cause]
-            left = (one for one in smallest(self._pool.unexplained) if not one.has_ended)
-            for step in self._pool.concerned(cause, left, SHARPENED_BY):
+        pool = self._pool
+        for cause in [one for one in pool.causes if isinstance(one, Edited)]:
+            others = pool.without(cause)
+            left = (one for one in smallest(pool.unexplained) if not one.has_ended)
+            for step in pool.concerned(cause, left, SHARPENED_BY):
                 if self._clock.beyond(share):
                     return False
                 if (cause, step) in self._sharpened or not step.authority_left:
                     continue
                 self._sharpened.add((cause, step))
-                if self._is_felt(cause, others, step) and self._is_put_better(cause, others, step):
+                if pool.is_felt(others, step) and self._is_put_better(cause, others, step):
                     return True
         return False
-
-    def _is_felt(self, cause: Edited, others: Sequence[Statement], step: Answered) -> bool:
-        """Whether a step comes to something else with a cause than without it."""
-        return repr(self._pool.answer_with(others, step)) != repr(self._pool.answer(step))
 
     def _is_put_better(self, cause: Edited, others: Sequence[Statement], step: Answered) -> bool:
         pool = self._pool
         for edit in self._edits.beside(cause.edit):
-            other = Edited(edit, canonical_edit(edit, pool.corrected.core))
+            other = Edited(edit, "")
             if pool.is_refuted(other) or pool.wrong([*others, other], [step]):
                 continue
             right = (s for s in pool.right() if pool.matters(cause, s) or pool.matters(other, s))
             if not pool.wrong([*others, other], list(right)):
-                pool.use([*others, other])
+                canonical = canonical_edit(edit, pool.corrected.core)
+                pool.use([*others, Edited(edit, canonical)])
                 return True
         return False
 
@@ -113,7 +110,7 @@ class SecondLook:
                 continue
             self._looked_at_again.add(cause)
             former, known, count = list(pool.causes), list(pool.steps), len(pool.unexplained)
-            pool.use(one for one in former if one is not cause)
+            pool.use(pool.without(cause))
             found = self._readings.find(smallest(left)[0])
             if found is not None and found not in former:
                 pool.accept(found)
