@@ -79,13 +79,14 @@ class SingleSteps:
         settings = {name: changes[name] for name in start._fields if name in changes}
         start = start._replace(**settings)
         if patch and before is not None:
-            start = start._replace(state=_patched(start.state, patch))
+            start = start._replace(state=patched(start.state, patch))
         due = self._standing.due | named_fields(changes)
         alone = Stream(start, (Step(step.call, None, step.line),), self._origin)
         return SingleStep(alone, _whole(outcome, before), shadow, before, decimals, due)
 
 
-def _patched(state: Document, patch: Mapping[str, Document]) -> Document:
+def patched(state: Document, patch: Mapping[str, Document]) -> Document:
+    """A state with the fields that a patch names, as they came, whatever a core makes of them."""
     named = {name: value for name, value in patch.items() if name in INDEX_OF}
     return {**state, **named} if isinstance(state, Mapping) else state
 

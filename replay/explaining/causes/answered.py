@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 from replay.differential.compare import compare
 from replay.differential.model import Signature, whatever_record
 from replay.differential.read_back import ReadBack
+from replay.differential.single_steps import patched
 from replay.errors import FailureStorm
 from replay.explaining.causes.leaves import (
     ANY,
@@ -301,8 +302,7 @@ def singly(passage: Passage) -> Iterator[tuple[Stream, int, bool]]:
             patch = changes["patch"]
             if not isinstance(state, Mapping) or not isinstance(patch, Mapping):
                 continue
-            # As it came, whatever the authority makes of it.
-            state = {**state, **patch}
+            state = patched(state, patch)
         one = Start(state, **given)
         yield Stream(one, (Step(step.call, None, step.line),), passage.stream.origin), place, same
 
