@@ -18,7 +18,7 @@ from replay.explaining.causes.statement import Edited, canonical_edit
 from replay.explaining.causes.writings import own_texts
 from replay.explaining.editing.editable import Edit, EditableCore
 from replay.explaining.edits import edits_of
-from replay.explaining.edits.guarded_edits import guarded
+from replay.explaining.edits.guarded_edits import behind, place_of_condition
 from replay.explaining.search.contest import Clock
 from replay.streams.model import Stream
 from replay.targets.open import open_target
@@ -140,10 +140,13 @@ def test_a_condition_is_put_around_what_an_edit_changes() -> None:
         for one in edits_of(CORE)
         if one.function == "booking.count_loss" and one.places[0].new == "<="
     ]
-    behind = {one.places[0].new: one for one in guarded(CORE, edit)}
-    assert "((net <= 0) if net > 0 else (net < 0))" in behind
-    assert all(one.says.startswith(f"{edit.says}, where ") for one in behind.values())
-    assert all(CORE.is_quick(one) for one in behind.values())
+    place = place_of_condition(CORE, edit)
+    assert place is not None
+    assert CORE.is_quick(place.probed)
+    guarded = behind(CORE, edit, place, "net > 0")
+    assert guarded.places[0].new == "((net <= 0) if net > 0 else (net < 0))"
+    assert guarded.says == f"{edit.says}, where net > 0"
+    assert CORE.is_quick(guarded)
 
 
 def test_the_same_change_further_down_in_a_function_is_another_cause() -> None:

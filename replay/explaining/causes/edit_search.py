@@ -297,14 +297,15 @@ class EditSearch:
         of the function, behind a condition; as far as it accounts for steps that need it."""
         if len(needs) < GUARDED_SUPPORT:
             return None
-        spans = _spans(cause.edit)
+        bare = self._guarded.bare(cause.edit)
+        spans = _spans(bare)
         alike = [
             edit
             for edit, _, _ in self._edits or ()
-            if edit.kind is cause.edit.kind and spans <= _spans(edit)
+            if edit.kind is bare.kind and spans <= _spans(edit)
         ]
         target = max(needs, key=lambda step: (step.telling, -step.size))
-        return self._guarded.find(target, [*alike, cause.edit])
+        return self._guarded.find(target, [*alike, bare])
 
     def _part_of(self, best: Edit, scores: Mapping[Edit, Score]) -> Edit:
         """An edit of fewer places that accounts for nearly as much, if there is one: what another

@@ -7,48 +7,57 @@ something around it: only for buys, only above zero, only to so many digits.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Final
 
 from replay.explaining.editing.editable import Edit, EditableCore
-from replay.explaining.editing.source_map import ParsedModule, Span
-from replay.explaining.edits.rounding_call import where_it_fits
-
-_CONDITIONS: Final = (
-    "{} > 0", "not {} > 0", "{} >= 0", "not {} >= 0", "{} > 1", "not {} > 1", "{} is None",
-    "{} is not None", "{}", "not {}",
-)  # fmt: skip
-_TEXTS: Final = {
-    "side": ("buy", "sell"), "role": ("entry", "exit"), "trade_id": ("A", "B"),
-    "trade": ("A", "B"),
-}  # fmt: skip
-"""The few texts that some fields have."""
+from replay.explaining.editing.source_map import ParsedModule, Span, one_line
+from replay.explaining.formulas.value_places import ValuePlace
 
 
-def guarded(core: EditableCore, edit: Edit) -> Iterator[Edit]:
-    """An edit behind each of some conditions, those of roundings on the number and its digits, all
-    others on what the function looks at."""
-    rounded = list(where_it_fits(edit))
-    if rounded or len(edit.places) != 1:
-        yield from rounded
-        return
+def place_of_condition(core: EditableCore, edit: Edit) -> ValuePlace | None:
+    """Where a condition can stand around what an edit of one place changes: it decides whether the
+    expression, or the statement, is as edited or as it was. None where none can."""
+    if len(edit.places) != 1:
+        return None
     (place,) = edit.places
     module = core.map.modules[place.module]
     span = module.span_of_place(place)
     scope = module.scope_at(span[0])
-    around = _expression_around(module, scope.node, span) if scope.is_function else None
-    if around is None:
-        return
-    start, end = module.span(around)
-    old = module.text[start:end]
-    new = module.text[start : span[0]] + place.new + module.text[span[1] : end]
-    if not _is_expression(new):
-        return
-    for condition in _conditions(module, scope.node):
-        both = f"(({new}) if {condition} else ({old}))"
-        where = module.place((start, end), both)
-        yield replace(edit, places=(where,), says=f"{edit.says}, where {condition}")
+    if not scope.is_function:
+        return None
+    around = _expression_around(module, scope.node, span)
+    if around is not None:
+        start, end = module.span(around)
+        new = module.text[start : span[0]] + place.new + module.text[span[1] : end]
+        if _is_expression(new):
+            old = module.text[start:end]
+            before, after = f"(({new}) if ", f" else ({old}))"
+            return ValuePlace(module, scope.name, (start, end), "False", before, after)
+    return _around_a_statement(module, scope.name, scope.node, span, place.new)
+
+
+def behind(core: EditableCore, edit: Edit, place: ValuePlace, condition: str) -> Edit:
+    """An edit where a condition holds, at the place that was found for it."""
+    places = place.with_text(core, condition).places
+    return replace(edit, places=places, says=f"{edit.says}, where {condition}")
+
+
+def _around_a_statement(
+    module: ParsedModule, function: str, within: ast.AST, span: Span, new: str
+) -> ValuePlace | None:
+    """The place of a condition around a whole statement of one line."""
+    for node in ast.walk(within):
+        if isinstance(node, _SIMPLE) and module.span(node) == span:
+            indent = module.indent_before(span[0])
+            if indent is None or "\n" in new:
+                return None
+            old = one_line(module.text[span[0] : span[1]])
+            after = f": {new or 'pass'}\n{indent}else: {old}"
+            return ValuePlace(module, function, span, "False", "if ", after)
+    return None
+
+
+_SIMPLE = (ast.Assign, ast.AugAssign, ast.Expr, ast.Delete, ast.Return, ast.Continue, ast.Break)
 
 
 def _expression_around(module: ParsedModule, within: ast.AST, span: Span) -> ast.expr | None:
@@ -69,23 +78,6 @@ def _expression_around(module: ParsedModule, within: ast.AST, span: Span) -> ast
     return best
 
 
-def _conditions(module: ParsedModule, function: ast.AST) -> Iterator[str]:
-    subjects: dict[str, None] = {}
-    for node in ast.walk(function):
-        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
-            owner = node.value if isinstance(node, ast.Attribute) else node
-            parent = module.parents.get(node)
-            is_called = isinstance(parent, ast.Call) and parent.func is node
-            if isinstance(owner, ast.Name) and not is_called:
-                subjects[ast.unparse(node)] = None
-    for subject in subjects:
-        for text in _TEXTS.get(subject.rpartition(".")[2], ()):
-            yield f'{subject} == "{text}"'
-    for condition in _CONDITIONS:
-        for subject in subjects:
-            yield condition.format(subject)
-
-
 def _is_expression(text: str) -> bool:
     try:
         ast.parse(f"({text})", mode="eval")
@@ -94,4 +86,4 @@ def _is_expression(text: str) -> bool:
     return True
 
 
-__all__ = ["guarded"]
+__all__ = ["behind", "place_of_condition"]
