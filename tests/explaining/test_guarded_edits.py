@@ -121,6 +121,18 @@ def test_what_is_put_in_two_places_of_one_function_is_one_cause(tmp_path: Path) 
     assert "and likewise line" in joined.says
 
 
+def test_an_edit_of_several_functions_is_accepted_as_it_is(tmp_path: Path) -> None:
+    everywhere = next(edit for edit in edits_of(CORE) if "everywhere" in edit.says)
+    assert not everywhere.function
+    with _search(faulty(tmp_path, "entries.py", ("return rnd(max(", "return rnd(min("))) as (
+        pool,
+        search,
+    ):
+        cause = Edited(everywhere, canonical_edit(everywhere, CORE))
+        search.accept(cause)
+        assert pool.causes == [cause]
+
+
 def test_a_function_that_only_passes_on_a_rounding_is_rounded_otherwise_where_it_is_called(
     tmp_path: Path,
 ) -> None:

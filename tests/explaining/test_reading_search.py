@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from replay.explaining.causes.takings import Taking
 from replay.explaining.causes.value_sorts import Sort
 from replay.explaining.editing.editable import EditableCore
 from replay.explaining.search.contest import Clock
+from replay.streams.model import CallCode
 from replay.targets.open import open_target
 
 LOOSE = str(Path(__file__).parents[1] / "support" / "authorities" / "reads_loosely.py")
@@ -127,3 +129,16 @@ def test_a_value_that_only_comes_nearer_with_a_reading_may_speak_against_it(
     pool.accept(zero)
     assert [bool(pool.left[step]) for step in steps] == [False, True]
     assert Necessity(pool, Clock(400.0)).contradicted(zero, []) == 1
+
+
+def test_what_is_written_otherwise_is_held_against_no_state_that_the_shadow_did_not_tell(
+    tmp_path: Path,
+) -> None:
+    told, check = one_step((1, math.nan)), one_step((CallCode.CHECK_INVARIANTS,), now=math.nan)
+    steps = answers_of(tmp_path, ["nan-written-as-null"], told, check)
+    pool = _pool(steps)
+    writing = Writing(Pattern(), Sort.NAN, Taking.NULL)
+    assert [bool(pool.left[step]) for step in steps] == [True, False]
+    assert pool.score(writing, steps) == (1, 0, 0, 0)
+    pool.accept(writing)
+    assert not pool.unexplained, "the authority's own state stands in the answer to a check"

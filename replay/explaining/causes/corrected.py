@@ -240,16 +240,21 @@ class CorrectedCore:
                     step.begun.pop(met, None)
             if self._reads_next and not is_refusal(step.authority):
                 assert not isinstance(answer, Failure)
-                if step.is_check and not is_refusal(answer):
-                    # Such a shadow tells no state there: it is held to none.
+                if not self.tells_state(step) and not is_refusal(answer):
+                    # It is held to none.
                     answer = [step.authority[0], *answer[1:]]
                 if rules:
                     answer = self._with_next(bindings, rules, step, answer)
         except RAISED as error:
             return Failure(FailureKind.GARBAGE, f"{type(error).__name__} in the edited core")
-        if writings and not isinstance(answer, Failure) and not is_refusal(answer):
-            answer = written(answer, writings)
-        return answer
+        if not writings or isinstance(answer, Failure) or is_refusal(answer):
+            return answer
+        return written(answer, writings) if self.tells_state(step) else answer
+
+    def tells_state(self, step: Answered) -> bool:
+        """Whether the shadow tells a state there: one of part 1 tells none at a check, and the
+        authority's stands in its answer."""
+        return not (step.is_check and self._reads_next)
 
     def _begun(self, bindings: Bindings, met: Rules, step: Answered, reads_alike: bool) -> Begun:
         """A session that has read the documents, as the readings have them."""

@@ -334,11 +334,10 @@ class EditSearch:
         ]
         places = {place for one in twins for place in one.edit.places}
         ordered = tuple(sorted(places, key=lambda one: (one.module, one.start)))
-        if len(ordered) == len(own.places):
+        more = [one for one in ordered if one not in own.places]
+        if not more:
             return False
-        lines = self._core.map.lines_of(
-            [one for one in ordered if one not in own.places], own.places[0].module
-        )
+        lines = self._core.map.lines_of(more, own.places[0].module)
         edit = replace(own, places=ordered, says=f"{own.says}, and likewise {lines}")
         return self._put_for(edit, twins)
 

@@ -268,6 +268,8 @@ class Pool:
         answer = self.answer(step)
         if isinstance(answer, Failure) or is_refusal(answer):
             return []
+        if not self.corrected.tells_state(step):
+            return []  # nor are there actions
         # The answer is kept along with what is known of it: an id may be another answer's later.
         known = step.cache.get("values")
         if known is None or known[0] is not answer:
