@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any, Final, TypeVar
 
 from replay.differential.compare import compare
-from replay.differential.model import Signature, whatever_record
+from replay.differential.model import Difference, Signature, whatever_record
 from replay.differential.read_back import ReadBack
 from replay.differential.single_steps import patched
 from replay.errors import FailureStorm
@@ -194,6 +194,22 @@ class Answered:
             if key is not None and len(self._left_by_answer) < _MOST_ANSWERS:
                 self._left_by_answer[key] = known
         return known
+
+    def differences(self, answer: StepResult) -> Sequence[Difference]:
+        """How an answer differs from the shadow's; nothing where one of them is none."""
+        theirs = self.shadow
+        if isinstance(answer, Failure) or isinstance(theirs, Failure):
+            return ()
+        if is_refusal(answer) or is_refusal(theirs):
+            return ()
+        try:
+            return compare(answer, theirs, self.before, self.decimals)
+        except Exception:  # what an edit makes of an answer may be anything
+            return ()
+
+    def told_otherwise(self, answer: StepResult) -> dict[str, str]:
+        """What an answer has where it differs from the shadow's, as text, by path."""
+        return {one.path: repr(one.authority) for one in self.differences(answer)}
 
     def _differing(self, answer: Outcome, theirs: Outcome) -> frozenset[str]:
         try:

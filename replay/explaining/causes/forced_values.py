@@ -11,7 +11,6 @@ from functools import partial
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
-from replay.differential.compare import compare
 from replay.differential.model import Difference
 from replay.explaining.causes.answered import Answered
 from replay.explaining.causes.pool import Pool
@@ -19,7 +18,7 @@ from replay.explaining.causes.statement import Edited
 from replay.explaining.editing.place_probe import Hit
 from replay.explaining.formulas.terms import compiled_parts, is_number, terms_at
 from replay.explaining.formulas.value_places import ValuePlace
-from replay.targets.base import Failure, StepResult, is_refusal
+from replay.targets.base import StepResult
 
 MOST_HITS: Final = 3
 """How many runs of one place in one step are looked at."""
@@ -76,7 +75,7 @@ class ForcedValues:
             return Forced(hit.terms, native, not native) if does else None
         if not is_number(native):
             return None
-        differs = self.differing(self._pool.answer(step), step)
+        differs = step.differences(self._pool.answer(step))
         if not differs or not all(is_number(one.shadow) for one in differs):
             return None
         for one in differs:
@@ -89,7 +88,12 @@ class ForcedValues:
         return self._root(place, step, number, hit, differs)
 
     def _whole(
-        self, place: ValuePlace, step: Answered, number: int, hit: Hit, differs: list[Difference]
+        self,
+        place: ValuePlace,
+        step: Answered,
+        number: int,
+        hit: Hit,
+        differs: Sequence[Difference],
     ) -> Forced | None:
         """A whole number beside the native one, or one that is off by what the answer is."""
         native = hit.value
@@ -101,7 +105,12 @@ class ForcedValues:
         return None
 
     def _root(
-        self, place: ValuePlace, step: Answered, number: int, hit: Hit, differs: list[Difference]
+        self,
+        place: ValuePlace,
+        step: Answered,
+        number: int,
+        hit: Hit,
+        differs: Sequence[Difference],
     ) -> Forced | None:
         native = hit.value
         lead = next((one for one in differs if is_number(one.authority)), None)
@@ -125,7 +134,7 @@ class ForcedValues:
             value = native + (wanted - at) / slope
         exact = EXACT * max(abs(value), abs(native), abs(wanted / slope))
         if not self._is_right(place, step, {number: value}):
-            near = self.differing(self._forced(place, step, {number: value}), step)
+            near = step.differences(self._forced(place, step, {number: value}))
             if not near or not all(_is_near(one, wanted) for one in near):
                 return None
             return Forced(hit.terms, native, value, exact)
@@ -156,7 +165,7 @@ class ForcedValues:
     ) -> float | None:
         """What stands in the answer at a path with values forced; None where the answer differs
         elsewhere than it did: then no value there does."""
-        found = self.differing(self._forced(place, step, forced), step)
+        found = step.differences(self._forced(place, step, forced))
         paths = {one.path for one in differs}
         if any(one.path not in paths for one in found):
             return None
@@ -187,18 +196,6 @@ class ForcedValues:
         """What the corrected authority answers with the probe at a place."""
         causes = [*self._pool.causes, Edited(place.probed, "")]
         return self._corrected.answers(causes, [step], gives_up=True)[0]
-
-    @staticmethod
-    def differing(answer: StepResult, step: Answered) -> list[Difference]:
-        """Where an answer differs from the shadow's; nothing where one of them gave none."""
-        if isinstance(answer, Failure) or isinstance(step.shadow, Failure):
-            return []
-        if is_refusal(answer) or is_refusal(step.shadow):
-            return []
-        try:
-            return list(compare(answer, step.shadow, step.before, step.decimals))
-        except Exception:  # what comes of a forced value may be anything
-            return []
 
 
 def _is_near(one: Difference, wanted: float) -> bool:

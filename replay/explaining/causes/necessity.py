@@ -71,7 +71,7 @@ class Necessity:
                     nearer.append(step)
                 else:
                     doubtful.append((step, before))
-        count = len(doubtful) - self._of_others(doubtful, changed)
+        count = len(doubtful) - self._of_others(doubtful, changed, others)
         if isinstance(cause, Reading) and cause.taking not in ENDS:
             # What is left without such a value as well is another cause's.
             elsewhere = {pool.left[s] for s in pool.unexplained if not pool.matters(cause, s)}
@@ -80,18 +80,30 @@ class Necessity:
         return count
 
     def _of_others(
-        self, doubtful: Sequence[tuple[Answered, frozenset[str]]], changed: Set[Answered]
+        self,
+        doubtful: Sequence[tuple[Answered, frozenset[str]]],
+        changed: Set[Answered],
+        others: Sequence[Statement],
     ) -> int:
-        """At how many of some steps less differs with a cause, and what does is what differs at
-        others as well, which it does not change: there another cause is at work."""
+        """At how many of some steps another cause is at work: something differs there that the
+        cause in question does not touch, or less differs with it, and what does is what differs at
+        steps as well that it does not change."""
         if not doubtful:
             return 0
         left = self._pool.left
         elsewhere = {row_of(left[step]) for step in self._pool.unexplained if step not in changed}
         return sum(
-            len(left[step]) < len(before) and row_of(left[step]) in elsewhere
+            (len(left[step]) < len(before) and row_of(left[step]) in elsewhere)
+            or self._is_more_than_touched(step, others)
             for step, before in doubtful
         )
+
+    def _is_more_than_touched(self, step: Answered, others: Sequence[Statement]) -> bool:
+        """Whether anything differs at a step that is the same with just the other causes."""
+        pool = self._pool
+        now = step.told_otherwise(pool.answer(step))
+        without = step.told_otherwise(pool.answer_with(others, step))
+        return any(without.get(path) == value for path, value in now.items())
 
     def _is_another_value(
         self, cause: Reading, others: Sequence[Statement], step: Answered

@@ -96,7 +96,7 @@ class Suspects:
         answer = self._pool.answer(step)
         known = self._open.get(step)
         if known is None or known[0] is not answer:
-            known = self._open[step] = answer, self._differing(answer, step)
+            known = self._open[step] = answer, step.told_otherwise(answer)
         return known[1]
 
     # --- Places -------------------------------------------------------------------------------
@@ -173,13 +173,8 @@ class Suspects:
         """The paths of what differs at which another value comes out."""
         if isinstance(answer, Failure) or is_refusal(answer):
             return frozenset()
-        found = self._differing(answer, step)
+        found = step.told_otherwise(answer)
         return frozenset(path for path, value in wanted.items() if found.get(path) != value)
-
-    def _differing(self, answer: StepResult, step: Answered) -> Mapping[str, str]:
-        """What the authority has where it differs from the shadow, as text, by path; empty where
-        one of them gave no answer."""
-        return {one.path: repr(one.authority) for one in self._values.differing(answer, step)}
 
 
 def _places_by_line(core: EditableCore) -> Mapping[tuple[str, int], Sequence[ValuePlace]]:
