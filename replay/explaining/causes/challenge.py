@@ -20,9 +20,9 @@ from replay.explaining.causes.leaves import ABSENT, distinct
 from replay.explaining.causes.necessity import OTHER_VALUES, Necessity
 from replay.explaining.causes.odd_numbers import first_of_each, matters, of_those
 from replay.explaining.causes.pool import Pool
-from replay.explaining.causes.probes import ORIGIN, VALUES, with_changes
+from replay.explaining.causes.probes import ORIGIN, VALUES, text_of, with_changes
 from replay.explaining.causes.rare_steps import rare_steps
-from replay.explaining.causes.statement import Edited, Reading, Statement, Writing, is_sort_at
+from replay.explaining.causes.statement import Edited, Reading, Statement, Writing
 from replay.explaining.causes.takings import ENDS, Taking
 from replay.explaining.editing.editable import Edit
 from replay.explaining.evidence.neighbours import TEXTS, mixed_changes, rearranged
@@ -149,9 +149,9 @@ class Challenge:
         made = list(islice(first_of_each(base), FIRST_ODD))
         asked = self._ask(self._ends.past(stream for _, stream in made))
         yield from asked
-        leaf_of = {_text(stream): leaf for leaf, stream in made}
+        leaf_of = {text_of(stream): leaf for leaf, stream in made}
         moved = [step for step in asked if matters(base, step)]
-        leaves = list(dict.fromkeys(leaf_of[_text(step.stream)] for step in moved))
+        leaves = list(dict.fromkeys(leaf_of[text_of(step.stream)] for step in moved))
         more = islice(of_those(base, leaves, seed), THEN_ODD)
         yield from self._ask(self._ends.past(more))
 
@@ -185,7 +185,7 @@ class Challenge:
             (leaf, value)
             for leaf in {leaf.field: leaf for leaf in reversed(fields)}.values()
             for value in VALUES
-            if is_sort_at(rule.sort, leaf._replace(value=value))
+            if rule.meets(leaf._replace(value=value))
             and not (value is ABSENT and leaf.value is ABSENT)
         ]
         Random(1).shuffle(pairs)
@@ -205,9 +205,7 @@ def _with_others(edit: Edit, base: Answered) -> Iterator[Stream]:
     named = [
         leaf
         for leaf in distinct(base.leaves)
-        if leaf.field.name in words
-        or leaf.field.name.removesuffix("_a").removesuffix("_b") in words
-        or (begins and leaf.field.name.startswith(begins))
+        if _is_named(leaf.field.name, words) or (begins and leaf.field.name.startswith(begins))
     ]
     yield from _with_other_records(words, base)
     for one, other in combinations([leaf for leaf in named if leaf.field.kind == "b"], 2):
@@ -235,6 +233,15 @@ def _with_other_records(words: frozenset[str], base: Answered) -> Iterator[Strea
                 yield Stream(start._replace(state={**state, name: others}), steps, ORIGIN)
 
 
+def _is_named(field: str, words: frozenset[str]) -> bool:
+    """Whether a field is among some names, or one that is put together from parts of its own: what
+    a core keeps as `runtime_pct` may be `profit_pct_runtime` in a document."""
+    if field in words or field.removesuffix("_a").removesuffix("_b") in words:
+        return True
+    parts = set(field.split("_"))
+    return any(len(own := word.split("_")) > 1 and parts.issuperset(own) for word in words)
+
+
 def _rounds(edit: Edit) -> bool:
     """Whether an edit is another way to round, at one call or at all of them."""
     return any(helper in place.new for place in edit.places for helper in ROUNDINGS)
@@ -250,8 +257,3 @@ def _orders(step: Answered) -> int:
     state = step.documents["state"]
     names = ("orders", "recovery_orders") if isinstance(state, Mapping) else ()
     return sum(bool(state.get(name)) << place for place, name in enumerate(names))
-
-
-def _text(stream: Stream) -> str:
-    """The same for the same step, asked or not."""
-    return repr((stream.start, stream.steps[0].call))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from replay.explaining.causes.bounds import bound_of
 from replay.explaining.causes.patterns import Pattern
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.statement import (
@@ -54,11 +55,14 @@ def _statements(
 def _rule_of(canonical: str) -> Reading | Writing | None:
     """The statement about values that is written so, None where it is none, or of other words than
     there are now."""
-    match canonical.split("|"):
-        case [kind, *pattern, sort, taking] if len(pattern) == len(Pattern._fields):
+    kind, *parts = canonical.split("|")
+    pattern, what = parts[: len(Pattern._fields)], parts[len(Pattern._fields) :]
+    match what:
+        case [sort, taking, *beyond]:
             if sort not in Sort.__members__ or taking not in Taking.__members__:
                 return None
-            make = Writing if kind == CauseKind.WRITING else Reading
-            rule = make(Pattern(*pattern), Sort[sort], Taking[taking])
-            return rule if rule.kind == kind else None
+            about = Pattern(*pattern), Sort[sort], Taking[taking]
+            bound = bound_of(beyond[0]) if beyond else None
+            rule = Writing(*about) if kind == CauseKind.WRITING else Reading(*about, bound)
+            return rule if rule.kind == kind and rule.canonical == canonical else None
     return None

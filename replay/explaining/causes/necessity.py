@@ -240,6 +240,6 @@ def _share(one: Pattern, other: Pattern) -> bool:
 
 
 def _narrower(cause: Statement) -> Iterator[Reading]:
-    if isinstance(cause, Reading):
+    if isinstance(cause, Reading) and cause.bound is None:
         for part in PARTS.get(cause.sort, ()):
             yield Reading(cause.pattern, part, cause.taking)

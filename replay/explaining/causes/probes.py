@@ -167,6 +167,11 @@ def _once(leaves: Sequence[Leaf]) -> list[Leaf]:
     return list(seen.values())
 
 
+def text_of(stream: Stream) -> str:
+    """The same for the same step, asked or not."""
+    return repr((stream.start, stream.steps[0].call))
+
+
 def with_changes(step: Answered, changes: Mapping[Any, Any]) -> Stream:
     """The step with other values at some paths; ABSENT takes a value away."""
     present = {leaf.path for leaf in step.leaves if leaf.value is not ABSENT}

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from replay.explaining.causes.answered import Answered, Asking, row_of
+from replay.explaining.causes.bound_search import BoundSearch
 from replay.explaining.causes.condition_search import ConditionSearch, end_of
 from replay.explaining.causes.confirmed_fields import unconfirmed
 from replay.explaining.causes.known_ends import KnownEnds
@@ -53,6 +54,7 @@ class ReadingSearch:
         self._ends = ends
         self._trials = Trials(pool, asking, ends)
         self._conditions = ConditionSearch(pool, self._trials, clock)
+        self._bounds = BoundSearch(pool, asking, clock)
         self._isolated: set[Answered] = set()
 
     def find(self, step: Answered, *, only_odd: bool = False) -> Rule | None:
@@ -64,7 +66,11 @@ class ReadingSearch:
         if ended is not None:
             if isinstance(answer, Failure) or is_refusal(answer):
                 return None
-            return self._conditions.find(step, ended) or self._in_isolation(step)
+            return (
+                self._conditions.find(step, ended)
+                or self._bounds.find(step, ended)
+                or self._in_isolation(step)
+            )
         found = self._reading(step, only_odd)
         if not isinstance(answer, Failure) and not is_refusal(answer):
             return self._better(found, self._writing(step, answer, only_odd), step)

@@ -38,6 +38,9 @@ MOST_PLACES: Final = 40
 MOST_OF_A_PLACE: Final = 6
 MOST_EDITS: Final = 40
 
+ALWAYS: Final = "True"
+"""The condition of what is refused whenever the core gets there."""
+
 ROUNDS: Final = 4
 """How often what the edits spoil is taken in, where none of them could be used."""
 
@@ -120,7 +123,8 @@ class RefusalSearch:
         edit = place.with_text(self._core, text)
         (where,) = edit.places
         file = self._core.files[where.module]
-        return replace(edit, says=f"{file} line {where.line} refused where {text}")
+        when = "" if text == ALWAYS else f" where {text}"
+        return replace(edit, says=f"{file} line {where.line} refused{when}")
 
     def _is_of_reader(self, place: ValuePlace) -> bool:
         return self._pool.corrected.is_of_reader(place.probed)
@@ -128,7 +132,9 @@ class RefusalSearch:
 
 def _texts(flags: Sequence[WantedFlag]) -> list[str]:
     """Conditions that hold at a place where the shadow refuses, and nowhere else. They hold at the
-    same steps: the plainest says most."""
+    same steps: the plainest says most. Where it answers at none that runs there, none is needed."""
+    if all(flag.wanted for flag in flags):
+        return [ALWAYS]
     found = conditions(flags, str(False)) or both_conditions(flags)
     return sorted(found, key=_plainness)[:MOST_OF_A_PLACE]
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
+from replay.explaining.causes.bounds import Bound
 from replay.explaining.causes.field_sorts import FIELD_SORTS
 from replay.explaining.causes.leaves import ANY, UNKNOWN, Field, Leaf
 from replay.explaining.causes.patterns import Pattern, patterns_of
@@ -38,6 +39,8 @@ class Reading:
     pattern: Pattern
     sort: Sort
     taking: Taking
+    bound: Bound | None = None
+    """Where it speaks of the numbers beyond it alone."""
 
     def __hash__(self) -> int:
         return self._hash
@@ -58,6 +61,8 @@ class Reading:
 
     def takes(self, leaf: Leaf) -> bool:
         """The same for a leaf of a field and with a value that it is known to be about."""
+        if self.bound is not None and not self.bound.is_beyond(leaf.value):
+            return False
         if self.taking in ENDS:
             return True
         try:
@@ -69,12 +74,14 @@ class Reading:
     @cached_property
     def canonical(self) -> str:
         """The statement in the same words everywhere."""
-        return "|".join((self.kind, *self.pattern, self.sort.name, self.taking.name))
+        beyond = () if self.bound is None else (self.bound.text,)
+        return "|".join((self.kind, *self.pattern, self.sort.name, self.taking.name, *beyond))
 
     @cached_property
     def says(self) -> str:
         """Completes "the shadow answers as if ..."."""
-        return f"{self.sort} in {self.pattern.says()} were {self.taking}"
+        beyond = "" if self.bound is None else f" {self.bound.says()}"
+        return f"{self.sort}{beyond} in {self.pattern.says()} were {self.taking}"
 
 
 @dataclass(frozen=True)

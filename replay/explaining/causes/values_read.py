@@ -43,6 +43,8 @@ def read_as(leaf: Leaf, rules: Sequence[Reading]) -> Any:
     path, field, value = leaf
     is_changed = False
     for rule in rules:
+        if rule.bound is not None and not rule.bound.is_beyond(value):
+            continue
         if rule.pattern.has(field) and is_sort_at(rule.sort, Leaf(path, field, value)):
             try:
                 value = taken(rule.taking, value, field)

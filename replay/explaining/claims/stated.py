@@ -20,6 +20,12 @@
     in = "config.**"
     is = "refused"
 
+    [[explanation.condition]]
+    value = "an int"
+    beyond = "0..15"                # of the numbers outside alone; "..15" and "0.." as well
+    in = "config.price_decimals"
+    is = "refused"
+
 All of one explanation are in force together. Nothing here is code but an edit, and nothing is run.
 """
 
@@ -31,6 +37,7 @@ from enum import StrEnum
 from typing import Any, Final, TypeVar, assert_never
 
 from replay.errors import UsageError
+from replay.explaining.causes.bounds import Bound, bound_of
 from replay.explaining.causes.statement import (
     CauseKind,
     Edited,
@@ -54,7 +61,7 @@ Stated = Deviation | Reading | Writing
 TABLES: Final = (CauseKind.CONDITION, CauseKind.READING, CauseKind.EDIT, CauseKind.WRITING)
 """The tables of an explanation that are statements, in the order in which they take effect."""
 
-_KEYS: Final = ("value", "in", "kind", "is")
+_KEYS: Final = ("value", "beyond", "in", "kind", "is")
 
 
 def stated_in(table: CauseKind, values: Mapping[str, Any]) -> Stated:
@@ -69,8 +76,10 @@ def stated_in(table: CauseKind, values: Mapping[str, Any]) -> Stated:
     is_condition = table is CauseKind.CONDITION
     taking = _one_of(Taking, values, "is", ENDS if is_condition else VALUES)
     if table is CauseKind.WRITING:
+        if "beyond" in values:
+            raise UsageError("beyond is for what is read: a writing has none")
         return Writing(pattern, sort, taking)
-    return Reading(pattern, sort, taking)
+    return Reading(pattern, sort, taking, _bound_in(values))
 
 
 def table_of(stated: Stated) -> CauseKind:
@@ -86,6 +95,7 @@ def stated_toml(stated: Stated) -> str:
         case Reading() | Writing():
             pairs = [
                 ("value", str(stated.sort)),
+                ("beyond", _beyond(stated)),
                 ("in", pattern_text(stated.pattern)),
                 ("kind", kind_word(stated.pattern)),
                 ("is", str(stated.taking)),
@@ -109,6 +119,21 @@ def near(name: str, known: Collection[str]) -> str:
     if found:
         return f"; did you mean {' or '.join(found)}?"
     return f" (there are {', '.join(sorted(known))})" if len(known) <= 20 else ""
+
+
+def _bound_in(values: Mapping[str, Any]) -> Bound | None:
+    if "beyond" not in values:
+        return None
+    text = _text(values, "beyond")
+    bound = bound_of(text)
+    if bound is None:
+        raise UsageError(f'beyond cannot be {text!r}: it is as in "0..15", "..15" or "0.."')
+    return bound
+
+
+def _beyond(stated: Reading | Writing) -> str:
+    bound = stated.bound if isinstance(stated, Reading) else None
+    return "" if bound is None else bound.text
 
 
 def _text(values: Mapping[str, Any], key: str) -> str:

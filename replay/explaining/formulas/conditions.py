@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, islice
 from typing import Any, Final, NamedTuple
+
+from replay.explaining.formulas.limits import simplest_between
 
 NUMBERS: Final = (0, 1, 2)
 MOST_TERMS: Final = 120
@@ -151,6 +154,7 @@ def _compared_alone(examples: Sequence[WantedFlag]) -> Iterator[tuple[str, Bits]
     for one in numbers:
         for other, values in constants.items():
             yield from _compared(one, numbers[one], other, values)
+        yield from _limits(one, numbers[one], [example.wanted for example in examples])
     for one, other in combinations(numbers, 2):
         yield from _compared(one, numbers[one], other, numbers[other])
 
@@ -198,6 +202,27 @@ def _compared(
     yield f"{is_there}{one} >= {other}", above | same
     yield f"{is_there}{one} == {other}", same
     yield f"{is_there}{one} != {other}", both & ~same
+
+
+def _limits(one: str, values: Sequence[Any], wanted: Sequence[bool]) -> Iterator[tuple[str, Bits]]:
+    """A term compared with a limit that tells what is wanted from the rest: a number that the core
+    does not have."""
+    if any(value is None or value != value for value in values):
+        return
+    ours = [value for value, is_it in zip(values, wanted, strict=True) if is_it]
+    others = [value for value, is_it in zip(values, wanted, strict=True) if not is_it]
+    if not ours or not others:
+        return
+    if max(others) < min(ours):
+        limit = simplest_between(max(others), min(ours))
+        if not math.isfinite(limit):
+            return
+        yield f"{one} > {limit!r}", _bits(value > limit for value in values)
+    elif max(ours) < min(others):
+        limit = -simplest_between(-min(others), -max(ours))
+        if not math.isfinite(limit):
+            return
+        yield f"{one} < {limit!r}", _bits(value < limit for value in values)
 
 
 def _is_number(value: Any) -> bool:
