@@ -16,7 +16,7 @@ from random import Random
 
 from replay.explaining.causes.answered import Answered, Asking, smallest
 from replay.explaining.causes.known_ends import KnownEnds
-from replay.explaining.causes.leaves import ABSENT, distinct
+from replay.explaining.causes.leaves import ABSENT, Leaf, distinct
 from replay.explaining.causes.necessity import OTHER_VALUES, Necessity
 from replay.explaining.causes.odd_numbers import first_of_each, matters, of_those
 from replay.explaining.causes.pool import Pool
@@ -45,6 +45,12 @@ TIES = 60
 
 NAMED = 160
 """Steps with other values of the fields that an edit names."""
+
+PAIRED = 80
+"""The same with another number beside it: what one value says may depend on which is larger."""
+
+FACTORS = (0.25, 0.9, 1.1, 4.0)
+"""What such a number is multiplied by."""
 
 ELSEWHERE = 160
 """Steps of other calls that hold what a reading speaks of."""
@@ -132,9 +138,11 @@ class Challenge:
             # The smallest hold next to nothing, so that much comes to the same there.
             telling = sorted(needs, key=lambda step: (-step.telling, step.size))
             looked_at = (*bases[:BASES], *needs[: BASES * 2], *telling[: BASES * 2])
-            rows = [_with_others(cause.edit, base) for base in dict.fromkeys(looked_at)]
-            turns = (stream for row in zip_longest(*rows) for stream in row if stream is not None)
-            yield from self._ask(self._ends.past(islice(turns, NAMED)))
+            looked_at = tuple(dict.fromkeys(looked_at))
+            for way, most in ((_with_others, NAMED), (_with_two_others, PAIRED)):
+                rows = [way(cause.edit, base) for base in looked_at]
+                turns = (one for row in zip_longest(*rows) for one in row if one is not None)
+                yield from self._ask(self._ends.past(islice(turns, most)))
         for seed, base in enumerate(bases[:BASES], 1):
             yield from self._around(base, seed)
             if not isinstance(cause, Writing):
@@ -198,15 +206,8 @@ class Challenge:
 def _with_others(edit: Edit, base: Answered) -> Iterator[Stream]:
     """A step with other values of what an edit names: of two flags in one condition the steps that
     need the edit may have only one set."""
-    text = " ".join((edit.says, *(place.new for place in edit.places)))
-    words = frozenset(_WORD.findall(text))
-    # Where a name is put together, its beginning stands in the text.
-    begins = tuple(word for word in words if word.endswith("_") and len(word) > 1)
-    named = [
-        leaf
-        for leaf in distinct(base.leaves)
-        if _is_named(leaf.field.name, words) or (begins and leaf.field.name.startswith(begins))
-    ]
+    words = _words(edit)
+    named = _named(words, base)
     yield from _with_other_records(words, base)
     for one, other in combinations([leaf for leaf in named if leaf.field.kind == "b"], 2):
         for is_set in (False, True):
@@ -216,6 +217,43 @@ def _with_others(edit: Edit, base: Answered) -> Iterator[Stream]:
         for value in (*texts, *OTHER_VALUES.get(leaf.field.kind, ())):
             if value != leaf.value:
                 yield with_changes(base, {leaf.path: value})
+
+
+def _with_two_others(edit: Edit, base: Answered) -> Iterator[Stream]:
+    """A step with another value of what an edit names, and another number elsewhere."""
+    numbers = [
+        leaf
+        for leaf in distinct(base.leaves)
+        if isinstance(leaf.value, float) and leaf.value and leaf.field.records != "completed_cycles"
+    ]
+    pairs = [
+        ({leaf.path: value}, {other.path: other.value * factor})
+        for leaf in _named(_words(edit), base)
+        for value in OTHER_VALUES.get(leaf.field.kind, ())
+        if value != leaf.value
+        for other in numbers
+        if other.path != leaf.path
+        for factor in FACTORS
+    ]
+    Random(1).shuffle(pairs)
+    return (with_changes(base, {**one, **other}) for one, other in pairs)
+
+
+def _words(edit: Edit) -> frozenset[str]:
+    """The names in an edit, and in what it says."""
+    text = " ".join((edit.says, *(place.new for place in edit.places)))
+    return frozenset(_WORD.findall(text))
+
+
+def _named(words: frozenset[str], base: Answered) -> list[Leaf]:
+    """The values of a step whose fields are among some names."""
+    # Where a name is put together, its beginning stands in the text.
+    begins = tuple(word for word in words if word.endswith("_") and len(word) > 1)
+    return [
+        leaf
+        for leaf in distinct(base.leaves)
+        if _is_named(leaf.field.name, words) or (begins and leaf.field.name.startswith(begins))
+    ]
 
 
 def _with_other_records(words: frozenset[str], base: Answered) -> Iterator[Stream]:

@@ -20,6 +20,7 @@ from replay.explaining.causes.corrected import CorrectedCore
 from replay.explaining.causes.edit_search import EditSearch, EditsOf
 from replay.explaining.causes.formula_search import FormulaSearch
 from replay.explaining.causes.found import Account, Found, Lead
+from replay.explaining.causes.insertion_search import InsertionSearch
 from replay.explaining.causes.known_before import accept_known
 from replay.explaining.causes.known_ends import KnownEnds
 from replay.explaining.causes.necessity import Necessity
@@ -131,6 +132,7 @@ class Inquiry:
         self._necessity = Necessity(self._pool, self._clock)
         self._edits = EditSearch(self._corrected, self._pool, self._asking, self._clock, self._ends)
         self._formulas = FormulaSearch(self._pool, self._clock)
+        self._insertions = InsertionSearch(self._pool, self._clock)
         self._refusals = RefusalSearch(self._pool, self._clock)
         self._challenge = Challenge(
             self._pool, self._asking, self._necessity, self._clock, self._ends
@@ -337,6 +339,8 @@ class Inquiry:
 
         def look(target: Answered) -> bool:
             if self._edits.accept_one_of(target, self._formulas.moves(target)):
+                return True
+            if self._edits.accept_one_of(target, self._insertions.edits(target, self._until)):
                 return True
             alike = [*self._edits.neighbours(target), *self._pool.unexplained]
             return self._accepted(target, self._formulas.edits(target, alike, self._until))

@@ -192,7 +192,7 @@ def start_and_call(stream: Stream, documents: Documents) -> tuple[Start, Call]:
         if isinstance(event, Mapping):
             call = (call[0], *(event.get(name) for name in _event_names(call[0])))
     elif isinstance(event, Mapping) and (
-        not isinstance(call, tuple) or event != event_document(call)
+        not isinstance(call, tuple) or repr(event) != repr(event_document(call))
     ):
         call = event
     return Start(**parts), call

@@ -16,7 +16,7 @@ from replay.explaining.causes.condition_search import ConditionSearch, end_of
 from replay.explaining.causes.confirmed_fields import unconfirmed
 from replay.explaining.causes.known_ends import KnownEnds
 from replay.explaining.causes.leaves import ABSENT, Field, Leaf, Path, distinct
-from replay.explaining.causes.patterns import Pattern, all_patterns_of
+from replay.explaining.causes.patterns import Pattern, all_patterns_of, patterns_of
 from replay.explaining.causes.pool import Pool, Score
 from replay.explaining.causes.probes import isolated
 from replay.explaining.causes.statement import Reading, Rule, Writing, readings_of, sorts_at
@@ -67,7 +67,7 @@ class ReadingSearch:
             if isinstance(answer, Failure) or is_refusal(answer):
                 return None
             return (
-                self._conditions.find(step, ended)
+                self._where_read(step, ended, self._conditions.find(step, ended))
                 or self._bounds.find(step, ended)
                 or self._in_isolation(step)
             )
@@ -105,6 +105,22 @@ class ReadingSearch:
                 if found is not None:
                     return found
         return None
+
+    def _where_read(self, step: Answered, ended: Taking, narrow: Reading | None) -> Reading | None:
+        """What a condition says of more fields, where these are refused only when they are read;
+        else the condition itself."""
+        if narrow is None or ended is not Taking.REFUSED:
+            return narrow
+        leaf = next(one for one in step.leaves if narrow.meets(one))
+        wider: list[Rule] = [
+            Reading(pattern, narrow.sort, Taking.REFUSED_WHERE_READ)
+            for pattern in patterns_of(leaf.field)
+            if pattern.breadth > narrow.pattern.breadth
+        ]
+        found = self._widest(wider, step)
+        if not isinstance(found, Reading):
+            return narrow
+        return found if self._score(found).explained > self._score(narrow).explained else narrow
 
     # --- Readings -------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from replay.explaining.causes.bounds import Bound
 from replay.explaining.causes.field_sorts import FIELD_SORTS
 from replay.explaining.causes.leaves import ANY, UNKNOWN, Field, Leaf
 from replay.explaining.causes.patterns import Pattern, patterns_of
-from replay.explaining.causes.takings import ENDS, Inapplicable, Taking, taken
+from replay.explaining.causes.takings import CONDITIONS, ENDS, Inapplicable, Taking, taken
 from replay.explaining.causes.value_sorts import Sort, is_sort, sorts_of
 from replay.explaining.editing.editable import Edit, EditableCore
 from replay.explaining.editing.source_text import Place, source_lines
@@ -53,7 +53,7 @@ class Reading:
     @property
     def kind(self) -> CauseKind:
         """A condition where it says that no answer comes."""
-        return CauseKind.CONDITION if self.taking in ENDS else CauseKind.READING
+        return CauseKind.CONDITION if self.taking in CONDITIONS else CauseKind.READING
 
     def meets(self, leaf: Leaf) -> bool:
         """Whether it has anything to say of a leaf."""
@@ -145,7 +145,7 @@ def sorts_at(leaf: Leaf) -> tuple[Sort, ...]:
 
 
 _WHATEVER_IT_IS = frozenset(
-    {*ENDS, Taking.MISSING, Taking.DEFAULT, Taking.ZERO, Taking.NULL, Taking.NAN}
+    {*CONDITIONS, Taking.MISSING, Taking.DEFAULT, Taking.ZERO, Taking.NULL, Taking.NAN}
 )
 """What may be made of values of several types alike; that numbers in texts are read, and flags as
 numbers, are two statements."""

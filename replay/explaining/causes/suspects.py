@@ -8,8 +8,10 @@ tried may do what these did not.
 
 from __future__ import annotations
 
+import ast
 import keyword
 import re
+import textwrap
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
@@ -125,6 +127,8 @@ class Suspects:
         start, end = module.span_of_place(place)
         if self._does_more(module.text[start:end]) or self._does_more(place.new):
             return None
+        if not _targets(place.new) <= _targets(module.text[start:end]):
+            return None
         lines = range(place.line, place.end_line + 1)
         near = [one for line in lines for one in self._places.get((place.module, line), ())]
         around = [one for one in near if one.span[0] <= start and end <= one.span[1]]
@@ -188,6 +192,21 @@ class Suspects:
             return frozenset()
         found = step.told_otherwise(answer)
         return frozenset(path for path, value in wanted.items() if found.get(path) != value)
+
+
+def _targets(text: str) -> frozenset[str]:
+    """What some statements set; nothing where the text is none."""
+    try:
+        tree = ast.parse(textwrap.dedent(text))
+    except (SyntaxError, ValueError):
+        return frozenset()
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            found.update(map(ast.unparse, node.targets))
+        elif isinstance(node, ast.AugAssign):
+            found.add(ast.unparse(node.target))
+    return frozenset(found)
 
 
 def _places_by_line(core: EditableCore) -> Mapping[tuple[str, int], Sequence[ValuePlace]]:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from replay.explaining.causes.leaves import ABSENT, Field, default_of
+from replay.explaining.causes.unreadable import unreadable
 from replay.explaining.causes.value_sorts import (
     FLAGS_SAID,
     Sort,
@@ -26,6 +27,7 @@ class Taking(StrEnum):
     """What is made of a value, each named as it stands in a sentence after "is"."""
 
     REFUSED = "refused"
+    REFUSED_WHERE_READ = "refused where it is read"
     CRASH = "what the core ends on"
     HANG = "what the core hangs on"
     MISSING = "taken for missing"
@@ -65,6 +67,9 @@ class Taking(StrEnum):
 ENDS: Final = (Taking.REFUSED, Taking.CRASH, Taking.HANG)
 """What is no value: the core gives no answer."""
 
+CONDITIONS: Final = (*ENDS, Taking.REFUSED_WHERE_READ)
+"""What a condition says."""
+
 
 class Inapplicable(Exception):
     """A taking that says nothing of a value."""
@@ -96,6 +101,11 @@ def _needs(is_it: bool) -> None:
 def _missing(value: Any, _kind: str) -> Any:
     _needs(value is not ABSENT)
     return ABSENT
+
+
+def _unreadable(value: Any, _kind: str) -> Any:
+    _needs(value is not ABSENT)
+    return unreadable(value)
 
 
 def _zero(_value: Any, kind: str) -> Any:
@@ -242,11 +252,12 @@ _TAKES: Final[Mapping[Taking, Callable[[Any, str], Any]]] = {
     Taking.DROPPED: _dropped,
     Taking.NO_RECORDS: _no_records,
     Taking.LARGEST: _largest,
+    Taking.REFUSED_WHERE_READ: _unreadable,
 }
 
 VALUES: Final = (
     Taking.MISSING,
     Taking.DEFAULT,
-    *(one for one in _TAKES if one is not Taking.MISSING),
+    *(one for one in _TAKES if one not in (Taking.MISSING, Taking.REFUSED_WHERE_READ)),
 )
 """The takings that make another value."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from replay.explaining.causes.leaves import Leaf, Path
 from replay.explaining.causes.statement import Reading, is_sort_at
-from replay.explaining.causes.takings import Inapplicable, taken
+from replay.explaining.causes.takings import Inapplicable, Taking, taken
 
 
 def changes_of(leaves: Sequence[Leaf], rules: Sequence[Reading]) -> Mapping[Path, Any]:
@@ -51,6 +51,8 @@ def read_as(leaf: Leaf, rules: Sequence[Reading]) -> Any:
             except Inapplicable:
                 continue
             is_changed = True
+            if rule.taking is Taking.REFUSED_WHERE_READ:
+                break  # nothing can be made of it any more
     return value if is_changed else UNCHANGED
 
 

@@ -46,7 +46,7 @@ from replay.explaining.causes.statement import (
     Writing,
     canonical_edit,
 )
-from replay.explaining.causes.takings import ENDS, VALUES, Taking
+from replay.explaining.causes.takings import CONDITIONS, VALUES, Taking
 from replay.explaining.causes.value_sorts import Sort
 from replay.explaining.claims.deviations import Deviation
 from replay.explaining.claims.field_patterns import kind_word, pattern_of, pattern_text
@@ -74,7 +74,7 @@ def stated_in(table: CauseKind, values: Mapping[str, Any]) -> Stated:
     pattern = pattern_of(_text(values, "in"), _text(values, "kind") if "kind" in values else "")
     sort = _one_of(Sort, values, "value", tuple(Sort))
     is_condition = table is CauseKind.CONDITION
-    taking = _one_of(Taking, values, "is", ENDS if is_condition else VALUES)
+    taking = _one_of(Taking, values, "is", CONDITIONS if is_condition else VALUES)
     if table is CauseKind.WRITING:
         if "beyond" in values:
             raise UsageError("beyond is for what is read: a writing has none")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -47,6 +48,13 @@ def in_single_precision(number: Any) -> Any:
     except OverflowError:
         return math.copysign(math.inf, number)
     return single
+
+
+def without_fraction(number: Any) -> Any:
+    """A double cut to a whole number, as one that went through an integer."""
+    if type(number) is not float or not math.isfinite(number):
+        return number
+    return float(math.trunc(number))
 
 
 def divided(number: Any, by: Any) -> Any:
@@ -95,6 +103,17 @@ def refuse_here() -> None:
     raise Refused(RefusalKind.ERROR, BY_CAUSE)
 
 
+RECORD_WITH: Final = "record_with"
+"""The name of what makes another record of one that cannot be changed."""
+
+
+def record_with(record: Any, **values: Any) -> Any:
+    """A record with other values in some fields, the way that its class has."""
+    if hasattr(record, "_replace"):
+        return record._replace(**values)
+    return dataclasses.replace(record, **values)
+
+
 HELPERS: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {
         **ROUNDINGS,
@@ -102,7 +121,9 @@ HELPERS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "first_changed": first_changed,
         "divided": divided,
         REFUSES: refuse_here,
+        RECORD_WITH: record_with,
         "in_single_precision": in_single_precision,
+        "without_fraction": without_fraction,
         "wrapped_to_64_bits": wrapped_to_64_bits,
         "whichever_deviates": whichever_deviates,
     }

@@ -1,12 +1,15 @@
-"""Assignments that are not made: a statement, or one keyword of a call."""
+"""Assignments that are not made, a statement or one keyword of a call; what is counted counted from
+something else, or at a sibling as well."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import Final
 
 from replay.explaining.editing.editable import EditKind
 from replay.explaining.editing.source_map import Function
+from replay.explaining.edits.confusions import of_sort
 from replay.explaining.edits.model import Change, Unit, called_name
 from replay.explaining.edits.operands import removals
 
@@ -23,8 +26,42 @@ def assignments(unit: Unit, node: ast.AST) -> Iterator[Change]:
                         yield Change(EditKind.ASSIGNMENT, unit.span(part), unit.text(name))
         case ast.AugAssign():
             yield Change(EditKind.ASSIGNMENT, unit.span(node), "pass")
+            yield from _counted(unit, node)
         case ast.Call():
             yield from _arguments(unit, node)
+
+
+def _counted(unit: Unit, node: ast.AugAssign) -> Iterator[Change]:
+    """What is added is put there, or added to another value of its sort; or it is added to, or
+    taken off, a sibling as well, or that alone."""
+    target, value = unit.text(node.target), unit.text(node.value)
+    sort = unit.sort(node.target)
+    sign = _SIGNS.get(type(node.op))
+    if not sort or sign is None or not isinstance(node.target, ast.Attribute | ast.Name):
+        return
+    span = unit.span(node)
+    if sign == "+":
+        yield Change(EditKind.ASSIGNMENT, span, f"{target} = {value}")
+    for other in of_sort(unit, node.target, sort):
+        yield Change(
+            EditKind.FIELD, span, f"{target} = {other} {sign} {unit.operand(node.value, 6)}"
+        )
+    for other in _siblings(unit, node.target, sort):
+        yield Change(EditKind.FIELD, span, f"{other} {sign}= {value}")
+        for also in "+-":
+            yield Change(EditKind.ASSIGNMENT, span, f"{unit.text(node)}; {other} {also}= {value}")
+
+
+_SIGNS: Final = {ast.Add: "+", ast.Sub: "-"}
+
+
+def _siblings(unit: Unit, target: ast.expr, sort: str) -> list[str]:
+    """The other fields of the same record that are of the same sort."""
+    if not isinstance(target, ast.Attribute):
+        return []
+    owner = unit.text(target.value)
+    fields = unit.sorts.fields(unit.sort(target.value))
+    return [f"{owner}.{one}" for one, its in fields.items() if its == sort and one != target.attr]
 
 
 def _keeps_a_value(unit: Unit, target: ast.expr, line: int) -> bool:

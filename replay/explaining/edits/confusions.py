@@ -30,7 +30,7 @@ def fields(unit: Unit, node: ast.AST) -> Iterator[Change]:
         case ast.Name(ctx=ast.Load(), id=name):
             sort = unit.names.sorts.get(name, "")
             if sort and not _is_called(unit, node):
-                for text in _of_sort(unit, node, sort):
+                for text in of_sort(unit, node, sort):
                     if not _is_part_of_record(unit, node) or text in unit.names.sorts:
                         yield Change(EditKind.FIELD, unit.span(node), text)
         case ast.keyword(arg=str() as name):
@@ -76,7 +76,7 @@ def _instead_of_field(unit: Unit, node: ast.Attribute) -> list[str]:
         key=lambda name: (name != _twin(node.attr), not _words(name) & _words(node.attr)),
     )
     texts = [f"{owner}.{name}" for name in alike]
-    return list(dict.fromkeys([*texts, *_of_sort(unit, node, sort)]))
+    return list(dict.fromkeys([*texts, *of_sort(unit, node, sort)]))
 
 
 def _through_functions(unit: Unit, node: ast.Attribute) -> Iterator[str]:
@@ -108,7 +108,7 @@ def _arguments(unit: Unit, sort: str, line: int) -> list[str]:
     return [*told, *texts]
 
 
-def _of_sort(unit: Unit, node: ast.Name | ast.Attribute, sort: str) -> list[str]:
+def of_sort(unit: Unit, node: ast.Name | ast.Attribute, sort: str) -> list[str]:
     """What else of that sort there is: names, fields that the function uses elsewhere, and fields
     of its other records that are called nearly the same."""
     own = unit.text(node)

@@ -1,6 +1,7 @@
 """What other languages do where Python does not: habits of ports.
 
-Floats of 32 bits, integers that wrap, `x or default`, minutes or milliseconds for seconds.
+Floats of 32 bits, whole seconds, unsigned numbers, integers that wrap, `x or default`, minutes or
+milliseconds for seconds.
 """
 
 from __future__ import annotations
@@ -22,15 +23,13 @@ def port_habits(unit: Unit, node: ast.AST) -> Iterator[Change]:
     """Each habit where it could show."""
     if isinstance(node, ast.BinOp) and not isinstance(unit.parent(node), ast.BinOp):
         if unit.sort(node) in ("float", "") and not _is_text(node):
-            new = f"in_single_precision({unit.text(node)})"
-            yield Change(EditKind.OPERATOR, unit.span(node), new, SINGLE)
+            yield from _made_into(unit, node)
     elif _is_time(node):
         for unit_of_time in _UNITS:
             new = f"({unit.operand(node, _TIMES)} {unit_of_time})"
             yield Change(EditKind.CONSTANT, unit.span(node), new, unit_of_time)
     if isinstance(node, ast.Name | ast.Attribute) and _is_handed_on(unit, node):
-        new = f"in_single_precision({unit.text(node)})"
-        yield Change(EditKind.OPERATOR, unit.span(node), new, SINGLE)
+        yield from _made_into(unit, node)
     if isinstance(node, ast.Raise):
         yield from _wrapped(unit, node)
     elif isinstance(node, ast.Return) and node.value is not None:
@@ -41,6 +40,18 @@ def port_habits(unit: Unit, node: ast.AST) -> Iterator[Change]:
         if not isinstance(unit.parent(node), ast.IfExp):
             new = f"({unit.operand(node.orelse, _OR)} or {unit.operand(node.body, _OR)})"
             yield Change(EditKind.BRANCH, unit.span(node), new, "or the other way round")
+
+
+def _made_into(unit: Unit, node: ast.expr) -> Iterator[Change]:
+    """What becomes of a double on its way: fewer bits, no fraction, no sign, nothing below zero."""
+    text = unit.text(node)
+    for new, meaning in (
+        (f"in_single_precision({text})", SINGLE),
+        (f"without_fraction({text})", "without its fraction"),
+        (f"abs({text})", "without its sign"),
+        (f"max({text}, 0.0)", "not below zero"),
+    ):
+        yield Change(EditKind.OPERATOR, unit.span(node), new, meaning)
 
 
 def _is_time(node: ast.AST) -> TypeGuard[ast.Attribute]:

@@ -81,6 +81,16 @@ def value_places(
                     yield ValuePlace(module, function, span, one_line(module.text_of(value)))
 
 
+def simple_places(core: EditableCore, lines: Collection[Line]) -> Iterator[ValuePlace]:
+    """The simple statements at lines that ran, each as what is done only where something holds."""
+    for module, function, statement in _statements_run(core, lines):
+        if isinstance(statement, _SIMPLE):
+            span = module.span(statement)
+            if module.indent_before(span[0]) is not None:
+                after = f": {module.text[span[0] : span[1]]}"
+                yield ValuePlace(module, function, span, "True", "if ", after)
+
+
 def statement_places(core: EditableCore, lines: Collection[Line]) -> Iterator[ValuePlace]:
     """The statements at lines that ran, each as what is done only where something holds, and as
     what comes after a way out of its function."""
@@ -234,4 +244,6 @@ def _is_stored(node: ast.AST) -> bool:
     return not isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
 
 
-__all__ = ["Line", "ValuePlace", "refusal_places", "statement_places", "value_places"]
+__all__ = [
+    "Line", "ValuePlace", "refusal_places", "simple_places", "statement_places", "value_places",
+]  # fmt: skip
