@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
-from replay.explaining.causes.leaves import Leaf, Path
+from replay.explaining.causes.leaves import ABSENT, Leaf, Path
 from replay.explaining.causes.statement import Reading, is_sort_at
 from replay.explaining.causes.takings import Inapplicable, Taking, taken
+from replay.explaining.causes.unreadable import unreadable
 
 
 def changes_of(leaves: Sequence[Leaf], rules: Sequence[Reading]) -> Mapping[Path, Any]:
@@ -39,21 +40,29 @@ UNCHANGED: Final = object()
 
 
 def read_as(leaf: Leaf, rules: Sequence[Reading]) -> Any:
-    """What the readings make of a value, one after the other."""
+    """What the readings make of a value, one after the other; what can be read no more comes last,
+    since nothing can be made of it."""
     path, field, value = leaf
     is_changed = False
+    unread: list[Reading] = []
     for rule in rules:
-        if rule.bound is not None and not rule.bound.is_beyond(value):
-            continue
-        if rule.pattern.has(field) and is_sort_at(rule.sort, Leaf(path, field, value)):
+        if rule.taking is Taking.REFUSED_WHERE_READ:
+            unread.append(rule)
+        elif _is_about(rule, Leaf(path, field, value)):
             try:
                 value = taken(rule.taking, value, field)
             except Inapplicable:
                 continue
             is_changed = True
-            if rule.taking is Taking.REFUSED_WHERE_READ:
-                break  # nothing can be made of it any more
+    if any(_is_about(rule, Leaf(path, field, value)) for rule in unread) and value is not ABSENT:
+        return unreadable(value)
     return value if is_changed else UNCHANGED
+
+
+def _is_about(rule: Reading, leaf: Leaf) -> bool:
+    if rule.bound is not None and not rule.bound.is_beyond(leaf.value):
+        return False
+    return rule.pattern.has(leaf.field) and is_sort_at(rule.sort, leaf)
 
 
 __all__ = ["UNCHANGED", "changes_of", "effect_of", "read_as"]
