@@ -186,3 +186,60 @@ def test_a_text_that_only_the_shadow_has_is_tried_where_the_core_has_another(
         (cause,) = search.find_all(pool.unexplained, _edits_of_function, 1.0, of_readers=False)
         assert '"too old"' in cause.says
         assert not pool.left[pool.steps[0]]
+
+
+SCALES = """
+from replay.core import *
+from replay.core import FillEvent, TimerTick, transition as by_the_contract
+from replay.core.evolving import evolve
+
+
+def scaled(number):
+    return number * 2.0
+
+
+def taken(state, fee):
+    return evolve(state, total_fees=scaled(fee))
+
+
+def ticked(state, at):
+    return evolve(state, last_price_update_at=scaled(at))
+
+
+def transition(state, event, config, order_size_usd, order_sizes=None):
+    if isinstance(event, FillEvent):
+        state = taken(state, event.fee)
+    elif isinstance(event, TimerTick):
+        state = ticked(state, event.timestamp)
+    return by_the_contract(state, event, config, order_size_usd, order_sizes)
+"""
+
+
+def test_an_edit_of_a_helper_that_holds_for_one_of_its_callers_is_found_with_that(
+    tmp_path: Path,
+) -> None:
+    names = []
+    for name, text in (("one", SCALES), ("other", SCALES.replace("scaled(fee)", "fee * 3.0"))):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "scales.py").write_text(text, "utf-8")
+        names.append(str(tmp_path / name / "scales.py"))
+    cases = [
+        *(one_step((2, 1, "T", "buy", 0.1, 20.0, 0.1 + fee, 5.0)) for fee in range(8)),
+        *(one_step((1, 5.0 + at)) for at in range(8)),
+    ]
+    core = EditableCore.open(names[0])
+    corrected = CorrectedCore(core, reads_next=False)
+    pool, clock = Pool(corrected), Clock(400.0)
+    with ExitStack() as stack:
+        cores = [stack.enter_context(closing(open_target(one))) for one in names]
+        asking = Asking(cores[0], cores[1])
+        pool.add(asking.ask(cases))
+        search = EditSearch(corrected, pool, asking, clock, KnownEnds(pool))
+        edits = [one for one in edits_of(core) if one.function == "scales.scaled"]
+        tripled = next(one for one in edits if one.places[0].new == "3.0")
+        assert pool.score(Edited(tripled, ""), pool.steps)[:2] == (8, 8)
+        found = search.behind_a_condition(Edited(tripled, ""), pool.unexplained)
+        assert found is not None
+        assert found.says.endswith("where called_by() == 'taken'")
+        pool.accept(found)
+        assert not pool.unexplained

@@ -46,6 +46,10 @@ FRACTIONS: Final[tuple[Number, ...]] = (
 """The same for other numbers."""
 
 
+_ROOTS: Final = {"config": 0, "state": 2}
+"""Which documents are looked at first, and last."""
+
+
 class _Asked(NamedTuple):
     """A number in the place of another, and whether the shadow ended at it."""
 
@@ -87,8 +91,10 @@ class BoundSearch:
     def _blamed(self, step: Answered) -> Iterator[Leaf]:
         """The numbers without which the shadow answers a step."""
         numbers = [one for one in distinct(step.leaves) if _is_number(one)]
-        # What is far from usual is asked first.
-        numbers.sort(key=lambda one: -abs(one.value))
+        # Of settings there are few, of a history's records many; what is large is asked first.
+        numbers.sort(
+            key=lambda one: (_ROOTS.get(one.field.root, 1), one.field.records, -abs(one.value))
+        )
         asked = numbers[:MOST_BLAMED]
         streams = [with_changes(step, {one.path: ordinary(one.field)}) for one in asked]
         for leaf, other in zip(asked, self._ask(streams), strict=True):

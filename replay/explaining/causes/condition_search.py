@@ -59,13 +59,10 @@ class ConditionSearch:
 
     def _to_blame(self, candidates: list[Reading], step: Answered) -> Reading | None:
         """The best of the conditions that hold, without those of values that the core ends without
-        as well: at a crash, what else stood in the step says nothing. For refusals there are the
-        authority's own to hold them against."""
+        as well: what else stood in the step says nothing."""
         for _ in range(BLAMED):
             best = self._widest(candidates, step)
-            if best is None or best.taking is Taking.REFUSED:
-                return best
-            if not self._trials.ends_without(best, step):
+            if best is None or not self._trials.ends_without(best, step):
                 return best
             cleared = {leaf.path for leaf in step.leaves_met(best)}
             candidates[:] = [

@@ -20,7 +20,7 @@ from replay.explaining.causes.probes import (
 )
 from replay.explaining.causes.statement import Reading
 from replay.streams.model import Stream
-from replay.targets.base import Failure
+from replay.targets.base import Failure, is_refusal
 
 PROBES = 40
 """Steps asked with a value in other places, beside those with others in its own."""
@@ -74,7 +74,7 @@ class Trials:
             others = {leaf.path: ordinary(leaf.field) for leaf in leaves}
             asked = self._asking.ask([with_changes(step, others)])
             self._pool.add(asked)
-            self._has_failed = True
+            self._has_failed |= isinstance(step.shadow, Failure)
             self._ends_without[key] = any(_end_alike(step, one) for one in asked)
         return self._ends_without.get(key, False)
 
@@ -102,9 +102,10 @@ class Trials:
 
 
 def _end_alike(one: Answered, other: Answered) -> bool:
-    """Whether the shadow failed at two steps in the same way."""
-    return (
-        isinstance(one.shadow, Failure)
-        and isinstance(other.shadow, Failure)
-        and one.shadow.kind is other.shadow.kind
-    )
+    """Whether the shadow gave no answer to two steps in the same way, and to the second one the
+    authority did."""
+    mine, theirs = one.shadow, other.shadow
+    if isinstance(mine, Failure) or isinstance(theirs, Failure):
+        both = isinstance(mine, Failure) and isinstance(theirs, Failure)
+        return both and mine.kind is theirs.kind  # type: ignore[union-attr]
+    return is_refusal(mine) and is_refusal(theirs) and not is_refusal(other.authority)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import math
 import struct
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import MappingProxyType
+from types import FrameType, MappingProxyType
 from typing import Any, Final, TypeVar
 
 from replay.explaining.search.roundings import ROUNDINGS, Rounding
@@ -103,6 +104,30 @@ def refuse_here() -> None:
     raise Refused(RefusalKind.ERROR, BY_CAUSE)
 
 
+CALLER: Final = "called_by()"
+"""What asks, in an edited source, which function has called the one that runs."""
+
+
+def called_by() -> str:
+    """The name of the function that has called the one that asks."""
+    return caller_of(sys._getframe(1))
+
+
+def caller_of(frame: FrameType) -> str:
+    """The name of the function that has called the one of a frame; of lambdas and comprehensions
+    those count that they stand in. "" where there is none."""
+    names = _functions_from(frame)
+    next(names, None)
+    return next(names, "")
+
+
+def _functions_from(frame: FrameType | None) -> Iterator[str]:
+    while frame is not None:
+        if not frame.f_code.co_name.startswith("<"):
+            yield frame.f_code.co_name
+        frame = frame.f_back
+
+
 RECORD_WITH: Final = "record_with"
 """The name of what makes another record of one that cannot be changed."""
 
@@ -122,6 +147,7 @@ HELPERS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "divided": divided,
         REFUSES: refuse_here,
         RECORD_WITH: record_with,
+        CALLER.removesuffix("()"): called_by,
         "in_single_precision": in_single_precision,
         "without_fraction": without_fraction,
         "wrapped_to_64_bits": wrapped_to_64_bits,

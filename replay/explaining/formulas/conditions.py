@@ -14,6 +14,9 @@ NUMBERS: Final = (0, 1, 2)
 MOST_TERMS: Final = 120
 MOST_FOUND: Final = 40
 MOST_PAIRS: Final = 2000
+MOST_TEXTS: Final = 4
+"""Texts of which a term may be none."""
+
 MOST_APART: Final = 200
 """Comparisons of which two are put together."""
 
@@ -141,6 +144,7 @@ def _compared_alone(examples: Sequence[WantedFlag]) -> Iterator[tuple[str, Bits]
             yield f"{text} is None", (bits := _bits(value is None for value in values))
             yield f"{text} is not None", everywhere & ~bits
         if all(isinstance(value, str) for value in values):
+            yield from _none_of(text, values, [example.wanted for example in examples])
             for known in sorted(set(values)):
                 yield f"{text} == {known!r}", (bits := _bits(value == known for value in values))
                 yield f"{text} != {known!r}", everywhere & ~bits
@@ -202,6 +206,17 @@ def _compared(
     yield f"{is_there}{one} >= {other}", above | same
     yield f"{is_there}{one} == {other}", same
     yield f"{is_there}{one} != {other}", both & ~same
+
+
+def _none_of(
+    text: str, values: Sequence[str], wanted: Sequence[bool]
+) -> Iterator[tuple[str, Bits]]:
+    """That a text is none of the few that it is where nothing is wanted."""
+    pairs = list(zip(values, wanted, strict=True))
+    others = sorted({value for value, is_it in pairs if not is_it})
+    ours = {value for value, is_it in pairs if is_it}
+    if 1 < len(others) <= MOST_TEXTS and ours.isdisjoint(others):
+        yield f"{text} not in {tuple(others)!r}", _bits(value not in others for value in values)
 
 
 def _limits(one: str, values: Sequence[Any], wanted: Sequence[bool]) -> Iterator[tuple[str, Bits]]:

@@ -11,6 +11,7 @@ from types import CodeType, FrameType
 from typing import Any, Final
 
 from replay.explaining.editing.observed_sorts import fields_of
+from replay.explaining.editing.vocabulary import CALLER, caller_of
 from replay.targets.python.raised import RAISED
 
 MOST: Final = 120
@@ -45,6 +46,7 @@ def _in_scope(frame: FrameType) -> Iterator[tuple[str, Any]]:
         for name, value in names:
             yield from _within(name, value, depth)
     yield from _memberships(names)
+    yield CALLER, caller_of(frame)
     for name, value in frame.f_globals.items():
         if isinstance(value, int | float) and not name.startswith("__"):
             yield name, value
