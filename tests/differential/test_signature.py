@@ -20,6 +20,7 @@ from replay.differential.signature.signature import (
     root_of,
     rule_at_work,
 )
+from replay.streams.model import ORDERS
 from replay.targets.base import Failure, FailureKind, Outcome
 from replay.targets.compact import INDEX_OF, Plain, read_state
 
@@ -249,6 +250,19 @@ def test_an_odd_action_on_either_side_has_a_signature_all_the_same(odd: Any, bef
         for proper in (PLACE_ENTRY, CANCEL, ORPHAN, BOOK):
             assert signature(call, before, outcome(proper), outcome(odd)).id.startswith("d-")
             assert signature(call, before, outcome(odd), outcome(proper)).id.startswith("d-")
+
+
+@pytest.mark.parametrize("side", ["", "BUY", "long"])
+def test_an_exit_on_no_side_has_a_signature_all_the_same(side: str) -> None:
+    """A bot takes a side that is none of the two for one of them."""
+    assert S2 is not None
+    first, second = S2[ORDERS]
+    before = [*S2[:ORDERS], [first, [second[0], side, *second[2:]]], *S2[ORDERS + 1 :]]
+    one, other = outcome([2, 3, 10, "s2_timeout"]), outcome([2, 4, 10, "s2_timeout"])
+    for call in (TIMER, TICK, ENTRY_FILL):
+        assert signature(call, before, one, other).id.startswith("d-")
+        assert signature(call, before, one, outcome()).id.startswith("d-")
+        assert signature(call, before, ["arithmetic", ""], other).id.startswith("d-")
 
 
 @pytest.mark.parametrize("odd", [None, 5, "x", {}, [], [None], [5], [{}], [[]], [["x"]]])

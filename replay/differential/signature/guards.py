@@ -134,8 +134,12 @@ def orphaned(moment: Moment, side: Answer, rule: str, config: EngineConfig) -> i
 
 
 def first_exit(moment: Moment, side: str = "") -> Order:
-    """The first exit, on one side or on any. Raises StopIteration where there is none."""
-    return next(o for o in moment.orders if o.role == "exit" and side in ("", o.side))
+    """The first exit, on one side or on any. Raises LookupError where there is none: of an order
+    whose side is none of the two, cores make what they like."""
+    for order in moment.orders:
+        if order.role == "exit" and side in ("", order.side):
+            return order
+    raise LookupError("there is no such exit")
 
 
 def nearer_exit(moment: Moment) -> str | None:

@@ -74,7 +74,7 @@ HELPER = "helper"
 
 _ROLE, _SIDE = 2, 1
 _ROLES = ("entry", "exit")
-_ODD = (ArithmeticError, LookupError, TypeError, ValueError, StopIteration)
+_ODD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What looking closely at odd answers may raise: a core may answer values of any type and size."""
 
 
@@ -145,7 +145,7 @@ def _by_rule(moment: Moment, event: str, rule: str, root: Difference) -> Signatu
     if root.kind is not DifferenceKind.REFUSAL:
         return field_signature(moment, event, rule, root)
     if rule == "entry fill" and moment.authority.refused:
-        made = next(order for order in moment.shadow.orders if moment.is_new(order))
+        (made, *_) = (order for order in moment.shadow.orders if moment.is_new(order))
         return exit_price_signature(moment, made.side, made.price)
     return refusal_signature(root, event, rule)
 

@@ -94,7 +94,7 @@ class Necessity:
         elsewhere = {row_of(left[step]) for step in self._pool.unexplained if step not in changed}
         return sum(
             (len(left[step]) < len(before) and row_of(left[step]) in elsewhere)
-            or self._is_more_than_touched(step, others)
+            or (left[step] <= before and self._is_more_than_touched(step, others))
             for step, before in doubtful
         )
 
