@@ -57,7 +57,17 @@ class Reading:
 
     def meets(self, leaf: Leaf) -> bool:
         """Whether it has anything to say of a leaf."""
-        return self.pattern.has(leaf.field) and is_sort_at(self.sort, leaf) and self.takes(leaf)
+        # Of a million leaves there are some hundred fields.
+        field = leaf.field
+        is_about = self._fields.get(field)
+        if is_about is None:
+            is_about = self._fields[field] = self.pattern.has(field)
+        return is_about and is_sort_at(self.sort, leaf) and self.takes(leaf)
+
+    @cached_property
+    def _fields(self) -> dict[Field, bool]:
+        """Which fields it is about, of those that were met."""
+        return {}
 
     def takes(self, leaf: Leaf) -> bool:
         """The same for a leaf of a field and with a value that it is known to be about."""

@@ -53,10 +53,17 @@ def _records(
 ) -> list[Any]:
     kinds = fields_of(root, name)
     fields = [Field(root, name, one, kinds[one]) for one in RECORD_FIELDS[index]]
-    return [
-        [_written(value, field, writings) for value, field in zip(record, fields, strict=True)]
-        for record in records
+    # Of most fields nothing is said, and a history has many records.
+    about = [
+        (place, field, own)
+        for place, field in enumerate(fields)
+        if (own := [one for one in writings if one.pattern.has(field)])
     ]
+    found = [list(record) for record in records]
+    for record in found:
+        for place, field, own in about:
+            record[place] = _written(record[place], field, own)
+    return found
 
 
 def values_written(answer: Sequence[object]) -> Iterator[tuple[Field, object]]:
@@ -87,7 +94,7 @@ def _kind_of(value: Any) -> str:
 
 def _written(value: Any, field: Field, writings: Sequence[Writing]) -> Any:
     for writing in writings:
-        if writing.pattern.has(field) and is_sort(writing.sort, value):
+        if is_sort(writing.sort, value) and writing.pattern.has(field):
             try:
                 value = taken(writing.taking, value, field)
             except Inapplicable:
