@@ -11,10 +11,10 @@ from cause_support import one_step
 from explain_support import faulty
 
 from replay.explaining.causes.answered import Asking
-from replay.explaining.causes.bounds import Bound, bound_of
 from replay.explaining.causes.corrected import CorrectedCore
 from replay.explaining.causes.known_before import _rule_of
 from replay.explaining.causes.known_ends import KnownEnds
+from replay.explaining.causes.number_bounds import Bound, bound_of
 from replay.explaining.causes.patterns import Pattern
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.reading_search import ReadingSearch
@@ -23,7 +23,7 @@ from replay.explaining.causes.takings import Taking
 from replay.explaining.causes.value_sorts import Sort
 from replay.explaining.claims.stated import stated_in, stated_toml, table_of
 from replay.explaining.editing.editable import EditableCore
-from replay.explaining.formulas.limits import simplest_between
+from replay.explaining.formulas.plain_numbers import simplest_between
 from replay.explaining.search.contest import Clock
 from replay.targets.open import open_target
 

@@ -243,3 +243,47 @@ def test_an_edit_of_a_helper_that_holds_for_one_of_its_callers_is_found_with_tha
         assert found.says.endswith("where called_by() == 'taken'")
         pool.accept(found)
         assert not pool.unexplained
+
+
+PICKS = """
+from replay.core import *
+from replay.core import TimerTick, transition as by_the_contract
+from replay.core.evolving import evolve
+
+
+def picked(own, other):
+    return own if own != 0 else other
+
+
+def transition(state, event, config, order_size_usd, order_sizes=None):
+    if isinstance(event, TimerTick):
+        fees = picked(state.total_profit, config.refresh_pct)
+        state = evolve(state, total_fees=fees)
+    return by_the_contract(state, event, config, order_size_usd, order_sizes)
+"""
+
+
+def test_two_halves_of_what_a_line_does_otherwise_are_put_as_one_edit(tmp_path: Path) -> None:
+    names = []
+    for name, text in (("one", PICKS), ("other", PICKS.replace("own if own != 0 else", ""))):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "picks.py").write_text(text, "utf-8")
+        names.append(str(tmp_path / name / "picks.py"))
+    core = EditableCore.open(names[0])
+    corrected = CorrectedCore(core, reads_next=False)
+    pool, clock = Pool(corrected), Clock(400.0)
+    with ExitStack() as stack:
+        cores = [stack.enter_context(closing(open_target(one))) for one in names]
+        asking = Asking(cores[0], cores[1])
+        pool.add(
+            asking.ask([one_step((1, 5.0), total_profit=own) for own in (2.0, 3.5, -1.0, -2.5)])
+        )
+        search = EditSearch(corrected, pool, asking, clock, KnownEnds(pool))
+        search._edits = [(one, frozenset(), False) for one in edits_of(core)]
+        for half in ("own if own < 0 else", "own if own != -1 else"):
+            edit = next(one for one, _, _ in search._edits if half in one.says)
+            search.accept(Edited(edit, canonical_edit(edit, core)))
+    (joined,) = pool.causes
+    assert isinstance(joined, Edited)
+    assert 'read "return other"' in joined.edit.says
+    assert not pool.unexplained

@@ -12,16 +12,16 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from replay.explaining.causes.answered import Answered, Asking
-from replay.explaining.causes.bounds import Bound
 from replay.explaining.causes.condition_search import end_of
 from replay.explaining.causes.leaves import Leaf, distinct
+from replay.explaining.causes.number_bounds import Bound
 from replay.explaining.causes.patterns import Pattern
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.probes import ordinary, text_of, with_changes
 from replay.explaining.causes.statement import Reading
 from replay.explaining.causes.takings import Taking
 from replay.explaining.causes.value_sorts import Sort
-from replay.explaining.formulas.limits import Number, simplest_between
+from replay.explaining.formulas.plain_numbers import Number, simplest_between
 from replay.explaining.search.contest import Clock
 from replay.streams.model import Stream
 

@@ -49,6 +49,9 @@ NAMED = 160
 PAIRED = 80
 """The same with another number beside it: what one value says may depend on which is larger."""
 
+MOST_PAIRED = 6
+"""Named values of which two get others together."""
+
 FACTORS = (0.25, 0.9, 1.1, 4.0)
 """What such a number is multiplied by."""
 
@@ -57,6 +60,9 @@ ELSEWHERE = 160
 
 AT_AN_END = 24
 """The same where the shadow crashes or hangs: it is begun anew after each."""
+
+LONG_WORD = 6
+"""Letters of a word that says which field is meant, though it is only a part of its name."""
 
 SHOWN = 3
 """Records of a list that are lost, doubled and turned."""
@@ -67,6 +73,8 @@ RIGHT_ONES = 60
 
 SIZES: tuple[Document, ...] = (None, {}, {"A": 2.0}, {"B": 2.0}, {"A": 2.0, "B": 3.0})
 """Sizes of orders by trade: of one trade, of both, of none."""
+
+_HOLDERS = (Mapping, list, tuple)
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
@@ -235,6 +243,12 @@ def _with_two_others(edit: Edit, base: Answered) -> Iterator[Stream]:
         if other.path != leaf.path
         for factor in FACTORS
     ]
+    pairs += [
+        ({leaf.path: value}, {other.path: another})
+        for leaf, other in combinations(_named(_words(edit), base)[:MOST_PAIRED], 2)
+        for value in OTHER_VALUES.get(leaf.field.kind, ())
+        for another in OTHER_VALUES.get(other.field.kind, ())
+    ]
     Random(1).shuffle(pairs)
     return (with_changes(base, {**one, **other}) for one, other in pairs)
 
@@ -249,11 +263,12 @@ def _named(words: frozenset[str], base: Answered) -> list[Leaf]:
     """The values of a step whose fields are among some names."""
     # Where a name is put together, its beginning stands in the text.
     begins = tuple(word for word in words if word.endswith("_") and len(word) > 1)
-    return [
-        leaf
+    nearness = {
+        leaf: _nearness(leaf.field.name, words, begins)
         for leaf in distinct(base.leaves)
-        if _is_named(leaf.field.name, words) or (begins and leaf.field.name.startswith(begins))
-    ]
+        if leaf.field.records != "completed_cycles" and not isinstance(leaf.value, _HOLDERS)
+    }
+    return sorted((leaf for leaf, near in nearness.items() if near), key=lambda one: -nearness[one])
 
 
 def _with_other_records(words: frozenset[str], base: Answered) -> Iterator[Stream]:
@@ -271,13 +286,19 @@ def _with_other_records(words: frozenset[str], base: Answered) -> Iterator[Strea
                 yield Stream(start._replace(state={**state, name: others}), steps, ORIGIN)
 
 
-def _is_named(field: str, words: frozenset[str]) -> bool:
-    """Whether a field is among some names, or one that is put together from parts of its own: what
-    a core keeps as `runtime_pct` may be `profit_pct_runtime` in a document."""
+def _nearness(field: str, words: frozenset[str], begins: tuple[str, ...]) -> int:
+    """How surely a field is what one of some names stands for, 0 where it is not: what a core keeps
+    as `runtime_pct`, or as `refreshes`, may be `profit_pct_runtime` and `consecutive_refreshes_a`
+    in a document."""
     if field in words or field.removesuffix("_a").removesuffix("_b") in words:
-        return True
+        return 3
+    if begins and field.startswith(begins):
+        return 3
     parts = set(field.split("_"))
-    return any(len(own := word.split("_")) > 1 and parts.issuperset(own) for word in words)
+    own = [set(word.split("_")) for word in words]
+    if any(len(some) > 1 and some <= parts for some in own):
+        return 2
+    return int(any(len(part) >= LONG_WORD for part in parts & words))
 
 
 def _rounds(edit: Edit) -> bool:

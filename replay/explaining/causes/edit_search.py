@@ -44,6 +44,9 @@ GUARDS = 500
 ENOUGH = 0.8
 """Which share of what an edit accounts for a part of it has to, to be taken instead."""
 
+TELLING = 4
+"""Steps that need one of two edits by which it is seen whether a third does for both."""
+
 MIN_SUPPORT = 2
 """Steps that an edit has to account for, kept or generated, to count."""
 
@@ -223,9 +226,15 @@ class EditSearch:
         return [edit for edit in found if line_of(edit) == line]
 
     def beside(self, edit: Edit) -> list[Edit]:
-        """The other edits of just the same places."""
+        """The other edits of just the same places, then those of what is around one place, or
+        within it: a condition that is another one may be none at all."""
         spans = _spans(edit)
-        return [one for one, _, _ in self._edits or () if one != edit and _spans(one) == spans]
+        others = [one for one, _, _ in self._edits or () if one != edit]
+        same = [one for one in others if _spans(one) == spans]
+        if len(edit.places) != 1:
+            return same
+        near = [one for one in others if len(one.places) == 1 and _overlap(edit, one)]
+        return [*same, *(one for one in near if _spans(one) != spans)]
 
     def place_at(self, line: Line) -> Placed:
         """The statement that something at a line is another value."""
@@ -318,8 +327,36 @@ class EditSearch:
     def join(self, newest: Edited) -> None:
         """Puts one edit in the place of several that it is made of, where it does as well: what is
         done alike in several functions, or at several places of one, is one cause."""
-        if not self._join_twins(newest):
+        if not (self._join_twins(newest) or self._join_halves(newest)):
             self._join_parts(newest)
+
+    def _join_halves(self, newest: Edited) -> bool:
+        """One edit for two of the same line, each of which holds for some of the values there: a
+        condition below zero and one above it may be none at all."""
+        own = newest.edit
+        for one in [one for one in self._pool.causes if isinstance(one, Edited)]:
+            if one is newest or len(one.edit.places) != 1 or len(own.places) != 1:
+                continue
+            if line_of(one.edit) != line_of(own):
+                continue
+            telling = self._needed_by_either(one, newest)
+            for edit in self.beside(own):
+                cause = Edited(edit, "")
+                rest = [other for other in self._pool.causes if other not in (one, newest)]
+                if self._pool.is_refuted(cause) or self._pool.wrong([*rest, cause], telling):
+                    continue
+                if self._put_for(edit, [one, newest]):
+                    return True
+        return False
+
+    def _needed_by_either(self, one: Edited, other: Edited) -> list[Answered]:
+        """A few steps that need the one or the other of two edits."""
+        pool = self._pool
+        found: list[Answered] = []
+        for cause in (one, other):
+            right = pool.concerned(cause, pool.right(), GUARDS)
+            found += pool.wrong(pool.without(cause), right)[:TELLING]
+        return found
 
     def _join_twins(self, newest: Edited) -> bool:
         """One edit for all that put the same in several places of one function."""
@@ -395,6 +432,12 @@ class EditSearch:
 def _spans(edit: Edit) -> frozenset[tuple[object, ...]]:
     """Where an edit changes the source, whatever it puts there."""
     return frozenset((place.module, place.start, place.end) for place in edit.places)
+
+
+def _overlap(one: Edit, other: Edit) -> bool:
+    """Whether two edits of one place change a part of the source in common."""
+    mine, theirs = one.places[0], other.places[0]
+    return mine.module == theirs.module and mine.start < theirs.end and theirs.start < mine.end
 
 
 def line_of(edit: Edit) -> Line:

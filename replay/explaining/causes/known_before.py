@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from replay.explaining.causes.bounds import bound_of
+from replay.explaining.causes.number_bounds import bound_of
 from replay.explaining.causes.patterns import Pattern
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.statement import (

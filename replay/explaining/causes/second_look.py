@@ -7,7 +7,8 @@ may hold only where a condition does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from replay.explaining.causes.answered import Answered, smallest
 from replay.explaining.causes.edit_search import EditSearch
@@ -19,6 +20,11 @@ from replay.explaining.search.contest import Clock
 
 SHARPENED_BY = 3
 """Steps that a cause leaves open by which others of its place are tried."""
+
+
+SHARPENED_OF = 60
+"""Steps that are not accounted for, and that it may matter to, of which it is seen whether they are
+such."""
 
 
 class SecondLook:
@@ -73,16 +79,25 @@ class SecondLook:
         pool = self._pool
         for cause in [one for one in pool.causes if isinstance(one, Edited)]:
             others = pool.without(cause)
-            left = (one for one in smallest(pool.unexplained) if not one.has_ended)
-            for step in pool.concerned(cause, left, SHARPENED_BY):
+            for step in islice(self._left_open_by(cause, others), SHARPENED_BY):
                 if self._clock.beyond(share):
                     return False
-                if (cause, step) in self._sharpened or not step.authority_left:
-                    continue
-                self._sharpened.add((cause, step))
-                if pool.is_felt(others, step) and self._is_put_better(cause, others, step):
+                if self._is_put_better(cause, others, step):
                     return True
         return False
+
+    def _left_open_by(self, cause: Edited, others: Sequence[Statement]) -> Iterator[Answered]:
+        """The steps that a cause changes and leaves open, each once, the smallest first."""
+        pool = self._pool
+        left = [
+            step
+            for step in smallest(pool.unexplained)
+            if not step.has_ended and step.authority_left and (cause, step) not in self._sharpened
+        ]
+        for step in pool.concerned(cause, left, SHARPENED_OF):
+            self._sharpened.add((cause, step))
+            if pool.is_felt(others, step):
+                yield step
 
     def _is_put_better(self, cause: Edited, others: Sequence[Statement], step: Answered) -> bool:
         pool = self._pool

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
-from replay.explaining.causes.bounds import Bound
 from replay.explaining.causes.field_sorts import FIELD_SORTS
 from replay.explaining.causes.leaves import ANY, UNKNOWN, Field, Leaf
+from replay.explaining.causes.number_bounds import Bound
 from replay.explaining.causes.patterns import Pattern, patterns_of
 from replay.explaining.causes.takings import CONDITIONS, ENDS, Inapplicable, Taking, taken
 from replay.explaining.causes.value_sorts import Sort, is_sort, sorts_of

@@ -37,7 +37,7 @@ from enum import StrEnum
 from typing import Any, Final, TypeVar, assert_never
 
 from replay.errors import UsageError
-from replay.explaining.causes.bounds import Bound, bound_of
+from replay.explaining.causes.number_bounds import Bound, bound_of
 from replay.explaining.causes.statement import (
     CauseKind,
     Edited,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, islice
 from typing import Any, Final, NamedTuple
 
-from replay.explaining.formulas.limits import simplest_between
+from replay.explaining.formulas.plain_numbers import simplest_between
 
 NUMBERS: Final = (0, 1, 2)
 MOST_TERMS: Final = 120

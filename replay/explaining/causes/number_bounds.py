@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final, NamedTuple
 
-from replay.explaining.formulas.limits import Number
+from replay.explaining.formulas.plain_numbers import Number
 
 
 class Bound(NamedTuple):
