@@ -112,8 +112,7 @@ def test_what_is_put_in_two_places_of_one_function_is_one_cause(tmp_path: Path) 
             puts = [place.new for place in edit.places]
             if edit.function == FUNCTION and puts == ["truncated_by_scaling"]:
                 cause = Edited(edit, canonical_edit(edit, CORE))
-                pool.accept(cause)
-                search.join(cause)
+                search.accept(cause)
     assert not pool.unexplained
     (joined,) = pool.causes
     assert isinstance(joined, Edited)

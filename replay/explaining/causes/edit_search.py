@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import chain, islice
 
 from replay.explaining.causes.answered import Answered, Asking, smallest
 from replay.explaining.causes.corrected import CorrectedCore
 from replay.explaining.causes.found import Lead
 from replay.explaining.causes.guarded_search import GUARDED_SUPPORT, GuardedSearch
+from replay.explaining.causes.joined_edits import JoinedEdits, Line, line_of, spans_of
 from replay.explaining.causes.known_ends import KnownEnds
 from replay.explaining.causes.odd_numbers import first_of_each
 from replay.explaining.causes.part_search import PartSearch
 from replay.explaining.causes.pool import Pool, Score
-from replay.explaining.causes.statement import Edited, Placed, Statement, canonical_edit
+from replay.explaining.causes.statement import Edited, Placed, canonical_edit
 from replay.explaining.causes.suspects import Suspects
 from replay.explaining.causes.writings import own_texts
 from replay.explaining.editing.editable import Edit, EditableCore
@@ -44,15 +44,9 @@ GUARDS = 500
 ENOUGH = 0.8
 """Which share of what an edit accounts for a part of it has to, to be taken instead."""
 
-TELLING = 4
-"""Steps that need one of two edits by which it is seen whether a third does for both."""
-
 MIN_SUPPORT = 2
 """Steps that an edit has to account for, kept or generated, to count."""
 
-
-Line = tuple[str, int]
-"""A module and the number of a line."""
 
 EditsOf = Callable[[EditableCore, Collection[str]], Sequence[Edit]]
 """Gives all edits of a core, with texts that may stand where it has others."""
@@ -77,6 +71,7 @@ class EditSearch:
         self._ends = ends
         self._rules = Rules.of(core)
         self._suspects = Suspects(pool)
+        self._joined = JoinedEdits(pool, core, lambda: [one for one, _, _ in self._edits or ()])
         self._guarded = GuardedSearch(pool, core, clock, self.neighbours, self._rank)
         self._parts = PartSearch(pool, self._suspects, clock, self.neighbours, self._rank)
         self._neighbours: dict[Answered, list[Answered]] = {}
@@ -117,7 +112,7 @@ class EditSearch:
     def accept(self, cause: Edited) -> None:
         """Puts an edit in force, as one with those that it is the same as."""
         self._pool.accept(cause)
-        self.join(cause)
+        self._joined.join(cause)
 
     def accept_one_of(self, target: Answered, edits: Iterable[Edit]) -> Edited | None:
         """The one of some edits that accounts for a target and spoils nothing, accepted into the
@@ -227,14 +222,8 @@ class EditSearch:
 
     def beside(self, edit: Edit) -> list[Edit]:
         """The other edits of just the same places, then those of what is around one place, or
-        within it: a condition that is another one may be none at all."""
-        spans = _spans(edit)
-        others = [one for one, _, _ in self._edits or () if one != edit]
-        same = [one for one in others if _spans(one) == spans]
-        if len(edit.places) != 1:
-            return same
-        near = [one for one in others if len(one.places) == 1 and _overlap(edit, one)]
-        return [*same, *(one for one in near if _spans(one) != spans)]
+        within it."""
+        return self._joined.beside(edit)
 
     def place_at(self, line: Line) -> Placed:
         """The statement that something at a line is another value."""
@@ -307,11 +296,11 @@ class EditSearch:
         if len(needs) < GUARDED_SUPPORT:
             return None
         bare = self._guarded.bare(cause.edit)
-        spans = _spans(bare)
+        spans = spans_of(bare)
         alike = [
             edit
             for edit, _, _ in self._edits or ()
-            if edit.kind is bare.kind and spans <= _spans(edit)
+            if edit.kind is bare.kind and spans <= spans_of(edit)
         ]
         target = max(needs, key=lambda step: (step.telling, -step.size))
         return self._guarded.find(target, [*alike, bare])
@@ -323,89 +312,6 @@ class EditSearch:
         parts = [one for one in scores if set(one.places) < set(best.places)]
         parts = [one for one in parts if scores[one].explained >= enough]
         return min(parts, key=lambda one: (len(one.places), self._rank(one)), default=best)
-
-    def join(self, newest: Edited) -> None:
-        """Puts one edit in the place of several that it is made of, where it does as well: what is
-        done alike in several functions, or at several places of one, is one cause."""
-        if not (self._join_twins(newest) or self._join_halves(newest)):
-            self._join_parts(newest)
-
-    def _join_halves(self, newest: Edited) -> bool:
-        """One edit for two of the same line, each of which holds for some of the values there: a
-        condition below zero and one above it may be none at all."""
-        own = newest.edit
-        for one in [one for one in self._pool.causes if isinstance(one, Edited)]:
-            if one is newest or len(one.edit.places) != 1 or len(own.places) != 1:
-                continue
-            if line_of(one.edit) != line_of(own):
-                continue
-            telling = self._needed_by_either(one, newest)
-            for edit in self.beside(own):
-                cause = Edited(edit, "")
-                rest = [other for other in self._pool.causes if other not in (one, newest)]
-                if self._pool.is_refuted(cause) or self._pool.wrong([*rest, cause], telling):
-                    continue
-                if self._put_for(edit, [one, newest]):
-                    return True
-        return False
-
-    def _needed_by_either(self, one: Edited, other: Edited) -> list[Answered]:
-        """A few steps that need the one or the other of two edits."""
-        pool = self._pool
-        found: list[Answered] = []
-        for cause in (one, other):
-            right = pool.concerned(cause, pool.right(), GUARDS)
-            found += pool.wrong(pool.without(cause), right)[:TELLING]
-        return found
-
-    def _join_twins(self, newest: Edited) -> bool:
-        """One edit for all that put the same in several places of one function."""
-        own = newest.edit
-        puts = {place.new for place in own.places}
-        twins = [
-            one
-            for one in self._pool.causes
-            if isinstance(one, Edited)
-            and one.edit.function == own.function != ""
-            and {place.new for place in one.edit.places} == puts
-        ]
-        places = {place for one in twins for place in one.edit.places}
-        ordered = tuple(sorted(places, key=lambda one: (one.module, one.start)))
-        more = [one for one in ordered if one not in own.places]
-        if not more:
-            return False
-        lines = self._core.map.lines_of(more, own.places[0].module)
-        edit = replace(own, places=ordered, says=f"{own.says}, and likewise {lines}")
-        return self._put_for(edit, twins)
-
-    def _put_for(self, edit: Edit, parts: Sequence[Statement]) -> bool:
-        """Puts an edit in the place of some causes, where it does as well."""
-        pool = self._pool
-        joined = [one for one in pool.causes if one not in parts]
-        joined.append(Edited(edit, canonical_edit(edit, self._core)))
-        right = (step for step in pool.steps if not pool.left[step])
-        touched = [s for s in right if any(pool.matters(part, s) for part in parts)]
-        if pool.wrong(joined, touched):
-            return False
-        pool.use(joined)
-        return True
-
-    def _join_parts(self, newest: Edited) -> None:
-        pool = self._pool
-        own = set(newest.edit.places)
-        for edit, _, _ in self._edits or ():
-            places = set(edit.places)
-            if not own < places or pool.is_refuted(Edited(edit, "")):
-                continue
-            parts = [
-                one
-                for one in pool.causes
-                if isinstance(one, Edited) and set(one.edit.places) < places
-            ]
-            if len(parts) < 2:
-                continue
-            if self._put_for(edit, parts):
-                return
 
     def neighbours(self, target: Answered) -> list[Answered]:
         """Steps beside a target, asked once, in the pool as well."""
@@ -427,22 +333,6 @@ class EditSearch:
 
     def _rank(self, edit: Edit) -> tuple[object, ...]:
         return rank(self._core, edit, rules=self._rules)
-
-
-def _spans(edit: Edit) -> frozenset[tuple[object, ...]]:
-    """Where an edit changes the source, whatever it puts there."""
-    return frozenset((place.module, place.start, place.end) for place in edit.places)
-
-
-def _overlap(one: Edit, other: Edit) -> bool:
-    """Whether two edits of one place change a part of the source in common."""
-    mine, theirs = one.places[0], other.places[0]
-    return mine.module == theirs.module and mine.start < theirs.end and theirs.start < mine.end
-
-
-def line_of(edit: Edit) -> Line:
-    """Where an edit begins."""
-    return edit.places[0].module, edit.places[0].line
 
 
 def _lines_of(edit: Edit) -> frozenset[tuple[str, int]]:

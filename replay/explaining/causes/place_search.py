@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from replay.explaining.causes.answered import Answered
-from replay.explaining.causes.edit_search import EditSearch, Line, line_of
+from replay.explaining.causes.edit_search import EditSearch
+from replay.explaining.causes.joined_edits import Line, line_of
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.statement import Edited, Placed
 from replay.explaining.search.contest import Clock
