@@ -187,6 +187,15 @@ def test_a_text_that_only_the_shadow_has_is_tried_where_the_core_has_another(
         assert not pool.left[pool.steps[0]]
 
 
+def _modules(folder: Path, *texts: str) -> list[str]:
+    """Cores of one module each, by their files."""
+    files = [folder / str(number) / "bot.py" for number, _ in enumerate(texts)]
+    for file, text in zip(files, texts, strict=True):
+        file.parent.mkdir()
+        file.write_text(text, "utf-8")
+    return list(map(str, files))
+
+
 SCALES = """
 from replay.core import *
 from replay.core import FillEvent, TimerTick, transition as by_the_contract
@@ -217,11 +226,7 @@ def transition(state, event, config, order_size_usd, order_sizes=None):
 def test_an_edit_of_a_helper_that_holds_for_one_of_its_callers_is_found_with_that(
     tmp_path: Path,
 ) -> None:
-    names = []
-    for name, text in (("one", SCALES), ("other", SCALES.replace("scaled(fee)", "fee * 3.0"))):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "scales.py").write_text(text, "utf-8")
-        names.append(str(tmp_path / name / "scales.py"))
+    names = _modules(tmp_path, SCALES, SCALES.replace("scaled(fee)", "fee * 3.0"))
     cases = [
         *(one_step((2, 1, "T", "buy", 0.1, 20.0, 0.1 + fee, 5.0)) for fee in range(8)),
         *(one_step((1, 5.0 + at)) for at in range(8)),
@@ -234,7 +239,7 @@ def test_an_edit_of_a_helper_that_holds_for_one_of_its_callers_is_found_with_tha
         asking = Asking(cores[0], cores[1])
         pool.add(asking.ask(cases))
         search = EditSearch(corrected, pool, asking, clock, KnownEnds(pool))
-        edits = [one for one in edits_of(core) if one.function == "scales.scaled"]
+        edits = [one for one in edits_of(core) if one.function == "bot.scaled"]
         tripled = next(one for one in edits if one.places[0].new == "3.0")
         assert pool.score(Edited(tripled, ""), pool.steps)[:2] == (8, 8)
         found = search.behind_a_condition(Edited(tripled, ""), pool.unexplained)
@@ -263,11 +268,7 @@ def transition(state, event, config, order_size_usd, order_sizes=None):
 
 
 def test_two_halves_of_what_a_line_does_otherwise_are_put_as_one_edit(tmp_path: Path) -> None:
-    names = []
-    for name, text in (("one", PICKS), ("other", PICKS.replace("own if own != 0 else", ""))):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "picks.py").write_text(text, "utf-8")
-        names.append(str(tmp_path / name / "picks.py"))
+    names = _modules(tmp_path, PICKS, PICKS.replace("own if own != 0 else", ""))
     core = EditableCore.open(names[0])
     corrected = CorrectedCore(core, reads_next=False)
     pool, clock = Pool(corrected), Clock(400.0)
@@ -286,3 +287,40 @@ def test_two_halves_of_what_a_line_does_otherwise_are_put_as_one_edit(tmp_path: 
     assert isinstance(joined, Edited)
     assert 'read "return other"' in joined.edit.says
     assert not pool.unexplained
+
+
+HOLDS = """
+from dataclasses import replace
+
+from replay.core import *
+from replay.core import TimerTick, transition as by_the_contract
+
+
+class Desk:
+    def __init__(self, state):
+        self.origin = state
+
+    def held(self, is_first):
+        return (self.origin.long_only and is_first) or (self.origin.short_only and not is_first)
+
+
+def transition(state, event, config, order_size_usd, order_sizes=None):
+    if isinstance(event, TimerTick):
+        desk = Desk(state)
+        state = replace(state, long_only=desk.held(True), short_only=desk.held(False))
+    return by_the_contract(state, event, config, order_size_usd, order_sizes)
+"""
+
+
+def test_two_values_are_exchanged_in_a_function_also_those_of_a_record_in_a_record(
+    tmp_path: Path,
+) -> None:
+    (name,) = _modules(tmp_path, HOLDS)
+    core = EditableCore.open(name)
+    core.observe([one_step((1, 5.0))])
+    exchanged = [
+        [place.new for place in edit.places]
+        for edit in edits_of(core)
+        if edit.function == "bot.Desk.held" and len(edit.places) == 2
+    ]
+    assert ["self.origin.short_only", "self.origin.long_only"] in exchanged

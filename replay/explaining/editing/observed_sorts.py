@@ -20,7 +20,8 @@ _LOOKED_AT = 8
 """Values of one name, and items of one sequence, that are enough to tell its sort."""
 
 _DEEPEST: Final = 3
-"""How far into sequences in sequences is looked: documents may be nested a thousand deep."""
+"""How far into sequences in sequences, and records in records, is looked: documents may be nested a
+thousand deep."""
 
 OTHER: Final = "object"
 """Whatever no edit is made of."""
@@ -57,6 +58,8 @@ class Observed:
             known = fields.setdefault(name, set())
             if type(inner) in _SCALARS:
                 known.add(_SCALARS[type(inner)])
+            elif depth and inner is not None and type(inner).__module__ != "builtins":
+                known.add(self._sort(inner, depth - 1))
         return kind.__name__
 
     @staticmethod

@@ -58,6 +58,13 @@ def without_fraction(number: Any) -> Any:
     return float(math.trunc(number))
 
 
+def whole_below(number: Any) -> Any:
+    """The largest whole number that is not above a double."""
+    if type(number) is not float or not math.isfinite(number):
+        return number
+    return float(math.floor(number))
+
+
 def divided(number: Any, by: Any) -> Any:
     """A quotient as most languages have it: nothing divided by zero is an error, but an infinity
     or no number."""
@@ -150,6 +157,7 @@ HELPERS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         CALLER.removesuffix("()"): called_by,
         "in_single_precision": in_single_precision,
         "without_fraction": without_fraction,
+        "whole_below": whole_below,
         "wrapped_to_64_bits": wrapped_to_64_bits,
         "whichever_deviates": whichever_deviates,
     }

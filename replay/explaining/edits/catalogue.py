@@ -21,7 +21,7 @@ from replay.explaining.edits.branches import branches
 from replay.explaining.edits.call_edits import calls
 from replay.explaining.edits.code_units import units_of
 from replay.explaining.edits.comparisons import comparisons
-from replay.explaining.edits.confusions import fields
+from replay.explaining.edits.confusions import exchanged, fields
 from replay.explaining.edits.constants import constants
 from replay.explaining.edits.float_orders import floating
 from replay.explaining.edits.mirror import mirrored
@@ -181,6 +181,9 @@ def _groups(
     changes = list(nodes)
     around = (_around(unit, change, nodes[change]) for change in changes)
     for group in mirrored(unit, changes, around):
+        if _is_new(unit, group, seen):
+            yield group, nodes[group[0]]
+    for group in exchanged(unit, changes):
         if _is_new(unit, group, seen):
             yield group, nodes[group[0]]
     for meaning in dict.fromkeys(change.meaning for change in changes):

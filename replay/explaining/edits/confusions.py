@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from itertools import combinations, product
+from collections.abc import Iterator, Sequence
+from itertools import combinations, pairwise, product
 
 from replay.explaining.editing.editable import EditKind
 from replay.explaining.edits.model import Change, Unit
@@ -13,6 +13,9 @@ from replay.explaining.edits.operators import swapped
 _TWINS = (("_a", "_b"), ("_b", "_a"))
 _NEAR = 3
 """Arguments that stand farther from each other are not confused."""
+
+MOST_EXCHANGED = 8
+"""Places of a function at which two values are exchanged."""
 
 SMALL = 16
 """Fields of a record of which each may be confused with any other value of its sort."""
@@ -23,7 +26,7 @@ _SCALARS = ("float", "int", "bool", "str")
 def fields(unit: Unit, node: ast.AST) -> Iterator[Change]:
     """Whatever else of the same sort could have been meant."""
     match node:
-        case ast.Attribute(ctx=ast.Load(), value=ast.Name()):
+        case ast.Attribute(ctx=ast.Load(), value=ast.Name() | ast.Attribute(value=ast.Name())):
             if not _is_called(unit, node):
                 for text in (*_instead_of_field(unit, node), *_through_functions(unit, node)):
                     yield Change(EditKind.FIELD, unit.span(node), text)
@@ -42,6 +45,21 @@ def fields(unit: Unit, node: ast.AST) -> Iterator[Change]:
                 yield Change(EditKind.FIELD, (start, start + len(name)), twin)
         case ast.Call():
             yield from _swapped_arguments(unit, node)
+
+
+def exchanged(unit: Unit, changes: Sequence[Change]) -> Iterator[list[Change]]:
+    """Two values of a function, each where the other is meant, at all places of both."""
+    pairs: dict[frozenset[str], list[Change]] = {}
+    for change in changes:
+        old = unit.module.text[slice(*change.span)]
+        if change.kind is EditKind.FIELD and "(" not in change.new:
+            pairs.setdefault(frozenset((old, change.new)), []).append(change)
+    for pair, group in pairs.items():
+        group = sorted({change.span: change for change in group}.values(), key=lambda one: one.span)
+        news = {change.new for change in group}
+        are_apart = all(one.span[1] <= other.span[0] for one, other in pairwise(group))
+        if len(pair) == 2 and news == pair and len(group) <= MOST_EXCHANGED and are_apart:
+            yield group
 
 
 def _is_called(unit: Unit, node: ast.expr) -> bool:

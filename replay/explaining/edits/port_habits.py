@@ -48,6 +48,7 @@ def _made_into(unit: Unit, node: ast.expr) -> Iterator[Change]:
     for new, meaning in (
         (f"in_single_precision({text})", SINGLE),
         (f"without_fraction({text})", "without its fraction"),
+        (f"whole_below({text})", "down to a whole number"),
         (f"abs({text})", "without its sign"),
         (f"max({text}, 0.0)", "not below zero"),
     ):
