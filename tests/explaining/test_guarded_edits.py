@@ -324,3 +324,46 @@ def test_two_values_are_exchanged_in_a_function_also_those_of_a_record_in_a_reco
         if edit.function == "bot.Desk.held" and len(edit.places) == 2
     ]
     assert ["self.origin.short_only", "self.origin.long_only"] in exchanged
+
+
+LACKS = """
+from dataclasses import replace
+
+from replay.core import *
+from replay.core import TimerTick, transition as by_the_contract
+
+
+class Desk:
+    def __init__(self, state):
+        self.fees = state.total_fees
+        self.settled = state.total_settled_usd
+
+    def take(self, at):
+        self.fees += at
+        self.settled += at
+
+
+def transition(state, event, config, order_size_usd, order_sizes=None):
+    if isinstance(event, TimerTick):
+        desk = Desk(state)
+        desk.take(event.timestamp)
+        state = replace(state, total_fees=desk.fees, total_settled_usd=desk.settled)
+    return by_the_contract(state, event, config, order_size_usd, order_sizes)
+"""
+
+
+def test_two_statements_that_a_function_lacks_are_two_causes(tmp_path: Path) -> None:
+    names = _modules(tmp_path, LACKS, LACKS.replace(" += at", " += 0.0 * at"))
+    core = EditableCore.open(names[0])
+    corrected = CorrectedCore(core, reads_next=False)
+    pool = Pool(corrected)
+    with ExitStack() as stack:
+        cores = [stack.enter_context(closing(open_target(one))) for one in names]
+        asking = Asking(cores[0], cores[1])
+        pool.add(asking.ask([one_step((1, 5.0 + at)) for at in range(4)]))
+        search = EditSearch(corrected, pool, asking, Clock(400.0), KnownEnds(pool))
+        for lacked in ("self.fees += at", "self.settled += at"):
+            edit = next(one for one in edits_of(core) if one.says.endswith(f'lacked "{lacked}"'))
+            search.accept(Edited(edit, canonical_edit(edit, core)))
+    assert not pool.unexplained
+    assert len(pool.causes) == 2

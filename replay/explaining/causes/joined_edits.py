@@ -67,13 +67,13 @@ class JoinedEdits:
     def _join_twins(self, newest: Edited) -> bool:
         """One edit for all that put the same in several places of one function."""
         own = newest.edit
-        puts = {place.new for place in own.places}
+        puts = self._puts(own)
         twins = [
             one
             for one in self._pool.causes
             if isinstance(one, Edited)
             and one.edit.function == own.function != ""
-            and {place.new for place in one.edit.places} == puts
+            and self._puts(one.edit) == puts
         ]
         places = {place for one in twins for place in one.edit.places}
         ordered = tuple(sorted(places, key=lambda one: (one.module, one.start)))
@@ -83,6 +83,16 @@ class JoinedEdits:
         lines = self._core.map.lines_of(more, own.places[0].module)
         edit = replace(own, places=ordered, says=f"{own.says}, and likewise {lines}")
         return self._put_for(edit, twins)
+
+    def _puts(self, edit: Edit) -> set[tuple[str, str]]:
+        """What an edit puts; of what it takes away, what stood there: that two statements are
+        lacking are two causes."""
+        found: set[tuple[str, str]] = set()
+        for place in edit.places:
+            module = self._core.map.modules[place.module]
+            old = module.text[slice(*module.span_of_place(place))]
+            found.add((place.new, old if place.new.strip() in ("", "pass") else ""))
+        return found
 
     def _put_for(self, edit: Edit, parts: Sequence[Statement]) -> bool:
         """Puts an edit in the place of some causes, where it does as well."""
