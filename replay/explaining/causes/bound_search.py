@@ -148,14 +148,12 @@ class BoundSearch:
         streams = [with_changes(step, {leaf.path: value}) for value in values]
         found: list[_Asked] = []
         for value, one in zip(values, self._ask(streams), strict=True):
-            # What is not answered for another reason says nothing of this one.
-            if one is None or (one.has_ended and not self._is_open(one, ended)):
+            # What the authority gives no answer to either says nothing. What a known condition
+            # speaks of may be a part of this one: below zero is refused, and so is above fifteen.
+            if one is None or (one.has_ended and not _is_alone(one, ended)):
                 continue
             found.append(_Asked(value, one.has_ended))
         return found
-
-    def _is_open(self, step: Answered, ended: Taking) -> bool:
-        return end_of(step.shadow) is ended and bool(self._pool.left[step])
 
     def _ask(self, streams: Sequence[Stream]) -> list[Answered | None]:
         """The steps with their answers, None for those that have none."""
@@ -163,6 +161,11 @@ class BoundSearch:
         self._pool.add(asked)
         answers = {text_of(one.stream): one for one in asked}
         return [answers.get(text_of(one)) for one in streams]
+
+
+def _is_alone(step: Answered, ended: Taking) -> bool:
+    """Whether the shadow alone gives no answer, in that way."""
+    return end_of(step.shadow) is ended and bool(step.authority_left)
 
 
 def _between(inside: Number, outside: Number) -> Number | None:

@@ -139,9 +139,10 @@ def _texts(flags: Sequence[WantedFlag]) -> list[str]:
     return sorted(found, key=_plainness)[:MOST_OF_A_PLACE]
 
 
-def _plainness(condition: str) -> tuple[int, int, str]:
-    """Fewer names first, then fewer letters."""
-    return len(_NAME.findall(condition)), len(condition), condition
+def _plainness(condition: str) -> tuple[bool, int, int, str]:
+    """What is not just one text first, then fewer names, then fewer letters."""
+    is_one_text = " == '" in condition
+    return is_one_text, len(_NAME.findall(condition)), len(condition), condition
 
 
 _NAME: Final = re.compile(r"(?<![\w.'])[a-z_]\w*(?:\.\w+)*(?!\w*\()")
