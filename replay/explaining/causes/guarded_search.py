@@ -146,7 +146,7 @@ class GuardedSearch:
                 break
             if self._is_refuted(one) or self._first_wrong(one, [target, *spoiled]):
                 continue
-            explained = len(right) - len(self._pool_wrong(one, right))
+            explained = len(right) - len(self._wrong_with(one, right))
             if explained >= GUARDED_SUPPORT and (best is None or explained > best[0]):
                 best = explained, one
         return None if best is None else best[1]
@@ -174,7 +174,7 @@ class GuardedSearch:
             if wrong := self._first_wrong(one, spoiled):
                 examples += self._runs(place, wrong[:MORE_EXAMPLES], wanted=False)
                 continue
-            missing = self._pool_wrong(one, right)
+            missing = self._wrong_with(one, right)
             explained = len(right) - len(missing)
             if explained >= GUARDED_SUPPORT and (best is None or explained > best[0]):
                 best = explained, one
@@ -204,7 +204,7 @@ class GuardedSearch:
     def _is_refuted(self, edit: Edit) -> bool:
         return self._pool.is_refuted(Edited(edit, ""))
 
-    def _pool_wrong(self, edit: Edit, steps: Sequence[Answered]) -> list[Answered]:
+    def _wrong_with(self, edit: Edit, steps: Sequence[Answered]) -> list[Answered]:
         """Those of some steps that are wrong with one more edit in force."""
         after = self._pool.with_one_more(Edited(edit, ""), steps)
         return [step for step, left in zip(steps, after, strict=True) if left]
@@ -212,5 +212,5 @@ class GuardedSearch:
     def _first_wrong(self, edit: Edit, steps: Sequence[Answered]) -> list[Answered]:
         """The same, as far as is looked until any are."""
         parts = (steps[begin : begin + SOME] for begin in range(0, len(steps), SOME))
-        found = (wrong for part in parts if (wrong := self._pool_wrong(edit, part)))
+        found = (wrong for part in parts if (wrong := self._wrong_with(edit, part)))
         return list(chain.from_iterable(islice(found, 1)))
