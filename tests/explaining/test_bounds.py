@@ -23,6 +23,7 @@ from replay.explaining.causes.takings import Taking
 from replay.explaining.causes.value_sorts import Sort
 from replay.explaining.claims.stated import stated_in, stated_toml, table_of
 from replay.explaining.editing.editable import EditableCore
+from replay.explaining.formulas.conditions import Runs, dividing
 from replay.explaining.formulas.plain_numbers import simplest_between
 from replay.explaining.search.contest import Clock
 from replay.targets.open import open_target
@@ -59,7 +60,16 @@ def test_what_is_no_bound_is_none(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("low", "above", "simplest"),
-    [(15, 16, 15), (0.12, 0.3, 0.2), (99.7, 101.0, 100), (0.0, 1.0, 0), (1.25, 1.26, 1.25)],
+    [
+        (15, 16, 15),
+        (0.12, 0.3, 0.2),
+        (99.7, 101.0, 100),
+        (0.0, 1.0, 0),
+        (1.25, 1.26, 1.25),
+        (10**400, 10**401, 10**400),
+        (-math.inf, 0.0, -math.inf),
+        (1e300, 1.1e300, 1e300),
+    ],
 )
 def test_between_two_numbers_the_one_that_people_write_is_the_limit(
     low: float, above: float, simplest: float
@@ -91,6 +101,24 @@ def test_a_limit_of_the_shadow_is_found_to_the_unit(
         assert found == Reading(OUTSIDE.pattern, Sort.INT, Taking.REFUSED, bound)
         pool.accept(found)
         assert not pool.left[pool.steps[0]]
+
+
+def test_ints_beyond_the_doubles_have_limits_as_well(tmp_path: Path) -> None:
+    refuses = '    if state.cycle_a > 2**62:\n        raise ValueError("cycles")\n'
+    shadow = faulty(tmp_path, "reducer.py", (BEGINS, refuses + BEGINS))
+    case = one_step((0, 0.2, 5.0), cycle_a=2**63 - 1, next_order_id=10**400)
+    with closing(open_target("python")) as authority, closing(open_target(shadow)) as other:
+        pool = Pool(CorrectedCore(CORE, reads_next=False))
+        asking = Asking(authority, other)
+        pool.add(asking.ask([case, one_step((0, 0.2, 5.0), cycle_a=2**63 - 1)]))
+        search = ReadingSearch(pool, asking, Clock(400.0), KnownEnds(pool))
+        found = [search.find(step) for step in pool.unexplained[:1]]
+    assert found == [
+        Reading(Pattern("state", "", "cycle_a", "i"), Sort.INT, Taking.REFUSED, Bound(None, 2**62))
+    ]
+    huge = [{"a": 10**400}, {"a": 10**400 + 1}]
+    runs = [Runs([terms], wanted=bool(place)) for place, terms in enumerate(huge)]
+    assert f"a > {10**400}" in set(dividing(runs))
 
 
 def test_a_limit_is_the_same_in_a_file_and_in_what_is_remembered() -> None:

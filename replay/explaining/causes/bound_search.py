@@ -182,7 +182,9 @@ def _is_number(leaf: Leaf) -> bool:
     value = leaf.value
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return math.isfinite(value) and value != ordinary(leaf.field)
+    # An int may be too large for a double.
+    is_finite = isinstance(value, int) or math.isfinite(value)
+    return is_finite and value != ordinary(leaf.field)
 
 
 __all__ = ["BoundSearch"]

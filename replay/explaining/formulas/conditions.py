@@ -230,12 +230,12 @@ def _limits(one: str, values: Sequence[Any], wanted: Sequence[bool]) -> Iterator
         return
     if max(others) < min(ours):
         limit = simplest_between(max(others), min(ours))
-        if not math.isfinite(limit):
+        if isinstance(limit, float) and math.isinf(limit):
             return
         yield f"{one} > {limit!r}", _bits(value > limit for value in values)
     elif max(ours) < min(others):
         limit = -simplest_between(-min(others), -max(ours))
-        if not math.isfinite(limit):
+        if isinstance(limit, float) and math.isinf(limit):
             return
         yield f"{one} < {limit!r}", _bits(value < limit for value in values)
 

@@ -9,12 +9,11 @@ Number = int | float
 
 def simplest_between(low: Number, above: Number) -> Number:
     """The number with the fewest digits that is at least `low`, and less than `above`."""
-    if isinstance(low, int) and isinstance(above, int):
+    if isinstance(low, int) or not math.isfinite(low):
         return low
     for digits in range(18):
         step = 10.0**-digits
-        candidate = math.ceil(low / step) * step if math.isfinite(low) else low
-        candidate = round(candidate, digits)
+        candidate = round(math.ceil(low / step) * step, digits)
         if low <= candidate < above:
             return int(candidate) if digits == 0 and abs(candidate) < 2**53 else candidate
     return low
