@@ -42,6 +42,15 @@ def faulty(folder: Path, module: str, *faults: tuple[str, str]) -> str:
     return str(copy / "__init__.py")
 
 
+def modules(folder: Path, name: str, *texts: str) -> list[str]:
+    """Cores of one module each, all called alike; what `--authority` and `--shadow` take."""
+    files = [folder / str(number) / name for number, _ in enumerate(texts)]
+    for file, text in zip(files, texts, strict=True):
+        file.parent.mkdir()
+        file.write_text(text, "utf-8")
+    return list(map(str, files))
+
+
 def findings(
     shadow: str,
     profiles: Sequence[Profile] = (Profile.LIVE, Profile.EDGE),

@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from cause_support import CORE, ENTRY, one_step
-from explain_support import faulty
+from explain_support import faulty, modules
 
 from replay.explaining.causes.answered import Asking
 from replay.explaining.causes.corrected import CorrectedCore
@@ -29,12 +29,16 @@ CUT = f"(lambda x, d: int(x * 10.0**d) / 10.0**d if {FITS} else round(x, d))"
 
 
 @contextmanager
-def _search(shadow: str, *cases: Stream) -> Iterator[tuple[Pool, EditSearch]]:
-    """Our core and a shadow, asked some cases, and the search for edits on them."""
-    corrected = CorrectedCore(CORE, reads_next=False)
+def _search(
+    shadow: str, *cases: Stream, authority: str = "python"
+) -> Iterator[tuple[Pool, EditSearch]]:
+    """A core, ours where no other is named, and a shadow, asked some cases, and the search for
+    edits on them."""
+    core = CORE if authority == "python" else EditableCore.open(authority)
+    corrected = CorrectedCore(core, reads_next=False)
     pool, clock = Pool(corrected), Clock(400.0)
     with ExitStack() as stack:
-        cores = [stack.enter_context(closing(open_target(one))) for one in ("python", shadow)]
+        cores = [stack.enter_context(closing(open_target(one))) for one in (authority, shadow)]
         asking = Asking(cores[0], cores[1])
         pool.add(asking.ask(cases))
         yield pool, EditSearch(corrected, pool, asking, clock, KnownEnds(pool))
@@ -187,15 +191,6 @@ def test_a_text_that_only_the_shadow_has_is_tried_where_the_core_has_another(
         assert not pool.left[pool.steps[0]]
 
 
-def _modules(folder: Path, *texts: str) -> list[str]:
-    """Cores of one module each, by their files."""
-    files = [folder / str(number) / "bot.py" for number, _ in enumerate(texts)]
-    for file, text in zip(files, texts, strict=True):
-        file.parent.mkdir()
-        file.write_text(text, "utf-8")
-    return list(map(str, files))
-
-
 SCALES = """
 from replay.core import *
 from replay.core import FillEvent, TimerTick, transition as by_the_contract
@@ -226,21 +221,15 @@ def transition(state, event, config, order_size_usd, order_sizes=None):
 def test_an_edit_of_a_helper_that_holds_for_one_of_its_callers_is_found_with_that(
     tmp_path: Path,
 ) -> None:
-    names = _modules(tmp_path, SCALES, SCALES.replace("scaled(fee)", "fee * 3.0"))
+    one, other = modules(tmp_path, "bot.py", SCALES, SCALES.replace("scaled(fee)", "fee * 3.0"))
     cases = [
         *(one_step((2, 1, "T", "buy", 0.1, 20.0, 0.1 + fee, 5.0)) for fee in range(8)),
         *(one_step((1, 5.0 + at)) for at in range(8)),
     ]
-    core = EditableCore.open(names[0])
-    corrected = CorrectedCore(core, reads_next=False)
-    pool, clock = Pool(corrected), Clock(400.0)
-    with ExitStack() as stack:
-        cores = [stack.enter_context(closing(open_target(one))) for one in names]
-        asking = Asking(cores[0], cores[1])
-        pool.add(asking.ask(cases))
-        search = EditSearch(corrected, pool, asking, clock, KnownEnds(pool))
-        edits = [one for one in edits_of(core) if one.function == "bot.scaled"]
-        tripled = next(one for one in edits if one.places[0].new == "3.0")
+    with _search(other, *cases, authority=one) as (pool, search):
+        core = pool.corrected.core
+        edits = [edit for edit in edits_of(core) if edit.function == "bot.scaled"]
+        tripled = next(edit for edit in edits if edit.places[0].new == "3.0")
         assert pool.score(Edited(tripled, ""), pool.steps)[:2] == (8, 8)
         found = search.behind_a_condition(Edited(tripled, ""), pool.unexplained)
         assert found is not None
@@ -268,20 +257,13 @@ def transition(state, event, config, order_size_usd, order_sizes=None):
 
 
 def test_two_halves_of_what_a_line_does_otherwise_are_put_as_one_edit(tmp_path: Path) -> None:
-    names = _modules(tmp_path, PICKS, PICKS.replace("own if own != 0 else", ""))
-    core = EditableCore.open(names[0])
-    corrected = CorrectedCore(core, reads_next=False)
-    pool, clock = Pool(corrected), Clock(400.0)
-    with ExitStack() as stack:
-        cores = [stack.enter_context(closing(open_target(one))) for one in names]
-        asking = Asking(cores[0], cores[1])
-        pool.add(
-            asking.ask([one_step((1, 5.0), total_profit=own) for own in (2.0, 3.5, -1.0, -2.5)])
-        )
-        search = EditSearch(corrected, pool, asking, clock, KnownEnds(pool))
-        search._edits = [(one, frozenset(), False) for one in edits_of(core)]
+    one, other = modules(tmp_path, "bot.py", PICKS, PICKS.replace("own if own != 0 else", ""))
+    cases = [one_step((1, 5.0), total_profit=own) for own in (2.0, 3.5, -1.0, -2.5)]
+    with _search(other, *cases, authority=one) as (pool, search):
+        core = pool.corrected.core
+        search._edits = [(edit, frozenset(), False) for edit in edits_of(core)]
         for half in ("own if own < 0 else", "own if own != -1 else"):
-            edit = next(one for one, _, _ in search._edits if half in one.says)
+            edit = next(edit for edit, _, _ in search._edits if half in edit.says)
             search.accept(Edited(edit, canonical_edit(edit, core)))
     (joined,) = pool.causes
     assert isinstance(joined, Edited)
@@ -315,7 +297,7 @@ def transition(state, event, config, order_size_usd, order_sizes=None):
 def test_two_values_are_exchanged_in_a_function_also_those_of_a_record_in_a_record(
     tmp_path: Path,
 ) -> None:
-    (name,) = _modules(tmp_path, HOLDS)
+    (name,) = modules(tmp_path, "bot.py", HOLDS)
     core = EditableCore.open(name)
     core.observe([one_step((1, 5.0))])
     exchanged = [
@@ -353,17 +335,12 @@ def transition(state, event, config, order_size_usd, order_sizes=None):
 
 
 def test_two_statements_that_a_function_lacks_are_two_causes(tmp_path: Path) -> None:
-    names = _modules(tmp_path, LACKS, LACKS.replace(" += at", " += 0.0 * at"))
-    core = EditableCore.open(names[0])
-    corrected = CorrectedCore(core, reads_next=False)
-    pool = Pool(corrected)
-    with ExitStack() as stack:
-        cores = [stack.enter_context(closing(open_target(one))) for one in names]
-        asking = Asking(cores[0], cores[1])
-        pool.add(asking.ask([one_step((1, 5.0 + at)) for at in range(4)]))
-        search = EditSearch(corrected, pool, asking, Clock(400.0), KnownEnds(pool))
+    one, other = modules(tmp_path, "bot.py", LACKS, LACKS.replace(" += at", " += 0.0 * at"))
+    cases = [one_step((1, 5.0 + at)) for at in range(4)]
+    with _search(other, *cases, authority=one) as (pool, search):
+        core = pool.corrected.core
         for lacked in ("self.fees += at", "self.settled += at"):
-            edit = next(one for one in edits_of(core) if one.says.endswith(f'lacked "{lacked}"'))
+            edit = next(edit for edit in edits_of(core) if edit.says.endswith(f'lacked "{lacked}"'))
             search.accept(Edited(edit, canonical_edit(edit, core)))
     assert not pool.unexplained
     assert len(pool.causes) == 2

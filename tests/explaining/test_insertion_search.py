@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from cause_support import ENTRY, one_step
-from explain_support import faulty
+from explain_support import faulty, modules
 
 from replay.explaining.causes.answered import Asking
 from replay.explaining.causes.corrected import CorrectedCore
@@ -64,13 +64,8 @@ def _pool(authority: str, shadow: str) -> Pool:
 
 def _desks(folder: Path, more: str) -> Pool:
     """A desk, and one that does something besides."""
-    names = []
     other = DESK.replace("+= fee\n", f"+= fee\n        {more}\n")
-    for name, text in (("one", DESK), ("other", other)):
-        (folder / name).mkdir()
-        (folder / name / "desk.py").write_text(text, "utf-8")
-        names.append(str(folder / name / "desk.py"))
-    return _pool(*names)
+    return _pool(*modules(folder, "desk.py", DESK, other))
 
 
 def _accounts_for_all(pool: Pool, edits: list[Edit]) -> list[str]:

@@ -202,21 +202,24 @@ class Answered:
             return ()
         if is_refusal(answer) or is_refusal(theirs):
             return ()
-        try:
-            return compare(answer, theirs, self.before, self.decimals)
-        except Exception:  # what an edit makes of an answer may be anything
-            return ()
+        return self._compared(answer, theirs) or ()
 
     def told_otherwise(self, answer: StepResult) -> dict[str, str]:
         """What an answer has where it differs from the shadow's, as text, by path."""
         return {one.path: repr(one.authority) for one in self.differences(answer)}
 
     def _differing(self, answer: Outcome, theirs: Outcome) -> frozenset[str]:
-        try:
-            found = compare(answer, theirs, self.before, self.decimals)
-        except Exception:  # what an edit makes of an answer may be anything
+        found = self._compared(answer, theirs)
+        if found is None:
             return frozenset({"garbage"})
         return frozenset(difference.path for difference in found)
+
+    def _compared(self, answer: Outcome, theirs: Outcome) -> Sequence[Difference] | None:
+        """How two answers differ, None where they cannot be compared."""
+        try:
+            return compare(answer, theirs, self.before, self.decimals)
+        except Exception:  # what an edit makes of an answer may be anything
+            return None
 
 
 def written_down(answer: Outcome) -> bytes | None:

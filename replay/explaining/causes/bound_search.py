@@ -12,15 +12,15 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from replay.explaining.causes.answered import Answered, Asking
-from replay.explaining.causes.condition_search import end_of
 from replay.explaining.causes.leaves import Leaf, distinct
 from replay.explaining.causes.number_bounds import Bound
 from replay.explaining.causes.patterns import Pattern
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.probes import ordinary, text_of, with_changes
+from replay.explaining.causes.refusal_search import is_refused_alone
 from replay.explaining.causes.statement import Reading
 from replay.explaining.causes.takings import Taking
-from replay.explaining.causes.value_sorts import Sort
+from replay.explaining.causes.value_sorts import Sort, is_number
 from replay.explaining.formulas.plain_numbers import Number, simplest_between
 from replay.explaining.search.contest import Clock
 from replay.streams.model import Stream
@@ -72,7 +72,7 @@ class BoundSearch:
         for leaf in self._blamed(step):
             if self._clock.beyond(1.0):
                 return None
-            bound = self._bound(step, leaf, ended)
+            bound = self._bound(step, leaf)
             if bound is None:
                 continue
             sort = Sort.INT if isinstance(leaf.value, int) else Sort.NUMBER
@@ -85,8 +85,7 @@ class BoundSearch:
         """Whether a statement accounts for a step and spoils none of all that were asked."""
         if self._pool.with_one_more(found, [step])[0]:
             return False
-        steps = list(self._pool.met(found, self._pool.places_met(found)))
-        return not self._pool.score(found, steps).spoiled
+        return not self._pool.score_met(found).spoiled
 
     def _blamed(self, step: Answered) -> Iterator[Leaf]:
         """The numbers without which the shadow answers a step."""
@@ -101,12 +100,12 @@ class BoundSearch:
             if other is not None and not other.has_ended:
                 yield leaf
 
-    def _bound(self, step: Answered, leaf: Leaf, ended: Taking) -> Bound | None:
+    def _bound(self, step: Answered, leaf: Leaf) -> Bound | None:
         """The numbers that are answered in the place of one that is not, where these are all from
         one to another."""
         is_whole = isinstance(leaf.value, int)
         ladder = LADDER if is_whole else FRACTIONS
-        asked = self._at(step, leaf, sorted({*ladder, leaf.value}), ended)
+        asked = self._at(step, leaf, sorted({*ladder, leaf.value}))
         answered = [one.value for one in asked if not one.has_ended]
         if not answered:
             return None
@@ -116,19 +115,17 @@ class BoundSearch:
         below = [one.value for one in asked if one.has_ended and one.value < low]
         above = [one.value for one in asked if one.has_ended and one.value > high]
         return Bound(
-            self._end(step, leaf, low, max(below), ended) if below else None,
-            self._end(step, leaf, high, min(above), ended) if above else None,
+            self._end(step, leaf, low, max(below)) if below else None,
+            self._end(step, leaf, high, min(above)) if above else None,
         )
 
-    def _end(
-        self, step: Answered, leaf: Leaf, inside: Number, outside: Number, ended: Taking
-    ) -> Number:
+    def _end(self, step: Answered, leaf: Leaf, inside: Number, outside: Number) -> Number:
         """The last number that is answered, between one that is and one that is not."""
         for _ in range(HALVINGS):
             middle = _between(inside, outside)
             if middle is None or self._clock.beyond(1.0):
                 break
-            found = self._at(step, leaf, [middle], ended)
+            found = self._at(step, leaf, [middle])
             if not found:
                 break
             if found[0].has_ended:
@@ -141,16 +138,14 @@ class BoundSearch:
             return simplest_between(inside, outside)
         return -simplest_between(-inside, -outside)
 
-    def _at(
-        self, step: Answered, leaf: Leaf, values: Sequence[Number], ended: Taking
-    ) -> list[_Asked]:
+    def _at(self, step: Answered, leaf: Leaf, values: Sequence[Number]) -> list[_Asked]:
         """What becomes of a step with other numbers in the place of one."""
         streams = [with_changes(step, {leaf.path: value}) for value in values]
         found: list[_Asked] = []
         for value, one in zip(values, self._ask(streams), strict=True):
             # What the authority gives no answer to either says nothing. What a known condition
             # speaks of may be a part of this one: below zero is refused, and so is above fifteen.
-            if one is None or (one.has_ended and not _is_alone(one, ended)):
+            if one is None or (one.has_ended and not is_refused_alone(one)):
                 continue
             found.append(_Asked(value, one.has_ended))
         return found
@@ -161,11 +156,6 @@ class BoundSearch:
         self._pool.add(asked)
         answers = {text_of(one.stream): one for one in asked}
         return [answers.get(text_of(one)) for one in streams]
-
-
-def _is_alone(step: Answered, ended: Taking) -> bool:
-    """Whether the shadow alone gives no answer, in that way."""
-    return end_of(step.shadow) is ended and bool(step.authority_left)
 
 
 def _between(inside: Number, outside: Number) -> Number | None:
@@ -180,7 +170,7 @@ def _between(inside: Number, outside: Number) -> Number | None:
 
 def _is_number(leaf: Leaf) -> bool:
     value = leaf.value
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not is_number(value):
         return False
     # An int may be too large for a double.
     is_finite = isinstance(value, int) or math.isfinite(value)

@@ -229,6 +229,7 @@ def _with_others(edit: Edit, base: Answered) -> Iterator[Stream]:
 
 def _with_two_others(edit: Edit, base: Answered) -> Iterator[Stream]:
     """A step with another value of what an edit names, and another number elsewhere."""
+    named = _named(_words(edit), base)
     numbers = [
         leaf
         for leaf in distinct(base.leaves)
@@ -236,7 +237,7 @@ def _with_two_others(edit: Edit, base: Answered) -> Iterator[Stream]:
     ]
     pairs = [
         ({leaf.path: value}, {other.path: other.value * factor})
-        for leaf in _named(_words(edit), base)
+        for leaf in named
         for value in OTHER_VALUES.get(leaf.field.kind, ())
         if value != leaf.value
         for other in numbers
@@ -245,7 +246,7 @@ def _with_two_others(edit: Edit, base: Answered) -> Iterator[Stream]:
     ]
     pairs += [
         ({leaf.path: value}, {other.path: another})
-        for leaf, other in combinations(_named(_words(edit), base)[:MOST_PAIRED], 2)
+        for leaf, other in combinations(named[:MOST_PAIRED], 2)
         for value in OTHER_VALUES.get(leaf.field.kind, ())
         for another in OTHER_VALUES.get(other.field.kind, ())
     ]

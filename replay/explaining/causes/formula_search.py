@@ -162,8 +162,7 @@ class FormulaSearch:
         """Steps that are right, and would not be with one more cause."""
         concerned = (step for step in self._right() if self._pool.matters(cause, step))
         while some := list(islice(concerned, SOME)):
-            after = self._pool.with_one_more(cause, some)
-            yield from (step for step, left in zip(some, after, strict=True) if left)
+            yield from self._pool.wrong_with_one_more(cause, some)
 
     def _examples(self, place: ValuePlace, steps: Sequence[Answered]) -> Iterator[Forced]:
         count = 0

@@ -206,8 +206,7 @@ class GuardedSearch:
 
     def _wrong_with(self, edit: Edit, steps: Sequence[Answered]) -> list[Answered]:
         """Those of some steps that are wrong with one more edit in force."""
-        after = self._pool.with_one_more(Edited(edit, ""), steps)
-        return [step for step, left in zip(steps, after, strict=True) if left]
+        return self._pool.wrong_with_one_more(Edited(edit, ""), steps)
 
     def _first_wrong(self, edit: Edit, steps: Sequence[Answered]) -> list[Answered]:
         """The same, as far as is looked until any are."""

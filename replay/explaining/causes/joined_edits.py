@@ -46,9 +46,9 @@ class JoinedEdits:
             if line_of(one.edit) != line_of(own):
                 continue
             telling = self._needed_by_either(one, newest)
+            rest = [other for other in self._pool.causes if other not in (one, newest)]
             for edit in self.beside(own):
                 cause = Edited(edit, "")
-                rest = [other for other in self._pool.causes if other not in (one, newest)]
                 if self._pool.is_refuted(cause) or self._pool.wrong([*rest, cause], telling):
                     continue
                 if self._put_for(edit, [one, newest]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final, NamedTuple
 
+from replay.explaining.causes.value_sorts import is_number
 from replay.explaining.formulas.plain_numbers import Number
 
 
@@ -17,7 +18,7 @@ class Bound(NamedTuple):
 
     def is_beyond(self, value: Any) -> bool:
         """Whether a value is a number outside; NaN is neither inside nor outside."""
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if not is_number(value):
             return False
         below = self.low is not None and value < self.low
         return below or (self.high is not None and value > self.high)

@@ -209,6 +209,11 @@ class Pool:
         made = dict(zip(concerned, make(cause, concerned), strict=True))  # type: ignore[arg-type]
         return [made.get(step, self.left[step]) for step in steps]
 
+    def wrong_with_one_more(self, cause: Statement, steps: Sequence[Answered]) -> list[Answered]:
+        """The steps that are not accounted for with one more cause in force."""
+        after = self.with_one_more(cause, steps)
+        return [step for step, left in zip(steps, after, strict=True) if left]
+
     def _left_if_edited(self, cause: Edited, steps: Sequence[Answered]) -> list[frozenset[str]]:
         """An edit that makes the core raise must not pass for a refusal that is open; where the
         refusal is accounted for it changes nothing."""
@@ -277,6 +282,10 @@ class Pool:
             known = step.cache["values"] = answer, _values_by_sort(answer), by_key
         values: Sequence[tuple[int, Field]] = known[1].get(cause.sort, ())
         return [(place, field) for place, field in values if cause.pattern.has(field)]
+
+    def score_met(self, rule: Rule) -> Score:
+        """What one more statement does at all steps that it has something to say of."""
+        return self.score(rule, list(self.met(rule, self.places_met(rule))))
 
     def score(self, cause: Statement, steps: Sequence[Answered], *, most_spoiled: int = 0) -> Score:
         """What one more cause does on some steps; stops where it spoils more than that."""

@@ -17,7 +17,7 @@ from replay.explaining.causes.confirmed_fields import unconfirmed
 from replay.explaining.causes.known_ends import KnownEnds
 from replay.explaining.causes.leaves import ABSENT, Field, Leaf, Path, distinct
 from replay.explaining.causes.patterns import Pattern, all_patterns_of, patterns_of
-from replay.explaining.causes.pool import Pool, Score
+from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.probes import isolated
 from replay.explaining.causes.statement import Reading, Rule, Writing, readings_of, sorts_at
 from replay.explaining.causes.takings import VALUES, Inapplicable, Taking, taken
@@ -80,7 +80,7 @@ class ReadingSearch:
         """Of two statements that account for a step the one that accounts for more of all."""
         best: tuple[int, Rule] | None = None
         for rule in (one, other):
-            score = None if rule is None else self._score(rule)
+            score = None if rule is None else self._pool.score_met(rule)
             if rule is not None and score is not None and not score.spoiled:
                 worth = score.worth
                 if best is None or worth > best[0]:
@@ -120,7 +120,11 @@ class ReadingSearch:
         found = self._widest(wider, step)
         if not isinstance(found, Reading):
             return narrow
-        return found if self._score(found).explained > self._score(narrow).explained else narrow
+        return (
+            found
+            if self._pool.score_met(found).explained > self._pool.score_met(narrow).explained
+            else narrow
+        )
 
     # --- Readings -------------------------------------------------------------------------------
 
@@ -190,10 +194,6 @@ class ReadingSearch:
                 self._trials.of(best, step, sought)
             else:
                 candidates.remove(best)
-
-    def _score(self, rule: Rule) -> Score:
-        """What a statement does at all steps that it has something to say of."""
-        return self._pool.score(rule, list(self._pool.met(rule, self._pool.places_met(rule))))
 
     # --- Writings -------------------------------------------------------------------------------
 

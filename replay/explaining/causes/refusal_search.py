@@ -107,8 +107,7 @@ class RefusalSearch:
         """Steps that are right, and would be refused."""
         cause = Edited(edit, "")
         met = self._pool.concerned(cause, self._pool.right(), LOOKED_AT)
-        after = self._pool.with_one_more(cause, met)
-        return [step for step, left in zip(met, after, strict=True) if left][:SPOILED]
+        return self._pool.wrong_with_one_more(cause, met)[:SPOILED]
 
     def _flags(
         self, place: ValuePlace, steps: Sequence[Answered], *, most: int, wanted: bool

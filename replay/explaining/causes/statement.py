@@ -11,6 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from typing import Any
 
 from replay.explaining.causes.field_sorts import FIELD_SORTS
 from replay.explaining.causes.leaves import ANY, UNKNOWN, Field, Leaf
@@ -57,12 +58,22 @@ class Reading:
 
     def meets(self, leaf: Leaf) -> bool:
         """Whether it has anything to say of a leaf."""
+        return self._has(leaf) and self.takes(leaf)
+
+    def is_about(self, leaf: Leaf) -> bool:
+        """The same, whether anything can be made of the value or not."""
+        return self._has(leaf) and self._is_beyond(leaf.value)
+
+    def _has(self, leaf: Leaf) -> bool:
         # Of a million leaves there are some hundred fields.
         field = leaf.field
-        is_about = self._fields.get(field)
-        if is_about is None:
-            is_about = self._fields[field] = self.pattern.has(field)
-        return is_about and is_sort_at(self.sort, leaf) and self.takes(leaf)
+        has = self._fields.get(field)
+        if has is None:
+            has = self._fields[field] = self.pattern.has(field)
+        return has and is_sort_at(self.sort, leaf)
+
+    def _is_beyond(self, value: Any) -> bool:
+        return self.bound is None or self.bound.is_beyond(value)
 
     @cached_property
     def _fields(self) -> dict[Field, bool]:
@@ -71,7 +82,7 @@ class Reading:
 
     def takes(self, leaf: Leaf) -> bool:
         """The same for a leaf of a field and with a value that it is known to be about."""
-        if self.bound is not None and not self.bound.is_beyond(leaf.value):
+        if not self._is_beyond(leaf.value):
             return False
         if self.taking in ENDS:
             return True

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from replay.explaining.causes.leaves import ABSENT, Leaf, Path
-from replay.explaining.causes.statement import Reading, is_sort_at
+from replay.explaining.causes.statement import Reading
 from replay.explaining.causes.takings import Inapplicable, Taking, taken
 from replay.explaining.causes.unreadable import unreadable
 
@@ -48,21 +48,15 @@ def read_as(leaf: Leaf, rules: Sequence[Reading]) -> Any:
     for rule in rules:
         if rule.taking is Taking.REFUSED_WHERE_READ:
             unread.append(rule)
-        elif _is_about(rule, Leaf(path, field, value)):
+        elif rule.is_about(Leaf(path, field, value)):
             try:
                 value = taken(rule.taking, value, field)
             except Inapplicable:
                 continue
             is_changed = True
-    if any(_is_about(rule, Leaf(path, field, value)) for rule in unread) and value is not ABSENT:
+    if any(rule.is_about(Leaf(path, field, value)) for rule in unread) and value is not ABSENT:
         return unreadable(value)
     return value if is_changed else UNCHANGED
-
-
-def _is_about(rule: Reading, leaf: Leaf) -> bool:
-    if rule.bound is not None and not rule.bound.is_beyond(leaf.value):
-        return False
-    return rule.pattern.has(leaf.field) and is_sort_at(rule.sort, leaf)
 
 
 __all__ = ["UNCHANGED", "changes_of", "effect_of", "read_as"]

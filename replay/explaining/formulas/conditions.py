@@ -6,9 +6,11 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, islice
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from replay.explaining.formulas.plain_numbers import simplest_between
+
+T = TypeVar("T")
 
 NUMBERS: Final = (0, 1, 2)
 MOST_TERMS: Final = 120
@@ -212,32 +214,32 @@ def _none_of(
     text: str, values: Sequence[str], wanted: Sequence[bool]
 ) -> Iterator[tuple[str, Bits]]:
     """That a text is none of the few that it is where nothing is wanted."""
-    pairs = list(zip(values, wanted, strict=True))
-    others = sorted({value for value, is_it in pairs if not is_it})
-    ours = {value for value, is_it in pairs if is_it}
-    if 1 < len(others) <= MOST_TEXTS and ours.isdisjoint(others):
-        yield f"{text} not in {tuple(others)!r}", _bits(value not in others for value in values)
+    ours, others = _parted(values, wanted)
+    few = sorted(set(others))
+    if 1 < len(few) <= MOST_TEXTS and set(ours).isdisjoint(few):
+        yield f"{text} not in {tuple(few)!r}", _bits(wanted)
 
 
 def _limits(one: str, values: Sequence[Any], wanted: Sequence[bool]) -> Iterator[tuple[str, Bits]]:
     """A term compared with a limit that tells what is wanted from the rest: a number that the core
     does not have."""
-    if any(value is None or value != value for value in values):
-        return
-    ours = [value for value, is_it in zip(values, wanted, strict=True) if is_it]
-    others = [value for value, is_it in zip(values, wanted, strict=True) if not is_it]
-    if not ours or not others:
+    ours, others = _parted(values, wanted)
+    if not ours or not others or any(value is None or value != value for value in values):
         return
     if max(others) < min(ours):
-        limit = simplest_between(max(others), min(ours))
-        if isinstance(limit, float) and math.isinf(limit):
-            return
-        yield f"{one} > {limit!r}", _bits(value > limit for value in values)
+        sign, limit = ">", simplest_between(max(others), min(ours))
     elif max(ours) < min(others):
-        limit = -simplest_between(-min(others), -max(ours))
-        if isinstance(limit, float) and math.isinf(limit):
-            return
-        yield f"{one} < {limit!r}", _bits(value < limit for value in values)
+        sign, limit = "<", -simplest_between(-min(others), -max(ours))
+    else:
+        return
+    if limit not in (math.inf, -math.inf):
+        yield f"{one} {sign} {limit!r}", _bits(wanted)
+
+
+def _parted(values: Sequence[T], wanted: Sequence[bool]) -> tuple[list[T], list[T]]:
+    """The values where something is wanted, and those where nothing is."""
+    pairs = list(zip(values, wanted, strict=True))
+    return [one for one, is_it in pairs if is_it], [one for one, is_it in pairs if not is_it]
 
 
 def _is_number(value: Any) -> bool:

@@ -87,8 +87,13 @@ def simple_places(core: EditableCore, lines: Collection[Line]) -> Iterator[Value
         if isinstance(statement, _SIMPLE):
             span = module.span(statement)
             if module.indent_before(span[0]) is not None:
-                after = f": {module.text[span[0] : span[1]]}"
-                yield ValuePlace(module, function, span, "True", "if ", after)
+                yield _done_where(module, function, span)
+
+
+def _done_where(module: ParsedModule, function: str, span: Span) -> ValuePlace:
+    """A statement as what is done only where something holds."""
+    after = f": {module.text[span[0] : span[1]]}"
+    return ValuePlace(module, function, span, "True", "if ", after)
 
 
 def statement_places(core: EditableCore, lines: Collection[Line]) -> Iterator[ValuePlace]:
@@ -101,7 +106,7 @@ def statement_places(core: EditableCore, lines: Collection[Line]) -> Iterator[Va
             continue
         text = module.text[span[0] : span[1]]
         if isinstance(statement, _SIMPLE):
-            yield ValuePlace(module, function, span, "True", "if ", f": {text}")
+            yield _done_where(module, function, span)
             for joined in _runs_from(module, statement):
                 yield ValuePlace(module, function, *joined)
         way_out = _way_out(module, span)
