@@ -29,7 +29,8 @@ class SingleStep(NamedTuple):
 
     The authority's answer names all fields, the shadow's those that differ from `before` and those
     that are `due`: the state before the call, and what was set from outside since the last answer.
-    `decimals` are those of the prices.
+    `decimals` are those of the prices. `told` is the authority's answer as it gave it, which names
+    what it changed alone.
     """
 
     stream: Stream
@@ -38,6 +39,7 @@ class SingleStep(NamedTuple):
     before: Plain | None
     decimals: int
     due: frozenset[int]
+    told: Outcome
 
 
 class Reasons(Protocol):
@@ -82,7 +84,7 @@ class SingleSteps:
             start = start._replace(state=patched(start.state, patch))
         due = self._standing.due | named_fields(changes)
         alone = Stream(start, (Step(step.call, None, step.line),), self._origin)
-        return SingleStep(alone, _whole(outcome, before), shadow, before, decimals, due)
+        return SingleStep(alone, _whole(outcome, before), shadow, before, decimals, due, outcome)
 
 
 def patched(state: Document, patch: Mapping[str, Document]) -> Document:

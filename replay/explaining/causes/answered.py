@@ -68,7 +68,8 @@ def keep(known: dict[K, V], key: K, value: V, most: int = _MOST_MET) -> V:
 class Answered:
     """One step and both answers to it. `finding` is the ID of the bucket that it was kept in, ""
     where it was generated; `origin` says where it was met. `due` are the fields that the shadow's
-    answer names in any case, None for all."""
+    answer names in any case, None for all; `told` is the authority's answer as a run has it, which
+    names these and what it changed."""
 
     stream: Stream
     authority: Outcome
@@ -77,6 +78,7 @@ class Answered:
     decimals: int
     finding: str = ""
     due: frozenset[int] | None = None
+    told: Outcome | None = None
     cache: dict[Any, Any] = field(default_factory=dict, repr=False)
     begun: dict[Any, Any] = field(default_factory=dict, repr=False)
     left_by_effect: dict[Any, frozenset[str]] = field(default_factory=dict, repr=False)

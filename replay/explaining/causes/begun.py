@@ -50,7 +50,7 @@ class Begun:
         self._session = session
         self._bindings = bindings
         self._call = call
-        self._inputs = _Inputs(session.handed) if is_kept else None
+        self._inputs = Inputs(session.handed) if is_kept else None
         self._last: Outcome | None = None
         """An answer that goes on from the authority's next state; a refusal where that cannot be
         read."""
@@ -98,7 +98,7 @@ class _Following:
     def __init__(self, state: Any, bindings: Bindings) -> None:
         self._state = state
         self._bindings = bindings
-        self._inputs = _Inputs([state])
+        self._inputs = Inputs([state])
 
     def checked(self, outcome: Outcome) -> Outcome:
         """An answer with the violations of this state in place of its own."""
@@ -112,7 +112,7 @@ class _Following:
         return self._inputs.are_as_they_were()
 
 
-class _Inputs:
+class Inputs:
     """What a core was handed, marked so that it shows when somebody has changed it."""
 
     def __init__(self, values: Sequence[Any]) -> None:

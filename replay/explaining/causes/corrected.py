@@ -229,7 +229,7 @@ class CorrectedCore:
         for rule in rules:
             # First of all: what gives no answer need not be asked anything else.
             if rule.taking in ENDS and step.meets(rule):
-                return _ended(rule.taking)
+                return ended(rule.taking)
         met = tuple(rule for rule in rules if step.meets(rule))
         try:
             begun = self._begun(bindings, met, step, reads_alike)
@@ -283,7 +283,7 @@ class CorrectedCore:
         met = [rule for rule in rules if self.next_leaves(rule, step)]
         for rule in met:
             if rule.taking in ENDS:
-                return _ended(rule.taking)
+                return ended(rule.taking)
         if not met:
             return answer
         following = next_state(step)
@@ -333,11 +333,12 @@ def _at_one_place(places: Sequence[Place]) -> Sequence[Place]:
     return [replace(last, new=new)]
 
 
-def _ended(taking: Taking) -> StepResult:
+def ended(taking: Taking) -> StepResult:
+    """The answer of a core that gives none, as a condition says it."""
     if taking is Taking.REFUSED:
         return [str(RefusalKind.ERROR), BY_CAUSE]
     kind = FailureKind.EXITED if taking is Taking.CRASH else FailureKind.TIMEOUT
     return Failure(kind, BY_CAUSE)
 
 
-__all__ = ["CorrectedCore", "may_agree"]
+__all__ = ["CorrectedCore", "ended", "may_agree"]

@@ -33,7 +33,7 @@ def next_state(step: Answered) -> NextState:
         plain = blank()
         apply_delta(plain, step.authority[0])
         document = state_document(plain)
-        leaves = _state_leaves(document)
+        leaves = state_leaves(document)
         following = NextState(document, leaves)
         step.cache["next"] = following
     return following
@@ -62,14 +62,15 @@ def _come_in(step: Answered) -> tuple[Leaf, ...]:
             for name, value in state_document(after).items()
             if (index := INDEX_OF[name]) == CYCLES or repr(before[index]) != repr(after[index])
         }
-        leaves = _state_leaves(document)
+        leaves = state_leaves(document)
         known = step.cache["come in"] = tuple(one for one in leaves if one.value is not ABSENT)
     return known
 
 
-def _state_leaves(document: Documents) -> tuple[Leaf, ...]:
+def state_leaves(document: Documents) -> tuple[Leaf, ...]:
+    """The values of a state as a document, in which fields may be missing."""
     step = Step((int(CallCode.CHECK_INVARIANTS),))
     return leaves_of(Stream(Start(document, {}, 0.0), (step,)))
 
 
-__all__ = ["NextState", "may_have_come_in", "next_state"]
+__all__ = ["NextState", "may_have_come_in", "next_state", "state_leaves"]

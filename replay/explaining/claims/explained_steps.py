@@ -23,6 +23,7 @@ from replay.explaining.causes.answered import Answered
 from replay.explaining.causes.corrected import CorrectedCore, may_agree
 from replay.explaining.causes.statement import Edited, Reading, Statement
 from replay.explaining.causes.takings import ENDS
+from replay.explaining.claims.quick_answers import QuickAnswers
 from replay.explaining.claims.stated import Stated, in_force
 from replay.explaining.claims.weighed import Weighed
 from replay.explaining.editing.editable import EditableCore
@@ -123,9 +124,16 @@ class ExplainedSteps:
         self._in_force: dict[str, tuple[Statement, ...]] = {}
         for one in said:
             self._put_in_force(one, core)
+        self._quick = self._quickly()
         self._needed_at: Counter[str] = Counter()
         self._aside: list[str] = []
+        self._spoke_against: Counter[str] = Counter()
         self._looked_through = 0
+
+    def _quickly(self) -> QuickAnswers:
+        rules = (one for some in self._in_force.values() for one in some)
+        readings = (one for one in rules if isinstance(one, Reading))
+        return QuickAnswers(self._corrected, readings, reads_next=self._reads_next)
 
     def _put_in_force(self, said: Said, core: EditableCore) -> None:
         before = [one for statements in self._in_force.values() for one in statements]
@@ -153,15 +161,21 @@ class ExplainedSteps:
         """The explanations by which a step is explained, as far as it was found out which of them
         are needed; none where it is not explained. `beside` are statements that are in force
         there, too."""
-        answered = _answered(step)
-        if not self._in_force or (self._is_model and not self._is_authority(answered)):
+        asked = answered(step)
+        if not self._in_force or (self._is_model and not self._is_authority(asked)):
             return ()
-        names = self._that_give(answered, beside)
-        return () if names is None else self._needed(names, answered, beside)
+        names = self._that_give(asked, beside)
+        return () if names is None else self._needed(names, asked, beside)
 
     def _that_give(self, step: Answered, beside: Sequence[Statement]) -> list[str] | None:
         """Explanations that give the shadow's answer: all, or all but what is not so here."""
         names = list(self._in_force)
+        for aside in self._aside:
+            # What has spoken against it often enough need not be counted any more.
+            if self._spoke_against[aside] >= ENOUGH:
+                without = [name for name in names if name != aside]
+                if self._gives(without, step, beside):
+                    return without
         if self._gives(names, step, beside):
             return names
         for aside in self._aside:
@@ -185,6 +199,7 @@ class ExplainedSteps:
         return True
 
     def _speaks_against(self, name: str, step: Answered) -> None:
+        self._spoke_against[name] += 1
         self.weighed.speaks_against(name, call_name(step.stream.steps[0].call), step.origin)
 
     def _needed(
@@ -215,32 +230,38 @@ class ExplainedSteps:
     def _ends(self, name: str, step: Answered) -> bool:
         """Whether an explanation says that there is no answer to a step."""
         return any(
-            isinstance(one, Reading) and one.taking in ENDS and step.meets(one)
+            isinstance(one, Reading) and one.taking in ENDS and self._meets(one, step)
             for one in self._in_force[name]
         )
 
+    def _meets(self, rule: Reading, step: Answered) -> bool:
+        met = self._quick.met(step)
+        return step.meets(rule) if met is None else met.speaks_here(rule)
+
     def _may_matter(self, name: str, step: Answered) -> bool:
         """Whether an explanation may change anything of a step, as far as that is seen at once."""
-        speaks_of = self._corrected.speaks_of
+        met = self._quick.met(step)
         return any(
-            not isinstance(one, Reading) or speaks_of(one, step) for one in self._in_force[name]
+            not isinstance(one, Reading)
+            or (self._corrected.speaks_of(one, step) if met is None else met.speaks(one))
+            for one in self._in_force[name]
         )
 
     # --- Steps on which they agree --------------------------------------------------------------
 
     def hold_against(self, step: SingleStep) -> None:
         """Notes which explanations make something else of a step on which the cores agree."""
-        answered = _answered(step)
-        if self._is_model and not self._is_authority(answered):
+        asked = answered(step)
+        if self._is_model and not self._is_authority(asked):
             return
         right: list[str] = []
-        if self._gives(list(self._in_force), answered):
+        if self._gives(list(self._in_force), asked):
             return
         for name in self._in_force:
-            if self._gives([*right, name], answered):
+            if self._gives([*right, name], asked):
                 right.append(name)
             else:
-                self._speaks_against(name, answered)
+                self._speaks_against(name, asked)
 
     # --- Asking ---------------------------------------------------------------------------------
 
@@ -249,6 +270,9 @@ class ExplainedSteps:
     ) -> bool:
         """Whether the core gives the shadow's answer with these in force."""
         statements = [*beside, *(one for name in names for one in self._in_force[name])]
+        quick = None if beside else self._quick.answer(statements, step)
+        if quick is not None and not step.left(quick, refusals_agree=_is_of_values(step, quick)):
+            return True
         (answer,) = self._corrected.answers(statements, [step])
         left = step.left(answer, refusals_agree=_is_of_values(step, answer))
         if left and self._reads_next and all(path.startswith(_HISTORY) for path in left):
@@ -295,7 +319,14 @@ def _after(before: Plain, answer: Outcome) -> Plain:
     return after
 
 
-def _answered(step: SingleStep) -> Answered:
+def answered(step: SingleStep) -> Answered:
+    """A step of a run as it is asked about here."""
     return Answered(
-        step.stream, step.authority, step.shadow, step.before, step.decimals, due=step.due
+        step.stream,
+        step.authority,
+        step.shadow,
+        step.before,
+        step.decimals,
+        due=step.due,
+        told=step.told,
     )

@@ -116,6 +116,36 @@ class PythonSession:
         a stream that began long before."""
         self._due = set(due) if self.state is not None else set()
 
+    def hand(self, config: Any, size: Any, sizes: Any) -> None:
+        """Sets the settings as `setting_of` has read them."""
+        self._config, self._size, self._sizes = config, size, sizes
+
+    @classmethod
+    def setting_of(cls, bindings: Bindings, name: str, document: Document) -> Any:
+        """A setting as a core reads it; the refusal where it cannot."""
+        readers = {
+            "config": bindings.read_config,
+            "order_size_usd": bindings.read_size,
+            "order_sizes": bindings.read_sizes,
+        }
+        return cls._read(readers[name], document)
+
+    def patch(self, patch: Document) -> bool:
+        """Sets fields of the state from outside; whether this core can read them."""
+        try:
+            self._patch(patch)
+        except RAISED:  # a bot's module may raise anything
+            return False
+        return True
+
+    def go_on_from(self, delta: Sequence[Any]) -> bool:
+        """Sets the fields of the state that a delta names; whether this core can read them."""
+        try:
+            self._go_on_from(delta, moved=False)
+        except RAISED:  # a bot's module may not take what the authority made
+            return False
+        return True
+
     @staticmethod
     def _read(reader: Callable[[Any], Any], document: Any) -> Any:
         try:
