@@ -47,9 +47,15 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
 
 
 @pytest.fixture(scope="module")
-def outputs(shell: Shell) -> dict[str, str]:
+def found(shell: Shell) -> str:
+    """What is printed of a run that finds something."""
+    return shell.doge("run 'ein journal.jsonl'", **VARIABLES).out
+
+
+@pytest.fixture
+def outputs(shell: Shell, found: str) -> dict[str, str]:
     """Everything that prints commands, by what printed it."""
-    texts = {"run": shell.doge("run 'ein journal.jsonl'", **VARIABLES).out}
+    texts = {"run": found}
     (identity,) = set(re.findall(r"\bd-[0-9a-f]{8}\b", texts["run"]))
     for name, arguments in {
         "show": f"show {identity}",
@@ -92,14 +98,23 @@ def _pages(shell: Shell, identity: str) -> dict[str, str]:
             return {f"/{page}": urlopen(one).read().decode() for page, one in addresses.items()}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def commands(shell: Shell, outputs: dict[str, str]) -> dict[str, list[str]]:
     return {name: shell.commands_in(text) for name, text in outputs.items()}
 
 
-def test_every_output_that_shows_a_finding_prints_how_to_see_it_again(
-    shell: Shell, commands: dict[str, list[str]]
+def test_every_output_prints_how_to_go_on_and_every_printed_command_does_what_it_says(
+    shell: Shell, outputs: dict[str, str], commands: dict[str, list[str]]
 ) -> None:
+    # One test: to make all outputs takes a minute, and processes that share tests out make them
+    # again for each.
+    assert_a_finding_can_be_seen_again(shell, commands)
+    assert_each_is_found_by_the_shell(outputs)
+    assert_each_does_what_it_says(shell, commands)
+    assert_the_explanation_is_read(shell, outputs["explain"], commands["explain"])
+
+
+def assert_a_finding_can_be_seen_again(shell: Shell, commands: dict[str, list[str]]) -> None:
     named = {
         output: {first_words(one, shell.program) for one in printed}
         for output, printed in commands.items()
@@ -118,9 +133,7 @@ def test_every_output_that_shows_a_finding_prints_how_to_see_it_again(
     assert {"repro", "explain", "show", "export"} <= page
 
 
-def test_every_printed_command_does_what_it_says(
-    shell: Shell, commands: dict[str, list[str]]
-) -> None:
+def assert_each_does_what_it_says(shell: Shell, commands: dict[str, list[str]]) -> None:
     wrong = {}
     for command in sorted(set().union(*commands.values())):
         name = first_words(command, shell.program)
@@ -134,13 +147,8 @@ def test_every_printed_command_does_what_it_says(
     assert wrong == {}
 
 
-def test_the_explanation_that_is_printed_is_read_by_the_command_that_is_printed_with_it(
-    shell: Shell, outputs: dict[str, str], commands: dict[str, list[str]]
-) -> None:
-    (command,) = [
-        one for one in commands["explain"] if first_words(one, shell.program) == "explanations"
-    ]
-    text = outputs["explain"]
+def assert_the_explanation_is_read(shell: Shell, text: str, commands: list[str]) -> None:
+    (command,) = [one for one in commands if first_words(one, shell.program) == "explanations"]
     block = text[text.index("[[explanation]]") : text.index("\nnext\n")]
     file = shell.folder / "explanations.toml"
     for signed, code in (("", 2), ("Ada Lovelace", 0)):
@@ -151,15 +159,13 @@ def test_the_explanation_that_is_printed_is_read_by_the_command_that_is_printed_
         assert ran.code == code, ran
 
 
-def test_nothing_is_printed_that_the_shell_does_not_find(
-    shell: Shell, outputs: dict[str, str]
-) -> None:
+def assert_each_is_found_by_the_shell(outputs: dict[str, str]) -> None:
     names = "|".join(EXITS)
     bare = re.compile(rf"(?:^|`|\s{{2,}})(doge-replay (?:{names}) .*)", re.MULTILINE)
     assert {name: found for name, text in outputs.items() if (found := bare.findall(text))} == {}
 
 
-@pytest.mark.usefixtures("outputs")
+@pytest.mark.usefixtures("found")
 def test_where_a_shell_finds_the_program_its_name_is_enough(shell: Shell) -> None:
     shown = shell.type(f"doge-replay list --db '{DATABASE}' --tsv --columns id", PATH=on_path())
     identity = shown.out.split()[1]

@@ -235,3 +235,75 @@ def test_a_condition_may_be_narrowed_to_one_of_the_few_values_of_another_field(
     # Another value for a field that the condition looks at is another comparison.
     everywhere = [edit.says for edit in edits]
     assert not any(re.search(r'(\w+\.role) == "exit".* and \1 == "', text) for text in everywhere)
+
+
+def news_of(tmp_path: Path, extra: str) -> set[str]:
+    """What the edits of one more function put in the place of something."""
+    core = EditableCore.open(single_file_core(tmp_path, extra=extra))
+    edits = [one for one in edits_of(core) if one.function.endswith(".noted")]
+    return {place.new for edit in edits for place in edit.places}
+
+
+def test_a_sequence_may_be_sorted_joined_and_gone_through_otherwise(tmp_path: Path) -> None:
+    news = news_of(
+        tmp_path,
+        "def noted(state, records, record):\n"
+        "    ranked = sorted(records, key=lambda one: (-one.far, one.age))\n"
+        "    for one in records:\n"
+        "        state = state + (one,)\n"
+        "    return state\n",
+    )
+    assert {"one.far", "-one.age"} <= news, "keys the other way round"
+    assert {"(one,) + state", "(state + (one,))[-10:]"} <= news
+    assert "ranked" in news, "in the order in which they were sorted"
+
+
+def test_a_function_may_go_on_where_it_should_return(tmp_path: Path) -> None:
+    news = news_of(
+        tmp_path,
+        "def noted(state, actions, orders):\n"
+        "    for order in orders:\n"
+        "        if order.is_late:\n"
+        "            return changed(state), actions\n"
+        "        if order.is_gone:\n"
+        "            return state, actions\n"
+        "    return state, actions\n",
+    )
+    assert "state, actions = changed(state), actions" in news
+    assert "state, actions = changed(state), actions; continue" in news
+    assert {"continue", "break"} <= news
+
+
+def test_what_is_beyond_a_limit_may_be_kept_to_it(tmp_path: Path) -> None:
+    news = news_of(
+        tmp_path,
+        "def noted(size, config):\n"
+        "    if config.least > 0 and size < config.least:\n"
+        "        return None\n"
+        "    return size * (1 - config.fee)\n",
+    )
+    assert "size = config.least" in news
+    assert "(size / (1 + config.fee))" in news, "a share of the other price"
+
+
+def test_what_a_loop_starts_from_may_be_set_at_each_round(tmp_path: Path) -> None:
+    news = news_of(
+        tmp_path,
+        "def noted(orders):\n"
+        "    seen = set()\n"
+        "    for order in orders:\n"
+        "        seen.add(order)\n"
+        "    return seen\n",
+    )
+    assert "seen = set()\n        " in news
+
+
+def test_counters_may_have_fewer_bits_and_arguments_be_the_other_of_two(tmp_path: Path) -> None:
+    news = news_of(
+        tmp_path,
+        "def noted(state, order):\n"
+        "    state.count = wait(state.count + 1, order.trade_id, order.side)\n",
+    )
+    assert {"wrapped_to_bits(state.count + 1, 32)", "int(float(state.count + 1))"} <= news
+    assert '("B" if order.trade_id == "A" else "A")' in news
+    assert '("sell" if order.side == "buy" else "buy")' in news

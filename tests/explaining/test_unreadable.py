@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,10 @@ from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.reading_search import ReadingSearch
 from replay.explaining.causes.statement import CauseKind, Reading
 from replay.explaining.causes.takings import Taking
-from replay.explaining.causes.unreadable import unreadable
 from replay.explaining.causes.value_sorts import Sort
 from replay.explaining.editing.editable import EditableCore
+from replay.explaining.editing.unreadable import is_unreadable, unreadable
+from replay.explaining.formulas.terms import terms_at
 from replay.explaining.search.contest import Clock
 from replay.targets.open import open_target
 from replay.targets.python.raised import Refused
@@ -57,6 +60,27 @@ def test_null_and_flags_can_be_unreadable_as_well() -> None:
             bool(unreadable(value))
 
 
+@pytest.mark.parametrize("value", ["", "1", 0, 2, 0.0, [], {}, None, True, False])
+def test_where_a_core_may_ask_whether_it_counts_it_counts_as_before(value: Any) -> None:
+    made = unreadable(value, counts=True)
+    assert is_unreadable(made)
+    assert not is_unreadable(value)
+    assert bool(made) is bool(value)
+    with pytest.raises(Refused):
+        float(made)
+    # What counts otherwise is something else.
+    assert repr(made) != repr(unreadable(value))
+
+
+def test_nothing_is_asked_of_it_where_conditions_are_looked_for() -> None:
+    """An edit's condition is made of what is in scope, which may be such a value."""
+    price, fine = unreadable(0.5), 1.5
+    terms = terms_at(inspect.currentframe(), ())  # type: ignore[arg-type]
+    assert terms["fine"] == fine
+    assert "price" not in terms
+    assert is_unreadable(price)
+
+
 def test_what_a_port_refuses_only_where_it_reads_it_is_one_statement(tmp_path: Path) -> None:
     text = LOOSE.read_text("utf-8")
     old = "            return read(document.get(name, default))\n"
@@ -81,6 +105,41 @@ def test_what_a_port_refuses_only_where_it_reads_it_is_one_statement(tmp_path: P
         pool.accept(found)
         assert not any(pool.left[step] for step in (*wrong, *pool.steps[:3]))
 
+
+def test_of_a_value_that_counts_as_nothing_the_default_may_be_taken(tmp_path: Path) -> None:
+    """`value or 0.0` is no reading of a flag that is false."""
+    text = LOOSE.read_text("utf-8")
+    old = "            return read(document.get(name, default))\n"
+    assert text.count(old) == 1
+    loose = tmp_path / "loose.py"
+    loose.write_text(text.replace(old, old.replace("default))", "default) or 0)")), "utf-8")
+    shadow = tmp_path / "strict.py"
+    strict = "            return read(_no_flag(read, document.get(name, default) or 0))\n"
+    shadow.write_text(text.replace(old, strict) + NO_FLAG, "utf-8")
+    cases = [
+        one_step((1, 5.0), total_fees=True),
+        one_step((1, 5.0), total_profit=True),
+        one_step((1, 5.0), total_fees=False),
+        one_step((1, 5.0), total_settled_usd=False),
+    ]
+    rule = Reading(Pattern(kind="real"), Sort.FLAG, Taking.REFUSED_UNLESS_NOTHING)
+    assert rule.says.endswith("refused where it is read, unless it counts as nothing")
+    with closing(open_target(str(loose))) as one, closing(open_target(str(shadow))) as other:
+        steps = Asking(one, other).ask(cases)
+    core = CorrectedCore(EditableCore.open(str(loose)), reads_next=False)
+    assert [bool(step.authority_left) for step in steps] == [True, True, False, False]
+    assert not any(core.left([rule], steps))
+    strictly = replace(rule, taking=Taking.REFUSED_WHERE_READ)
+    assert [bool(left) for left in core.left([strictly], steps)] == [False, False, True, True]
+
+
+NO_FLAG = """
+
+def _no_flag(read, value):
+    if read is float and isinstance(value, bool):
+        raise ValueError("a flag")
+    return value
+"""
 
 ASCII = """
 

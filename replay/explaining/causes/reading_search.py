@@ -20,7 +20,7 @@ from replay.explaining.causes.patterns import Pattern, all_patterns_of, patterns
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.probes import isolated
 from replay.explaining.causes.statement import Reading, Rule, Writing, readings_of, sorts_at
-from replay.explaining.causes.takings import VALUES, Inapplicable, Taking, taken
+from replay.explaining.causes.takings import VALUES, WHERE_READ, Inapplicable, Taking, taken
 from replay.explaining.causes.trials import Trials
 from replay.explaining.causes.value_sorts import Sort, sorts_of
 from replay.explaining.causes.weighing import Weighing
@@ -107,15 +107,18 @@ class ReadingSearch:
         return None
 
     def _where_read(self, step: Answered, ended: Taking, narrow: Reading | None) -> Reading | None:
-        """What a condition says of more fields, where these are refused only when they are read;
-        else the condition itself."""
+        """What a condition says of more fields, and of more values, where these are refused only
+        when they are read; else the condition itself."""
         if narrow is None or ended is not Taking.REFUSED:
             return narrow
         leaf = next(one for one in step.leaves if narrow.meets(one))
         wider: list[Rule] = [
-            Reading(pattern, narrow.sort, Taking.REFUSED_WHERE_READ)
+            Reading(pattern, sort, taking)
+            for sort in sorts_at(leaf)
+            if sort is not Sort.ANY
             for pattern in patterns_of(leaf.field)
             if pattern.breadth > narrow.pattern.breadth
+            for taking in WHERE_READ
         ]
         found = self._widest(wider, step)
         if not isinstance(found, Reading):

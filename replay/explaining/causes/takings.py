@@ -12,7 +12,6 @@ from enum import StrEnum
 from typing import Any, Final
 
 from replay.explaining.causes.leaves import ABSENT, Field, default_of
-from replay.explaining.causes.unreadable import unreadable
 from replay.explaining.causes.value_sorts import (
     FLAGS_SAID,
     Sort,
@@ -21,6 +20,7 @@ from replay.explaining.causes.value_sorts import (
     is_number,
     is_sort,
 )
+from replay.explaining.editing.unreadable import unreadable
 
 
 class Taking(StrEnum):
@@ -28,6 +28,7 @@ class Taking(StrEnum):
 
     REFUSED = "refused"
     REFUSED_WHERE_READ = "refused where it is read"
+    REFUSED_UNLESS_NOTHING = "refused where it is read, unless it counts as nothing"
     CRASH = "what the core ends on"
     HANG = "what the core hangs on"
     MISSING = "taken for missing"
@@ -67,7 +68,11 @@ class Taking(StrEnum):
 ENDS: Final = (Taking.REFUSED, Taking.CRASH, Taking.HANG)
 """What is no value: the core gives no answer."""
 
-CONDITIONS: Final = (*ENDS, Taking.REFUSED_WHERE_READ)
+WHERE_READ: Final = (Taking.REFUSED_WHERE_READ, Taking.REFUSED_UNLESS_NOTHING)
+"""What is refused when the core gets there. Of the second a core may ask before whether it counts
+as anything, as `value or default` does."""
+
+CONDITIONS: Final = (*ENDS, *WHERE_READ)
 """What a condition says."""
 
 
@@ -106,6 +111,11 @@ def _missing(value: Any, _kind: str) -> Any:
 def _unreadable(value: Any, _kind: str) -> Any:
     _needs(value is not ABSENT)
     return unreadable(value)
+
+
+def _unreadable_unless_nothing(value: Any, _kind: str) -> Any:
+    _needs(value is not ABSENT)
+    return unreadable(value, counts=True)
 
 
 def _zero(_value: Any, kind: str) -> Any:
@@ -253,11 +263,12 @@ _TAKES: Final[Mapping[Taking, Callable[[Any, str], Any]]] = {
     Taking.NO_RECORDS: _no_records,
     Taking.LARGEST: _largest,
     Taking.REFUSED_WHERE_READ: _unreadable,
+    Taking.REFUSED_UNLESS_NOTHING: _unreadable_unless_nothing,
 }
 
 VALUES: Final = (
     Taking.MISSING,
     Taking.DEFAULT,
-    *(one for one in _TAKES if one not in (Taking.MISSING, Taking.REFUSED_WHERE_READ)),
+    *(one for one in _TAKES if one not in (Taking.MISSING, *WHERE_READ)),
 )
 """The takings that make another value."""

@@ -8,8 +8,7 @@ from typing import Any, Final
 
 from replay.explaining.causes.leaves import ABSENT, Leaf, Path
 from replay.explaining.causes.statement import Reading
-from replay.explaining.causes.takings import Inapplicable, Taking, taken
-from replay.explaining.causes.unreadable import unreadable
+from replay.explaining.causes.takings import WHERE_READ, Inapplicable, taken
 
 
 def changes_of(leaves: Sequence[Leaf], rules: Sequence[Reading]) -> Mapping[Path, Any]:
@@ -46,7 +45,7 @@ def read_as(leaf: Leaf, rules: Sequence[Reading]) -> Any:
     is_changed = False
     unread: list[Reading] = []
     for rule in rules:
-        if rule.taking is Taking.REFUSED_WHERE_READ:
+        if rule.taking in WHERE_READ:
             unread.append(rule)
         elif rule.is_about(Leaf(path, field, value)):
             try:
@@ -54,8 +53,9 @@ def read_as(leaf: Leaf, rules: Sequence[Reading]) -> Any:
             except Inapplicable:
                 continue
             is_changed = True
-    if any(rule.is_about(Leaf(path, field, value)) for rule in unread) and value is not ABSENT:
-        return unreadable(value)
+    for rule in unread:
+        if value is not ABSENT and rule.is_about(Leaf(path, field, value)):
+            return taken(rule.taking, value, field)
     return value if is_changed else UNCHANGED
 
 

@@ -81,6 +81,14 @@ def wrapped_to_64_bits(number: Any) -> Any:
     return (number + 2**63) % 2**64 - 2**63 if isinstance(number, int) else number
 
 
+def wrapped_to_bits(number: Any, bits: int, *, signed: bool = True) -> Any:
+    """An int that goes round where so many bits end."""
+    if not isinstance(number, int):
+        return number
+    half = 2 ** (bits - 1) if signed else 0
+    return (number + half) % 2**bits - half
+
+
 def whichever_deviates(one: Rounding, other: Rounding) -> Rounding:
     """Rounds in one way where that is not as `round` does it, else in another: what two deviations
     at one call come to."""
@@ -159,6 +167,7 @@ HELPERS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "without_fraction": without_fraction,
         "whole_below": whole_below,
         "wrapped_to_64_bits": wrapped_to_64_bits,
+        "wrapped_to_bits": wrapped_to_bits,
         "whichever_deviates": whichever_deviates,
     }
 )

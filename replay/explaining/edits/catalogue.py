@@ -32,7 +32,9 @@ from replay.explaining.edits.operators import operators
 from replay.explaining.edits.ordering_edits import order
 from replay.explaining.edits.port_habits import port_habits
 from replay.explaining.edits.rounding_call import DIGITS, ROUNDS, rounding
+from replay.explaining.edits.sequences import sequences
 from replay.explaining.edits.statements import statements
+from replay.explaining.edits.ways_out import ways_out
 
 Line = tuple[str, int]
 
@@ -49,8 +51,10 @@ _KINDS: tuple[Callable[[Unit, ast.AST], Iterator[Change]], ...] = (
     rounding,
     floating,
     order,
+    sequences,
     bounds,
     statements,
+    ways_out,
     port_habits,
 )
 

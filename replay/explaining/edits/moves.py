@@ -18,6 +18,7 @@ from replay.explaining.editing.source_text import BLOCKS
 FARTHEST: Final = 12
 """Over how many statements one is moved at most."""
 
+_LEAVING: Final = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 _MOVED: Final = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr)
 
 
@@ -40,6 +41,14 @@ def _blocks_of(function: ast.AST) -> Iterator[Sequence[ast.stmt]]:
                 yield block
 
 
+def _can_move(statement: ast.stmt) -> bool:
+    """Whether a statement may be done elsewhere: a simple one, or a choice of such that is no way
+    out."""
+    if isinstance(statement, ast.If):
+        return not any(isinstance(one, _LEAVING) for one in ast.walk(statement))
+    return isinstance(statement, _MOVED)
+
+
 def _moved_in(module: ParsedModule, function: str, block: Sequence[ast.stmt]) -> Iterator[Edit]:
     indents = {module.indent_before(module.span(one)[0]) for one in block}
     if len(indents) != 1 or None in indents:
@@ -48,7 +57,7 @@ def _moved_in(module: ParsedModule, function: str, block: Sequence[ast.stmt]) ->
     texts = [module.text_of(one) for one in block]
     for here, there in permutations(range(len(block)), 2):
         far = abs(here - there)
-        if not 1 < far <= FARTHEST or not isinstance(block[here], _MOVED):
+        if not 1 < far <= FARTHEST or not _can_move(block[here]):
             continue
         first, last = min(here, there), max(here, there)
         order = [one for one in range(first, last + 1) if one != here]

@@ -18,6 +18,8 @@ _OTHERS = {
     "**": ("*",),
 }
 _ORDER_MATTERS = ("-", "/", "//", "%", "**")
+_SHARES = ("*", "/")
+_OTHER_SIGNS = {"+": "-", "-": "+"}
 _MIN_MAX = {"min": "max", "max": "min"}
 
 
@@ -32,6 +34,8 @@ def operators(unit: Unit, node: ast.AST) -> Iterator[Change]:
             if text in _ORDER_MATTERS:
                 new = unit.binary(right, text, left, node)
                 yield Change(EditKind.OPERATOR, unit.span(node), new, "operands swapped")
+            if text in _SHARES:
+                yield from _share_the_other_way(unit, node)
         case ast.BoolOp(values=values):
             other, least = ("or", 3) if isinstance(node.op, ast.And) else ("and", 4)
             new = f" {other} ".join(unit.operand(value, least) for value in values)
@@ -60,3 +64,17 @@ def swapped(unit: Unit, one: ast.AST, other: ast.AST, kind: EditKind) -> Change:
     text = unit.module.text
     new = text[second:end] + text[first_end:second] + text[start:first_end]
     return Change(kind, (start, end), new, "swapped")
+
+
+def _share_the_other_way(unit: Unit, node: ast.BinOp) -> Iterator[Change]:
+    """`x * (1 - p)` as `x / (1 + p)`, and the other way round: a share of the one price or of the
+    other."""
+    share = node.right
+    if not isinstance(share, ast.BinOp) or operator_text(share.op) not in _OTHER_SIGNS:
+        return
+    if isinstance(share.left, ast.Constant) and share.left.value in (1, 1.0):
+        other = "/" if isinstance(node.op, ast.Mult) else "*"
+        sign = _OTHER_SIGNS[operator_text(share.op)]
+        part = f"({unit.text(share.left)} {sign} {unit.operand(share.right, 11)})"
+        new = f"{unit.operand(node.left, 11)} {other} {part}"
+        yield Change(EditKind.OPERATOR, unit.span(node), f"({new})", "a share of the other")

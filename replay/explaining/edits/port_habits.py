@@ -15,6 +15,9 @@ from replay.explaining.edits.model import Change, Unit
 
 _UNITS = ("* 60.0", "/ 60.0", "* 1000.0", "/ 1000.0")
 _SECONDS = ("_sec", "_seconds", "_after", "_at")
+_PAIRS = {"trade_id": ("A", "B"), "trade": ("A", "B"), "side": ("buy", "sell")}
+"""What the contract has two of, by how names of it end."""
+
 _OR, _TIMES = 2, 11
 SINGLE = "in single precision"
 
@@ -30,6 +33,10 @@ def port_habits(unit: Unit, node: ast.AST) -> Iterator[Change]:
             yield Change(EditKind.CONSTANT, unit.span(node), new, unit_of_time)
     if isinstance(node, ast.Name | ast.Attribute) and _is_handed_on(unit, node):
         yield from _made_into(unit, node)
+    if isinstance(node, ast.Name | ast.Attribute):
+        yield from _other_of_two(unit, node)
+    if isinstance(node, ast.BinOp) and unit.sort(node) in ("int", ""):
+        yield from _counted_in(unit, node)
     if isinstance(node, ast.Raise):
         yield from _wrapped(unit, node)
     elif isinstance(node, ast.Return) and node.value is not None:
@@ -51,8 +58,34 @@ def _made_into(unit: Unit, node: ast.expr) -> Iterator[Change]:
         (f"whole_below({text})", "down to a whole number"),
         (f"abs({text})", "without its sign"),
         (f"max({text}, 0.0)", "not below zero"),
+        (f"round({text}, 3)", "to thousandths"),
     ):
         yield Change(EditKind.OPERATOR, unit.span(node), new, meaning)
+
+
+def _counted_in(unit: Unit, node: ast.BinOp) -> Iterator[Change]:
+    """A number that is counted up or down in fewer bits than Python has."""
+    is_count = isinstance(node.right, ast.Constant) and type(node.right.value) is int
+    if is_count and isinstance(node.op, ast.Add | ast.Sub):
+        text = unit.text(node)
+        for new, meaning in (
+            *((f"wrapped_to_bits({text}, {bits})", f"in {bits} bits") for bits in (32, 64, 16, 8)),
+            (f"wrapped_to_bits({text}, 8, signed=False)", "in a byte"),
+            (f"int(float({text}))", "in a double"),
+        ):
+            yield Change(EditKind.OPERATOR, unit.span(node), new, meaning)
+
+
+def _other_of_two(unit: Unit, node: ast.Name | ast.Attribute) -> Iterator[Change]:
+    """The other trade, or the other side, handed to a function."""
+    call = unit.parent(node)
+    if not isinstance(call, ast.Call) or node not in call.args:
+        return
+    name = node.id if isinstance(node, ast.Name) else node.attr
+    for ending, (one, other) in _PAIRS.items():
+        if name.endswith(ending) and unit.sort(node) in ("str", "", ending):
+            new = f'("{other}" if {unit.text(node)} == "{one}" else "{one}")'
+            yield Change(EditKind.FIELD, unit.span(node), new, "the other one")
 
 
 def _is_time(node: ast.AST) -> TypeGuard[ast.Attribute]:

@@ -11,6 +11,7 @@ from types import CodeType, FrameType
 from typing import Any, Final
 
 from replay.explaining.editing.observed_sorts import fields_of
+from replay.explaining.editing.unreadable import is_unreadable
 from replay.explaining.editing.vocabulary import CALLER, caller_of
 from replay.targets.python.raised import RAISED
 
@@ -33,7 +34,7 @@ def terms_at(frame: FrameType, parts: Sequence[CodeType]) -> Mapping[str, Any]:
             value = eval(code, frame.f_globals, frame.f_locals)
         except RAISED:
             continue
-        if isinstance(value, _SCALARS):
+        if isinstance(value, _SCALARS) and not is_unreadable(value):
             terms.setdefault(code.co_filename, value)
     return terms
 
@@ -55,9 +56,9 @@ def _in_scope(frame: FrameType) -> Iterator[tuple[str, Any]]:
 def _memberships(names: Sequence[tuple[str, Any]]) -> Iterator[tuple[str, bool]]:
     """Whether what a name stands for is a key of a mapping in scope."""
     for of, mapping in names:
-        if isinstance(mapping, dict):
+        if isinstance(mapping, dict) and not is_unreadable(mapping):
             for name, value in names:
-                if isinstance(value, str):
+                if isinstance(value, str) and not is_unreadable(value):
                     yield f"{name} in {of}", value in mapping
 
 
@@ -75,6 +76,8 @@ def compiled_parts(texts: tuple[str, ...]) -> tuple[CodeType, ...]:
 
 def _within(text: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
     """The scalars so many fields deep in a value."""
+    if is_unreadable(value):
+        return
     if depth == 0:
         if isinstance(value, _SCALARS):
             yield text, value
@@ -86,6 +89,8 @@ def _within(text: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
 
 
 def _parts(text: str, value: Any) -> Iterable[tuple[str, Any]]:
+    if is_unreadable(value):
+        return
     if isinstance(value, dict):
         for key, field in list(value.items())[:MOST]:
             if isinstance(key, str):

@@ -1,0 +1,71 @@
+"""Sequences sorted, put together and gone through in another way."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import Final
+
+from replay.explaining.editing.editable import EditKind
+from replay.explaining.edits.model import Change, Unit, called_name
+
+_UNARY: Final = 12
+_CAPS: Final = (1, 10, 20, 50, 100, 200, 500, 1000)
+"""How many of a history a port may keep."""
+
+_SORTING: Final = ("sorted", "min", "max", "sort")
+_MOST_OTHERS: Final = 6
+
+
+def sequences(unit: Unit, node: ast.AST) -> Iterator[Change]:
+    """Parts of a key that count the other way, what is joined on the other side or capped, and
+    another sequence of the function gone through."""
+    match node:
+        case ast.keyword(arg="key", value=ast.Lambda(body=body)):
+            call = unit.parent(node)
+            if isinstance(call, ast.Call) and called_name(call) in _SORTING:
+                for part in body.elts if isinstance(body, ast.Tuple) else [body]:
+                    yield _other_way(unit, part)
+        case ast.BinOp(op=ast.Add()):
+            yield from _joined(unit, node)
+        case ast.For(iter=items) | ast.comprehension(iter=items):
+            yield from _another(unit, items)
+
+
+def _other_way(unit: Unit, part: ast.expr) -> Change:
+    """A part of a key by which the last would come first."""
+    if isinstance(part, ast.UnaryOp) and isinstance(part.op, ast.USub):
+        new = unit.text(part.operand)
+    else:
+        new = f"-{unit.operand(part, _UNARY)}"
+    return Change(EditKind.ORDER, unit.span(part), new, "the other way round")
+
+
+def _joined(unit: Unit, node: ast.BinOp) -> Iterator[Change]:
+    sides = (node.left, node.right)
+    if not any(isinstance(one, ast.Tuple | ast.List) for one in sides):
+        return
+    new = unit.binary(node.right, "+", node.left, node)
+    yield Change(EditKind.ORDER, unit.span(node), new, "put on the other side")
+    for most in _CAPS:
+        new = f"({unit.text(node)})[-{most}:]"
+        yield Change(EditKind.OPERAND, unit.span(node), new, f"only the last {most}")
+
+
+def _another(unit: Unit, items: ast.expr) -> Iterator[Change]:
+    """Another sequence that the function goes through, or has sorted."""
+    own = unit.text(items)
+    others: dict[str, None] = {}
+    for node in unit.nodes:
+        match node:
+            case ast.For(iter=other) | ast.comprehension(iter=other):
+                others[unit.text(other)] = None
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call() as call):
+                if called_name(call) in ("sorted", "reversed", "list", "tuple"):
+                    others[name] = None
+    named = [text for text in others if text != own and text.replace(".", "").isidentifier()]
+    for text in named[:_MOST_OTHERS]:
+        yield Change(EditKind.ORDER, unit.span(items), text)
+
+
+__all__ = ["sequences"]
