@@ -72,7 +72,7 @@ def test_what_a_core_prints_does_not_get_into_the_output_of_commands_that_edit_i
     pair = ("--authority", CORES / "prints.py", "--shadow", tmp_path / "other.py", "--db", "d.db")
     assert doge(tmp_path, "run", "j.jsonl", *pair).code == 1
     [*findings] = doge(tmp_path, "list", "--db", "d.db", "--json").json
-    explained = doge(tmp_path, "explain", findings[0]["id"], *pair, "--json")
+    explained = doge(tmp_path, "explain", findings[0]["id"], "--seconds", 2, *pair, "--json")
     assert explained.json["id"] == findings[0]["id"]
     causes = doge(tmp_path, "causes", "--seconds", 2, "--generate", 100, *pair, "--json")
     assert causes.json["kept"] >= 1

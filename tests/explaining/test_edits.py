@@ -307,3 +307,17 @@ def test_counters_may_have_fewer_bits_and_arguments_be_the_other_of_two(tmp_path
     assert {"wrapped_to_bits(state.count + 1, 32)", "int(float(state.count + 1))"} <= news
     assert '("B" if order.trade_id == "A" else "A")' in news
     assert '("sell" if order.side == "buy" else "buy")' in news
+
+
+def test_a_constant_may_be_another_of_its_family(tmp_path: Path) -> None:
+    news = news_of(
+        tmp_path,
+        'PHASE_IDLE = "S0"\n'
+        'PHASE_OPEN = "S1"\n'
+        "OTHER = 7\n"
+        "def noted(state):\n"
+        "    return state.phase == PHASE_OPEN\n",
+    )
+    assert {"PHASE_IDLE", "state.phase != PHASE_IDLE"} <= news
+    assert "state.phase in (PHASE_OPEN, PHASE_IDLE)" in news
+    assert "OTHER" not in news

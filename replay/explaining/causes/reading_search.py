@@ -40,6 +40,9 @@ MOST_FITTING = 8
 MOST_SUSPECTS = 400
 """Values of one step of which it is asked what may be made of them: a history has thousands."""
 
+MOST_READ = 3
+"""Odd values of one step of which it is asked whether they are refused where they are read."""
+
 MOST_ODD = 24
 """Values of one step that are looked at one by one."""
 
@@ -109,25 +112,30 @@ class ReadingSearch:
     def _where_read(self, step: Answered, ended: Taking, narrow: Reading | None) -> Reading | None:
         """What a condition says of more fields, and of more values, where these are refused only
         when they are read; else the condition itself."""
-        if narrow is None or ended is not Taking.REFUSED:
+        if ended is not Taking.REFUSED:
             return narrow
-        leaf = next(one for one in step.leaves if narrow.meets(one))
-        wider: list[Rule] = [
-            Reading(pattern, sort, taking)
+        if narrow is None:
+            odd = [leaf for leaf in distinct(step.leaves) if not _is_ordinary(leaf)]
+            about = [leaf for leaf in odd if leaf.value is not ABSENT][:MOST_READ]
+        else:
+            about = [next(one for one in step.leaves if narrow.meets(one))]
+        breadth = 0 if narrow is None else narrow.pattern.breadth
+        wider: dict[Rule, None] = {
+            Reading(pattern, sort, taking): None
+            for leaf in about
             for sort in sorts_at(leaf)
             if sort is not Sort.ANY
             for pattern in patterns_of(leaf.field)
-            if pattern.breadth > narrow.pattern.breadth
+            if pattern.breadth > breadth
             for taking in WHERE_READ
-        ]
-        found = self._widest(wider, step)
+        }
+        found = self._widest(list(wider), step)
         if not isinstance(found, Reading):
             return narrow
-        return (
-            found
-            if self._pool.score_met(found).explained > self._pool.score_met(narrow).explained
-            else narrow
-        )
+        if narrow is None:
+            return found
+        is_more = self._pool.score_met(found).explained > self._pool.score_met(narrow).explained
+        return found if is_more else narrow
 
     # --- Readings -------------------------------------------------------------------------------
 

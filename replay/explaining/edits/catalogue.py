@@ -26,6 +26,7 @@ from replay.explaining.edits.constants import constants
 from replay.explaining.edits.float_orders import floating
 from replay.explaining.edits.mirror import mirrored
 from replay.explaining.edits.model import Change, Unit
+from replay.explaining.edits.named_constants import named_constants
 from replay.explaining.edits.narrowed import narrowing
 from replay.explaining.edits.operands import operands
 from replay.explaining.edits.operators import operators
@@ -41,6 +42,7 @@ Line = tuple[str, int]
 _KINDS: tuple[Callable[[Unit, ast.AST], Iterator[Change]], ...] = (
     comparisons,
     constants,
+    named_constants,
     operators,
     operands,
     branches,

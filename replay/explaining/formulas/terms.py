@@ -20,6 +20,9 @@ MOST: Final = 120
 
 _SCALARS: Final = (bool, int, float, str, type(None))
 _SIZED: Final = (list, tuple, dict, set, frozenset)
+_LONGEST: Final = 50
+"""Records of a list that are looked through for one."""
+
 _DEEPEST: Final = 2
 """How many fields deep a term may be: `state.config.fee`."""
 
@@ -54,12 +57,34 @@ def _in_scope(frame: FrameType) -> Iterator[tuple[str, Any]]:
 
 
 def _memberships(names: Sequence[tuple[str, Any]]) -> Iterator[tuple[str, bool]]:
-    """Whether what a name stands for is a key of a mapping in scope."""
+    """Whether what a name stands for is a key of a mapping in scope, or stands in a record of a
+    list in scope, in a field that is called nearly the same."""
     for of, mapping in names:
         if isinstance(mapping, dict) and not is_unreadable(mapping):
             for name, value in names:
                 if isinstance(value, str) and not is_unreadable(value):
                     yield f"{name} in {of}", value in mapping
+    ids = [(name, value) for name, value in names if type(value) in (int, str)]
+    lists = [
+        (text, part)
+        for of, whole in names
+        for text, part in ((of, whole), *_parts(of, whole))
+        if type(part) in (list, tuple) and len(part) <= _LONGEST
+    ]
+    for text, records in lists:
+        # Of an empty list nobody knows what is called as in its records.
+        fields = fields_of(records[0]) if records else [name for name, _ in ids]
+        for field in fields:
+            for name, value in ids:
+                is_called_so = name.endswith(field) or field.endswith(name)
+                if is_called_so and (records or name == field):
+                    found = any(_has(one, field, value) for one in records)
+                    yield f"any(one.{field} == {name} for one in {text})", found
+
+
+def _has(record: Any, field: str, value: object) -> bool:
+    held = getattr(record, field, None)
+    return type(held) is type(value) and bool(held == value)
 
 
 @lru_cache(maxsize=512)
