@@ -124,6 +124,26 @@ def test_what_is_put_in_two_places_of_one_function_is_one_cause(tmp_path: Path) 
     assert "and likewise line" in joined.says
 
 
+def test_one_value_that_is_put_for_two_others_is_two_causes(tmp_path: Path) -> None:
+    replaced = [
+        ("        fees=fees,\n", "        fees=quote_fee,\n"),
+        ("state.total_settled_usd + settled", "state.total_settled_usd + quote_fee"),
+    ]
+    shadow = faulty(tmp_path, "booking.py", *replaced)
+    order = {**ENTRY, "role": "exit", "side": "buy", "trade_id": "A", "entry_price": 0.3,
+             "entry_fee": 0.25}  # fmt: skip
+    steps = [one_step((2, 1, "T", "buy", 0.25, 20.0, 0.5, 5.0), orders=[order])]
+    with _search(shadow, *steps) as (pool, search):
+        for edit in edits_of(CORE):
+            puts = [place.new for place in edit.places]
+            own = f"{edit.says} " if edit.function == "booking._book" and len(puts) == 1 else ""
+            if 'read "fees=quote_fee"' in own or 'state.total_settled_usd + quote_fee"' in own:
+                search.accept(Edited(edit, canonical_edit(edit, CORE)))
+    assert not pool.unexplained
+    assert len(pool.causes) == 2
+    assert not any("and likewise" in one.says for one in pool.causes)
+
+
 def test_an_edit_of_several_functions_is_accepted_as_it_is(tmp_path: Path) -> None:
     everywhere = next(edit for edit in edits_of(CORE) if "everywhere" in edit.says)
     assert not everywhere.function

@@ -11,6 +11,7 @@ from replay.explaining.causes.answered import Answered
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.statement import Edited, Statement, canonical_edit
 from replay.explaining.editing.editable import Edit, EditableCore
+from replay.explaining.edits.mirror import erased
 
 Line = tuple[str, int]
 """A module and the number of a line."""
@@ -84,14 +85,14 @@ class JoinedEdits:
         edit = replace(own, places=ordered, says=f"{own.says}, and likewise {lines}")
         return self._put_for(edit, twins)
 
-    def _puts(self, edit: Edit) -> set[tuple[str, str]]:
-        """What an edit puts; of what it takes away, what stood there: that two statements are
-        lacking are two causes."""
-        found: set[tuple[str, str]] = set()
+    def _puts(self, edit: Edit) -> set[tuple[str, tuple[str, ...]]]:
+        """What an edit puts, and in the place of what, but for what tells mirrored places apart:
+        one field that is put for two others is two causes."""
+        found: set[tuple[str, tuple[str, ...]]] = set()
         for place in edit.places:
             module = self._core.map.modules[place.module]
             old = module.text[slice(*module.span_of_place(place))]
-            found.add((place.new, old if place.new.strip() in ("", "pass") else ""))
+            found.add((place.new, erased(old)))
         return found
 
     def _put_for(self, edit: Edit, parts: Sequence[Statement]) -> bool:
