@@ -7,6 +7,7 @@ import shutil
 import socket
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -101,11 +102,18 @@ def test_what_it_started_dies_with_it(tmp_path: Path, core_exe: str) -> None:
     )
     path = trying(tmp_path, core_exe, f"import subprocess; {started}")
     target = open_executable(str(path), limits=SANDBOXED)
-    assert sleeping(mark)
-    target.close()
+    try:
+        # It was told to start, which takes as long as it takes.
+        await_that(lambda: sleeping(mark), "it never was")
+    finally:
+        target.close()
+    await_that(lambda: not sleeping(mark), "it lives on")
+
+
+def await_that(is_so: Callable[[], bool], why: str) -> None:
     until = time.monotonic() + 60.0
-    while sleeping(mark):
-        assert time.monotonic() < until, "it lives on"
+    while not is_so():
+        assert time.monotonic() < until, why
         time.sleep(0.01)
 
 
