@@ -10,6 +10,7 @@ import pytest
 from cause_support import one_step
 from explain_support import faulty
 
+from replay.errors import UsageError
 from replay.explaining.causes.answered import Asking
 from replay.explaining.causes.corrected import CorrectedCore
 from replay.explaining.causes.known_before import _rule_of
@@ -101,6 +102,49 @@ def test_a_limit_of_the_shadow_is_found_to_the_unit(
         assert found == Reading(OUTSIDE.pattern, Sort.INT, Taking.REFUSED, bound)
         pool.accept(found)
         assert not pool.left[pool.steps[0]]
+
+
+@pytest.mark.parametrize(
+    ("kept", "decimals", "bound"),
+    [
+        ("min(8, config.price_decimals)", 12, Bound(None, 8)),
+        ("max(2, config.price_decimals)", 0, Bound(2, None)),
+    ],
+)
+def test_a_setting_that_is_kept_to_a_limit_is_a_reading(
+    tmp_path: Path, kept: str, decimals: int, bound: Bound
+) -> None:
+    """Whoever clamps a setting goes on where another would refuse it, or take it as it is."""
+    keeps = f"    config = replace(config, price_decimals={kept})\n"
+    shadow = faulty(
+        tmp_path,
+        "reducer.py",
+        (BEGINS, keeps + BEGINS),
+        ("from typing import", "from dataclasses import replace\nfrom typing import"),
+    )
+    entry = {"local_id": 1, "side": "sell", "role": "entry", "price": 0.2004, "volume": 25.0,
+             "trade_id": "A", "cycle": 1}  # fmt: skip
+    fill = (2, 1, "T", "sell", 0.2372345678912, 25.0, 0.01, 5.0)
+    cases = [
+        one_step(fill, {"price_decimals": places}, orders=[entry], market_price=0.4)
+        for places in (decimals, decimals + 1, 5)
+    ]
+    with closing(open_target("python")) as authority, closing(open_target(shadow)) as other:
+        asking = Asking(authority, other)
+        pool = Pool(CorrectedCore(CORE, reads_next=False))
+        pool.add(asking.ask(cases))
+        search = ReadingSearch(pool, asking, Clock(400.0), KnownEnds(pool))
+        found = search.find(pool.unexplained[0])
+        assert found == Reading(OUTSIDE.pattern, Sort.INT, Taking.KEPT, bound)
+        assert found.says.endswith("were taken for the nearest that is not")
+        pool.accept(found)
+        assert not any(pool.left[step] for step in pool.steps[: len(cases)])
+    assert _rule_of(found.canonical) == found
+    values = {"value": "an int", "in": "config.price_decimals", "is": str(Taking.KEPT)}
+    stated = stated_in(table_of(found), {**values, "kind": "int", "beyond": bound.text})
+    assert stated == found
+    with pytest.raises(UsageError, match="needs beyond"):
+        stated_in(table_of(found), values)
 
 
 def test_ints_beyond_the_doubles_have_limits_as_well(tmp_path: Path) -> None:

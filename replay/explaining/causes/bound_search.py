@@ -81,6 +81,25 @@ class BoundSearch:
                 return found
         return None
 
+    def kept(self, step: Answered) -> list[Reading]:
+        """Limits to which a setting of a step may be kept, so that it comes to the shadow's
+        answer."""
+        found: list[Reading] = []
+        for leaf in distinct(step.leaves):
+            if leaf.field.root != "config" or not _is_number(leaf):
+                continue
+            sort, ladder = (
+                (Sort.INT, LADDER) if isinstance(leaf.value, int) else (Sort.NUMBER, FRACTIONS)
+            )
+            for limit in ladder:
+                bound = Bound(limit, None) if leaf.value < limit else Bound(None, limit)
+                rule = Reading(Pattern(*leaf.field), sort, Taking.KEPT, bound)
+                if self._clock.beyond(1.0):
+                    return found
+                if rule.meets(leaf) and not self._pool.with_one_more(rule, [step])[0]:
+                    found.append(rule)
+        return found
+
     def _holds(self, found: Reading, step: Answered) -> bool:
         """Whether a statement accounts for a step and spoils none of all that were asked."""
         if self._pool.with_one_more(found, [step])[0]:

@@ -23,6 +23,13 @@ class Bound(NamedTuple):
         below = self.low is not None and value < self.low
         return below or (self.high is not None and value > self.high)
 
+    def nearest(self, value: Any) -> Number:
+        """The end that a number outside is beyond, as a number of the same type."""
+        is_low = self.low is not None and value < self.low
+        end = self.low if is_low else self.high
+        assert end is not None
+        return float(end) if isinstance(value, float) else end
+
     def says(self) -> str:
         """In words, after what the numbers are: "above 15"."""
         if self.low is None:

@@ -147,7 +147,7 @@ class ReadingSearch:
             if not self._pool.with_one_more(reading, [step])[0]:
                 found.append((leaf, reading))
         if not found:
-            return None
+            return self._widest([*self._bounds.kept(step)], step)
         for leaf, _ in found[:3]:
             self._trials.around(step, leaf)
         candidates: list[Rule] = [

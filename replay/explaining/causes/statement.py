@@ -87,10 +87,18 @@ class Reading:
         if self.taking in ENDS:
             return True
         try:
-            taken(self.taking, leaf.value, leaf.field)
+            self.made_of(leaf.value, leaf.field)
         except Inapplicable:
             return False
         return True
+
+    def made_of(self, value: Any, field: Field) -> Any:
+        """What becomes of a value that it is about. Raises Inapplicable."""
+        if self.taking is Taking.KEPT:
+            if self.bound is None or not self.bound.is_beyond(value):
+                raise Inapplicable
+            return self.bound.nearest(value)
+        return taken(self.taking, value, field)
 
     @cached_property
     def canonical(self) -> str:

@@ -63,6 +63,7 @@ class Taking(StrEnum):
     DROPPED = "dropped"
     NO_RECORDS = "taken for an empty list"
     LARGEST = "taken for the largest number of its kind"
+    KEPT = "taken for the nearest that is not"
 
 
 ENDS: Final = (Taking.REFUSED, Taking.CRASH, Taking.HANG)
@@ -81,8 +82,8 @@ class Inapplicable(Exception):
 
 
 def taken(taking: Taking, value: Any, field: Field) -> Any:
-    """What a reader of a field makes of a value; ABSENT where it is as if it were not there. Raises
-    Inapplicable."""
+    """What a reader of a field makes of a value; ABSENT where it is as if it were not there. What
+    is kept to a limit is nothing without it. Raises Inapplicable."""
     if taking is Taking.MISSING and field.root == "event":
         raise Inapplicable  # it would be another kind of event
     try:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from replay.explaining.causes.leaves import ABSENT, Leaf, Path
 from replay.explaining.causes.statement import Reading
-from replay.explaining.causes.takings import WHERE_READ, Inapplicable, taken
+from replay.explaining.causes.takings import WHERE_READ, Inapplicable
 
 
 def changes_of(leaves: Sequence[Leaf], rules: Sequence[Reading]) -> Mapping[Path, Any]:
@@ -49,13 +49,13 @@ def read_as(leaf: Leaf, rules: Sequence[Reading]) -> Any:
             unread.append(rule)
         elif rule.is_about(Leaf(path, field, value)):
             try:
-                value = taken(rule.taking, value, field)
+                value = rule.made_of(value, field)
             except Inapplicable:
                 continue
             is_changed = True
     for rule in unread:
         if value is not ABSENT and rule.is_about(Leaf(path, field, value)):
-            return taken(rule.taking, value, field)
+            return rule.made_of(value, field)
     return value if is_changed else UNCHANGED
 
 

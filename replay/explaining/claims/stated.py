@@ -73,8 +73,10 @@ def stated_in(table: CauseKind, values: Mapping[str, Any]) -> Stated:
             raise UsageError(f"there is no key {key!r}{near(key, _KEYS)}")
     pattern = pattern_of(_text(values, "in"), _text(values, "kind") if "kind" in values else "")
     sort = _one_of(Sort, values, "value", tuple(Sort))
-    is_condition = table is CauseKind.CONDITION
-    taking = _one_of(Taking, values, "is", CONDITIONS if is_condition else VALUES)
+    known = {CauseKind.CONDITION: CONDITIONS, CauseKind.READING: (*VALUES, Taking.KEPT)}
+    taking = _one_of(Taking, values, "is", known.get(table, VALUES))
+    if taking is Taking.KEPT and "beyond" not in values:
+        raise UsageError(f'what is "{taking}" needs beyond, as in "0..15"')
     if table is CauseKind.WRITING:
         if "beyond" in values:
             raise UsageError("beyond is for what is read: a writing has none")
