@@ -321,3 +321,15 @@ def test_a_constant_may_be_another_of_its_family(tmp_path: Path) -> None:
     assert {"PHASE_IDLE", "state.phase != PHASE_IDLE"} <= news
     assert "state.phase in (PHASE_OPEN, PHASE_IDLE)" in news
     assert "OTHER" not in news
+
+
+def test_a_trade_may_be_told_by_a_side_where_a_helper_takes_one(tmp_path: Path) -> None:
+    news = news_of(
+        tmp_path,
+        "def own_distance(config: EngineConfig, trade: str) -> float:\n"
+        "    return config.entry_pct if trade else 0.0\n"
+        "def noted(config: EngineConfig, exit_side: str) -> float:\n"
+        "    return config.entry_pct / 100.0\n",
+    )
+    assert 'own_distance(config, "A" if exit_side == "buy" else "B")' in news
+    assert 'own_distance(config, "B" if exit_side == "buy" else "A")' in news

@@ -9,6 +9,7 @@ from itertools import combinations, pairwise, product
 from replay.explaining.editing.editable import EditKind
 from replay.explaining.edits.model import Change, Unit
 from replay.explaining.edits.operators import swapped
+from replay.explaining.edits.port_habits import pair_of
 
 _TWINS = (("_a", "_b"), ("_b", "_a"))
 _NEAR = 3
@@ -104,7 +105,11 @@ def _through_functions(unit: Unit, node: ast.Attribute) -> Iterator[str]:
     for name in unit.callable_names:
         takes, gives = unit.sorts.signatures[name]
         if gives == sort and node.attr in unit.sorts.read_by(name):
-            options = [_arguments(unit, one, node.lineno) for one in takes]
+            called = [one.arg for one in unit.sorts.functions[name].args.args]
+            options = [
+                [*_arguments(unit, one, node.lineno), *_told_apart(unit, what, one, node.lineno)]
+                for one, what in zip(takes, called, strict=True)
+            ]
             yield from (f"{name}({', '.join(arguments)})" for arguments in product(*options))
 
 
@@ -124,6 +129,19 @@ def _arguments(unit: Unit, sort: str, line: int) -> list[str]:
         if len(its) == 2
     ]
     return [*told, *texts]
+
+
+def _told_apart(unit: Unit, called: str, sort: str, line: int) -> Iterator[str]:
+    """A trade told by a side in scope, and a side by a trade, where both are plain texts."""
+    pair = pair_of(called)
+    if sort != "str" or not pair:
+        return
+    one, other = pair
+    for name in unit.names.of_sort("str", line):
+        its = pair_of(name)
+        if its and its != pair:
+            yield f'"{one}" if {name} == "{its[0]}" else "{other}"'
+            yield f'"{other}" if {name} == "{its[0]}" else "{one}"'
 
 
 def of_sort(unit: Unit, node: ast.Name | ast.Attribute, sort: str) -> list[str]:

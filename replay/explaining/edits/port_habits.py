@@ -81,11 +81,16 @@ def _other_of_two(unit: Unit, node: ast.Name | ast.Attribute) -> Iterator[Change
     call = unit.parent(node)
     if not isinstance(call, ast.Call) or node not in call.args:
         return
-    name = node.id if isinstance(node, ast.Name) else node.attr
-    for ending, (one, other) in _PAIRS.items():
-        if name.endswith(ending) and unit.sort(node) in ("str", "", ending):
-            new = f'("{other}" if {unit.text(node)} == "{one}" else "{one}")'
-            yield Change(EditKind.FIELD, unit.span(node), new, "the other one")
+    pair = pair_of(node.id if isinstance(node, ast.Name) else node.attr)
+    if pair and unit.sort(node) in ("str", "", "Side", "TradeId"):
+        one, other = pair
+        new = f'("{other}" if {unit.text(node)} == "{one}" else "{one}")'
+        yield Change(EditKind.FIELD, unit.span(node), new, "the other one")
+
+
+def pair_of(name: str) -> tuple[str, str] | None:
+    """The two texts of which a name stands for one, as the contract has them; None for others."""
+    return next((pair for ending, pair in _PAIRS.items() if name.endswith(ending)), None)
 
 
 def _is_time(node: ast.AST) -> TypeGuard[ast.Attribute]:
