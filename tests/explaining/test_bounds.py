@@ -134,7 +134,7 @@ def test_a_setting_that_is_kept_to_a_limit_is_a_reading(
         pool = Pool(CorrectedCore(CORE, reads_next=False))
         pool.add(asking.ask(cases))
         search = ReadingSearch(pool, asking, Clock(400.0), KnownEnds(pool))
-        found = search.find(pool.unexplained[0])
+        found = search.kept_to_a_limit(pool.unexplained[0])
         assert found == Reading(OUTSIDE.pattern, Sort.INT, Taking.KEPT, bound)
         assert found.says.endswith("were taken for the nearest that is not")
         pool.accept(found)

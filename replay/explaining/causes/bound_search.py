@@ -86,14 +86,12 @@ class BoundSearch:
         answer."""
         found: list[Reading] = []
         for leaf in distinct(step.leaves):
-            if leaf.field.root != "config" or not _is_number(leaf):
+            # What is counted and what has digits has limits; few keep a time or a price to one.
+            if leaf.field.root != "config" or leaf.field.kind != "i" or not _is_number(leaf):
                 continue
-            sort, ladder = (
-                (Sort.INT, LADDER) if isinstance(leaf.value, int) else (Sort.NUMBER, FRACTIONS)
-            )
-            for limit in ladder:
+            for limit in LADDER:
                 bound = Bound(limit, None) if leaf.value < limit else Bound(None, limit)
-                rule = Reading(Pattern(*leaf.field), sort, Taking.KEPT, bound)
+                rule = Reading(Pattern(*leaf.field), Sort.INT, Taking.KEPT, bound)
                 if self._clock.beyond(1.0):
                     return found
                 if rule.meets(leaf) and not self._pool.with_one_more(rule, [step])[0]:

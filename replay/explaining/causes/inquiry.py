@@ -240,6 +240,7 @@ class Inquiry:
         ways: Sequence[Callable[[], bool]] = (
             lambda: self._second_look.sharpened(self._until),
             lambda: self._of_readings(ends=True, patience=PATIENCE),
+            self._of_limits,
             lambda: self._of_edits(of_readers=False, only_plain=True),
             lambda: self._of_readings(ends=False, only_odd=True, patience=PATIENCE),
             self._of_refusals,
@@ -288,6 +289,19 @@ class Inquiry:
                 self._necessity.drop_superseded(found)
                 return True
         return False
+
+    def _of_limits(self) -> bool:
+        """Looks for a limit that a setting is kept to, which is soon done."""
+        targets = [one for one in self._agenda.targets("limit", 2, IN_ALL) if not one.has_ended]
+        return self._looked_at("limit", targets, self._kept_to_a_limit)
+
+    def _kept_to_a_limit(self, step: Answered) -> bool:
+        found = self._readings.kept_to_a_limit(step)
+        if found is None:
+            return False
+        self._pool.accept(found)
+        self._necessity.drop_superseded(found)
+        return True
 
     def _of_edits(self, *, of_readers: bool, only_plain: bool = False) -> bool:
         """Looks for edits, those of functions that read documents or all others; with `only_plain`

@@ -79,6 +79,10 @@ class ReadingSearch:
             return self._better(found, self._writing(step, answer, only_odd), step)
         return found or self._in_isolation(step)
 
+    def kept_to_a_limit(self, step: Answered) -> Rule | None:
+        """A limit to which a setting is kept, that accounts for a step and for nothing wrongly."""
+        return self._widest([*self._bounds.kept(step)], step)
+
     def _better(self, one: Rule | None, other: Rule | None, step: Answered) -> Rule | None:
         """Of two statements that account for a step the one that accounts for more of all."""
         best: tuple[int, Rule] | None = None
@@ -147,7 +151,7 @@ class ReadingSearch:
             if not self._pool.with_one_more(reading, [step])[0]:
                 found.append((leaf, reading))
         if not found:
-            return self._widest([*self._bounds.kept(step)], step)
+            return None
         for leaf, _ in found[:3]:
             self._trials.around(step, leaf)
         candidates: list[Rule] = [

@@ -95,7 +95,10 @@ class Reading:
     def made_of(self, value: Any, field: Field) -> Any:
         """What becomes of a value that it is about. Raises Inapplicable."""
         if self.taking is Taking.KEPT:
-            if self.bound is None or not self.bound.is_beyond(value):
+            # What no 64 bits hold is not read at all.
+            if self.bound is None or is_sort(Sort.BEYOND_64, value):
+                raise Inapplicable
+            if not self.bound.is_beyond(value):
                 raise Inapplicable
             return self.bound.nearest(value)
         return taken(self.taking, value, field)
