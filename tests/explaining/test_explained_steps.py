@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from replay.explaining.causes.statement import Reading, Writing
 from replay.explaining.causes.takings import Taking
 from replay.explaining.causes.value_sorts import Sort
 from replay.explaining.claims.deviations import Deviation
-from replay.explaining.claims.explained_steps import ExplainedSteps, Said
+from replay.explaining.claims.explained_steps import ExplainedSteps, Said, _least
 from replay.fuzzing.expand import expand
 from replay.fuzzing.plan import Profile
 from replay.fuzzing.seeded_plans import plan_of_seed
@@ -160,3 +160,24 @@ def test_generated_streams_of_a_port_with_known_switches_leave_nothing(ask: Ask)
     assert asked.run(*streams) == []
     assert asked.lockstep.tally.explained > 20
     assert set(asked.needed) == {"cut", "loss", "short"}
+
+
+def test_of_many_the_least_are_found_by_halves() -> None:
+    names = [f"n{number}" for number in range(40)]
+    asked: list[frozenset[str]] = []
+
+    def does(*needed: str) -> Callable[[Collection[str]], bool]:
+        def do(some: Collection[str]) -> bool:
+            asked.append(frozenset(some))
+            return {*needed} <= {*some}
+
+        return do
+
+    assert _least(names, does("n17")) == ["n17"]
+    assert len(asked) < 10
+    assert _least(names, does("n3", "n30", "n17")) == ["n3", "n17", "n30"]
+
+    def either(some: Collection[str]) -> bool:
+        return bool({"n5", "n9"} & {*some})
+
+    assert _least(names, either) == ["n5"], "of two that say the same the first"

@@ -12,7 +12,7 @@ has had its day.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import NamedTuple
@@ -215,17 +215,20 @@ class ExplainedSteps:
             for name in ended or names
             if (enough is None or self._needed_at[name] < enough) and self._may_matter(name, step)
         ]
-        known = [name for name in names if name not in pending]
-        if pending and not self._gives(known, step, beside):
-            for name in reversed(pending):
-                rest = [other for other in names if other != name]
-                if self._gives(rest, step, beside):
-                    names = rest
-            found = [name for name in pending if name in names]
-            self._needed_at.update(found)
-            self.weighed.needed.update(found)
-            return tuple(found)
-        return tuple(known)
+        known = frozenset(name for name in names if name not in pending)
+        # What all of them give the short way is told the short way of some of them as well.
+        gives = self._gives_quickly if self._gives_quickly(names, step, beside) else self._gives
+
+        def do(some: Collection[str]) -> bool:
+            chosen = [name for name in names if name in known or name in some]
+            return gives(chosen, step, beside)
+
+        if not pending or do(()):
+            return tuple(name for name in names if name in known)
+        found = _least(pending, do)
+        self._needed_at.update(found)
+        self.weighed.needed.update(found)
+        return tuple(found)
 
     def _ends(self, name: str, step: Answered) -> bool:
         """Whether an explanation says that there is no answer to a step."""
@@ -269,19 +272,49 @@ class ExplainedSteps:
         self, names: Sequence[str], step: Answered, beside: Sequence[Statement] = ()
     ) -> bool:
         """Whether the core gives the shadow's answer with these in force."""
-        statements = [*beside, *(one for name in names for one in self._in_force[name])]
-        quick = None if beside else self._quick.answer(statements, step)
-        if quick is not None and not step.left(quick, refusals_agree=_is_of_values(step, quick)):
+        if self._gives_quickly(names, step, beside):
             return True
+        statements = [*beside, *self._statements(names)]
         (answer,) = self._corrected.answers(statements, [step])
         left = step.left(answer, refusals_agree=_is_of_values(step, answer))
         if left and self._reads_next and all(path.startswith(_HISTORY) for path in left):
             left = step.left(_with_unsent(answer, step), refusals_agree=True)
         return not left
 
+    def _gives_quickly(
+        self, names: Sequence[str], step: Answered, beside: Sequence[Statement] = ()
+    ) -> bool:
+        """Whether it does by what was read of the step before; False as well where that cannot be
+        told."""
+        quick = None if beside else self._quick.answer(self._statements(names), step)
+        return quick is not None and not step.left(quick, refusals_agree=_is_of_values(step, quick))
+
+    def _statements(self, names: Sequence[str]) -> list[Statement]:
+        return [one for name in names for one in self._in_force[name]]
+
     def _is_authority(self, step: Answered) -> bool:
         (answer,) = self._corrected.answers((), [step])
         return not replace(step, shadow=step.authority).left(answer, refusals_agree=True)
+
+
+def _least(names: Sequence[str], do: Callable[[Collection[str]], bool]) -> list[str]:
+    """Those of some names that are needed, where all do and none does not: the last one of the
+    shortest beginning that does, then what it needs beside it."""
+    found: list[str] = []
+    while not found or not do(found):
+        least, most = 0, len(names)
+        while least < most:
+            middle = (least + most) // 2
+            if do([*names[:middle], *found]):
+                most = middle
+            else:
+                least = middle + 1
+        if not least:
+            break
+        found.append(names[least - 1])
+        names = names[: least - 1]
+    found = found[::-1]
+    return [name for name in found if len(found) == 1 or not do({*found} - {name})] or found
 
 
 def _is_of_values(step: Answered, answer: StepResult) -> bool:
