@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
 from typing import NamedTuple
 
 from replay.differential.single_steps import SingleStep
@@ -25,19 +24,18 @@ from replay.explaining.causes.statement import Edited, Reading, Statement
 from replay.explaining.causes.takings import ENDS
 from replay.explaining.claims.quick_answers import QuickAnswers
 from replay.explaining.claims.stated import Stated, in_force
+from replay.explaining.claims.unsent_history import with_unsent
 from replay.explaining.claims.weighed import Weighed
 from replay.explaining.editing.editable import EditableCore
 from replay.streams.model import CYCLES, STATE_FIELDS, call_name
 from replay.targets.base import (
     CoreIdentity,
     Failure,
-    Outcome,
     RefusalKind,
     StepResult,
     Target,
     is_refusal,
 )
-from replay.targets.compact import Plain, apply_delta
 from replay.targets.pair import PairSpec
 
 ENOUGH = 50
@@ -278,7 +276,7 @@ class ExplainedSteps:
         (answer,) = self._corrected.answers(statements, [step])
         left = step.left(answer, refusals_agree=_is_of_values(step, answer))
         if left and self._reads_next and all(path.startswith(_HISTORY) for path in left):
-            left = step.left(_with_unsent(answer, step), refusals_agree=True)
+            left = step.left(with_unsent(answer, step), refusals_agree=True)
         return not left
 
     def _gives_quickly(
@@ -325,31 +323,6 @@ def _is_of_values(step: Answered, answer: StepResult) -> bool:
     return not isinstance(answer, Failure) and (
         is_refusal(answer) and answer[0] == RefusalKind.ARITHMETIC
     )
-
-
-def _with_unsent(answer: StepResult, step: Answered) -> StepResult:
-    """An answer with those old records of the history as they were that the shadow gave back as
-    they were, up to the first that it did not: an executable is not handed all of a long one."""
-    theirs, before = step.shadow, step.before
-    if before is None or step.due is None or CYCLES in step.due:
-        return answer
-    if any(isinstance(one, Failure) or is_refusal(one) for one in (answer, theirs)):
-        return answer
-    assert not isinstance(answer, Failure)
-    assert not isinstance(theirs, Failure)
-    former = before[CYCLES][:]
-    records = [_after(before, one)[CYCLES][:] for one in (answer, theirs)]
-    alike = zip(former, records[1], strict=False)
-    same = sum(1 for _ in takewhile(lambda pair: repr(pair[0]) == repr(pair[1]), alike))
-    delta = dict(zip(answer[0][::2], answer[0][1::2], strict=True))
-    delta[CYCLES] = [same, records[0][same:]]
-    return [[part for item in sorted(delta.items()) for part in item], *answer[1:]]
-
-
-def _after(before: Plain, answer: Outcome) -> Plain:
-    after = list(before)
-    apply_delta(after, answer[0])
-    return after
 
 
 def answered(step: SingleStep) -> Answered:

@@ -12,7 +12,6 @@ import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import takewhile
 from operator import is_, itemgetter
 from typing import Any, Final
 
@@ -26,12 +25,13 @@ from replay.explaining.causes.takings import ENDS
 from replay.explaining.causes.values_read import changes_of
 from replay.explaining.causes.writings import written
 from replay.explaining.claims.rules_met import RulesMet
+from replay.explaining.claims.unsent_history import with_unsent, with_whole
 from replay.explaining.editing.bounded import OutOfTime
 from replay.explaining.editing.editable import Edit
 from replay.explaining.editing.forces import Force
 from replay.explaining.editing.own_documents import own, own_start
 from replay.streams.model import CYCLES, STATE_FIELDS, Step
-from replay.targets.base import MISSING, Failure, Outcome, StepResult, is_refusal
+from replay.targets.base import MISSING, Outcome, StepResult, is_refusal
 from replay.targets.compact import History, Plain, apply_delta
 from replay.targets.python.bindings import Bindings
 from replay.targets.python.raised import RAISED
@@ -111,15 +111,14 @@ class QuickAnswers:
             return answer
         for rule in following:
             return ended(rule.taking)
-        answer = _with_history(answer, step)
         writings = tuple(one for one in statements if isinstance(one, Writing))
         if not writings or not self._corrected.tells_state(step):
             return answer
         assert step.before is not None
         unchanged = self._unchanged(step.before, answer[0], writings) if self._reads_next else []
-        told, *rest = written(answer, writings)
+        told, *rest = written(with_whole(answer, step), writings)
         named = sorted([*zip(told[::2], told[1::2], strict=True), *unchanged], key=itemgetter(0))
-        return _with_unsent([[part for one in named for part in one], *rest], step)
+        return with_unsent([[part for one in named for part in one], *rest], step)
 
     def _unchanged(
         self, before: Plain, delta: Sequence[Any], writings: tuple[Writing, ...]
@@ -275,51 +274,6 @@ def _set_from_outside(step: Answered) -> dict[str, Any] | None:
         return None
     names = [STATE_FIELDS[index] for index in sorted(due)]
     return {name: state[name] for name in names} if all(map(state.__contains__, names)) else None
-
-
-def _with_history(answer: Outcome, step: Answered) -> Outcome:
-    """An answer that tells of the history what the shadow tells: an executable may tell all that
-    it was handed, whether it changed that or not."""
-    told, delta = _history_told(step.shadow), dict(_pairs(answer))
-    assert step.before is not None
-    kept, records = delta.get(CYCLES, (len(step.before[CYCLES]), []))
-    if told is None or not told[0] < kept:
-        return answer
-    delta[CYCLES] = [told[0], [*step.before[CYCLES][told[0] : kept], *records]]
-    return [[part for item in sorted(delta.items()) for part in item], *answer[1:]]
-
-
-def _with_unsent(answer: Outcome, step: Answered) -> Outcome:
-    """An answer with those old records as they were that the shadow gave back as they were, up to
-    the first that it did not: an executable is not handed all of a long history."""
-    told, delta = _history_told(step.shadow), dict(_pairs(answer))
-    if told is None or CYCLES not in delta or CYCLES in (step.due or ()):
-        return answer
-    kept, records = delta[CYCLES]
-    assert step.before is not None
-    former = step.before[CYCLES][kept:]
-    theirs = told[1][kept - told[0] :] if kept >= told[0] else []
-    alike = zip(former, theirs, strict=False)
-    same = sum(1 for _ in takewhile(lambda pair: _plainly(pair[0]) == _plainly(pair[1]), alike))
-    delta[CYCLES] = [kept, [*former[:same], *records[same:]]]
-    return [[part for item in sorted(delta.items()) for part in item], *answer[1:]]
-
-
-def _plainly(record: Any) -> str:
-    return repr(list(record) if isinstance(record, list | tuple) else record)
-
-
-def _history_told(answer: StepResult) -> Any:
-    """How many records of the history an answer keeps, and those it tells; None where it tells
-    nothing of it in that form."""
-    if isinstance(answer, Failure) or is_refusal(answer):
-        return None
-    told = dict(_pairs(answer)).get(CYCLES)
-    return told if isinstance(told, list | tuple) and len(told) == 2 else None
-
-
-def _pairs(answer: Outcome) -> Iterable[tuple[int, Any]]:
-    return zip(answer[0][::2], answer[0][1::2], strict=True)
 
 
 def _written_otherwise(index: int, value: Any, writings: Sequence[Writing]) -> tuple[bool, Any]:
