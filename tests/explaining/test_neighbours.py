@@ -106,3 +106,11 @@ def test_ties_end_up_where_rounding_has_to_choose() -> None:
             digits = Decimal(repr(price)).scaleb(decimals) % 1
             ties += abs(digits - Decimal("0.5")) < Decimal("1e-9")
     assert ties > 10
+
+
+def test_ints_beyond_the_doubles_have_neighbours_as_others_have() -> None:
+    """They are no number to multiply a double with."""
+    huge = one_step((0, 0.2, 5.0), cycle_a=10**400, cycle_b=10**400 + 7, next_order_id=10**390)
+    found = [one.start.state for one in islice(single_changes(huge), 10_000)]
+    cycles = {state["cycle_a"] for state in found if isinstance(state, dict)}
+    assert {10**400 + 1, 10**400 + 7} <= cycles

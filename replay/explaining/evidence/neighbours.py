@@ -173,7 +173,8 @@ def _equals(document: CaseDocument, path: Path, value: Any) -> list[Any]:
 
 def _is_near(one: float, other: float) -> bool:
     small, great = sorted((abs(one), abs(other)))
-    return great <= 1e4 * max(small, 1e-9) or great <= 10.0
+    # An int may be beyond the doubles: it is multiplied as an int.
+    return great <= 10_000 * max(small, 1e-9) or great <= 10.0
 
 
 def rearranged(records: Sequence[Any]) -> Iterator[list[Any]]:
