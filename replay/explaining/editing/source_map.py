@@ -82,6 +82,18 @@ class ParsedModule:
         return ast.parse(self.text)
 
     @cached_property
+    def text_constants(self) -> tuple[str, ...]:
+        """The names that it gives to texts, outside functions and classes."""
+        given = [
+            line.targets
+            for line in self.tree.body
+            if isinstance(line, ast.Assign)
+            and isinstance(line.value, ast.Constant)
+            and isinstance(line.value.value, str)
+        ]
+        return tuple(one.id for some in given for one in some if isinstance(one, ast.Name))
+
+    @cached_property
     def _starts(self) -> list[int]:
         return line_starts(self.text)
 

@@ -78,7 +78,7 @@ def divided(number: Any, by: Any) -> Any:
 
 def wrapped_to_64_bits(number: Any) -> Any:
     """An int that goes round where 64 bits with sign end."""
-    return (number + 2**63) % 2**64 - 2**63 if isinstance(number, int) else number
+    return wrapped_to_bits(number, 64)
 
 
 def wrapped_to_bits(number: Any, bits: int, *, signed: bool = True) -> Any:

@@ -71,11 +71,7 @@ def _returns(unit: Unit, node: ast.Return) -> Iterator[Change]:
     """Going on instead of returning, and returning what the function returns elsewhere."""
     if not isinstance(unit.parent(node), Function):
         yield Change(EditKind.BRANCH, unit.span(node), "pass")
-    elsewhere = [
-        unit.text(one)
-        for one in unit.nodes
-        if isinstance(one, ast.Return) and one.value is not None and one is not node
-    ]
+    elsewhere = [unit.text(one) for one, _ in unit.returns if one is not node]
     for text in list(dict.fromkeys(elsewhere))[:_MOST_RETURNS]:
         yield Change(EditKind.BRANCH, unit.span(node), text)
 

@@ -9,7 +9,7 @@ from itertools import combinations, pairwise, product
 from replay.explaining.editing.editable import EditKind
 from replay.explaining.edits.model import Change, Unit
 from replay.explaining.edits.operators import swapped
-from replay.explaining.edits.port_habits import pair_of
+from replay.explaining.edits.sorts import pair_of
 
 _TWINS = (("_a", "_b"), ("_b", "_a"))
 _NEAR = 3
@@ -120,15 +120,21 @@ def _arguments(unit: Unit, sort: str, line: int) -> list[str]:
     texts = [f'"{text}"' for text in unit.sorts.literals[sort]]
     if len(texts) != 2:
         return texts
-    one, other = texts
     told = [
-        f'{pair[0]} if {name} == "{its[0]}" else {pair[1]}'
+        text
         for other_sort, its in unit.sorts.literals.items()
         for name in unit.names.of_sort(other_sort, line)
-        for pair in ((one, other), (other, one))
         if len(its) == 2
+        for text in _told_by(name, its, texts)
     ]
     return [*told, *texts]
+
+
+def _told_by(name: str, its: Sequence[str], texts: Sequence[str]) -> tuple[str, str]:
+    """One of two texts, told by which of its own two a name stands for."""
+    one, other = texts
+    test = f'{name} == "{its[0]}"'
+    return f"{one} if {test} else {other}", f"{other} if {test} else {one}"
 
 
 def _told_apart(unit: Unit, called: str, sort: str, line: int) -> Iterator[str]:
@@ -136,12 +142,10 @@ def _told_apart(unit: Unit, called: str, sort: str, line: int) -> Iterator[str]:
     pair = pair_of(called)
     if sort != "str" or not pair:
         return
-    one, other = pair
     for name in unit.names.of_sort("str", line):
         its = pair_of(name)
         if its and its != pair:
-            yield f'"{one}" if {name} == "{its[0]}" else "{other}"'
-            yield f'"{other}" if {name} == "{its[0]}" else "{one}"'
+            yield from _told_by(name, its, [f'"{text}"' for text in pair])
 
 
 def of_sort(unit: Unit, node: ast.Name | ast.Attribute, sort: str) -> list[str]:

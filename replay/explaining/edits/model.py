@@ -68,6 +68,25 @@ class Unit:
                 values.setdefault(node.id, []).append(value)
         return values
 
+    @cached_property
+    def returns(self) -> tuple[tuple[ast.Return, ast.expr], ...]:
+        """Where its function returns something, and what, in order."""
+        ways = [(node, node.value) for node in self.nodes if isinstance(node, ast.Return)]
+        return tuple((node, value) for node, value in ways if value is not None)
+
+    @cached_property
+    def sequences(self) -> tuple[str, ...]:
+        """What it goes through, or has sorted, by the names under which it can be had again."""
+        found: dict[str, None] = {}
+        for node in self.nodes:
+            match node:
+                case ast.For(iter=items) | ast.comprehension(iter=items):
+                    found[self.text(items)] = None
+                case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call() as call):
+                    if called_name(call) in ("sorted", "reversed", "list", "tuple"):
+                        found[name] = None
+        return tuple(text for text in found if text.replace(".", "").isidentifier())
+
     def text(self, node: ast.AST) -> str:
         """The text of a node, without parentheses around it."""
         return self.module.text_of(node)
@@ -128,7 +147,8 @@ _OPERATORS: dict[type[ast.AST], tuple[str, int]] = {
 PRECEDENCES = dict(_OPERATORS.values())
 """How strongly operators bind; more is stronger."""
 
-_UNARY, _ATOM = 12, 15
+UNARY, _ATOM = 12, 15
+_WAYS_OUT = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 
 
 def operator_text(operator: ast.AST) -> str:
@@ -141,11 +161,16 @@ def precedence(node: ast.expr) -> int:
     if isinstance(node, ast.BinOp | ast.BoolOp):
         return _OPERATORS[type(node.op)][1]
     if isinstance(node, ast.UnaryOp):
-        return 4 if isinstance(node.op, ast.Not) else _UNARY
+        return 4 if isinstance(node.op, ast.Not) else UNARY
     for level, kinds in _LEVELS:
         if isinstance(node, kinds):
             return level
     return _ATOM
+
+
+def has_way_out(statement: ast.stmt) -> bool:
+    """Whether what is after a statement may not be reached through it."""
+    return any(isinstance(one, _WAYS_OUT) for one in ast.walk(statement))
 
 
 def is_number(node: ast.AST) -> bool:

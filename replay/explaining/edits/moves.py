@@ -14,11 +14,11 @@ from typing import Final
 from replay.explaining.editing.editable import Edit, EditableCore, EditKind
 from replay.explaining.editing.source_map import ParsedModule, one_line
 from replay.explaining.editing.source_text import BLOCKS
+from replay.explaining.edits.model import has_way_out
 
 FARTHEST: Final = 12
 """Over how many statements one is moved at most."""
 
-_LEAVING: Final = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 _MOVED: Final = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr)
 
 
@@ -45,7 +45,7 @@ def _can_move(statement: ast.stmt) -> bool:
     """Whether a statement may be done elsewhere: a simple one, or a choice of such that is no way
     out."""
     if isinstance(statement, ast.If):
-        return not any(isinstance(one, _LEAVING) for one in ast.walk(statement))
+        return not has_way_out(statement)
     return isinstance(statement, _MOVED)
 
 

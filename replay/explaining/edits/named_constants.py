@@ -36,15 +36,7 @@ def _family(unit: Unit, name: str) -> list[str]:
     word, mark, _ = name.partition("_")
     if not mark or not name.isupper():
         return []
-    names = [
-        target.id
-        for line in unit.module.tree.body
-        if isinstance(line, ast.Assign)
-        and isinstance(line.value, ast.Constant)
-        and isinstance(line.value.value, str)
-        for target in line.targets
-        if isinstance(target, ast.Name) and target.id.startswith(f"{word}_")
-    ]
+    names = [one for one in unit.module.text_constants if one.startswith(f"{word}_")]
     return [one for one in names if one != name][:_MOST] if name in names else []
 
 

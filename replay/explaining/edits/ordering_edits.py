@@ -8,12 +8,11 @@ from itertools import pairwise
 
 from replay.explaining.editing.editable import EditKind
 from replay.explaining.editing.source_text import BLOCKS
-from replay.explaining.edits.model import Change, Unit, called_name
+from replay.explaining.edits.model import Change, Unit, called_name, has_way_out
 from replay.explaining.edits.operators import swapped
 
 _ANY_ALL = {"any": "all", "all": "any"}
 _SIMPLE = (ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.If, ast.For)
-_LEAVING = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 
 
 def order(unit: Unit, node: ast.AST) -> Iterator[Change]:
@@ -95,4 +94,4 @@ def _statements(unit: Unit, statements: Sequence[ast.stmt]) -> Iterator[Change]:
 
 def _leaves(node: ast.stmt) -> bool:
     is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    return is_text or any(isinstance(one, _LEAVING) for one in ast.walk(node))
+    return is_text or has_way_out(node)

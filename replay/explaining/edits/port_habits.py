@@ -12,12 +12,10 @@ from typing import TypeGuard
 
 from replay.explaining.editing.editable import EditKind
 from replay.explaining.edits.model import Change, Unit
+from replay.explaining.edits.sorts import pair_of
 
 _UNITS = ("* 60.0", "/ 60.0", "* 1000.0", "/ 1000.0")
 _SECONDS = ("_sec", "_seconds", "_after", "_at")
-_PAIRS = {"trade_id": ("A", "B"), "trade": ("A", "B"), "side": ("buy", "sell")}
-"""What the contract has two of, by how names of it end."""
-
 _OR, _TIMES = 2, 11
 SINGLE = "in single precision"
 
@@ -88,11 +86,6 @@ def _other_of_two(unit: Unit, node: ast.Name | ast.Attribute) -> Iterator[Change
         yield Change(EditKind.FIELD, unit.span(node), new, "the other one")
 
 
-def pair_of(name: str) -> tuple[str, str] | None:
-    """The two texts of which a name stands for one, as the contract has them; None for others."""
-    return next((pair for ending, pair in _PAIRS.items() if name.endswith(ending)), None)
-
-
 def _is_time(node: ast.AST) -> TypeGuard[ast.Attribute]:
     is_read = isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
     return is_read and node.attr.endswith(_SECONDS[:2])  # type: ignore[attr-defined]
@@ -117,13 +110,9 @@ def _is_number(node: ast.AST) -> bool:
     return isinstance(node, ast.Constant) and type(node.value) in (int, float)
 
 
-def _returned(unit: Unit) -> list[ast.expr]:
-    return [node.value for node in unit.nodes if isinstance(node, ast.Return) and node.value]
-
-
 def _wrapped(unit: Unit, node: ast.Raise) -> Iterator[Change]:
     """An error that is none: the number goes round instead."""
-    for value in _returned(unit):
+    for _, value in unit.returns:
         if isinstance(value, ast.BinOp | ast.UnaryOp):
             new = f"return wrapped_to_64_bits({unit.text(value)})"
             yield Change(EditKind.BRANCH, unit.span(node), new, "wrapped")
@@ -133,7 +122,7 @@ def _or_default(unit: Unit, value: ast.expr) -> Iterator[Change]:
     """What a function returns elsewhere, where this is nothing (0, false, empty)."""
     if isinstance(value, ast.Constant | ast.Tuple):
         return
-    for other in _returned(unit):
+    for _, other in unit.returns:
         if other is not value and not isinstance(other, ast.Tuple):
             new = f"({unit.operand(value, _OR)} or {unit.operand(other, _OR)})"
             yield Change(EditKind.OPERAND, unit.span(value), new, "or")

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from replay.explaining.editing.editable import EditKind
-from replay.explaining.edits.model import Change, Unit, called_name
+from replay.explaining.edits.model import UNARY, Change, Unit, called_name
 
-_UNARY: Final = 12
 _CAPS: Final = (1, 10, 20, 50, 100, 200, 500, 1000)
 """How many of a history a port may keep."""
 
@@ -37,7 +36,7 @@ def _other_way(unit: Unit, part: ast.expr) -> Change:
     if isinstance(part, ast.UnaryOp) and isinstance(part.op, ast.USub):
         new = unit.text(part.operand)
     else:
-        new = f"-{unit.operand(part, _UNARY)}"
+        new = f"-{unit.operand(part, UNARY)}"
     return Change(EditKind.ORDER, unit.span(part), new, "the other way round")
 
 
@@ -55,16 +54,8 @@ def _joined(unit: Unit, node: ast.BinOp) -> Iterator[Change]:
 def _another(unit: Unit, items: ast.expr) -> Iterator[Change]:
     """Another sequence that the function goes through, or has sorted."""
     own = unit.text(items)
-    others: dict[str, None] = {}
-    for node in unit.nodes:
-        match node:
-            case ast.For(iter=other) | ast.comprehension(iter=other):
-                others[unit.text(other)] = None
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call() as call):
-                if called_name(call) in ("sorted", "reversed", "list", "tuple"):
-                    others[name] = None
-    named = [text for text in others if text != own and text.replace(".", "").isidentifier()]
-    for text in named[:_MOST_OTHERS]:
+    others = [text for text in unit.sequences if text != own]
+    for text in others[:_MOST_OTHERS]:
         yield Change(EditKind.ORDER, unit.span(items), text)
 
 

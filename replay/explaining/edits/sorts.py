@@ -26,6 +26,15 @@ _LIKE_THEIR_ARGUMENT = ("abs", "max", "min", "sum", "round")
 _CALLS = {"float": "float", "int": "int", "len": "int", "str": "str", "bool": "bool"}
 
 
+_PAIRS = {"trade_id": ("A", "B"), "trade": ("A", "B"), "side": ("buy", "sell")}
+"""What the contract has two of, by how names of it end."""
+
+
+def pair_of(name: str) -> tuple[str, str] | None:
+    """The two texts of which a name stands for one, as the contract has them; None for others."""
+    return next((pair for ending, pair in _PAIRS.items() if name.endswith(ending)), None)
+
+
 @dataclass
 class Names:
     """The names that a function's code can use: its parameters and what it assigns.

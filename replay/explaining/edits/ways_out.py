@@ -34,7 +34,7 @@ def _going_on(unit: Unit, node: ast.Return, value: ast.expr) -> Iterator[Change]
     if not is_in_loop and isinstance(unit.parent(node), Function):
         return
     ways = ["", "; continue", "; break"] if is_in_loop else [""]
-    for names in dict.fromkeys(_names_returned(unit, node, value)):
+    for names in dict.fromkeys(_names_returned(unit, value)):
         is_there = names == unit.text(value)
         for way in ways:
             # To go on with what is there already is an edit of branches.
@@ -45,14 +45,17 @@ def _going_on(unit: Unit, node: ast.Return, value: ast.expr) -> Iterator[Change]
                 yield Change(EditKind.BRANCH, unit.span(node), new, f"goes on{way}")
 
 
-def _names_returned(unit: Unit, node: ast.Return, value: ast.expr) -> Iterator[str]:
-    parts = len(value.elts) if isinstance(value, ast.Tuple) else 1
-    for other in unit.nodes:
-        if not isinstance(other, ast.Return) or other.value is None:
-            continue
-        names = other.value.elts if isinstance(other.value, ast.Tuple) else [other.value]
-        if len(names) == parts and all(isinstance(one, ast.Name) for one in names):
-            yield unit.text(other.value)
+def _names_returned(unit: Unit, value: ast.expr) -> Iterator[str]:
+    """The names that the function returns where it returns as many values as here."""
+    count = len(_parts(value))
+    for _, other in unit.returns:
+        names = _parts(other)
+        if len(names) == count and all(isinstance(one, ast.Name) for one in names):
+            yield unit.text(other)
+
+
+def _parts(value: ast.expr) -> Sequence[ast.expr]:
+    return value.elts if isinstance(value, ast.Tuple) else [value]
 
 
 def _is_in_loop(unit: Unit, node: ast.AST) -> bool:
