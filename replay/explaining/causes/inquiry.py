@@ -29,7 +29,7 @@ from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.reading_search import ReadingSearch, is_plain
 from replay.explaining.causes.refusal_search import RefusalSearch, is_refused_alone
 from replay.explaining.causes.second_look import SecondLook
-from replay.explaining.causes.statement import cause_id
+from replay.explaining.causes.statement import Rule, cause_id
 from replay.explaining.editing.editable import Edit, EditableCore
 from replay.explaining.edits import edits_of
 from replay.explaining.search.contest import Clock, StepClock
@@ -283,25 +283,24 @@ class Inquiry:
             if self._clock.beyond(self._until):
                 return False
             self._agenda.note(kind, [step])
-            found = self._readings.find(step, only_odd=only_odd)
-            if found is not None and found not in self._pool.causes:
-                self._pool.accept(found)
-                self._necessity.drop_superseded(found)
+            if self._took(self._readings.find(step, only_odd=only_odd)):
                 return True
         return False
 
-    def _of_limits(self) -> bool:
-        """Looks for a limit that a setting is kept to, which is soon done."""
-        targets = [one for one in self._agenda.targets("limit", 2, IN_ALL) if not one.has_ended]
-        return self._looked_at("limit", targets, self._kept_to_a_limit)
-
-    def _kept_to_a_limit(self, step: Answered) -> bool:
-        found = self._readings.kept_to_a_limit(step)
-        if found is None:
+    def _took(self, found: Rule | None) -> bool:
+        """Whether a statement about values was found that is none of the causes yet; then it is."""
+        if found is None or found in self._pool.causes:
             return False
         self._pool.accept(found)
         self._necessity.drop_superseded(found)
         return True
+
+    def _of_limits(self) -> bool:
+        """Looks for a limit that a setting is kept to, which is soon done."""
+        targets = [one for one in self._agenda.targets("limit", 2, IN_ALL) if not one.has_ended]
+        return self._looked_at(
+            "limit", targets, lambda step: self._took(self._readings.kept_to_a_limit(step))
+        )
 
     def _of_edits(self, *, of_readers: bool, only_plain: bool = False) -> bool:
         """Looks for edits, those of functions that read documents or all others; with `only_plain`

@@ -96,9 +96,8 @@ class Reading:
         """What becomes of a value that it is about. Raises Inapplicable."""
         if self.taking is Taking.KEPT:
             # What no 64 bits hold is not read at all.
-            if self.bound is None or is_sort(Sort.BEYOND_64, value):
-                raise Inapplicable
-            if not self.bound.is_beyond(value):
+            is_read = not is_sort(Sort.BEYOND_64, value)
+            if self.bound is None or not is_read or not self.bound.is_beyond(value):
                 raise Inapplicable
             return self.bound.nearest(value)
         return taken(self.taking, value, field)

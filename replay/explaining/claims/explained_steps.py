@@ -168,15 +168,15 @@ class ExplainedSteps:
     def _that_give(self, step: Answered, beside: Sequence[Statement]) -> list[str] | None:
         """Explanations that give the shadow's answer: all, or all but what is not so here."""
         names = list(self._in_force)
-        for aside in self._aside:
-            # What has spoken against it often enough need not be counted any more.
-            if self._spoke_against[aside] >= ENOUGH:
-                without = [name for name in names if name != aside]
-                if self._gives(without, step, beside):
-                    return without
+        # What has spoken against one often enough need not be counted any more.
+        settled = [name for name in self._aside if self._spoke_against[name] >= ENOUGH]
+        for aside in settled:
+            without = [name for name in names if name != aside]
+            if self._gives(without, step, beside):
+                return without
         if self._gives(names, step, beside):
             return names
-        for aside in self._aside:
+        for aside in [name for name in self._aside if name not in settled]:
             if self._is_right_without(aside, names, step, beside):
                 return [name for name in names if name != aside]
         if self._looked_through >= LOOKED_THROUGH:
@@ -213,16 +213,20 @@ class ExplainedSteps:
             for name in ended or names
             if (enough is None or self._needed_at[name] < enough) and self._may_matter(name, step)
         ]
-        known = frozenset(name for name in names if name not in pending)
+        known = [name for name in names if name not in pending]
+        # Mostly none of those that are still to be seen is needed, which is soon told.
+        if not pending or self._gives_quickly(known, step, beside):
+            return tuple(known)
         # What all of them give the short way is told the short way of some of them as well.
-        gives = self._gives_quickly if self._gives_quickly(names, step, beside) else self._gives
+        is_quick = self._gives_quickly(names, step, beside)
+        if not is_quick and self._gives(known, step, beside):
+            return tuple(known)
+        gives = self._gives_quickly if is_quick else self._gives
 
         def do(some: Collection[str]) -> bool:
             chosen = [name for name in names if name in known or name in some]
             return gives(chosen, step, beside)
 
-        if not pending or do(()):
-            return tuple(name for name in names if name in known)
         found = _least(pending, do)
         self._needed_at.update(found)
         self.weighed.needed.update(found)

@@ -16,7 +16,7 @@ from operator import is_, itemgetter
 from typing import Any, Final
 
 from replay.errors import TargetError
-from replay.explaining.causes.answered import Answered
+from replay.explaining.causes.answered import Answered, keep
 from replay.explaining.causes.begun import Inputs
 from replay.explaining.causes.corrected import CorrectedCore, ended
 from replay.explaining.causes.leaves import changed, documents_of, leaves_of, start_and_call
@@ -90,7 +90,8 @@ class QuickAnswers:
             if any(value is MISSING for value in following):
                 return None
             after = self._rules.in_state(following)
-        return MetAtStep(in_state, in_settings, self._rules.in_call(stream), after)
+        in_call = self._rules.in_call(stream)
+        return MetAtStep(from_outside, in_state, in_settings, in_call, after)
 
     def answer(self, statements: Sequence[Statement], step: Answered) -> StepResult | None:
         """What the core answers with these in force; None where it has to be asked otherwise."""
@@ -163,8 +164,10 @@ class QuickAnswers:
 @dataclass(frozen=True, slots=True)
 class MetAtStep:
     """The readings that speak of a step: of its state, of each of its settings, of its call, and of
-    the authority's next state as far as the shadow is handed it."""
+    the authority's next state as far as the shadow is handed it. `from_outside` are the fields of
+    the state that were set from outside, as they came."""
 
+    from_outside: Mapping[str, Any]
     state: frozenset[Reading]
     settings: Mapping[str, frozenset[Reading]]
     call: frozenset[Reading]
@@ -191,14 +194,13 @@ class _Stand:
         self._session: PythonSession | None = None
         self._plain: Plain = []
         self._read: dict[tuple[object, ...], tuple[object, Any]] = {}
-        self._inputs: Inputs | None = None
 
     def answer(
         self, step: Answered, rules: Sequence[Reading], met: MetAtStep, bindings: Bindings
     ) -> Outcome | None:
         """The answer to a step; None where its state cannot be read from what has changed."""
         call = self._call(step, rules, met)
-        session = self._moved(step, bindings)
+        session = self._moved(step, met.from_outside, bindings)
         if session is None:
             return None
         session.hand(*(self._setting(name, step, rules, met, bindings) for name in _SETTINGS))
@@ -211,7 +213,9 @@ class _Stand:
             self._read.clear()
         return answer
 
-    def _moved(self, step: Answered, bindings: Bindings) -> PythonSession | None:
+    def _moved(
+        self, step: Answered, from_outside: Mapping[str, Any], bindings: Bindings
+    ) -> PythonSession | None:
         """The session, at the state before a step."""
         before = step.before
         assert before is not None
@@ -224,7 +228,6 @@ class _Stand:
             self._session = None
             return None
         self._session, self._plain = session, list(before)
-        from_outside = _set_from_outside(step)
         if from_outside:
             if not session.patch(own(from_outside)):
                 self._session = None
@@ -253,9 +256,7 @@ class _Stand:
                 changes = changes_of(leaves_of(step.stream, name), own_rules)
                 as_read = changed({name: document}, changes)[name]
             known = document, PythonSession.setting_of(bindings, name, own(as_read))
-            if len(self._read) > len(_SETTINGS) * 100:
-                self._read.clear()
-            self._read[key] = known
+            keep(self._read, key, known)
         return known[1]
 
     def _call(self, step: Answered, rules: Sequence[Reading], met: MetAtStep) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from replay.explaining.causes.answered import keep
 from replay.explaining.causes.leaves import ABSENT, Field, Leaf, leaves_of
 from replay.explaining.causes.next_state import state_leaves
 from replay.explaining.causes.statement import Reading
@@ -53,7 +54,8 @@ class RulesMet:
         key = (root, id(document))
         known = self._kept.get(key)
         if known is None or known[0] is not document:
-            known = self._keep(key, document, self._in(leaves_of(stream, root)))
+            met = self._in(leaves_of(stream, root))
+            known = keep(self._kept, key, (document, met), _MOST_KEPT)
         return known[1]
 
     def in_call(self, stream: Stream) -> Met:
@@ -69,7 +71,7 @@ class RulesMet:
             known = self._kept.get((index, id(record)))
             if known is None or known[0] is not record:
                 met = self._in_part(name, [record_document(index, record)])
-                known = self._keep((index, id(record)), record, met)
+                known = keep(self._kept, (index, id(record)), (record, met), _MOST_KEPT)
             found |= known[1]
         return found
 
@@ -87,12 +89,6 @@ class RulesMet:
                 self._about[leaf.field] = about
             found.update(rule for rule in about if rule not in found and rule.meets(leaf))
         return frozenset(found)
-
-    def _keep(self, key: tuple[object, ...], value: object, met: Met) -> tuple[object, Met]:
-        if len(self._kept) >= _MOST_KEPT:
-            self._kept.clear()
-        known = self._kept[key] = value, met
-        return known
 
 
 __all__ = ["Met", "RulesMet"]

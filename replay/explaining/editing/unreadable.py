@@ -6,7 +6,6 @@ of theirs: what it refuses, it refuses where it gets there.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from replay.explaining.editing.vocabulary import refuse_here
@@ -29,9 +28,10 @@ _METHODS: Final = (
 )  # fmt: skip
 
 
-def _unreadable(base: type, told: str, **own: Callable[..., Any]) -> type:
-    """A type whose values pass for those of another, until anything is done with them but what is
-    their own. `told` says what these are."""
+def _unreadable(base: type, truth: bool | None) -> type:
+    """A type whose values pass for those of another, until anything is done with them; but it may
+    be asked whether they count as anything where `truth` says so."""
+    told = "" if truth is None else f" that counts as {truth}"
     refusing = {f"__{name}__": _refuse for name in _OPERATIONS} | dict.fromkeys(_METHODS, _refuse)
     kept = {
         # Readings that come to the same are known by what they make of values.
@@ -39,8 +39,9 @@ def _unreadable(base: type, told: str, **own: Callable[..., Any]) -> type:
         "__deepcopy__": lambda value, memo: value,
         "__copy__": lambda value: value,
     }
+    counts = {} if truth is None else {"__bool__": lambda _value: truth}
     name = f"Unreadable{base.__name__.title()}"
-    return type(name, (_Unreadable, base), {**refusing, **kept, **own})
+    return type(name, (_Unreadable, base), {**refusing, **kept, **counts})
 
 
 class _Unreadable:
@@ -50,12 +51,10 @@ class _Unreadable:
 
 
 _BASES: Final = (str, int, float, list, dict)
-_TRUE: Final = {"__bool__": lambda _value: True}
-_FALSE: Final = {"__bool__": lambda _value: False}
 _TYPES: Final = {
-    (base, own): _unreadable(base, "" if own is None else f" that counts as {own}", **named)
+    (base, truth): _unreadable(base, truth)
     for base in (*_BASES, object)
-    for own, named in ((None, {}), (True, _TRUE), (False, _FALSE))
+    for truth in (None, True, False)
 }
 """By the type that they pass for, and by what they count as where that may be asked."""
 

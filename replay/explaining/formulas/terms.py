@@ -43,7 +43,11 @@ def terms_at(frame: FrameType, parts: Sequence[CodeType]) -> Mapping[str, Any]:
 
 
 def _in_scope(frame: FrameType) -> Iterator[tuple[str, Any]]:
-    names = [(name, value) for name, value in frame.f_locals.items() if name.isidentifier()]
+    names = [
+        (name, value)
+        for name, value in frame.f_locals.items()
+        if name.isidentifier() and not is_unreadable(value)
+    ]
     # Small records say more about a place than the whole state.
     names.sort(key=lambda one: len(list(_parts(*one))))
     for depth in range(_DEEPEST + 1):
@@ -60,9 +64,9 @@ def _memberships(names: Sequence[tuple[str, Any]]) -> Iterator[tuple[str, bool]]
     """Whether what a name stands for is a key of a mapping in scope, or stands in a record of a
     list in scope, in a field that is called nearly the same."""
     for of, mapping in names:
-        if isinstance(mapping, dict) and not is_unreadable(mapping):
+        if isinstance(mapping, dict):
             for name, value in names:
-                if isinstance(value, str) and not is_unreadable(value):
+                if isinstance(value, str):
                     yield f"{name} in {of}", value in mapping
     ids = [(name, value) for name, value in names if type(value) in (int, str)]
     lists = [
@@ -114,8 +118,6 @@ def _within(text: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
 
 
 def _parts(text: str, value: Any) -> Iterable[tuple[str, Any]]:
-    if is_unreadable(value):
-        return
     if isinstance(value, dict):
         for key, field in list(value.items())[:MOST]:
             if isinstance(key, str):
