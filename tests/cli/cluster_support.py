@@ -8,14 +8,15 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cli_support import Ran, checked, environment
+from support.waiting import wait_for
 
 from replay.findings.bundle import bundle_bytes
 from replay.findings.export import parity_case
@@ -125,12 +126,8 @@ def end_group(process: Any) -> None:
     process.wait()
 
 
-def wait_until(is_so: Any, what: str) -> None:
-    """Waits for something to happen, however busy the machine is."""
-    until = time.monotonic() + LIMIT
-    while not is_so():
-        assert time.monotonic() < until, f"there never was {what}"
-        time.sleep(0.05)
+wait_until = partial(wait_for, seconds=LIMIT)
+"""Waits for something of a cluster."""
 
 
 def exports(database: Path) -> dict[str, bytes]:

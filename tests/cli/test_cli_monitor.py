@@ -11,11 +11,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import support.waiting
 from cli_support import PROGRAM, TESTS, checked, doge, ended, environment, start
 
 sys.path.insert(0, str(TESTS / "gate"))
@@ -34,12 +36,7 @@ def bot() -> Iterator[Server]:
         yield server
 
 
-def wait_for(what: Callable[[], Any], seconds: float = 90.0) -> Any:
-    until = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < until, "it never happened"
-        time.sleep(0.01)
-    return found
+wait_for = partial(support.waiting.wait_for, seconds=90.0)
 
 
 def files(folder: Path) -> list[Path]:

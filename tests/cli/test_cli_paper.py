@@ -32,6 +32,7 @@ from cli_support import (
 sys.path.append(str(TESTS / "shadow"))
 
 from paper_support import csv_text, flat, synthetic
+from support.waiting import wait_for
 
 from replay.cli.main import run_cli
 from replay.streams.lines import Line, read_lines
@@ -112,14 +113,6 @@ def recorded(logs: Path) -> set[str]:
 
 def snapshots(logs: Path) -> list[bytes]:
     return [path.read_bytes() for path in sorted(logs.glob("snapshot_slot*.json"))]
-
-
-def wait_for(condition: Callable[[], Any], what: str) -> Any:
-    until = time.monotonic() + PATIENCE
-    while not (found := condition()):
-        assert time.monotonic() < until, f"never: {what}"
-        time.sleep(0.02)
-    return found
 
 
 def living_in(folder: Path) -> list[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ from replay.explaining.editing.editable import EditableCore
 from replay.explaining.formulas.conditions import Runs, dividing
 from replay.explaining.formulas.plain_numbers import simplest_between
 from replay.explaining.search.contest import Clock
+from replay.streams.model import Stream
 from replay.targets.open import open_target
 
 CORE = EditableCore.open("python")
@@ -36,6 +38,16 @@ BEGINS = (
 OUTSIDE = Reading(
     Pattern("config", "", "price_decimals", "i"), Sort.INT, Taking.REFUSED, Bound(0, 15)
 )
+
+
+@contextmanager
+def searching(shadow: str, *cases: Stream) -> Iterator[tuple[Pool, ReadingSearch]]:
+    """A search for readings of a shadow of our core, with the answers to some cases."""
+    with closing(open_target("python")) as authority, closing(open_target(shadow)) as other:
+        asking = Asking(authority, other)
+        pool = Pool(CorrectedCore(CORE, reads_next=False))
+        pool.add(asking.ask(cases))
+        yield pool, ReadingSearch(pool, asking, Clock(400.0), KnownEnds(pool))
 
 
 @pytest.mark.parametrize(
@@ -93,11 +105,7 @@ def test_a_limit_of_the_shadow_is_found_to_the_unit(
     shadow = faulty(tmp_path, "reducer.py", (BEGINS, refuses + BEGINS))
     far = bound.high + 3 if bound.high is not None else (bound.low or 0) - 3
     cases = [one_step((0, 0.2, 5.0), {"price_decimals": int(far)}), one_step((0, 0.2, 5.0))]
-    with closing(open_target("python")) as authority, closing(open_target(shadow)) as other:
-        asking = Asking(authority, other)
-        pool = Pool(CorrectedCore(CORE, reads_next=False))
-        pool.add(asking.ask(cases))
-        search = ReadingSearch(pool, asking, Clock(400.0), KnownEnds(pool))
+    with searching(shadow, *cases) as (pool, search):
         found = search.find(pool.unexplained[0])
         assert found == Reading(OUTSIDE.pattern, Sort.INT, Taking.REFUSED, bound)
         pool.accept(found)
@@ -129,11 +137,7 @@ def test_a_setting_that_is_kept_to_a_limit_is_a_reading(
         one_step(fill, {"price_decimals": places}, orders=[entry], market_price=0.4)
         for places in (decimals, decimals + 1, 5)
     ]
-    with closing(open_target("python")) as authority, closing(open_target(shadow)) as other:
-        asking = Asking(authority, other)
-        pool = Pool(CorrectedCore(CORE, reads_next=False))
-        pool.add(asking.ask(cases))
-        search = ReadingSearch(pool, asking, Clock(400.0), KnownEnds(pool))
+    with searching(shadow, *cases) as (pool, search):
         found = search.kept_to_a_limit(pool.unexplained[0])
         assert found == Reading(OUTSIDE.pattern, Sort.INT, Taking.KEPT, bound)
         assert found.says.endswith("were taken for the nearest that is not")
@@ -151,11 +155,8 @@ def test_ints_beyond_the_doubles_have_limits_as_well(tmp_path: Path) -> None:
     refuses = '    if state.cycle_a > 2**62:\n        raise ValueError("cycles")\n'
     shadow = faulty(tmp_path, "reducer.py", (BEGINS, refuses + BEGINS))
     case = one_step((0, 0.2, 5.0), cycle_a=2**63 - 1, next_order_id=10**400)
-    with closing(open_target("python")) as authority, closing(open_target(shadow)) as other:
-        pool = Pool(CorrectedCore(CORE, reads_next=False))
-        asking = Asking(authority, other)
-        pool.add(asking.ask([case, one_step((0, 0.2, 5.0), cycle_a=2**63 - 1)]))
-        search = ReadingSearch(pool, asking, Clock(400.0), KnownEnds(pool))
+    cases = case, one_step((0, 0.2, 5.0), cycle_a=2**63 - 1)
+    with searching(shadow, *cases) as (pool, search):
         found = [search.find(step) for step in pool.unexplained[:1]]
     assert found == [
         Reading(Pattern("state", "", "cycle_a", "i"), Sort.INT, Taking.REFUSED, Bound(None, 2**62))

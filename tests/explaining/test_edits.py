@@ -210,17 +210,22 @@ def test_a_bound_may_be_put_on_another_part(edits: Sequence[Edit]) -> None:
     assert "(max(0.0, fill) * recovery.volume * (config.maker_fee_pct / 100.0))" not in news
 
 
+def news_of(tmp_path: Path, extra: str) -> set[str]:
+    """What the edits of one more function put in the place of something."""
+    core = EditableCore.open(single_file_core(tmp_path, extra=extra))
+    edits = [one for one in edits_of(core) if one.function.endswith(".noted")]
+    return {place.new for edit in edits for place in edit.places}
+
+
 def test_a_statement_may_be_done_twice_or_before_a_way_out(tmp_path: Path) -> None:
-    extra = (
+    news = news_of(
+        tmp_path,
         "def noted(state, found):\n"
         "    if found is None:\n"
         "        return\n"
         "    found.count += 1\n"
-        "    state.clear()\n"
+        "    state.clear()\n",
     )
-    core = EditableCore.open(single_file_core(tmp_path, extra=extra))
-    edits = [one for one in edits_of(core) if one.function == "state_machine.noted"]
-    news = {place.new for edit in edits for place in edit.places}
     assert {"found.count += 1; return", "state.clear(); return"} <= news
     assert {"found.count += 1; found.count += 1", "state.clear(); state.clear()"} <= news
 
@@ -235,13 +240,6 @@ def test_a_condition_may_be_narrowed_to_one_of_the_few_values_of_another_field(
     # Another value for a field that the condition looks at is another comparison.
     everywhere = [edit.says for edit in edits]
     assert not any(re.search(r'(\w+\.role) == "exit".* and \1 == "', text) for text in everywhere)
-
-
-def news_of(tmp_path: Path, extra: str) -> set[str]:
-    """What the edits of one more function put in the place of something."""
-    core = EditableCore.open(single_file_core(tmp_path, extra=extra))
-    edits = [one for one in edits_of(core) if one.function.endswith(".noted")]
-    return {place.new for edit in edits for place in edit.places}
 
 
 def test_a_sequence_may_be_sorted_joined_and_gone_through_otherwise(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from runbook_support import Bot, clean_environment, doge, free_port, wait_for
+from runbook_support import Bot, clean_environment, doge, free_port
+from support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(1200)
 

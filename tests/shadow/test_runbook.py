@@ -27,12 +27,12 @@ from runbook_support import (
     market,
     settings,
     shell,
-    wait_for,
 )
 
 sys.path.append(str(ROOT / "tests" / "faults"))
 
 from planted_faults import Builds, Fault
+from support.waiting import wait_for
 
 from replay.streams.lines import Line, read_lines
 

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runbook_support import ROOT, commands, doge, free_port, settings, shell, wait_for
+from runbook_support import ROOT, commands, doge, free_port, settings, shell
 from shadow_bot import Journal
+from support.waiting import wait_for
 
 from replay.streams.model import CallCode
 

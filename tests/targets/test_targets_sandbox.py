@@ -6,13 +6,12 @@ import os
 import shutil
 import socket
 import sys
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from misbehaving import run, ticks
+from support.waiting import wait_for
 
 from replay.cli.main import run_cli
 from replay.errors import TargetError, UsageError
@@ -104,17 +103,10 @@ def test_what_it_started_dies_with_it(tmp_path: Path, core_exe: str) -> None:
     target = open_executable(str(path), limits=SANDBOXED)
     try:
         # It was told to start, which takes as long as it takes.
-        await_that(lambda: sleeping(mark), "it never was")
+        wait_for(lambda: sleeping(mark), "started", 60.0)
     finally:
         target.close()
-    await_that(lambda: not sleeping(mark), "it lives on")
-
-
-def await_that(is_so: Callable[[], bool], why: str) -> None:
-    until = time.monotonic() + 60.0
-    while not is_so():
-        assert time.monotonic() < until, why
-        time.sleep(0.01)
+    wait_for(lambda: not sleeping(mark), "dead", 60.0)
 
 
 def test_modules_cannot_be_held_and_without_bubblewrap_nothing_runs(
