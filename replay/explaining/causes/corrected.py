@@ -8,7 +8,7 @@ be compared with the shadow's.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from types import CodeType
@@ -70,7 +70,8 @@ class CorrectedCore:
         self._reads_next = reads_next
         self._forces: Newest[frozenset[Edit], Force] = Newest(64)
         self._readers: frozenset[str] | None = None
-        self._checkers: frozenset[str] = frozenset()
+        self.checkers: frozenset[str] = frozenset()
+        """The functions that check states, once they are learned."""
         self.answered = 0
 
     def learn_readers(self, steps: Sequence[Answered]) -> None:
@@ -78,7 +79,7 @@ class CorrectedCore:
         as no edit touches those, what was read of a step once need not be read again, nor the
         state after it."""
         self._readers = self.core.reading_functions(step.stream for step in steps)
-        self._checkers = self.core.checking_functions(step.stream for step in steps)
+        self.checkers = self.core.checking_functions(step.stream for step in steps)
 
     def is_of_reader(self, edit: Edit) -> bool:
         """Whether an edit is in a function that reads documents."""
@@ -97,12 +98,13 @@ class CorrectedCore:
         self,
         causes: Sequence[Statement],
         steps: Sequence[Answered],
-        on_codes: Callable[[set[CodeType] | None], None] | None = None,
+        on_codes: Callable[[Collection[CodeType] | None], None] | None = None,
         *,
         gives_up: bool = False,
     ) -> list[StepResult]:
         """What the core answers to each step with the causes in force. `on_codes` is told after
-        each step which functions' code ran, None where that is not known. With `gives_up` what
+        each step which functions' code ran, None where that is not known; those that read documents
+        or check states may be left out, as they need not run each time. With `gives_up` what
         takes too long at one step is not asked any other: an edit may make a loop endless."""
         if not steps:
             return []
@@ -119,10 +121,9 @@ class CorrectedCore:
             return [Failure(FailureKind.UNSTARTABLE, error.message)] * len(steps)
         results: list[StepResult] = []
         reads_alike = self._reads_alike(edits)
-        # Whoever wants to know what ran is to see all of it.
         looks = Looks.ANEW
-        if reads_alike and not on_codes:
-            checks_alike = self._is_apart(edits, self._checkers)
+        if reads_alike:
+            checks_alike = self._is_apart(edits, self.checkers)
             looks = Looks.AS_BEFORE if checks_alike else Looks.ONCE_MORE
 
         def run(bindings: Bindings) -> None:

@@ -7,7 +7,7 @@ not be run again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from types import CodeType
 from typing import NamedTuple
 
@@ -33,9 +33,9 @@ class Known(NamedTuple):
 
 
 class _Causes(NamedTuple):
-    """Causes by what they are, the edits with their numbers."""
+    """Causes by what they are, the edits as their numbers."""
 
-    edits: tuple[tuple[int, Edit], ...]
+    numbers: tuple[int, ...]
     readings: tuple[Reading, ...]
     writings: tuple[Writing, ...]
 
@@ -47,7 +47,7 @@ class Remembered:
         self._corrected = corrected
         self._numbers: dict[Edit, int] = {}
         self._functions: list[frozenset[str] | None] = []
-        self._names: dict[CodeType, frozenset[str]] = {}
+        self._mattering: dict[tuple[tuple[int, ...], frozenset[str] | None], frozenset[int]] = {}
 
     def known(self, causes: Sequence[Statement], steps: Sequence[Answered]) -> list[Known]:
         """What the core answers to each step with the causes in force."""
@@ -69,11 +69,9 @@ class Remembered:
     # --- Looking up ---------------------------------------------------------------------------
 
     def _sorted_out(self, causes: Sequence[Statement]) -> _Causes:
-        edits = tuple(
-            (self._number(one.edit), one.edit) for one in causes if isinstance(one, Edited)
-        )
+        numbers = tuple(self._number(one.edit) for one in causes if isinstance(one, Edited))
         readings = tuple(one for one in causes if isinstance(one, Reading))
-        return _Causes(edits, readings, tuple(one for one in causes if isinstance(one, Writing)))
+        return _Causes(numbers, readings, tuple(one for one in causes if isinstance(one, Writing)))
 
     def _met(self, causes: _Causes, step: Answered) -> tuple[Reading, ...]:
         return tuple(one for one in causes.readings if self._corrected.speaks_of(one, step))
@@ -87,20 +85,25 @@ class Remembered:
 
     def _that_matter(self, causes: _Causes, functions: frozenset[str] | None) -> frozenset[int]:
         """The numbers of the edits that are in functions that ran."""
-        return frozenset(
-            number
-            for number, _ in causes.edits
-            if functions is None
-            or (touched := self._functions[number]) is None
-            or touched & functions
-        )
+        # Of these there are few, however many steps are looked up.
+        key = causes.numbers, functions
+        found = self._mattering.get(key)
+        if found is None:
+            found = self._mattering[key] = frozenset(
+                number
+                for number in causes.numbers
+                if functions is None
+                or (touched := self._functions[number]) is None
+                or touched & functions
+            )
+        return found
 
     # --- Making -------------------------------------------------------------------------------
 
     def _made(
         self, causes: Sequence[Statement], sorted_out: _Causes, steps: Sequence[Answered]
     ) -> Iterator[Known]:
-        ran: list[set[CodeType] | None] = []
+        ran: list[Collection[CodeType] | None] = []
         answers = self._corrected.answers(causes, steps, ran.append)
         for step, answer, codes in zip(steps, answers, ran, strict=True):
             functions = None if codes is None else self._named(codes)
@@ -113,9 +116,11 @@ class Remembered:
             step.known.setdefault((known.met, sorted_out.writings), []).append(known)
             yield known
 
-    def _named(self, codes: set[CodeType]) -> frozenset[str]:
+    def _named(self, codes: Collection[CodeType]) -> frozenset[str]:
+        """The functions that ran, and those that check states, which would have."""
         core = self._corrected.core
-        return frozenset(name for code in codes if (name := core.function_of(code)))
+        ran = (name for code in codes if (name := core.function_of(code)))
+        return self._corrected.checkers.union(ran)
 
     def _number(self, edit: Edit) -> int:
         number = self._numbers.get(edit)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from types import CodeType, FrameType
 from typing import Any, TypeVar
@@ -22,18 +22,20 @@ def tracing(trace: Callable[[FrameType, str, Any], Any]) -> Iterator[None]:
         sys.settrace(former)
 
 
-def with_codes(run: Callable[[], V]) -> tuple[V, set[CodeType] | None]:
+def with_codes(run: Callable[[], V]) -> tuple[V, Collection[CodeType] | None]:
     """What `run` returns, and the code of all functions that were called; None where something else
     traces already."""
     if sys.gettrace() is not None:
         return run(), None
-    codes: set[CodeType] = set()
+    # By identity: to hash a code takes as long as to run many a function.
+    codes: dict[int, CodeType] = {}
 
     def trace(frame: FrameType, _event: str, _argument: Any) -> None:
-        codes.add(frame.f_code)
+        code = frame.f_code
+        codes[id(code)] = code
 
     sys.settrace(trace)
     try:
-        return run(), codes
+        return run(), codes.values()
     finally:
         sys.settrace(None)

@@ -134,6 +134,8 @@ class EditableCore:
         self.sources: Mapping[str, str] = {key: m.text for key, m in self._modules.items()}
         self.files: Mapping[str, str] = {key: Path(m.path).name for key, m in self._modules.items()}
         self._paths = {module.path: key for key, module in self._modules.items()}
+        self._named: dict[tuple[str, str], str] = {}
+        """The functions by file and qualified name."""
         self.loading_lines = self._by_key(self._core.loading.lines)
         """The (module, line) pairs that ran when the core was loaded: in force in every case."""
         self.map = SourceMap(self.sources, self.files)
@@ -251,11 +253,13 @@ class EditableCore:
     def function_of(self, code: CodeType) -> str:
         """The function that a code belongs to, as `functions_of` names it; "" where it is none of
         this core's."""
-        key = self._paths.get(code.co_filename)
-        if key is None:
-            return ""
-        parts = [part for part in code.co_qualname.split(".") if part[0] != "<"]
-        return ".".join((key, *parts))
+        known = self._named.get((code.co_filename, code.co_qualname))
+        if known is None:
+            key = self._paths.get(code.co_filename)
+            parts = [part for part in code.co_qualname.split(".") if part[0] != "<"]
+            known = "" if key is None else ".".join((key, *parts))
+            self._named[code.co_filename, code.co_qualname] = known
+        return known
 
     def reading_functions(self, cases: Iterable[Stream]) -> frozenset[str]:
         """The functions that read the documents of cases, as far as these show it."""
