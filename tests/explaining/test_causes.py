@@ -24,7 +24,7 @@ from replay.explaining.causes.statement import (
     cause_id,
 )
 from replay.explaining.causes.takings import Inapplicable, Taking, taken
-from replay.explaining.causes.value_sorts import Sort
+from replay.explaining.causes.value_sorts import Sort, sorts_of
 from replay.explaining.editing.editable import Edit, EditableCore
 from replay.explaining.edits import edits_of
 from replay.streams.model import Stream
@@ -148,6 +148,9 @@ def test_documents_come_apart_and_together_again() -> None:
         (Taking.SPELT, "BUY", "e", "buy"),
         (Taking.THROUGH_DOUBLE, 2**53 + 1, "i", 2**53),
         (Taking.DIGITS, "\u0661", "r", 1),
+        (Taking.NUMBER_BEGUN, "1.5x", "d", 1.5),
+        (Taking.NUMBER_BEGUN, "1_0", "i", 1),
+        (Taking.HEXADECIMAL, "0x10", "d", 16.0),
     ],
 )
 def test_what_a_reader_makes_of_a_value(taking: Taking, value: Any, kind: str, made: Any) -> None:
@@ -167,6 +170,34 @@ def test_the_search_names_a_reading_as_wide_as_both_cores_confirm(tmp_path: Path
     assert not cause.statement.pattern.has(Field("state", "", "orders", "l"))
     assert cause.is_verified
     assert not account.left
+
+
+def test_a_number_that_a_text_only_begins_with_is_a_reading(tmp_path: Path) -> None:
+    one = one_step((1, 5.0), total_fees="1.5x")
+    (cause,) = _account(tmp_path, ("texts-begin-with-numbers",), one=one).causes
+    assert isinstance(cause.statement, Reading)
+    assert cause.statement.taking is Taking.NUMBER_BEGUN
+    assert cause.is_verified
+
+
+@pytest.mark.parametrize(
+    ("sort", "text"),
+    [
+        (Sort.NO_NUMBER_TEXT, "abc"),
+        (Sort.BEGUN_NUMBER_TEXT, "2 x"),
+        (Sort.HEXADECIMAL_TEXT, "-0xfF"),
+        (Sort.UNDERSCORED_TEXT, "1_0"),
+        (Sort.SIGNED_TEXT, " +1.5"),
+        (Sort.POINTED_TEXT, "5."),
+        (Sort.POINTED_TEXT, "-.5e1"),
+        (Sort.EXPONENT_TEXT, "1.e5"),
+    ],
+)
+def test_texts_that_one_language_reads_as_numbers_and_another_does_not(
+    sort: Sort, text: str
+) -> None:
+    assert sort in sorts_of(text)
+    assert sort not in sorts_of("1.5")
 
 
 def test_the_search_tells_two_edits_in_one_step_apart(tmp_path: Path) -> None:

@@ -251,7 +251,7 @@ class ReadingSearch:
 _DOUBLES = (
     Taking.MISSING, Taking.DEFAULT, Taking.NAN, Taking.ZERO, Taking.NUMBER, Taking.CUT,
     Taking.ROUNDED, Taking.THROUGH_DOUBLE, Taking.SINGLE, Taking.FIFTEEN, Taking.SEVENTEEN,
-    Taking.LARGEST, Taking.INFINITE, Taking.UNSIGNED,
+    Taking.LARGEST, Taking.INFINITE, Taking.UNSIGNED, Taking.NUMBER_BEGUN, Taking.HEXADECIMAL,
 )  # fmt: skip
 _TEXTS = (
     Taking.MISSING, Taking.DEFAULT, Taking.EMPTY_TEXT, Taking.SPELT, Taking.TRIMMED, Taking.TEXT,
@@ -263,7 +263,7 @@ _TAKINGS = {
     "i": (
         Taking.MISSING, Taking.DEFAULT, Taking.ZERO, Taking.NUMBER, Taking.CUT, Taking.ROUNDED,
         Taking.THROUGH_DOUBLE, Taking.DIGITS, Taking.LARGEST, Taking.UNSIGNED,
-        Taking.WRAPPED_64, Taking.WRAPPED_32,
+        Taking.WRAPPED_64, Taking.WRAPPED_32, Taking.NUMBER_BEGUN, Taking.HEXADECIMAL,
     ),
     "t": _TEXTS,
     "T": (*_TEXTS, Taking.NULL),

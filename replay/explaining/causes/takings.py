@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import struct
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -19,6 +20,7 @@ from replay.explaining.causes.value_sorts import (
     is_int,
     is_number,
     is_sort,
+    number_begun,
 )
 from replay.explaining.editing.unreadable import unreadable
 
@@ -38,6 +40,8 @@ class Taking(StrEnum):
     ZERO = "taken for nothing (0, false, an empty text)"
     EMPTY_TEXT = "taken for an empty text"
     NUMBER = "taken for the number that it says"
+    NUMBER_BEGUN = "taken for the number that it begins with"
+    HEXADECIMAL = "taken for the hexadecimal number that it says"
     FLAG = "taken for true or false"
     FLAG_SAID = "taken for the flag that it says"
     INFINITE = "taken for an infinity"
@@ -128,6 +132,17 @@ def _number(value: Any, kind: str) -> Any:
         return int(value) if kind in "ir" else float(value)
     _needs(isinstance(value, str))
     return int(value) if kind in "ir" else float(value)
+
+
+def _number_begun(value: Any, kind: str) -> Any:
+    begun = number_begun(value)
+    return float(begun) if kind in "dD" else int(re.match(r"[+-]?\d*", begun)[0])  # type: ignore[index]
+
+
+def _hexadecimal(value: Any, kind: str) -> Any:
+    _needs(is_sort(Sort.HEXADECIMAL_TEXT, value))
+    number = int(value, 16)
+    return number if kind in "ir" else float(number)
 
 
 def _flag(value: Any, kind: str) -> Any:
@@ -238,6 +253,8 @@ _TAKES: Final[Mapping[Taking, Callable[[Any, str], Any]]] = {
     Taking.ZERO: _zero,
     Taking.EMPTY_TEXT: lambda v, _: "",
     Taking.NUMBER: _number,
+    Taking.NUMBER_BEGUN: _number_begun,
+    Taking.HEXADECIMAL: _hexadecimal,
     Taking.FLAG: _flag,
     Taking.FLAG_SAID: lambda v, _: FLAGS_SAID[v.strip().lower()],
     Taking.INFINITE: _infinite,

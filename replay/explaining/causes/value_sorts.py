@@ -18,6 +18,9 @@ FLAGS_SAID: Final = {"true": True, "false": False}
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 
+HEXADECIMAL: Final = re.compile(r"[+-]?0[xX][0-9a-fA-F]+")
+"""A whole number as C reads it from a text, and Python does not."""
+
 
 def is_number(value: Any) -> bool:
     """Whether a value is an int or a double; a flag is neither."""
@@ -46,8 +49,15 @@ class Sort(StrEnum):
     NULL = "null"
     FLAG = "a flag"
     TEXT = "a text"
+    NO_NUMBER_TEXT = "a text that says no number"
     EMPTY_TEXT = "an empty text"
     NUMERIC_TEXT = "a text that is a number"
+    BEGUN_NUMBER_TEXT = "a text that begins with a number"
+    HEXADECIMAL_TEXT = "a hexadecimal number in a text"
+    UNDERSCORED_TEXT = "a number in a text with underscores"
+    SIGNED_TEXT = "a number in a text with a plus sign"
+    POINTED_TEXT = "a number in a text that begins or ends with its point"
+    EXPONENT_TEXT = "a number in a text with an exponent"
     FLAG_TEXT = "a text that is true or false"
     SPACED_TEXT = "a text with space around it"
     OTHER_SPACED_TEXT = "a text with space beyond ASCII around it"
@@ -118,14 +128,25 @@ def is_beyond_doubles(value: Any) -> bool:
     return False
 
 
-def _reads_as_int(value: Any) -> bool:
+def _reads_as(number: type[int] | type[float], value: Any) -> bool:
     if not isinstance(value, str):
         return False
     try:
-        int(value)
+        number(value)
     except ValueError:
         return False
     return True
+
+
+def _is_said(value: Any, form: str) -> bool:
+    """Whether a value is a text that float() reads, and of a form."""
+    return _reads_as(float, value) and re.search(form, value) is not None
+
+
+def number_begun(text: str) -> str:
+    """The number that a text begins with, after white space, if it does."""
+    found = _NUMBER.match(text.strip())
+    return found[0] if found else ""
 
 
 _IS: Final[Mapping[Sort, Callable[[Any], bool]]] = {
@@ -141,7 +162,16 @@ _IS: Final[Mapping[Sort, Callable[[Any], bool]]] = {
     Sort.OTHER_SPACED_TEXT: lambda v: _is_text(v) and v.strip() != v.strip(" \t\r\n"),
     Sort.CASED_TEXT: lambda v: _is_text(v) and v != v.lower(),
     Sort.ODD_TEXT: lambda v: _is_text(v) and not v.isascii(),
-    Sort.DIGITS_TEXT: _reads_as_int,
+    Sort.DIGITS_TEXT: lambda v: _reads_as(int, v),
+    Sort.NO_NUMBER_TEXT: lambda v: _is_text(v) and not _reads_as(float, v),
+    Sort.BEGUN_NUMBER_TEXT: lambda v: (
+        _is_text(v) and not _reads_as(float, v) and bool(number_begun(v))
+    ),
+    Sort.HEXADECIMAL_TEXT: lambda v: _is_text(v) and HEXADECIMAL.fullmatch(v.strip()) is not None,
+    Sort.UNDERSCORED_TEXT: lambda v: _is_said(v, "_"),
+    Sort.SIGNED_TEXT: lambda v: _is_said(v, r"^\s*\+"),
+    Sort.POINTED_TEXT: lambda v: _is_said(v, r"^\D*\.|\.\D*$"),
+    Sort.EXPONENT_TEXT: lambda v: _is_said(v, r"\d\.?[eE]"),
     Sort.INT: is_int,
     Sort.DOUBLE: _is_double,
     Sort.NUMBER: is_number,

@@ -34,6 +34,7 @@ numbers-are-flags | reading | number | a number is taken for a flag
 fractions-are-cut | reading | fraction | 2.5 is taken as the int 2
 ints-through-doubles | reading | big int | ints lose digits beyond 2^53
 any-case | reading | case | BUY is buy
+texts-begin-with-numbers | reading | text | "1.5x" is 1.5 where a number is asked for
 texts-are-trimmed | reading | space | " buy" is buy
 old-profit-name-unknown | reading | profit_pct | the old name profit_pct is not followed
 settled-starts-at-zero | reading | total_settled_usd | no fall-back to total_profit

@@ -9,6 +9,7 @@ switch is stands in switches.py.
 import decimal
 import json
 import math
+import re
 import struct
 import sys
 from collections.abc import Callable, Collection, Mapping
@@ -918,6 +919,13 @@ NOTHING = object()
 """What a value reads as that counts as not being there."""
 
 
+def number_begun(text: str, form: str) -> str:
+    begun = re.match(form, text)
+    if begun is None:
+        raise Unreadable("no number")
+    return begun[0]
+
+
 def read_double(value: object) -> Any:
     if value is None and on("null-is-missing"):
         return NOTHING
@@ -928,6 +936,8 @@ def read_double(value: object) -> Any:
             return float(value)
         except ValueError:
             raise Unreadable("not a number") from None
+    if isinstance(value, str) and on("texts-begin-with-numbers"):
+        return float(number_begun(value, r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"))
     if value in ("NaN", "Infinity", "-Infinity") and on("named-doubles-in-texts"):
         return float(str(value))
     if isinstance(value, bool) and on("flags-are-numbers"):
@@ -962,6 +972,8 @@ def read_int(value: object) -> Any:
             value = int(value)
         except ValueError:
             raise Unreadable("not an int") from None
+    if isinstance(value, str) and on("texts-begin-with-numbers"):
+        value = int(number_begun(value, r"\s*[+-]?\d+"))
     if isinstance(value, bool) and on("flags-are-numbers"):
         value = int(value)
     if isinstance(value, float):
