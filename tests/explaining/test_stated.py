@@ -93,7 +93,7 @@ def test_names_of_any_characters_are_written() -> None:
          "is cannot be 'trimmed' (there are refused, "),
         ('[[explanation.writing]]\nvalue = "NaN"\nin = "sate.now"\nis = "trimmed"', 6,
          "no document 'sate'"),
-        ('[[explanation.reading]]\nvalue = "NaN"\nin = "**"\nas = "trimmed"', 6, "no key 'as'"),
+        ('[[explanation.reading]]\nvalue = "NaN"\nin = "**"\nbecomes = "trimmed"', 6, "no key 'becomes'"),
         ('[[explanation.edit]]\nin = ["f"]', 6, "needs either a name or the text to replace"),
         ("reading = 1", 6, "is written as tables: [[explanation.reading]]"),
         ('event = "FillEvent"\n[[explanation.edit]]\nname = "truncates"', 6,

@@ -183,8 +183,16 @@ class CorrectedCore:
         """The same for readings that come to the same at a step: what they make of each value of
         its documents, and of those of the state that the shadow is handed next."""
         return (
-            effect_of(rules, [leaf for rule in rules for leaf in step.leaves_met(rule)]),
-            effect_of(rules, [leaf for rule in rules for leaf in self.next_leaves(rule, step)]),
+            effect_of(
+                rules,
+                [leaf for rule in rules for leaf in step.leaves_met(rule)],
+                lambda: step.leaves,
+            ),
+            effect_of(
+                rules,
+                [leaf for rule in rules for leaf in self.next_leaves(rule, step)],
+                lambda: next_state(step).leaves,
+            ),
         )
 
     # --- Edits --------------------------------------------------------------------------------

@@ -296,10 +296,16 @@ class Inquiry:
         return True
 
     def _of_limits(self) -> bool:
-        """Looks for a limit that a setting is kept to, which is soon done."""
+        """Looks for a limit that a setting is kept to, and for what a value is taken for, which is
+        soon done."""
         targets = [one for one in self._agenda.targets("limit", 2, IN_ALL) if not one.has_ended]
         return self._looked_at(
-            "limit", targets, lambda step: self._took(self._readings.kept_to_a_limit(step))
+            "limit",
+            targets,
+            lambda step: (
+                self._took(self._readings.kept_to_a_limit(step))
+                or self._took(self._readings.taken_instead(step))
+            ),
         )
 
     def _of_edits(self, *, of_readers: bool, only_plain: bool = False) -> bool:

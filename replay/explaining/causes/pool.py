@@ -248,7 +248,7 @@ class Pool:
         # Most make the same of the same values, and it need not be looked at what that is.
         paths = tuple(leaf.path for leaf in step.leaves_met(cause))
         after = tuple(leaf.path for leaf in self.corrected.next_leaves(cause, step))
-        key = known.met, cause.taking, cause.bound, paths, after
+        key = known.met, cause.taking, cause.bound, cause.instead, paths, after
         effect = step.effects.get(key)
         if effect is None:
             rules = [*known.met, cause]

@@ -20,6 +20,7 @@ from replay.explaining.causes.patterns import Pattern, all_patterns_of, patterns
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.probes import isolated
 from replay.explaining.causes.statement import Reading, Rule, Writing, readings_of, sorts_at
+from replay.explaining.causes.substitute_search import SubstituteSearch
 from replay.explaining.causes.takings import VALUES, WHERE_READ, Inapplicable, Taking, taken
 from replay.explaining.causes.trials import Trials
 from replay.explaining.causes.value_sorts import Sort, sorts_of
@@ -58,6 +59,7 @@ class ReadingSearch:
         self._trials = Trials(pool, asking, ends)
         self._conditions = ConditionSearch(pool, self._trials, clock)
         self._bounds = BoundSearch(pool, asking, clock)
+        self._substitutes = SubstituteSearch(pool, clock)
         self._isolated: set[Answered] = set()
 
     def find(self, step: Answered, *, only_odd: bool = False) -> Rule | None:
@@ -82,6 +84,11 @@ class ReadingSearch:
     def kept_to_a_limit(self, step: Answered) -> Rule | None:
         """A limit to which a setting is kept, that accounts for a step and for nothing wrongly."""
         return self._widest([*self._bounds.kept(step)], step)
+
+    def taken_instead(self, step: Answered) -> Rule | None:
+        """Another field's value, or one value, that a value is taken for, if that accounts for a
+        step and for nothing wrongly."""
+        return self._widest([*self._substitutes.find(step)], step)
 
     def _better(self, one: Rule | None, other: Rule | None, step: Answered) -> Rule | None:
         """Of two statements that account for a step the one that accounts for more of all."""

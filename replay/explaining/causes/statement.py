@@ -8,19 +8,28 @@ taken for before the core reads it, a *writing* what becomes of a value in its a
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
 from replay.explaining.causes.field_sorts import FIELD_SORTS
-from replay.explaining.causes.leaves import ANY, UNKNOWN, Field, Leaf
+from replay.explaining.causes.instead import Instead
+from replay.explaining.causes.leaves import ABSENT, ANY, UNKNOWN, Field, Leaf
 from replay.explaining.causes.number_bounds import Bound
 from replay.explaining.causes.patterns import Pattern, patterns_of
 from replay.explaining.causes.takings import CONDITIONS, ENDS, Inapplicable, Taking, taken
 from replay.explaining.causes.value_sorts import Sort, is_sort, sorts_of
 from replay.explaining.editing.editable import Edit, EditableCore
 from replay.explaining.editing.source_text import Place, source_lines
+
+Others = Callable[[str], Any]
+"""The values of a record by name; None or ABSENT where there is none."""
+
+
+def _no_others(_name: str) -> Any:
+    return ABSENT
 
 
 class CauseKind(StrEnum):
@@ -42,6 +51,8 @@ class Reading:
     taking: Taking
     bound: Bound | None = None
     """Where it speaks of the numbers beyond it alone."""
+    instead: Instead | None = None
+    """What the value is taken for, where that is another field's or one value."""
 
     def __hash__(self) -> int:
         return self._hash
@@ -84,7 +95,7 @@ class Reading:
         """The same for a leaf of a field and with a value that it is known to be about."""
         if not self._is_beyond(leaf.value):
             return False
-        if self.taking in ENDS:
+        if self.taking in ENDS or self.taking is Taking.FIELD:
             return True
         try:
             self.made_of(leaf.value, leaf.field)
@@ -92,8 +103,14 @@ class Reading:
             return False
         return True
 
-    def made_of(self, value: Any, field: Field) -> Any:
-        """What becomes of a value that it is about. Raises Inapplicable."""
+    def made_of(self, value: Any, field: Field, others: Others = _no_others) -> Any:
+        """What becomes of a value that it is about; `others` gives the values of its record by
+        name. Raises Inapplicable."""
+        if self.instead is not None:
+            other = others(self.instead.field) if self.instead.field else self.instead.value
+            if self.instead.field and (other is None or other is ABSENT):
+                raise Inapplicable
+            return other
         if self.taking is Taking.KEPT:
             # What no 64 bits hold is not read at all.
             is_read = not is_sort(Sort.BEYOND_64, value)
@@ -106,13 +123,16 @@ class Reading:
     def canonical(self) -> str:
         """The statement in the same words everywhere."""
         beyond = () if self.bound is None else (self.bound.text,)
-        return "|".join((self.kind, *self.pattern, self.sort.name, self.taking.name, *beyond))
+        instead = () if self.instead is None else self.instead
+        parts = (self.kind, *self.pattern, self.sort.name, self.taking.name, *beyond, *instead)
+        return "|".join(parts)
 
     @cached_property
     def says(self) -> str:
         """Completes "the shadow answers as if ..."."""
         beyond = "" if self.bound is None else f" {self.bound.says()}"
-        return f"{self.sort}{beyond} in {self.pattern.says()} were {self.taking}"
+        what = str(self.taking) if self.instead is None else f"taken for {self.instead.says()}"
+        return f"{self.sort}{beyond} in {self.pattern.says()} were {what}"
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,8 @@ class Taking(StrEnum):
     NO_RECORDS = "taken for an empty list"
     LARGEST = "taken for the largest number of its kind"
     KEPT = "taken for the nearest that is not"
+    FIELD = "taken for what another field says"
+    VALUE = "taken for one value"
 
 
 ENDS: Final = (Taking.REFUSED, Taking.CRASH, Taking.HANG)
@@ -76,6 +78,9 @@ ENDS: Final = (Taking.REFUSED, Taking.CRASH, Taking.HANG)
 WHERE_READ: Final = (Taking.REFUSED_WHERE_READ, Taking.REFUSED_UNLESS_NOTHING)
 """What is refused when the core gets there. Of the second a core may ask before whether it counts
 as anything, as `value or default` does."""
+
+WITH_MORE: Final = (Taking.KEPT, Taking.FIELD, Taking.VALUE)
+"""What says nothing by itself: it takes a limit, the name of a field, or a value."""
 
 CONDITIONS: Final = (*ENDS, *WHERE_READ)
 """What a condition says."""

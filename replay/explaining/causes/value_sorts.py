@@ -78,6 +78,8 @@ class Sort(StrEnum):
     NOT_FINITE = "an infinity or NaN"
     BEYOND_32 = "an int beyond 32 bits"
     BEYOND_53 = "an int beyond 2^53"
+    FROM_32_TO_64 = "an int of 64 bits beyond 32 bits"
+    FROM_53_TO_64 = "an int of 64 bits beyond 2^53"
     DOUBLE_BEYOND_53 = "a double beyond 2^53"
     BEYOND_64 = "an int beyond 64 bits"
     BEYOND_DOUBLES = "an int beyond the doubles"
@@ -184,6 +186,8 @@ _IS: Final[Mapping[Sort, Callable[[Any], bool]]] = {
     Sort.NOT_FINITE: lambda v: _is_double(v) and not math.isfinite(v),
     Sort.BEYOND_32: lambda v: is_int(v) and not -(2**31) <= v < 2**31,
     Sort.BEYOND_53: lambda v: isinstance(v, int) and abs(v) > 2**53,
+    Sort.FROM_32_TO_64: lambda v: is_int(v) and not -(2**31) <= v < 2**31 and -(2**63) <= v < 2**63,
+    Sort.FROM_53_TO_64: lambda v: is_int(v) and abs(v) > 2**53 and -(2**63) <= v < 2**63,
     Sort.DOUBLE_BEYOND_53: lambda v: _is_double(v) and 2.0**53 < abs(v) < math.inf,
     Sort.BEYOND_64: lambda v: isinstance(v, int) and not -(2**63) <= v < 2**63,
     Sort.BEYOND_DOUBLES: is_beyond_doubles,

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
 from replay.explaining.causes.leaves import ABSENT, Leaf, Path
 from replay.explaining.causes.statement import Reading
-from replay.explaining.causes.takings import WHERE_READ, Inapplicable
+from replay.explaining.causes.takings import WHERE_READ, Inapplicable, Taking
 
 
 def changes_of(leaves: Sequence[Leaf], rules: Sequence[Reading]) -> Mapping[Path, Any]:
     """What the readings make of the leaves that they are about."""
     changes: dict[Path, Any] = {}
+    others = _values(leaves, rules)
     for leaf in leaves:
-        value = read_as(leaf, rules)
+        value = read_as(leaf, rules, others)
         if value is not UNCHANGED:
             changes[leaf.path] = value
     # What stands in an entry or object that is taken away, or replaced, is gone with it.
@@ -26,10 +27,13 @@ def changes_of(leaves: Sequence[Leaf], rules: Sequence[Reading]) -> Mapping[Path
     }
 
 
-def effect_of(rules: Sequence[Reading], leaves: Sequence[Leaf]) -> bytes:
-    """What readings make of some values, the same for what is the same; as a digest, since
-    hundreds are kept of each of thousands of steps."""
-    made = {leaf.path: read_as(leaf, rules) for leaf in leaves}
+def effect_of(
+    rules: Sequence[Reading], leaves: Sequence[Leaf], among: Callable[[], Sequence[Leaf]]
+) -> bytes:
+    """What readings make of some values `among` all, the same for what is the same; as a digest,
+    since hundreds are kept of each of thousands of steps."""
+    others = _values(among(), rules) if leaves and _need_others(rules) else {}
+    made = {leaf.path: read_as(leaf, rules, others) for leaf in leaves}
     text = repr(sorted((repr(path), repr(value)) for path, value in made.items()))
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
@@ -38,7 +42,16 @@ UNCHANGED: Final = object()
 """Stands for a value that no reading changes."""
 
 
-def read_as(leaf: Leaf, rules: Sequence[Reading]) -> Any:
+def _need_others(rules: Sequence[Reading]) -> bool:
+    return any(rule.taking is Taking.FIELD for rule in rules)
+
+
+def _values(leaves: Sequence[Leaf], rules: Sequence[Reading]) -> Mapping[Path, Any]:
+    """The values by their paths, where a reading takes one for another."""
+    return {leaf.path: leaf.value for leaf in leaves} if _need_others(rules) else {}
+
+
+def read_as(leaf: Leaf, rules: Sequence[Reading], others: Mapping[Path, Any]) -> Any:
     """What the readings make of a value, one after the other; what can be read no more comes last,
     since nothing can be made of it."""
     path, field, value = leaf
@@ -49,7 +62,7 @@ def read_as(leaf: Leaf, rules: Sequence[Reading]) -> Any:
             unread.append(rule)
         elif rule.is_about(Leaf(path, field, value)):
             try:
-                value = rule.made_of(value, field)
+                value = rule.made_of(value, field, lambda name: others.get((*path[:-1], name)))
             except Inapplicable:
                 continue
             is_changed = True

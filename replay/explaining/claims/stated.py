@@ -26,18 +26,28 @@
     in = "config.price_decimals"
     is = "refused"
 
+    [[explanation.reading]]
+    value = "a missing value"
+    in = "config.entry_pct_b"
+    is = "taken for what another field says"
+    field = "entry_pct_a"           # of the same record; or: is = "taken for one value", as = 0.2
+
 All of one explanation are in force together. Nothing here is code but an edit, and nothing is run.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, Final, TypeVar, assert_never
 
 from replay.errors import UsageError
+from replay.explaining.causes.instead import Instead
+from replay.explaining.causes.leaves import ANY, fields_of
 from replay.explaining.causes.number_bounds import Bound, bound_of
+from replay.explaining.causes.patterns import Pattern
 from replay.explaining.causes.statement import (
     CauseKind,
     Edited,
@@ -46,7 +56,7 @@ from replay.explaining.causes.statement import (
     Writing,
     canonical_edit,
 )
-from replay.explaining.causes.takings import CONDITIONS, VALUES, Taking
+from replay.explaining.causes.takings import CONDITIONS, VALUES, WITH_MORE, Taking
 from replay.explaining.causes.value_sorts import Sort
 from replay.explaining.claims.deviations import Deviation
 from replay.explaining.claims.field_patterns import kind_word, pattern_of, pattern_text
@@ -61,7 +71,9 @@ Stated = Deviation | Reading | Writing
 TABLES: Final = (CauseKind.CONDITION, CauseKind.READING, CauseKind.EDIT, CauseKind.WRITING)
 """The tables of an explanation that are statements, in the order in which they take effect."""
 
-_KEYS: Final = ("value", "beyond", "in", "kind", "is")
+_KEYS: Final = ("value", "beyond", "in", "kind", "is", "field", "as")
+_WITH: Final = {Taking.KEPT: "beyond", Taking.FIELD: "field", Taking.VALUE: "as"}
+"""The key that a taking needs."""
 
 
 def stated_in(table: CauseKind, values: Mapping[str, Any]) -> Stated:
@@ -73,15 +85,18 @@ def stated_in(table: CauseKind, values: Mapping[str, Any]) -> Stated:
             raise UsageError(f"there is no key {key!r}{near(key, _KEYS)}")
     pattern = pattern_of(_text(values, "in"), _text(values, "kind") if "kind" in values else "")
     sort = _one_of(Sort, values, "value", tuple(Sort))
-    known = {CauseKind.CONDITION: CONDITIONS, CauseKind.READING: (*VALUES, Taking.KEPT)}
+    known = {CauseKind.CONDITION: CONDITIONS, CauseKind.READING: (*VALUES, *WITH_MORE)}
     taking = _one_of(Taking, values, "is", known.get(table, VALUES))
-    if taking is Taking.KEPT and "beyond" not in values:
-        raise UsageError(f'what is "{taking}" needs beyond, as in "0..15"')
+    for one, key in _WITH.items():
+        if taking is one and key not in values:
+            raise UsageError(f'what is "{taking}" needs {key}')
+        if taking is not one and key in values and key != "beyond":
+            raise UsageError(f'{key} is for what is "{one}"')
     if table is CauseKind.WRITING:
         if "beyond" in values:
             raise UsageError("beyond is for what is read: a writing has none")
         return Writing(pattern, sort, taking)
-    return Reading(pattern, sort, taking, _bound_in(values))
+    return Reading(pattern, sort, taking, _bound_in(values), _instead_in(values, pattern))
 
 
 def table_of(stated: Stated) -> CauseKind:
@@ -103,6 +118,8 @@ def stated_toml(stated: Stated) -> str:
                 ("is", str(stated.taking)),
             ]
             lines = [f"{key} = {toml_text(text)}" for key, text in pairs if text]
+            if isinstance(stated, Reading) and stated.instead is not None:
+                lines.append(_instead_toml(stated.instead))
             return "\n".join([f"[[explanation.{stated.kind}]]", *lines])
     assert_never(stated)
 
@@ -131,6 +148,33 @@ def _bound_in(values: Mapping[str, Any]) -> Bound | None:
     if bound is None:
         raise UsageError(f'beyond cannot be {text!r}: it is as in "0..15", "..15" or "0.."')
     return bound
+
+
+def _instead_in(values: Mapping[str, Any], pattern: Pattern) -> Instead | None:
+    if "field" in values:
+        name = _text(values, "field")
+        is_known = pattern.root in ("state", "config") and pattern.records != ANY
+        known = fields_of(pattern.root, pattern.records) if is_known else {name: ""}
+        if name not in known:
+            raise UsageError(f"there is no field {name!r} beside it{near(name, known)}")
+        return Instead(field=name)
+    if "as" not in values:
+        return None
+    value = values["as"]
+    if not isinstance(value, str | int | float):
+        raise UsageError("as must be a number, a text or a flag")
+    return Instead.of(value)
+
+
+def _instead_toml(instead: Instead) -> str:
+    """JSON's numbers, texts and flags are TOML's as well, but for infinities and NaN."""
+    if instead.field:
+        return f"field = {toml_text(instead.field)}"
+    value = instead.value
+    if isinstance(value, str):
+        return f"as = {toml_text(value)}"
+    special = isinstance(value, float) and not math.isfinite(value)
+    return f"as = {value!r}" if special else f"as = {instead.text}"
 
 
 def _beyond(stated: Reading | Writing) -> str:
