@@ -9,6 +9,7 @@ from typing import Any
 
 import replay.core
 from replay.explaining.editing.editable import Edit, EditableCore, EditKind, Place
+from replay.explaining.edits import edits_of
 from replay.streams.model import Start, Step, Stream
 
 CORE = Path(replay.core.__file__).parent
@@ -67,3 +68,11 @@ def single_file_core(directory: Path, *, extra: str = "") -> str:
     path = directory / "state_machine.py"
     path.write_text("\n".join([*texts, extra]), "utf-8")
     return str(path)
+
+
+def news_of(tmp_path: Path, extra: str, ending: str = ".noted") -> set[str]:
+    """What the edits of more functions, with names of that ending, put in the place of
+    something."""
+    core = EditableCore.open(single_file_core(tmp_path, extra=extra))
+    edits = [one for one in edits_of(core) if one.function.endswith(ending)]
+    return {place.new for edit in edits for place in edit.places}

@@ -15,6 +15,7 @@ from edit_support import (
     TICK,
     TIMER,
     case,
+    news_of,
     package_core,
     single_file_core,
 )
@@ -208,13 +209,6 @@ def test_a_bound_may_be_put_on_another_part(edits: Sequence[Edit]) -> None:
     extra = "(1.0 + min(config.backoff_max_multiplier, config.backoff_factor * beyond))"
     assert extra in news
     assert "(max(0.0, fill) * recovery.volume * (config.maker_fee_pct / 100.0))" not in news
-
-
-def news_of(tmp_path: Path, extra: str) -> set[str]:
-    """What the edits of one more function put in the place of something."""
-    core = EditableCore.open(single_file_core(tmp_path, extra=extra))
-    edits = [one for one in edits_of(core) if one.function.endswith(".noted")]
-    return {place.new for edit in edits for place in edit.places}
 
 
 def test_a_statement_may_be_done_twice_or_before_a_way_out(tmp_path: Path) -> None:

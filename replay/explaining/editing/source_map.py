@@ -192,6 +192,19 @@ class ParsedModule:
         return sorted(calls, key=self.span)
 
     @cached_property
+    def key_functions(self) -> frozenset[str]:
+        """The names of what something is sorted by, where that is a function with a name."""
+        keys = (one.value for call in self.calls for one in call.keywords if one.arg == "key")
+        names = (getattr(one, "attr", getattr(one, "id", "")) for one in keys)
+        return frozenset(name for name in names if name)
+
+    @cached_property
+    def methods(self) -> Mapping[str, Function]:
+        """All functions of its classes by name, of several with one name the last."""
+        classes = (node for node in ast.walk(self.tree) if isinstance(node, ast.ClassDef))
+        return {one.name: one for node in classes for one in node.body if isinstance(one, Function)}
+
+    @cached_property
     def tokens(self) -> list[Token]:
         """All its tokens."""
         return tokens_of(self.text)

@@ -15,6 +15,7 @@ from replay.explaining.claims.deviations import known_deviations
 from replay.explaining.editing.editable import Edit, EditableCore, EditKind
 from replay.explaining.editing.source_map import ParsedModule, Span
 from replay.explaining.editing.source_text import Place
+from replay.explaining.edits.alternatives import alternatives
 from replay.explaining.edits.assignments import assignments
 from replay.explaining.edits.bounds import bounds
 from replay.explaining.edits.branches import branches
@@ -24,6 +25,7 @@ from replay.explaining.edits.comparisons import comparisons
 from replay.explaining.edits.confusions import exchanged, fields
 from replay.explaining.edits.constants import constants
 from replay.explaining.edits.float_orders import floating
+from replay.explaining.edits.kept_values import kept_values
 from replay.explaining.edits.mirror import mirrored
 from replay.explaining.edits.model import Change, Unit
 from replay.explaining.edits.named_constants import named_constants
@@ -56,6 +58,8 @@ _KINDS: tuple[Callable[[Unit, ast.AST], Iterator[Change]], ...] = (
     sequences,
     bounds,
     statements,
+    alternatives,
+    kept_values,
     ways_out,
     port_habits,
 )

@@ -44,6 +44,9 @@ def fields(unit: Unit, node: ast.AST) -> Iterator[Change]:
             if _is_field(unit, twin) and twin not in given:
                 start = unit.span(node)[0]
                 yield Change(EditKind.FIELD, (start, start + len(name)), twin)
+            for other in _other_parameters(unit, call) if isinstance(call, ast.Call) else ():
+                start = unit.span(node)[0]
+                yield Change(EditKind.FIELD, (start, start + len(name)), other)
         case ast.Call():
             yield from _swapped_arguments(unit, node)
 
@@ -66,6 +69,22 @@ def exchanged(unit: Unit, changes: Sequence[Change]) -> Iterator[list[Change]]:
 def _is_called(unit: Unit, node: ast.expr) -> bool:
     parent = unit.parent(node)
     return isinstance(parent, ast.Call) and parent.func is node
+
+
+_MOST_PARAMETERS = 6
+
+
+def _other_parameters(unit: Unit, call: ast.Call) -> list[str]:
+    """The arguments that a function may be given by name, and is not."""
+    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    function = unit.sorts.functions.get(name) or unit.module.methods.get(name)
+    if function is None or name in unit.sorts.records:
+        return []
+    arguments = function.args
+    optional = arguments.args[len(arguments.args) - len(arguments.defaults) :]
+    names = [one.arg for one in (*optional, *arguments.kwonlyargs)]
+    given = {one.arg for one in call.keywords}
+    return [one for one in names if one not in given][:_MOST_PARAMETERS]
 
 
 def _is_part_of_record(unit: Unit, node: ast.Name) -> bool:

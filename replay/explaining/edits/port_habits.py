@@ -31,6 +31,10 @@ def port_habits(unit: Unit, node: ast.AST) -> Iterator[Change]:
             yield Change(EditKind.CONSTANT, unit.span(node), new, unit_of_time)
     if isinstance(node, ast.Name | ast.Attribute) and _is_handed_on(unit, node):
         yield from _made_into(unit, node)
+    if isinstance(node, ast.BinOp | ast.Call) and _is_result(unit, node):
+        yield from _with_fewer_digits(unit, node)
+    if isinstance(node, ast.AugAssign) and unit.sort(node.target) in ("float", ""):
+        yield from _summed_into(unit, node)
     if isinstance(node, ast.Name | ast.Attribute):
         yield from _other_of_two(unit, node)
     if isinstance(node, ast.BinOp) and unit.sort(node) in ("int", ""):
@@ -59,6 +63,42 @@ def _made_into(unit: Unit, node: ast.expr) -> Iterator[Change]:
         (f"round({text}, 3)", "to thousandths"),
     ):
         yield Change(EditKind.OPERATOR, unit.span(node), new, meaning)
+
+
+def _is_result(unit: Unit, node: ast.BinOp | ast.Call) -> bool:
+    """Whether what is computed there is what a name, a field or whoever called gets."""
+    if unit.sort(node) not in ("float", ""):
+        return False
+    is_kept = isinstance(unit.parent(node), ast.Assign | ast.Return | ast.keyword)
+    return is_kept and not (isinstance(node, ast.BinOp) and _is_text(node))
+
+
+def _with_fewer_digits(unit: Unit, node: ast.BinOp | ast.Call) -> Iterator[Change]:
+    text = unit.text(node)
+    if isinstance(node, ast.Call):
+        new = f"in_single_precision({text})"
+        yield Change(EditKind.OPERATOR, unit.span(node), new, SINGLE)
+    else:
+        for places in _PLACES:
+            new = f"round({text}, {places})"
+            yield Change(EditKind.OPERATOR, unit.span(node), new, f"to {places} places")
+
+
+_PLACES = (2, 5, 8)
+
+
+def _summed_into(unit: Unit, node: ast.AugAssign) -> Iterator[Change]:
+    """A sum that is kept in fewer bits, or with fewer digits."""
+    if not isinstance(node.op, ast.Add | ast.Sub):
+        return
+    sign = "+" if isinstance(node.op, ast.Add) else "-"
+    target = unit.text(node.target)
+    total = f"{target} {sign} {unit.operand(node.value, _TIMES)}"
+    for new in (
+        f"in_single_precision({total})",
+        *(f"round({total}, {places})" for places in _PLACES),
+    ):
+        yield Change(EditKind.OPERATOR, unit.span(node), f"{target} = {new}")
 
 
 def _counted_in(unit: Unit, node: ast.BinOp) -> Iterator[Change]:

@@ -97,8 +97,9 @@ def _done_where(module: ParsedModule, function: str, span: Span) -> ValuePlace:
 
 
 def statement_places(core: EditableCore, lines: Collection[Line]) -> Iterator[ValuePlace]:
-    """The statements at lines that ran, each as what is done only where something holds, and as
-    what comes after a way out of its function."""
+    """The statements at lines that ran, each as what is done only where something holds, loops as
+    what goes on only with what something holds of, and as what comes after a way out of its
+    function."""
     for module, function, statement in _statements_run(core, lines):
         span = module.span(statement)
         indent = module.indent_before(span[0])
@@ -109,6 +110,8 @@ def statement_places(core: EditableCore, lines: Collection[Line]) -> Iterator[Va
             yield _done_where(module, function, span)
             for joined in _runs_from(module, statement):
                 yield ValuePlace(module, function, *joined)
+        if isinstance(statement, ast.For) and isinstance(statement.target, ast.Name):
+            yield _gone_through_where(module, function, statement.iter, statement.target.id)
         way_out = _way_out(module, span)
         if way_out and not isinstance(statement, ast.Return):
             yield ValuePlace(module, function, span, "False", "if ", f": {way_out}\n{indent}{text}")
@@ -140,6 +143,15 @@ def _begins_a_block(module: ParsedModule, statement: ast.stmt) -> bool:
     parent = module.parents.get(statement)
     blocks = (getattr(parent, name, None) for name in ("body", "orelse"))
     return any(isinstance(block, list) and statement in block[:1] for block in blocks)
+
+
+def _gone_through_where(
+    module: ParsedModule, function: str, items: ast.expr, name: str
+) -> ValuePlace:
+    """What a loop goes through as what it goes through only where something holds of it."""
+    span = module.span(items)
+    before = f"[{name} for {name} in {one_line(module.text_of(items))} if "
+    return ValuePlace(module, function, span, "True", before, "]")
 
 
 MOST_JOINED: Final = 3
