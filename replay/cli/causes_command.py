@@ -5,20 +5,20 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import click
 
+from replay.cli.cause_inquiry import inquired
 from replay.cli.common import Duration, core_options, reading
 from replay.cli.console import Progress, mention, say, say_json
 from replay.counting import counted
 from replay.differential.signature.rules import place_in_contract
 from replay.errors import ExitCode
 from replay.explaining.causes.found import Account, Found
-from replay.explaining.causes.inquiry import GENERATED, Inquiry
+from replay.explaining.causes.inquiry import GENERATED
 from replay.explaining.causes.statement import CauseKind, Edited
 from replay.explaining.claims.statement_block import statement_block
 from replay.explaining.editing.editable import EditableCore
@@ -42,8 +42,6 @@ from replay.safe_text import clean
 from replay.settings import Settings
 from replay.streams.model import Stream
 from replay.targets.base import CoreIdentity, is_refusal
-from replay.targets.pair import MINIMISING_TIMEOUT, PairSpec
-from replay.targets.python.unheard import unheard
 
 SECONDS = 60.0
 CASES = 4
@@ -141,7 +139,6 @@ def record(settings: Settings, listing: Listing) -> None:
             store.record_account(account)
 
 
-@unheard()
 def listing_of(
     settings: Settings,
     store: Store,
@@ -154,42 +151,22 @@ def listing_of(
 ) -> Listing:
     """Searches for the causes of all that a database holds, with progress. `isolated` for a caller
     that may not end with a core."""
-    progress = Progress("causes", quiet=quiet)
     findings = {finding.id: finding for finding in store.findings()}
-    streams = {one.id: _cases(one, store) for one in findings.values()}
     former = store.account()
-    timeout = min(settings.timeout, MINIMISING_TIMEOUT)
-    cores = PairSpec(
-        settings.authority,
-        settings.needed_shadow,
-        timeout,
+    found = inquired(
+        settings,
+        {one.id: _cases(one, store) for one in findings.values()},
+        seconds,
+        Progress("causes", quiet=quiet),
+        generate=generate,
+        steps=steps,
+        seen={one.id: one.occurrences for one in findings.values()},
+        former=() if former is None else former.causes,
         isolated=isolated,
-        sandboxed=settings.sandbox,
     )
-    authority, shadow = cores.open()
-    with closing(authority), closing(shadow):
-        is_model = authority.identity.kind not in ("python", "module")
-        core = EditableCore.open("python" if is_model else settings.authority)
-        inquiry = Inquiry(
-            core,
-            authority,
-            shadow,
-            streams,
-            seconds,
-            seen={one.id: one.occurrences for one in findings.values()},
-            generate=generate,
-            steps=steps,
-            is_model=is_model,
-            former=() if former is None else former.causes,
-            on_progress=progress.tell,
-        )
-        try:
-            account = inquiry.run()
-        finally:
-            progress.end()
-        identities = authority.identity, shadow.identity
     by_hand = {cause.id: cause.severity for cause in store.causes()}
-    return Listing(account, findings, core, commands_of(settings), identities, by_hand)
+    commands = commands_of(settings)
+    return Listing(found.account, findings, found.core, commands, found.cores, by_hand)
 
 
 def _cases(finding: StoredFinding, store: Store) -> list[Stream]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import click
 
 from replay.cli.case_output import say_case
+from replay.cli.cause_inquiry import Together, causes_together
 from replay.cli.common import Duration, core_options, corpus_option, reading
 from replay.cli.console import MAX_COMMAND, Progress, say, say_json
 from replay.counting import counted
@@ -50,7 +51,7 @@ Examples:
     default=SECONDS,
     show_default=True,
     help="How much processor time to look for it, ours and the cores'; twenty times as long "
-    "passes at most.",
+    "passes at most. As much again where no single edit fits.",
 )
 @corpus_option
 @core_options
@@ -64,8 +65,12 @@ def explain_command(id: str, seconds: float, settings: Settings, as_json: bool) 
     [[explanation]] printed with it can go into explanations.toml. What `causes` has found for it
     stands first.
 
-    Exits 0 where such an edit was found, 1 where none fits, 3 where a core could not be asked, 4
-    where nothing can be told: the finding is flaky, or nothing diverges any more.
+    Where no single edit fits, or a core refused, several causes are looked for that are at work
+    together, as `causes` does for all findings at once.
+
+    Exits 0 where such an edit was found, or verified causes that together give the shadow's answer
+    at each kept occurrence that was asked; 1 where neither was, 3 where a core could not be asked,
+    4 where nothing can be told: the finding is flaky, or nothing diverges any more.
     """
     if names_cause(id):
         raise UsageError(
@@ -76,10 +81,11 @@ def explain_command(id: str, seconds: float, settings: Settings, as_json: bool) 
     with reading(settings) as store:
         finding = store.finding(id)
         is_failure = finding.signature.failure
+        occurrences = cases_of(finding, store)
         subject = Subject(
             finding.id,
             finding.signature,
-            () if is_failure else cases_of(finding, store),
+            () if is_failure else occurrences,
             *(() if is_failure else (stored_answers(finding),)),
         )
         routing = store.routing()
@@ -106,16 +112,56 @@ def explain_command(id: str, seconds: float, settings: Settings, as_json: bool) 
         diagnosis = explain(subject, means)
     finally:
         progress.end()
+    together = None
+    if diagnosis.result in (Result.NONE_FITS, Result.FAILURE) and settings.shadow:
+        more = Progress("explain", quiet=as_json)
+        together = causes_together(settings, finding.id, occurrences, seconds, more)
     if as_json:
         said = {} if refused is None else {"said": said_in(refused)}
         causes = () if account is None else account.causes_of(finding.id)
-        say_json({**diagnosis.document(), "known": [one.document() for one in causes], **said})
+        say_json(
+            {
+                **diagnosis.document(),
+                "known": [one.document() for one in causes],
+                "together": None if together is None else together.document(),
+                "exit": _exit_code(diagnosis, together),
+                **said,
+            }
+        )
     else:
-        for line in diagnosis_lines(diagnosis, commands_of(settings)):
+        commands = commands_of(settings)
+        for line in diagnosis_lines(diagnosis, commands):
             say(line)
         if refused is not None:
             _say_refusal(refused)
-    return int(diagnosis.exit_code)
+        for line in () if together is None else _together(together, commands):
+            say(line)
+    return _exit_code(diagnosis, together)
+
+
+def _exit_code(diagnosis: Diagnosis, together: Together | None) -> int:
+    if together is not None and together.account.signalled is not None:
+        return together.account.signalled
+    is_explained = together is not None and together.is_all
+    return int(ExitCode.CLEAN if is_explained else diagnosis.exit_code)
+
+
+def _together(together: Together, commands: Commands) -> Iterator[str]:
+    """The causes that are at work together, as a person reads them."""
+    yield ""
+    causes = together.account.causes
+    if not causes:
+        yield "nor were several causes found that are at work together"
+        return
+    what = "1 cause gives" if len(causes) == 1 else f"{len(causes)} causes together give"
+    rest = "" if together.right == together.kept else "; elsewhere more differs"
+    kept = counted(together.kept, "kept occurrence")
+    yield f"{what} the shadow's answer at {together.right:,} of {kept}{rest}:"
+    for one in causes:
+        doubt = f"not verified ({one.doubt}): as if" if one.doubt else "the shadow answers as if"
+        yield f"  {one.id}  {one.kind}: {doubt} {clean(one.statement.says, WIDTH)}"
+    yield "the causes of all findings at once, to be signed as explanations:"
+    yield f"  {clean(commands('causes', '--write', 'explanations.toml'), MAX_COMMAND)}"
 
 
 def _say_refusal(finding: Finding) -> None:

@@ -83,7 +83,7 @@ def test_a_script_gets_all_of_it(
     assert document["complete"] is True
     assert set(document) == {
         *("id", "result", "why", "kept", "set_aside", "causes", "support", "nearest", "halves"),
-        *("values", "notes", "complete", "seconds", "exit", "known"),
+        *("values", "notes", "complete", "seconds", "exit", "known", "together"),
     }
 
 
@@ -134,15 +134,18 @@ def test_a_shadow_that_is_gone_leaves_the_stored_answers(
     assert "only its stored answers are known" in ran.json["notes"][0]
 
 
-def test_a_failure_has_no_cause_to_look_for(tmp_path: Path) -> None:
+def test_of_a_refusal_the_condition_is_named(tmp_path: Path) -> None:
     refuses = ("    fees = closed.entry_fee + fee\n", "    raise ValueError\n")
     shadow = faulty_core(tmp_path, refuses)
     ran = doge(tmp_path, "run", EXAMPLES / "journal.jsonl", "--shadow", shadow, "--json")
     finding = ran.json["failed_steps"][0]["id"]
     assert finding.startswith("f-")
     explained = doge(tmp_path, "explain", finding, "--shadow", shadow)
-    assert (explained.code, explained.err) == (1, "")
-    assert "a core failed" in explained.out
+    assert (explained.code, explained.err) == (0, "")
+    lines = explained.out.splitlines()
+    assert lines[0] == f"{finding}: a core failed, which is no answer that an edit could give"
+    head = next(one for one in lines if one.startswith("1 cause gives the shadow's answer at "))
+    assert " refused" in lines[lines.index(head) + 1]
 
 
 def test_hostile_texts_are_harmless(tmp_path: Path) -> None:

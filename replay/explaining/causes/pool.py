@@ -17,9 +17,9 @@ from replay.explaining.causes.value_sorts import Sort, sorts_of
 from replay.explaining.causes.writings import values_written, written
 from replay.targets.base import Failure, FailureKind, Outcome, StepResult, is_refusal
 
-SOME = 40
-"""Steps that are looked at between two looks at whether a statement is refuted already."""
-
+FEW, SOME = 4, 40
+"""Steps that are looked at between two looks at whether a statement is refuted already, at first
+and later: most of what is wrong is so at the first steps that it matters to."""
 
 REFUTING = 100
 """Steps that refuted a statement by which each new one is tried first."""
@@ -115,7 +115,7 @@ class Pool:
         if isinstance(rule, Reading):
             leaves = (*step.leaves_met(rule), *self.corrected.next_leaves(rule, step))
             return {leaf.field for leaf in leaves}
-        return {field for _, field in self._values(rule, step)}
+        return {field for field, _ in self._values(rule, step)}
 
     @property
     def open_places(self) -> set[int]:
@@ -258,7 +258,7 @@ class Pool:
         return known.own, writings, effect
 
     def _left_if_written(self, cause: Writing, step: Answered) -> frozenset[str]:
-        places = tuple(place for place, _ in self._values(cause, step))
+        places = tuple(own for _, own in self._values(cause, step))
         if not places:
             return self.left[step]
         answer, _, seen = step.cache["values"]
@@ -268,8 +268,9 @@ class Pool:
             left = seen[key] = step.left(written(answer, [cause]), refusals_agree=True)
         return left
 
-    def _values(self, cause: Writing, step: Answered) -> list[tuple[int, Field]]:
-        """The values of the answer to a step that a writing is about, by number."""
+    def _values(self, cause: Writing, step: Answered) -> list[tuple[Field, tuple[int, ...]]]:
+        """The values of the answer to a step that a writing is about: the fields, with the numbers
+        of the values in each."""
         answer = self.answer(step)
         if isinstance(answer, Failure) or is_refusal(answer):
             return []
@@ -280,8 +281,8 @@ class Pool:
         if known is None or known[0] is not answer:
             by_key: dict[object, frozenset[str]] = {}
             known = step.cache["values"] = answer, _values_by_sort(answer), by_key
-        values: Sequence[tuple[int, Field]] = known[1].get(cause.sort, ())
-        return [(place, field) for place, field in values if cause.pattern.has(field)]
+        by_field: Mapping[Field, tuple[int, ...]] = known[1].get(cause.sort, {})
+        return [(field, by_field[field]) for field in cause.pattern.among(by_field)]
 
     def score_met(self, rule: Rule) -> Score:
         """What one more statement does at all steps that it has something to say of."""
@@ -290,8 +291,10 @@ class Pool:
     def score(self, cause: Statement, steps: Sequence[Answered], *, most_spoiled: int = 0) -> Score:
         """What one more cause does on some steps; stops where it spoils more than that."""
         explained = spoiled = still_open = better = 0
-        for begin in range(0, len(steps), SOME):
-            some = steps[begin : begin + SOME]
+        begin, count = 0, FEW
+        while begin < len(steps):
+            some = steps[begin : begin + count]
+            begin, count = begin + count, min(2 * count, SOME)
             for step, after in zip(some, self.with_one_more(cause, some), strict=True):
                 before = self.left[step]
                 if after == before:
@@ -307,13 +310,17 @@ class Pool:
         return Score(explained, spoiled, still_open, better)
 
 
-def _values_by_sort(answer: Outcome) -> Mapping[Sort, list[tuple[int, Field]]]:
-    """The values of an answer, by number, with their fields, by the sorts that they are of."""
-    found: dict[Sort, list[tuple[int, Field]]] = defaultdict(list)
+def _values_by_sort(answer: Outcome) -> Mapping[Sort, Mapping[Field, tuple[int, ...]]]:
+    """The values of an answer, by number, by the sorts that they are of and by their fields: a
+    history has hundreds of one field."""
+    found: dict[Sort, dict[Field, list[int]]] = defaultdict(lambda: defaultdict(list))
     for place, (one, value) in enumerate(values_written(answer)):
         for sort in sorts_of(value):
-            found[sort].append((place, one))
-    return found
+            found[sort][one].append(place)
+    return {
+        sort: {field: tuple(places) for field, places in by_field.items()}
+        for sort, by_field in found.items()
+    }
 
 
 def _bare(cause: Statement) -> object:

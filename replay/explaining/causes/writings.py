@@ -59,6 +59,8 @@ def _records(
         for place, field in enumerate(fields)
         if (own := [one for one in writings if one.pattern.has(field)])
     ]
+    if not about:
+        return list(records)
     found = [list(record) for record in records]
     for record in found:
         for place, field, own in about:
