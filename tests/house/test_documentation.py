@@ -206,3 +206,13 @@ def test_each_cell_of_the_comparison_names_tests_that_there_are() -> None:
         named = re.findall(r"`(tests/[\w/]+\.py)`", cell)
         assert named, cell
         assert all((ROOT / name).is_file() for name in named), cell
+
+
+def test_each_decision_has_a_row_in_the_table_and_a_place_in_the_order() -> None:
+    decisions = ROOT / "docs" / "decisions"
+    index = (decisions / "index.md").read_text("utf-8")
+    files = sorted(one.stem for one in decisions.glob("[0-9]*.md"))
+    rows = re.findall(r"^\| (\d+) \| \[[^\]]+\]\(([\w-]+)\.md\) \| .+ \|$", index, re.MULTILINE)
+    assert [name for _, name in rows] == files
+    assert all(name.startswith(f"{int(number):02}-") for number, name in rows)
+    assert index.rpartition("```{toctree}")[2].split()[1:-1] == files
