@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from replay.cli.causes_command import Listing, listing_of, record
+from replay.cli.cause_listing import Listing
+from replay.cli.causes_command import listing_of, record
 from replay.cli.cluster_options import cluster_options
 from replay.cli.common import (
     Duration,

@@ -9,7 +9,7 @@ import pytest
 from cli_support import TESTS  # noqa: F401  (makes the other folders' helpers importable)
 from store_support import HASKELL, PYTHON, finding, stream
 
-from replay.cli.causes_command import Listing
+from replay.cli.cause_listing import Listing
 from replay.explaining.causes.answered import Answered
 from replay.explaining.causes.found import Account, Found, Lead
 from replay.explaining.causes.statement import Edited, canonical_edit

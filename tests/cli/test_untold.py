@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from cli_support import Faulty
 
-from replay.cli import causes_command, nightly_command, run_report
+from replay.cli import cause_listing, nightly_command, run_report
 from replay.cli.main import run_cli
 from replay.explaining.causes.found import Account
 from replay.explaining.causes.inquiry import Inquiry
@@ -108,7 +108,7 @@ def test_one_form(night: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_list_of_causes(night: Any, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     where, name = {
         "search": (Inquiry, "run"),
-        "words": (causes_command.Listing, "_told"),
+        "words": (cause_listing.Listing, "_told"),
         "store": (nightly_command, "record"),
     }[place]
     monkeypatch.setattr(Inquiry, "run", lambda search: Account())

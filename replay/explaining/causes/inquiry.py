@@ -13,27 +13,27 @@ from dataclasses import dataclass, field, replace
 
 from replay.counting import counted
 from replay.errors import ExitCode, Terminated
+from replay.explaining.causes.accounting import tell_causes, tell_evidence
 from replay.explaining.causes.agenda import Agenda
 from replay.explaining.causes.answered import Answered, Asking, smallest
 from replay.explaining.causes.challenge import Challenge
 from replay.explaining.causes.corrected import CorrectedCore
 from replay.explaining.causes.edit_search import EditSearch, EditsOf
 from replay.explaining.causes.formula_search import FormulaSearch
-from replay.explaining.causes.found import Account, Found, Lead
+from replay.explaining.causes.found import Account, Lead
 from replay.explaining.causes.insertion_search import InsertionSearch
 from replay.explaining.causes.known_before import accept_known
 from replay.explaining.causes.known_ends import KnownEnds
 from replay.explaining.causes.necessity import Necessity
-from replay.explaining.causes.place_search import PlaceSearch
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.reading_search import ReadingSearch, is_plain
 from replay.explaining.causes.refusal_search import RefusalSearch, is_refused_alone
 from replay.explaining.causes.second_look import SecondLook
-from replay.explaining.causes.statement import Rule, cause_id
+from replay.explaining.causes.statement import Rule
 from replay.explaining.editing.editable import Edit, EditableCore
 from replay.explaining.edits import edits_of
 from replay.explaining.search.contest import Clock, StepClock
-from replay.findings.account import GENERATED_STEPS, StoredCause
+from replay.findings.account import StoredCause
 from replay.fuzzing.expand import expand
 from replay.fuzzing.plan import Profile
 from replay.fuzzing.seeded_plans import plan_of_seed
@@ -405,55 +405,12 @@ class Inquiry:
     # --- What came of it ------------------------------------------------------------------------
 
     def _conclude(self, account: Account) -> Account:
-        pool = self._pool
         self._necessity.drop_unneeded()
         self._necessity.narrow()
         self._necessity.drop_doubled()
         account.leads = [Lead(*dropped) for dropped in self._necessity.drop_doubted()]
-        wrong = pool.unexplained
-        for order, cause in enumerate(pool.causes):
-            others, needs = self._necessity.needed_by(cause)
-            doubtful = self._necessity.contradicted(cause, others)
-            explains = tuple(smallest(needs))
-            account.causes.append(
-                Found(
-                    cause_id(cause),
-                    cause,
-                    explains,
-                    doubtful,
-                    order,
-                    self._challenge.has_met(cause),
-                )
-            )
-        placed: set[Answered] = set()
-        for place in PlaceSearch(pool, self._edits, self._clock).find(smallest(wrong)):
-            steps = tuple(smallest(place.steps))
-            account.causes.append(
-                Found(cause_id(place.statement), place.statement, steps, len(steps))
-            )
-            placed.update(steps)
-        account.causes.sort(key=lambda one: -len(one.explains))
-        for step in wrong:
-            if step in placed:
-                continue
-            account.left.setdefault(step.finding or GENERATED_STEPS, []).append(step)
-        for step, near in self._edits.nearest.items():
-            known = account.nearest.get(step.finding)
-            if step.finding in account.left and (known is None or near.needed > known.needed):
-                account.nearest[step.finding] = near
-        account.kept = len(self._kept)
-        asked = {step.finding for step in self._kept}
-        shown = {step.finding for step in self._kept if step.authority_left}
-        account.unasked = [one for one in self.occurrences if one not in asked]
-        agreed = asked - shown
-        account.unshown = [one for one in self.occurrences if one in agreed]
-        account.kept_right = sum(not pool.left[step] for step in self._kept)
-        account.afterwards = len(self._afterwards)
-        account.afterwards_right = sum(not pool.left[step] for step in self._afterwards)
-        account.afterwards_ended = sum(
-            step.has_ended and not is_refusal(step.authority) for step in self._afterwards
-        )
-        account.asked = len(pool.steps)
+        tell_causes(account, self._pool, self._necessity, self._challenge, self._edits, self._clock)
+        tell_evidence(account, self._pool, self._kept, self._afterwards, self.occurrences)
         account.seconds = self._clock.spent
         if self.is_model:
             account.notes.append(

@@ -12,10 +12,9 @@ core do is bounded (bounded.py).
 from __future__ import annotations
 
 import ast
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -26,6 +25,12 @@ from typing import NamedTuple, TypeVar
 from replay.errors import TargetError, UsageError
 from replay.explaining.editing.adopted import adopted_packages
 from replay.explaining.editing.bounded import OutOfTime
+from replay.explaining.editing.edited_target import (
+    LEAST_SEC,
+    EditedTarget,
+    garbage_of,
+    timeout_of,
+)
 from replay.explaining.editing.forces import Force, Forces
 from replay.explaining.editing.newest import Newest
 from replay.explaining.editing.observed_sorts import common
@@ -37,20 +42,18 @@ from replay.explaining.editing.source_text import (
     Place,
 )
 from replay.explaining.editing.vocabulary import HELPERS
-from replay.streams.model import CallCode, Stream
+from replay.streams.model import Stream
 from replay.targets.base import (
     CoreIdentity,
     Failure,
     FailureKind,
     Outcome,
-    Reply,
     StepResult,
     Target,
-    Work,
 )
 from replay.targets.python.bindings import Bindings
-from replay.targets.python.module import PythonTarget, locate_core, open_python_target
-from replay.targets.python.raised import MAX_TEXT, RAISED, told
+from replay.targets.python.module import locate_core, open_python_target
+from replay.targets.python.raised import RAISED, told
 from replay.targets.python.session import PythonSession
 
 V = TypeVar("V")
@@ -58,11 +61,9 @@ V = TypeVar("V")
 UNEDITED_SEC = 10.0
 """How much processor time the core as it is may take for a case."""
 
-SECONDS_PER_STEP = 0.02
-LEAST_SEC = 0.1
 TIMES_LONGER = 20
 """A changed core has this many times as long as the unchanged one for a case, and for being
-loaded, but at least LEAST_SEC; in work of many steps SECONDS_PER_STEP."""
+loaded, but at least LEAST_SEC."""
 
 _KEPT_CODES, _KEPT_COPIES, _KEPT_CASES = 16384, 8, 256
 
@@ -172,7 +173,7 @@ class EditableCore:
         which it makes what is no state with Failure(GARBAGE). Raises
         TargetError where the edited source does not compile or cannot be loaded.
         """
-        target = _EditedTarget(self.identity, edit, self._force(edit))
+        target = EditedTarget(self.identity, self._force(edit), is_edited=edit is not None)
         try:
             yield target
         finally:
@@ -206,9 +207,9 @@ class EditableCore:
         try:
             return force.run(run, seconds)
         except OutOfTime:
-            return _timeout(seconds)
+            return timeout_of(seconds)
         except RAISED as error:
-            return _garbage(error)
+            return garbage_of(error)
 
     def executed(self, cases: Iterable[Stream]) -> frozenset[tuple[str, int]]:
         """The (module, line) pairs that cases run through in the core as it is; those that run
@@ -336,7 +337,7 @@ class EditableCore:
                 run = partial(self._run_as_it_is, case=case)
                 outcomes = self._force(None).run(run, UNEDITED_SEC)
             except OutOfTime:
-                outcomes = _timeout(UNEDITED_SEC)
+                outcomes = timeout_of(UNEDITED_SEC)
             seconds = _allowed(process_time() - began)
             # The case is kept along with it: while it lives, nothing else has its id.
             guide = self._guides.put(id(case), _Guide(case, outcomes, seconds))
@@ -367,69 +368,6 @@ class _Guide(NamedTuple):
 def _allowed(seconds: float) -> float:
     """How long a changed core may take for what takes the unchanged one so long."""
     return max(LEAST_SEC, TIMES_LONGER * seconds)
-
-
-def _timeout(seconds: float) -> Failure:
-    return Failure(FailureKind.TIMEOUT, f"took more than {seconds:.2g} s of processor time")
-
-
-def _garbage(error: BaseException) -> Failure:
-    """What an edited core made is nothing that a session can go on with."""
-    return Failure(FailureKind.GARBAGE, told(error)[:MAX_TEXT])
-
-
-class _EditedTarget:
-    """A core with an edit in force, as a target."""
-
-    depth = 1
-
-    def __init__(self, identity: CoreIdentity, edit: Edit | None, force: Force) -> None:
-        if edit is not None:
-            identity = replace(identity, version=f"{identity.version}, edited")
-        self.identity = identity
-        self._force = force
-        self._target = PythonTarget(identity, force.bindings)
-        self._lost: dict[int, Failure] = {}
-        self._replies: deque[Reply] = deque()
-
-    @property
-    def helpers(self) -> frozenset[CallCode]:
-        """The core's own."""
-        return self._target.helpers
-
-    def submit(self, work: Work) -> None:
-        """Runs the work at once."""
-        seconds = max(LEAST_SEC, SECONDS_PER_STEP * len(work.steps))
-        if work.start is not None:
-            self._lost.pop(work.session, None)
-        failure = self._lost.get(work.session)
-        if failure is None:
-            try:
-                reply = self._force.run(lambda _: self._answered(work), seconds)
-            except OutOfTime:
-                failure = _timeout(seconds)
-            except UsageError:
-                raise
-            except RAISED as error:
-                failure = _garbage(error)
-        if failure is not None:
-            # Where the stream stands is not known any more.
-            self._lost[work.session] = failure
-            reply = Reply(None, [failure] * len(work.steps))
-        self._replies.append(reply)
-
-    def _answered(self, work: Work) -> Reply:
-        self._target.submit(work)
-        return self._target.collect()
-
-    def collect(self) -> Reply:
-        """The reply to the oldest work not yet collected."""
-        return self._replies.popleft()
-
-    def close(self) -> None:
-        """Forgets all sessions."""
-        self._target.close()
-        self._replies.clear()
 
 
 __all__ = ["Edit", "EditKind", "EditableCore", "Place"]
