@@ -28,6 +28,7 @@ from replay.explaining.causes.takings import ENDS, Taking
 from replay.explaining.causes.values_read import changes_of, effect_of
 from replay.explaining.causes.writings import written
 from replay.explaining.editing.bounded import OutOfTime
+from replay.explaining.editing.calls import with_called
 from replay.explaining.editing.codes import with_codes
 from replay.explaining.editing.editable import Edit, EditableCore, EditKind, Place
 from replay.explaining.editing.forces import Force
@@ -69,24 +70,31 @@ class CorrectedCore:
         self.core = core
         self._reads_next = reads_next
         self._forces: Newest[frozenset[Edit], Force] = Newest(64)
-        self._readers: frozenset[str] | None = None
+        self._readers: frozenset[str] = frozenset()
+        self._may_read: frozenset[str] | None = None
         self.checkers: frozenset[str] = frozenset()
-        """The functions that check states, once they are learned."""
+        """The functions that check states, or may, once they are learned."""
         self.answered = 0
 
     def learn_readers(self, steps: Sequence[Answered]) -> None:
-        """Learns which functions read documents, and which check states, from some steps: as long
-        as no edit touches those, what was read of a step once need not be read again, nor the
-        state after it."""
+        """Learns which functions read documents, and which check states, from some steps, with all
+        that these may call: as long as no edit touches those, what was read of a step once need
+        not be read again, nor the state after it."""
         self._readers = self.core.reading_functions(step.stream for step in steps)
-        self.checkers = self.core.checking_functions(step.stream for step in steps)
+        self._may_read = with_called(self.core.map, self._readers)
+        checkers = self.core.checking_functions(step.stream for step in steps)
+        self.checkers = with_called(self.core.map, checkers)
 
     def is_of_reader(self, edit: Edit) -> bool:
-        """Whether an edit is in a function that reads documents."""
-        return bool(self.core.functions_of(edit) & (self._readers or frozenset()))
+        """Whether an edit is in a function that was seen to read documents."""
+        return bool(self.core.functions_of(edit) & self._readers)
+
+    def may_read(self, edit: Edit) -> bool:
+        """Whether an edit is in a function that may run while documents are read."""
+        return self._may_read is not None and bool(self.core.functions_of(edit) & self._may_read)
 
     def _reads_alike(self, edits: frozenset[Edit]) -> bool:
-        return self._readers is not None and self._is_apart(edits, self._readers)
+        return self._may_read is not None and self._is_apart(edits, self._may_read)
 
     def _is_apart(self, edits: frozenset[Edit], functions: frozenset[str]) -> bool:
         return all(

@@ -128,6 +128,6 @@ class Remembered:
             number = self._numbers[edit] = len(self._functions)
             core = self._corrected.core
             # What is read once is kept, so that readers may have run without being seen.
-            everywhere = not core.is_quick(edit) or self._corrected.is_of_reader(edit)
+            everywhere = not core.is_quick(edit) or self._corrected.may_read(edit)
             self._functions.append(None if everywhere else core.functions_of(edit))
         return number
