@@ -23,7 +23,9 @@ from replay.safe_text import clean, quoted
 from replay.settings import Settings
 from replay.targets.pair import PairSpec
 
-SECONDS = 20.0
+SECONDS, SECONDS_TOGETHER = 20.0, 20.0
+"""Processor time for single edits, where no other is asked for, and at most for several causes."""
+
 MAX_SHOWN = 8
 """Explanations that are named; `--json` has all of them."""
 
@@ -51,7 +53,7 @@ Examples:
     default=SECONDS,
     show_default=True,
     help="How much processor time to look for it, ours and the cores'; twenty times as long "
-    "passes at most. As much again where no single edit fits.",
+    "passes at most. Where no single edit fits, up to 20 s more.",
 )
 @corpus_option
 @core_options
@@ -115,7 +117,8 @@ def explain_command(id: str, seconds: float, settings: Settings, as_json: bool) 
     together = None
     if diagnosis.result in (Result.NONE_FITS, Result.FAILURE) and settings.shadow:
         more = Progress("explain", quiet=as_json)
-        together = causes_together(settings, finding.id, occurrences, seconds, more)
+        for_it = min(seconds, SECONDS_TOGETHER)
+        together = causes_together(settings, finding.id, occurrences, for_it, more)
     if as_json:
         said = {} if refused is None else {"said": said_in(refused)}
         causes = () if account is None else account.causes_of(finding.id)

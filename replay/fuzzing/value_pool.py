@@ -70,7 +70,7 @@ ODD_NUMBERS: tuple[object, ...] = (
 
 WRONG_TYPES: tuple[object, ...] = (
     None, True, False, "1.0", "", 0, 1.5, [], {}, [1.0], {"A": 1.0}, "Infinity", "NaN", [None],
-    "+inf", "-inf", "1e400", " 1 ", "１", "1_0", "0x10", "1.5x", "2 x", ".5", "5.", "1e2",
+    "+inf", "-inf", "1e400", " 1 ", "１",
 )  # fmt: skip
 """A value of nearly every JSON type; most fields refuse most of them."""
 

@@ -17,9 +17,9 @@ from replay.explaining.causes.value_sorts import Sort, sorts_of
 from replay.explaining.causes.writings import values_written, written
 from replay.targets.base import Failure, FailureKind, Outcome, StepResult, is_refusal
 
-FEW, SOME = 4, 40
-"""Steps that are looked at between two looks at whether a statement is refuted already, at first
-and later: most of what is wrong is so at the first steps that it matters to."""
+SOME = 40
+"""Steps that are looked at between two looks at whether a statement is refuted already."""
+
 
 REFUTING = 100
 """Steps that refuted a statement by which each new one is tried first."""
@@ -291,10 +291,8 @@ class Pool:
     def score(self, cause: Statement, steps: Sequence[Answered], *, most_spoiled: int = 0) -> Score:
         """What one more cause does on some steps; stops where it spoils more than that."""
         explained = spoiled = still_open = better = 0
-        begin, count = 0, FEW
-        while begin < len(steps):
-            some = steps[begin : begin + count]
-            begin, count = begin + count, min(2 * count, SOME)
+        for begin in range(0, len(steps), SOME):
+            some = steps[begin : begin + SOME]
             for step, after in zip(some, self.with_one_more(cause, some), strict=True):
                 before = self.left[step]
                 if after == before:
