@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from replay.cli.console import Progress
@@ -76,18 +76,16 @@ def inquired(
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """Causes that together give the shadow's answer at occurrences of one finding: at `right` of
-    `kept` that were asked."""
+    """What a search came to on the occurrences of one finding alone, with the causes that these
+    need."""
 
     account: Account
-    right: int
-    kept: int
 
     @property
     def is_all(self) -> bool:
         """Whether verified causes account for every occurrence."""
         verified = all(one.is_verified for one in self.account.causes)
-        return verified and self.right == self.kept > 0
+        return verified and self.account.kept_right == self.account.kept > 0
 
     def document(self) -> dict[str, Any]:
         """As `--json` has it."""
@@ -103,8 +101,8 @@ class Together:
                 }
                 for one in self.account.causes
             ],
-            "kept": self.kept,
-            "kept_right": self.right,
+            "kept": self.account.kept,
+            "kept_right": self.account.kept_right,
         }
 
 
@@ -122,8 +120,8 @@ def causes_together(
     """Searches for the causes that are at work together at the occurrences of one finding."""
     some = {finding: occurrences[:MOST_TOGETHER]}
     account = inquired(settings, some, seconds, progress, generate=0).account
-    account.causes[:] = [one for one in account.causes if finding in one.findings]
-    return Together(account, account.kept_right, account.kept)
+    causes = [one for one in account.causes if finding in one.findings]
+    return Together(replace(account, causes=causes))
 
 
 __all__ = ["Inquired", "Together", "causes_together", "inquired"]

@@ -162,9 +162,7 @@ class Listing:
         return likelihood(self._met(known)), worst, -len(cause.explains)
 
     def _cause(self, cause: Found) -> Iterator[str]:
-        doubt = f"not verified ({cause.doubt}): as if"
-        head = doubt if cause.doubt else "the shadow answers as if"
-        yield f"{cause.id}  {cause.kind}: {head} {clean(cause.statement.says, WIDTH)}"
+        yield f"{cause.id}  {cause.kind}: {cause.head} {clean(cause.statement.says, WIDTH)}"
         if isinstance(cause.statement, Edited):
             yield f"  rule       {clean(self._rule(cause)) or 'none'}"
         known = [self._findings[one] for one in cause.findings if one in self._findings]

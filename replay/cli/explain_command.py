@@ -152,17 +152,16 @@ def _exit_code(diagnosis: Diagnosis, together: Together | None) -> int:
 def _together(together: Together, commands: Commands) -> Iterator[str]:
     """The causes that are at work together, as a person reads them."""
     yield ""
-    causes = together.account.causes
+    account, causes = together.account, together.account.causes
     if not causes:
         yield "nor were several causes found that are at work together"
         return
     what = "1 cause gives" if len(causes) == 1 else f"{len(causes)} causes together give"
-    rest = "" if together.right == together.kept else "; elsewhere more differs"
-    kept = counted(together.kept, "kept occurrence")
-    yield f"{what} the shadow's answer at {together.right:,} of {kept}{rest}:"
+    rest = "" if account.kept_right == account.kept else "; elsewhere more differs"
+    kept = counted(account.kept, "kept occurrence")
+    yield f"{what} the shadow's answer at {account.kept_right:,} of {kept}{rest}:"
     for one in causes:
-        doubt = f"not verified ({one.doubt}): as if" if one.doubt else "the shadow answers as if"
-        yield f"  {one.id}  {one.kind}: {doubt} {clean(one.statement.says, WIDTH)}"
+        yield f"  {one.id}  {one.kind}: {one.head} {clean(one.statement.says, WIDTH)}"
     yield "the causes of all findings at once, to be signed as explanations:"
     yield f"  {clean(commands('causes', '--write', 'explanations.toml'), MAX_COMMAND)}"
 

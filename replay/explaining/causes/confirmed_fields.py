@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from replay.explaining.causes.answered import Answered
 from replay.explaining.causes.leaves import ANY, Field
-from replay.explaining.causes.patterns import GROUPS, Pattern
+from replay.explaining.causes.patterns import GROUPS, Pattern, alike
 from replay.explaining.causes.pool import Pool
 from replay.explaining.causes.statement import Rule
 
@@ -26,9 +26,6 @@ LOOKED_AT = 120
 
 RECORDS = Field._fields.index("records")
 KIND = Field._fields.index("kind")
-
-_ALIKE = {"D": "d", "T": "t"}
-"""Kinds that only differ in that a value may be null."""
 
 Part = tuple[int, str]
 
@@ -100,17 +97,13 @@ def _open_parts(pattern: Pattern) -> tuple[int, ...]:
     """The places of the parts that a pattern leaves open."""
     is_open = (
         *(part == ANY for part in pattern[:3]),
-        pattern.kind == ANY or len({_alike(kind) for kind in GROUPS.get(pattern.kind, "")}) > 1,
+        pattern.kind == ANY or len({alike(kind) for kind in GROUPS.get(pattern.kind, "")}) > 1,
     )
     return tuple(place for place, one in enumerate(is_open) if one)
 
 
-def _alike(kind: str) -> str:
-    return _ALIKE.get(kind, kind)
-
-
 def _parts(wanted: Iterable[int], field: Field) -> list[Part]:
-    return [(part, _alike(field[part]) if part == KIND else field[part]) for part in wanted]
+    return [(part, alike(field[part]) if part == KIND else field[part]) for part in wanted]
 
 
 def _note(seen: dict[int, set[str]], field: Field) -> None:

@@ -40,6 +40,11 @@ class Found:
         return not self.doubt
 
     @property
+    def head(self) -> str:
+        """What stands before the statement, with why it is not verified, if it is not."""
+        return f"not verified ({self.doubt}): as if" if self.doubt else "the shadow answers as if"
+
+    @property
     def doubt(self) -> str:
         """Why it is not verified, in words; "" where it is."""
         if self.kind is CauseKind.PLACE:

@@ -16,6 +16,14 @@ GROUPS: Final[Mapping[str, str]] = {
 """Kinds of values that readers treat alike, as a pattern may name them together."""
 
 
+_MAY_BE_NULL: Final = {"D": "d", "T": "t"}
+
+
+def alike(kind: str) -> str:
+    """The same for kinds that only differ in that a value may be null."""
+    return _MAY_BE_NULL.get(kind, kind)
+
+
 class Pattern(NamedTuple):
     """Fields that a statement is about; any part may be ANY, and the kind one of GROUPS."""
 

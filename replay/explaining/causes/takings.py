@@ -79,9 +79,6 @@ WHERE_READ: Final = (Taking.REFUSED_WHERE_READ, Taking.REFUSED_UNLESS_NOTHING)
 """What is refused when the core gets there. Of the second a core may ask before whether it counts
 as anything, as `value or default` does."""
 
-WITH_MORE: Final = (Taking.KEPT, Taking.FIELD, Taking.VALUE)
-"""What says nothing by itself: it takes a limit, the name of a field, or a value."""
-
 CONDITIONS: Final = (*ENDS, *WHERE_READ)
 """What a condition says."""
 

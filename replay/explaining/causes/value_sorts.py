@@ -119,6 +119,11 @@ def is_int(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _has_bits(value: int, bits: int) -> bool:
+    half = 1 << (bits - 1)
+    return -half <= value < half
+
+
 def is_beyond_doubles(value: Any) -> bool:
     """Whether an int is too large for a double."""
     if not is_int(value):
@@ -184,12 +189,12 @@ _IS: Final[Mapping[Sort, Callable[[Any], bool]]] = {
     Sort.MINUS_INFINITY: lambda v: _is_double(v) and v == -math.inf,
     Sort.NAN: lambda v: _is_double(v) and v != v,
     Sort.NOT_FINITE: lambda v: _is_double(v) and not math.isfinite(v),
-    Sort.BEYOND_32: lambda v: is_int(v) and not -(2**31) <= v < 2**31,
+    Sort.BEYOND_32: lambda v: is_int(v) and not _has_bits(v, 32),
     Sort.BEYOND_53: lambda v: isinstance(v, int) and abs(v) > 2**53,
-    Sort.FROM_32_TO_64: lambda v: is_int(v) and not -(2**31) <= v < 2**31 and -(2**63) <= v < 2**63,
-    Sort.FROM_53_TO_64: lambda v: is_int(v) and abs(v) > 2**53 and -(2**63) <= v < 2**63,
+    Sort.FROM_32_TO_64: lambda v: is_int(v) and not _has_bits(v, 32) and _has_bits(v, 64),
+    Sort.FROM_53_TO_64: lambda v: is_int(v) and abs(v) > 2**53 and _has_bits(v, 64),
     Sort.DOUBLE_BEYOND_53: lambda v: _is_double(v) and 2.0**53 < abs(v) < math.inf,
-    Sort.BEYOND_64: lambda v: isinstance(v, int) and not -(2**63) <= v < 2**63,
+    Sort.BEYOND_64: lambda v: isinstance(v, int) and not _has_bits(v, 64),
     Sort.BEYOND_DOUBLES: is_beyond_doubles,
     Sort.NEGATIVE: lambda v: is_number(v) and v < 0,
     Sort.ZERO: lambda v: is_number(v) and v == 0,

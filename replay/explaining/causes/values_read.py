@@ -14,7 +14,7 @@ from replay.explaining.causes.takings import WHERE_READ, Inapplicable, Taking
 def changes_of(leaves: Sequence[Leaf], rules: Sequence[Reading]) -> Mapping[Path, Any]:
     """What the readings make of the leaves that they are about."""
     changes: dict[Path, Any] = {}
-    others = _values(leaves, rules)
+    others = _values(lambda: leaves, rules)
     for leaf in leaves:
         value = read_as(leaf, rules, others)
         if value is not UNCHANGED:
@@ -32,7 +32,7 @@ def effect_of(
 ) -> bytes:
     """What readings make of some values `among` all, the same for what is the same; as a digest,
     since hundreds are kept of each of thousands of steps."""
-    others = _values(among(), rules) if leaves and _need_others(rules) else {}
+    others = _values(among, rules) if leaves else {}
     made = {leaf.path: read_as(leaf, rules, others) for leaf in leaves}
     text = repr(sorted((repr(path), repr(value)) for path, value in made.items()))
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
@@ -42,13 +42,10 @@ UNCHANGED: Final = object()
 """Stands for a value that no reading changes."""
 
 
-def _need_others(rules: Sequence[Reading]) -> bool:
-    return any(rule.taking is Taking.FIELD for rule in rules)
-
-
-def _values(leaves: Sequence[Leaf], rules: Sequence[Reading]) -> Mapping[Path, Any]:
+def _values(among: Callable[[], Sequence[Leaf]], rules: Sequence[Reading]) -> Mapping[Path, Any]:
     """The values by their paths, where a reading takes one for another."""
-    return {leaf.path: leaf.value for leaf in leaves} if _need_others(rules) else {}
+    is_any = any(rule.taking is Taking.FIELD for rule in rules)
+    return {leaf.path: leaf.value for leaf in among()} if is_any else {}
 
 
 def read_as(leaf: Leaf, rules: Sequence[Reading], others: Mapping[Path, Any]) -> Any:

@@ -56,7 +56,7 @@ from replay.explaining.causes.statement import (
     Writing,
     canonical_edit,
 )
-from replay.explaining.causes.takings import CONDITIONS, VALUES, WITH_MORE, Taking
+from replay.explaining.causes.takings import CONDITIONS, VALUES, Taking
 from replay.explaining.causes.value_sorts import Sort
 from replay.explaining.claims.deviations import Deviation
 from replay.explaining.claims.field_patterns import kind_word, pattern_of, pattern_text
@@ -73,7 +73,7 @@ TABLES: Final = (CauseKind.CONDITION, CauseKind.READING, CauseKind.EDIT, CauseKi
 
 _KEYS: Final = ("value", "beyond", "in", "kind", "is", "field", "as")
 _WITH: Final = {Taking.KEPT: "beyond", Taking.FIELD: "field", Taking.VALUE: "as"}
-"""The key that a taking needs."""
+"""What says nothing by itself, with the key that it needs: a limit, a field, a value."""
 
 
 def stated_in(table: CauseKind, values: Mapping[str, Any]) -> Stated:
@@ -85,7 +85,7 @@ def stated_in(table: CauseKind, values: Mapping[str, Any]) -> Stated:
             raise UsageError(f"there is no key {key!r}{near(key, _KEYS)}")
     pattern = pattern_of(_text(values, "in"), _text(values, "kind") if "kind" in values else "")
     sort = _one_of(Sort, values, "value", tuple(Sort))
-    known = {CauseKind.CONDITION: CONDITIONS, CauseKind.READING: (*VALUES, *WITH_MORE)}
+    known = {CauseKind.CONDITION: CONDITIONS, CauseKind.READING: (*VALUES, *_WITH)}
     taking = _one_of(Taking, values, "is", known.get(table, VALUES))
     for one, key in _WITH.items():
         if taking is one and key not in values:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
-from replay.explaining.editing.source_text import Place, line_starts, source_lines
+from replay.explaining.editing.source_text import BLOCKS, Place, line_starts, source_lines
 
 Span: TypeAlias = tuple[int, int]
 """Where something begins and ends in a text."""
@@ -66,6 +66,12 @@ def tokens_of(text: str, span: Span | None = None) -> list[Token]:
         for match in _TOKEN.finditer(text, start, end)
         if match["space"] is None
     ]
+
+
+def last_name(node: ast.AST) -> str:
+    """What something is called, of an attribute its own name; "" where it has none."""
+    name: str = getattr(node, "attr", getattr(node, "id", ""))
+    return name
 
 
 @dataclass
@@ -185,6 +191,12 @@ class ParsedModule:
         """For each node the one it is part of."""
         return {child: node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)}
 
+    def block_of(self, statement: ast.AST) -> list[ast.stmt]:
+        """The statements in a row that one stands among; nothing where it stands in no block."""
+        parent = self.parents.get(statement)
+        blocks = (getattr(parent, name, None) for name in BLOCKS)
+        return next((one for one in blocks if isinstance(one, list) and statement in one), [])
+
     @cached_property
     def calls(self) -> list[ast.Call]:
         """All its calls, in the order of the source."""
@@ -195,8 +207,7 @@ class ParsedModule:
     def key_functions(self) -> frozenset[str]:
         """The names of what something is sorted by, where that is a function with a name."""
         keys = (one.value for call in self.calls for one in call.keywords if one.arg == "key")
-        names = (getattr(one, "attr", getattr(one, "id", "")) for one in keys)
-        return frozenset(name for name in names if name)
+        return frozenset(name for name in map(last_name, keys) if name)
 
     @cached_property
     def methods(self) -> Mapping[str, Function]:

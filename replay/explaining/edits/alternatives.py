@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 
 from replay.explaining.editing.editable import EditKind
-from replay.explaining.edits.model import Change, Unit
+from replay.explaining.edits.model import Change, Unit, is_elif
 
 
 def alternatives(unit: Unit, node: ast.AST) -> Iterator[Change]:
@@ -14,7 +15,7 @@ def alternatives(unit: Unit, node: ast.AST) -> Iterator[Change]:
     which only the first that holds counts."""
     if not isinstance(node, ast.If):
         return
-    if len(node.orelse) == 1 and _is_elif(unit, node.orelse[0]):
+    if len(node.orelse) == 1 and is_elif(unit, node.orelse[0]):
         other = node.orelse[0]
         assert isinstance(other, ast.If)
         yield from _other_first(unit, node, other)
@@ -25,10 +26,6 @@ def alternatives(unit: Unit, node: ast.AST) -> Iterator[Change]:
         yield _only_one(unit, run)
         if len(run) > 2:
             yield _only_one(unit, run[:2])
-
-
-def _is_elif(unit: Unit, node: ast.stmt) -> bool:
-    return isinstance(node, ast.If) and unit.module.text.startswith("elif", unit.span(node)[0])
 
 
 def _other_first(unit: Unit, one: ast.If, other: ast.If) -> Iterator[Change]:
@@ -43,19 +40,15 @@ def _other_first(unit: Unit, one: ast.If, other: ast.If) -> Iterator[Change]:
 def _run_from(unit: Unit, node: ast.If) -> Sequence[ast.If]:
     """The conditions in a row from one on, none of which has an alternative; nothing where it is
     not the first."""
-    parent = unit.parent(node)
-    for block in (getattr(parent, "body", ()), getattr(parent, "orelse", ())):
-        if isinstance(block, list) and node in block:
-            at = block.index(node)
-            if at and isinstance(block[at - 1], ast.If) and not block[at - 1].orelse:
-                return ()
-            run: list[ast.If] = []
-            for one in block[at:]:
-                if not isinstance(one, ast.If) or one.orelse:
-                    break
-                run.append(one)
-            return run
-    return ()
+    block = unit.module.block_of(node)
+    at = block.index(node)
+    if at and _is_alone(block[at - 1]):
+        return ()
+    return [one for one in takewhile(_is_alone, block[at:]) if isinstance(one, ast.If)]
+
+
+def _is_alone(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.If) and not statement.orelse
 
 
 def _only_one(unit: Unit, run: Sequence[ast.If]) -> Change:

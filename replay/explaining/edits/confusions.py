@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations, pairwise, product
 
 from replay.explaining.editing.editable import EditKind
+from replay.explaining.editing.source_map import last_name
 from replay.explaining.edits.model import Change, Unit
 from replay.explaining.edits.operators import swapped
 from replay.explaining.edits.sorts import pair_of
@@ -76,7 +77,7 @@ _MOST_PARAMETERS = 6
 
 def _other_parameters(unit: Unit, call: ast.Call) -> list[str]:
     """The arguments that a function may be given by name, and is not."""
-    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    name = last_name(call.func)
     function = unit.sorts.functions.get(name) or unit.module.methods.get(name)
     if function is None or name in unit.sorts.records:
         return []

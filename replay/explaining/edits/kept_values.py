@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from replay.explaining.editing.editable import EditKind
-from replay.explaining.edits.model import Change, Unit, called_name
+from replay.explaining.editing.source_map import last_name
+from replay.explaining.edits.model import Change, Unit, is_elif
 
 _NUMBERS: Final = ("float", "int", "")
 _NO_NUMBERS: Final = (
@@ -49,8 +50,7 @@ def _copied(unit: Unit, call: ast.Call) -> str:
     function = call.func
     if isinstance(function, ast.Attribute) and function.attr == "_replace":
         return unit.text(function.value)
-    is_copy = called_name(call) == "replace" or getattr(function, "attr", "") == "replace"
-    first = call.args[0] if is_copy and len(call.args) == 1 else None
+    first = call.args[0] if last_name(function) == "replace" and len(call.args) == 1 else None
     return unit.text(first) if isinstance(first, ast.Name | ast.Attribute) else ""
 
 
@@ -83,9 +83,8 @@ def _operands(unit: Unit, part: ast.expr, other: ast.expr) -> Iterator[Change]:
 
 def _nothing_else(unit: Unit, node: ast.If, last: ast.stmt) -> Iterator[Change]:
     """What is counted under a condition is set to nothing where that does not hold."""
-    start = unit.span(node)[0]
-    indent = unit.module.indent_before(start)
-    if indent is None or not unit.module.text.startswith("if", start):
+    indent = unit.module.indent_before(unit.span(node)[0])
+    if indent is None or is_elif(unit, node):
         return
     if not isinstance(last, ast.AugAssign) or unit.sort(last.target) not in _NUMBERS:
         return

@@ -199,6 +199,11 @@ def called_name(node: ast.AST) -> str:
     return ""
 
 
+def is_elif(unit: Unit, node: ast.AST) -> bool:
+    """Whether it is a condition that is asked where another one did not hold."""
+    return isinstance(node, ast.If) and unit.module.text.startswith("elif", unit.span(node)[0])
+
+
 def tests_of(node: ast.AST) -> Iterator[ast.expr]:
     """The conditions that a node decides by."""
     if isinstance(node, ast.If | ast.IfExp | ast.While | ast.Assert):

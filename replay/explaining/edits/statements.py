@@ -34,11 +34,6 @@ def _adds(node: ast.AST) -> bool:
 
 def _after(unit: Unit, node: ast.stmt) -> Sequence[ast.stmt]:
     """The simple statements that come next to a statement, in the same block."""
-    parent = unit.parent(node)
-    for block in (getattr(parent, "body", ()), getattr(parent, "orelse", ())):
-        if isinstance(block, list) and node in block:
-            rest = block[block.index(node) + 1 :]
-            return [one for one in rest if isinstance(one, ast.Assign | ast.AugAssign | ast.Expr)][
-                :_AFTER
-            ]
-    return ()
+    block = unit.module.block_of(node)
+    rest = block[block.index(node) + 1 :]
+    return [one for one in rest if isinstance(one, ast.Assign | ast.AugAssign | ast.Expr)][:_AFTER]

@@ -13,7 +13,7 @@ from typing import Final
 from replay.explaining.editing.editable import Edit, EditableCore, EditKind
 from replay.explaining.editing.place_probe import PROBE
 from replay.explaining.editing.source_map import ParsedModule, Span, one_line
-from replay.explaining.editing.source_text import BLOCKS, Place
+from replay.explaining.editing.source_text import Place
 from replay.explaining.editing.vocabulary import REFUSES
 
 Line = tuple[str, int]
@@ -161,7 +161,7 @@ MOST_JOINED: Final = 3
 def _runs_from(module: ParsedModule, statement: ast.stmt) -> Iterator[tuple[Span, str, str, str]]:
     """The simple statements from one on, two and more, as what is done only where something
     holds."""
-    block = _block_of(module, statement)
+    block = module.block_of(statement)
     at = block.index(statement) if statement in block else len(block)
     texts = [module.text_of(statement)]
     for other in block[at + 1 : at + MOST_JOINED]:
@@ -170,12 +170,6 @@ def _runs_from(module: ParsedModule, statement: ast.stmt) -> Iterator[tuple[Span
         texts.append(module.text_of(other))
         span = module.span(statement)[0], module.span(other)[1]
         yield span, "True", "if ", f": {'; '.join(texts)}"
-
-
-def _block_of(module: ParsedModule, statement: ast.stmt) -> list[ast.stmt]:
-    parent = module.parents.get(statement)
-    blocks = (getattr(parent, name, None) for name in BLOCKS)
-    return next((one for one in blocks if isinstance(one, list) and statement in one), [])
 
 
 _SIMPLE = (ast.Assign, ast.AugAssign, ast.Expr, ast.Delete)
